@@ -1,0 +1,3 @@
+"""Audit the security groups around AWS Client VPN endpoints."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The only door to AWS: nothing outside this package imports boto3."""
