@@ -1,0 +1,71 @@
+# Every target sets up what it needs. Python 3.11 or newer and make are enough.
+PYTHON ?= python3
+VENV ?= .venv
+# Tests use every core; PYTEST_ARGS= runs them one after the other.
+PYTEST_ARGS ?= -n auto
+
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types leaks coverage sample sample-report standin lock docs clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.base ## Make the report on the bundled sample and print where it is
+	@$(BIN)/auditlib demo --out reports/demo
+
+test: $(VENV)/.dev ## Run the tests (browser tests run where Debian's chromium is installed)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## ruff, ruff format, stripped notebooks
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+types: $(VENV)/.dev ## mypy, strict
+	@$(BIN)/mypy
+
+leaks: $(VENV)/.dev ## Look for credentials, account data, machine paths and package hosts in the tree
+	@$(BIN)/python .ci/leaks.py
+
+coverage: $(VENV)/.dev ## Run the tests with branch coverage
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=term-missing:skip-covered
+
+sample: $(VENV)/.dev ## Collect the bundled sample snapshot anew from the stand-in for AWS
+	@$(BIN)/python -m tests.standin.sample
+
+sample-report: $(VENV)/.dev ## Make the committed sample pages in reports/sample anew
+	@$(BIN)/python -m tests.sample_report
+
+standin: $(VENV)/.dev ## Run the stand-in for AWS with the sample's world, to try collect by hand
+	@$(BIN)/python -m tests.standin --world sample
+
+lock: ## Resolve the dependencies of pyproject.toml anew (needs uv)
+	uv pip compile pyproject.toml --group build --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --upgrade -o requirements.lock
+	uv pip compile pyproject.toml --group build --group dev --extra parquet --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --constraint requirements.lock -o requirements-dev.lock
+
+clean: ## Remove the environment and what tools leave behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov
+
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit("auditlib needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which to use: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.base: $(VENV)/.venv requirements.lock pyproject.toml
+	@echo "Installing into $(VENV) (once; a minute or two) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base requirements-dev.lock
+	@echo "Installing what the tests need into $(VENV) (once; a minute or two) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

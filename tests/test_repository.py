@@ -1,0 +1,91 @@
+"""What holds for the repository as a whole."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_environment_yml_lists_what_pyproject_lists():
+    wanted = set(PROJECT["dependencies"])
+    for extra in PROJECT["optional-dependencies"].values():
+        wanted |= set(extra)
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
+    listed = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+    assert set(listed) - {"pip", "python" + PROJECT["requires-python"]} == wanted
+    assert "python" + PROJECT["requires-python"] in listed
+    assert environment["dependencies"][-1] == {"pip": ["-e ."]}
+
+
+def locked(name: str) -> dict[str, set[str]]:
+    text = (ROOT / name).read_text("utf-8")
+    versions: dict[str, set[str]] = {}
+    for package, version in re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", text, re.MULTILINE):
+        versions.setdefault(package, set()).add(version)
+    return versions
+
+
+def test_the_lock_holds_every_dependency_with_hashes():
+    base = locked("requirements.lock")
+    names = {re.split(r"[><=\[]", line)[0] for line in PROJECT["dependencies"]}
+    assert names <= set(base)
+    text = (ROOT / "requirements.lock").read_text("utf-8")
+    assert text.count("--hash=sha256:") > len(base)
+
+
+def test_both_locks_agree():
+    base, dev = locked("requirements.lock"), locked("requirements-dev.lock")
+    assert {name: dev.get(name) for name in base} == base
+
+
+def test_the_tree_gives_nothing_away():
+    scan = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "leaks.py"], capture_output=True, text=True, check=False
+    )
+    assert scan.returncode == 0, scan.stdout
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "key = AKIA" + "ABCDEFGHIJKLMNOP",
+        "-----BEGIN RSA " + "PRIVATE KEY-----",
+        "see /" + "home/someone/notes",
+        "owner 210987" + "654321 of it",
+    ],
+)
+def test_the_leak_scan_finds_what_it_looks_for(secret, tmp_path):
+    sys.path.insert(0, str(ROOT / ".ci"))
+    try:
+        import leaks
+    finally:
+        sys.path.pop(0)
+    path = tmp_path / "file.txt"
+    path.write_text(secret, "utf-8")
+    leaks.ROOT = tmp_path
+    assert len(leaks.leaks(path)) == 1
+
+
+def test_only_the_collecting_side_imports_boto3():
+    importers = {
+        path.relative_to(ROOT).parts[:2]
+        for path in (ROOT / "auditlib").rglob("*.py")
+        if re.search(
+            r"^\s*(?:import|from) (?:boto3|botocore)\b", path.read_text("utf-8"), re.MULTILINE
+        )
+    }
+    assert importers <= {("auditlib", "aws")}
+
+
+def test_no_module_does_work_at_import():
+    """Importing the library alone loads neither pandas nor boto3."""
+    code = "import sys, auditlib, auditlib.cli; print(sorted({'pandas', 'boto3', 'matplotlib', 'nbconvert'} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
