@@ -1,0 +1,199 @@
+"""The command line: thin commands over the library, imported only when they run.
+
+Exit status, for every command: 0 done and nothing to report; 1 findings, or problems in what was
+verified; 2 wrong usage or unreadable input, told in one line; 3 part could not be read or
+assessed; 70 a bug in the kit (the only case that shows a traceback); 130 interrupted.
+"""
+
+import os
+import re
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from auditlib import __version__
+from auditlib.errors import AuditError
+
+__all__ = ["main"]
+
+NOT_ALL_READ = 3
+A_BUG = 70
+INTERRUPTED = 130
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def one_line(text: object) -> str:
+    """Return the text on one line, without control characters a terminal would obey.
+
+    >>> one_line("a  b" + chr(10) + chr(27) + "[31m")
+    'a b [31m'
+    """
+    return " ".join(_CONTROL.sub(" ", str(text)).split())
+
+
+class _Refusal(click.ClickException):
+    """An error the kit raises on purpose: one line, exit 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"auditlib: {one_line(self.message)}", err=True)
+
+
+class _Commands(click.Group):
+    """Turns every way a command can end badly into a line and an exit status."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AuditError as error:
+            raise _Refusal(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("auditlib: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except Exception:
+            # Not 1, which would read as "findings".
+            traceback.print_exc()
+            click.echo("auditlib: this is a bug in the kit; nothing was concluded", err=True)
+            ctx.exit(A_BUG)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="auditlib")
+def main() -> None:
+    """Audit the security groups around AWS Client VPN endpoints."""
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path), help="Folder (or .zip) to write.")
+@click.option("--profile", help="Profile of your AWS configuration.")
+@click.option("--region", "regions", multiple=True, help="Region to read; may be repeated.")
+@click.option("--all-regions", is_flag=True, help="Read every region enabled for the account.")
+@click.option("--role-arn", help="Role to assume for reading.")
+@click.option("--external-id", help="External id the role asks for.")
+@click.option(
+    "--session-name",
+    default="auditlib",
+    show_default=True,
+    help="Name of the role session, as CloudTrail shows it.",
+)
+@click.option("--endpoint-url", help="Address to call instead of AWS.")
+@click.option("--resume", is_flag=True, help="Read only what the folder lacks.")
+@click.option("--script", is_flag=True, help="Print a shell script of AWS CLI calls instead.")
+def collect(  # noqa: PLR0917 # click calls it by keyword
+    out: Path | None,
+    profile: str | None,
+    regions: tuple[str, ...],
+    all_regions: bool,
+    role_arn: str | None,
+    external_id: str | None,
+    session_name: str,
+    endpoint_url: str | None,
+    resume: bool,
+    script: bool,
+) -> None:
+    """Read an account and keep the answers as a snapshot.
+
+    Only reads. Credentials come from your AWS configuration (environment, profile, SSO); none is
+    taken as an option. Exits 3 when part could not be read, 130 after Ctrl-C; the snapshot is
+    valid either way and says what is missing.
+    """
+    if regions and all_regions:
+        raise click.UsageError("give --region or --all-regions, not both")
+    if script:
+        if out or role_arn or external_id or resume:
+            raise click.UsageError(
+                "--script goes with --profile, --region, --all-regions and --endpoint-url only"
+            )
+        from auditlib.aws.script import script_of
+
+        click.echo(
+            script_of(
+                regions=regions,
+                all_regions=all_regions,
+                profile=profile,
+                endpoint_url=endpoint_url,
+            ),
+            nl=False,
+        )
+        return
+    if out is None:
+        raise click.UsageError("missing option '--out': where to write the snapshot")
+    if external_id and not role_arn:
+        raise click.UsageError("--external-id goes with --role-arn")
+    from auditlib.aws.collect import collect as run
+    from auditlib.aws.collect import summary_of
+
+    with _progress() as progress:
+        collected = run(
+            out,
+            profile=profile,
+            regions=regions,
+            all_regions=all_regions,
+            role_arn=role_arn,
+            external_id=external_id,
+            session_name=session_name,
+            endpoint_url=endpoint_url,
+            resume=resume,
+            progress=progress,
+        )
+    for line in summary_of(collected.manifest):
+        click.echo(one_line(line))
+    click.echo(f"snapshot: {one_line(out)}")
+    if collected.interrupted:
+        click.echo("interrupted: run again with --resume to read the rest", err=True)
+        _leave(INTERRUPTED)
+    if any(call.status != "ok" for call in collected.manifest.calls):
+        sys.exit(NOT_ALL_READ)
+
+
+def _leave(status: int) -> None:
+    """Leave at once: a request still waiting for its answer must not hold up the one who left."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+@main.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
+def verify(snapshot: Path) -> None:
+    """Check a snapshot: every file is there, whole, and unchanged since it was collected.
+
+    Exits 0 when it is, 1 when something differs (each on a line), 3 when there is no manifest to
+    check against.
+    """
+    from auditlib.snapshot import load
+    from auditlib.snapshot import verify as problems_of
+
+    loaded = load(snapshot)
+    problems = problems_of(snapshot)
+    for problem in problems:
+        click.echo(one_line(problem))
+    if problems:
+        sys.exit(1)
+    answered = sum(call.file is not None for call in loaded.calls)
+    if not loaded.has_manifest:
+        click.echo(f"{answered} answers can be read; no manifest.json to check them against")
+        sys.exit(NOT_ALL_READ)
+    click.echo(f"{answered} answers, all as collected; sha256 {loaded.digest}")
+
+
+def _progress() -> Any:
+    """Return a context that shows progress on a terminal, and nothing in a pipe."""
+    from contextlib import nullcontext
+
+    if not sys.stderr.isatty():
+        return nullcontext(None)
+    from auditlib.aws.progress import Bar
+
+    return Bar()
+
+
+if __name__ == "__main__":
+    main()
