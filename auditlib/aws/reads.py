@@ -8,8 +8,9 @@ function in ``tables.py``.
 This module imports neither boto3 nor botocore: the offline side uses it to work out gaps.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 __all__ = ["READS", "Read", "read_of", "reads_for"]
@@ -30,8 +31,8 @@ class Read:
     service, operation
         As the AWS CLI spells them, ``ec2`` and ``describe-client-vpn-endpoints``.
     result_key
-        The member of the answer that holds the list of records; ``None`` when the answer itself
-        is the one record.
+        The member of the answer that holds the list of records (of ``acm``: the one record);
+        ``None`` when the answer itself is the one record.
     iam_action
         The action a policy must allow.
     tables
@@ -42,15 +43,19 @@ class Read:
         The largest page the operation accepts; ``None`` when it does not paginate.
     resource_parameter
         Request parameter that takes the resource; ``None`` for a read made once per region.
-    resources
-        For a read per resource: finds the resources in the region's documents of ``parents``.
-    parents
-        Ids of the reads whose documents ``resources`` looks into.
+    resource_paths
+        For a read per resource: where the resources are named, by the id of the read whose
+        answer names them (``"Endpoints[].Id"``: the ``Id`` of each of the ``Endpoints``).
     since_botocore
-        First botocore release that knows the operation and all members the kit uses; an older
-        one drops what it does not know in silence.
+        First botocore release that knows the operation and all members the kit uses.
+    older_sdk_reads
+        Whether an older SDK makes the call all the same; it then drops, in silence, the members
+        it does not know.
+    record_member
+        For an answer that is itself the record: the member without which there is no record.
     absent_codes
-        Error codes that say "there is none", which is an answer and not a refusal.
+        Error codes (``*`` stands for anything) that say "there is none", which is an answer and
+        not a refusal.
     """
 
     service: str
@@ -61,9 +66,10 @@ class Read:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     page_size: int | None = None
     resource_parameter: str | None = None
-    resources: Callable[[Documents], Iterable[str]] | None = None
-    parents: tuple[str, ...] = ()
+    resource_paths: Mapping[str, str] = field(default_factory=dict)
     since_botocore: str | None = None
+    older_sdk_reads: bool = False
+    record_member: str | None = None
     absent_codes: tuple[str, ...] = ()
 
     @property
@@ -71,51 +77,53 @@ class Read:
         """The file stem of the read in a snapshot, ``ec2-describe-vpcs``."""
         return f"{self.service}-{self.operation}"
 
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Ids of the reads whose answers name the resources; empty for a read per region."""
+        return tuple(self.resource_paths)
 
-def _records(documents: Documents, read_id: str, key: str) -> Iterator[Mapping[str, Any]]:
-    records = documents.get(read_id, {}).get(key)
-    if isinstance(records, list):
-        yield from (record for record in records if isinstance(record, dict))
+    @property
+    def resources(self) -> Callable[[Documents], list[str]] | None:
+        """Find the resources to read in a region's documents; ``None`` for a read per region.
 
+        >>> endpoints = {"ClientVpnEndpoints": [{"ClientVpnEndpointId": "cvpn-endpoint-1"}]}
+        >>> read = read_of("ec2-describe-client-vpn-routes")
+        >>> read.resources({"ec2-describe-client-vpn-endpoints": endpoints})
+        ['cvpn-endpoint-1']
+        """
+        return self._resources if self.resource_paths else None
 
-def _endpoints(documents: Documents) -> Iterator[Mapping[str, Any]]:
-    return _records(documents, "ec2-describe-client-vpn-endpoints", "ClientVpnEndpoints")
-
-
-def _endpoint_ids(documents: Documents) -> list[str]:
-    return sorted(
-        {e["ClientVpnEndpointId"] for e in _endpoints(documents) if e.get("ClientVpnEndpointId")}
-    )
-
-
-def _server_certificate_arns(documents: Documents) -> list[str]:
-    return sorted(
-        {
-            e["ServerCertificateArn"]
-            for e in _endpoints(documents)
-            if str(e.get("ServerCertificateArn") or "").startswith("arn:")
+    def _resources(self, documents: Documents) -> list[str]:
+        found = {
+            name
+            for parent, path in self.resource_paths.items()
+            for name in _members(documents.get(parent), path.split("."))
+            if isinstance(name, str) and name
         }
-    )
+        return sorted(found)
+
+    def says_there_is_none(self, error_code: str) -> bool:
+        """Whether an error code is the answer "there is none".
+
+        >>> policy = read_of("ec2-get-client-vpn-endpoint-authorization-policy")
+        >>> policy.says_there_is_none("InvalidClientVpnEndpointId.NotFound")
+        False
+        """
+        return any(fnmatchcase(error_code, code) for code in self.absent_codes)
 
 
-def _log_group_names(documents: Documents) -> list[str]:
-    names = (
-        (e.get("ConnectionLogOptions") or {}).get("CloudwatchLogGroup")
-        for e in _endpoints(documents)
-    )
-    return sorted({name for name in names if name})
-
-
-def _prefix_list_ids(documents: Documents) -> list[str]:
-    rules = _records(documents, "ec2-describe-security-group-rules", "SecurityGroupRules")
-    tables = _records(documents, "ec2-describe-route-tables", "RouteTables")
-    found = {rule.get("PrefixListId") for rule in rules}
-    found |= {
-        route.get("DestinationPrefixListId")
-        for table in tables
-        for route in table.get("Routes") or ()
-    }
-    return sorted(id for id in found if id)
+def _members(value: Any, path: list[str]) -> Iterator[Any]:
+    """Yield what stands at a path; whatever has another shape has nothing there."""
+    if not path:
+        yield value
+        return
+    name, *rest = path
+    value = value.get(name.removesuffix("[]")) if isinstance(value, Mapping) else None
+    if not name.endswith("[]"):
+        yield from _members(value, rest)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _members(item, rest)
 
 
 def _ec2(
@@ -138,10 +146,10 @@ def _ec2(
     )
 
 
+_ENDPOINTS = "ec2-describe-client-vpn-endpoints"
 _PER_ENDPOINT: dict[str, Any] = {
     "resource_parameter": "ClientVpnEndpointId",
-    "resources": _endpoint_ids,
-    "parents": ("ec2-describe-client-vpn-endpoints",),
+    "resource_paths": {_ENDPOINTS: "ClientVpnEndpoints[].ClientVpnEndpointId"},
 }
 
 READS: tuple[Read, ...] = (
@@ -152,6 +160,7 @@ READS: tuple[Read, ...] = (
         "ClientVpnEndpoints",
         "client_vpn_endpoints",
         since_botocore="1.43.104",
+        older_sdk_reads=True,
     ),
     _ec2(
         "describe-client-vpn-target-networks",
@@ -175,6 +184,14 @@ READS: tuple[Read, ...] = (
         "client_vpn_authorization_policies",
         page_size=None,
         since_botocore="1.43.104",
+        # AWS does not document what it answers when no policy is attached (looked up 2026-11).
+        # Assumed: a "not found" code that names the policy, or an answer without a document.
+        # Any other error, a deleted endpoint's among them, stays a refusal: never "no policy".
+        record_member="PolicyDocument",
+        absent_codes=(
+            "InvalidClientVpnEndpointAuthorizationPolicy.NotFound",
+            "*AuthorizationPolicy*NotFound*",
+        ),
         **_PER_ENDPOINT,
     ),
     _ec2("describe-security-groups", "SecurityGroups", "security_groups"),
@@ -209,8 +226,10 @@ READS: tuple[Read, ...] = (
         "prefix_list_entries",
         page_size=100,
         resource_parameter="PrefixListId",
-        resources=_prefix_list_ids,
-        parents=("ec2-describe-security-group-rules", "ec2-describe-route-tables"),
+        resource_paths={
+            "ec2-describe-security-group-rules": "SecurityGroupRules[].PrefixListId",
+            "ec2-describe-route-tables": "RouteTables[].Routes[].DestinationPrefixListId",
+        },
     ),
     _ec2(
         "describe-transit-gateway-attachments",
@@ -230,8 +249,7 @@ READS: tuple[Read, ...] = (
         iam_action="acm:DescribeCertificate",
         tables=("server_certificates",),
         resource_parameter="CertificateArn",
-        resources=_server_certificate_arns,
-        parents=("ec2-describe-client-vpn-endpoints",),
+        resource_paths={_ENDPOINTS: "ClientVpnEndpoints[].ServerCertificateArn"},
     ),
     Read(
         service="logs",
@@ -241,8 +259,7 @@ READS: tuple[Read, ...] = (
         tables=("log_groups",),
         page_size=50,
         resource_parameter="logGroupNamePrefix",
-        resources=_log_group_names,
-        parents=("ec2-describe-client-vpn-endpoints",),
+        resource_paths={_ENDPOINTS: "ClientVpnEndpoints[].ConnectionLogOptions.CloudwatchLogGroup"},
     ),
 )
 
