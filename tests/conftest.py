@@ -1,0 +1,25 @@
+"""What all tests share: the stand-in for AWS, one server per process, an empty world per test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.standin import StandIn
+
+
+@pytest.fixture(scope="session")
+def _standin() -> Iterator[StandIn]:
+    with StandIn() as standin:
+        yield standin
+
+
+@pytest.fixture
+def aws(_standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """Return the stand-in, empty, with the environment's credentials being good there only."""
+    _standin.reset()
+    for name, value in _standin.environment.items():
+        if name != "AWS_ENDPOINT_URL":  # what is tested must be told where to go
+            monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    return _standin

@@ -1,0 +1,391 @@
+"""The stand-in behaves as AWS does where the kit's conclusions depend on it."""
+
+import time
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.parsers import ResponseParserError
+
+from tests.standin import ACCOUNT, StandIn
+
+CERTIFICATE = (
+    f"arn:aws:acm:ap-northeast-1:{ACCOUNT}:certificate/00000000-0000-0000-0000-000000000001"
+)
+
+
+class Network:
+    """A VPC with a subnet in each of two zones, and an endpoint when asked."""
+
+    def __init__(self, aws: StandIn) -> None:
+        self.ec2: Any = aws.client("ec2")
+        self.vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        self.a, self.b = (
+            self.ec2.create_subnet(
+                VpcId=self.vpc, CidrBlock=cidr, AvailabilityZone=f"ap-northeast-1{zone}"
+            )["Subnet"]["SubnetId"]
+            for cidr, zone in (("10.0.1.0/24", "a"), ("10.0.2.0/24", "c"))
+        )
+
+    def group(self, name: str) -> str:
+        made = self.ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc)
+        return str(made["GroupId"])
+
+    def endpoint(self, *groups: str, **more: Any) -> str:
+        options: dict[str, Any] = {
+            "ClientCidrBlock": "172.20.0.0/22",
+            "ServerCertificateArn": CERTIFICATE,
+            "AuthenticationOptions": [
+                {
+                    "Type": "certificate-authentication",
+                    "MutualAuthentication": {"ClientRootCertificateChainArn": CERTIFICATE},
+                }
+            ],
+            "ConnectionLogOptions": {"Enabled": False},
+            **({"VpcId": self.vpc, "SecurityGroupIds": list(groups)} if groups else {}),
+            **more,
+        }
+        return str(self.ec2.create_client_vpn_endpoint(**options)["ClientVpnEndpointId"])
+
+    def associate(self, endpoint: str, subnet: str) -> str:
+        return str(
+            self.ec2.associate_client_vpn_target_network(
+                ClientVpnEndpointId=endpoint, SubnetId=subnet
+            )["AssociationId"]
+        )
+
+    def interfaces(self) -> list[dict[str, Any]]:
+        return list(self.ec2.describe_network_interfaces()["NetworkInterfaces"])
+
+
+@pytest.fixture
+def network(aws: StandIn) -> Network:
+    return Network(aws)
+
+
+def code(error: pytest.ExceptionInfo[ClientError]) -> tuple[str, int]:
+    answer = error.value.response
+    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def test_a_world_starts_empty_and_callers_are_in_the_sample_account(aws: StandIn) -> None:
+    assert aws.caller("ec2").describe_vpcs()["Vpcs"] == []
+    assert aws.caller("sts").get_caller_identity()["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/auditor"
+
+
+def test_an_association_makes_an_interface_with_the_endpoints_groups_and_a_route(
+    network: Network,
+) -> None:
+    group = network.group("vpn")
+    endpoint = network.endpoint(group)
+    network.associate(endpoint, network.a)
+    (eni,) = network.interfaces()
+    assert [g["GroupId"] for g in eni["Groups"]] == [group]
+    assert eni["SubnetId"] == network.a
+    assert eni["RequesterManaged"]
+    assert eni["Description"] == f"ClientVPN Endpoint resource {endpoint}"
+    (route,) = network.ec2.describe_client_vpn_routes(ClientVpnEndpointId=endpoint)["Routes"]
+    assert (route["DestinationCidr"], route["TargetSubnet"]) == ("10.0.0.0/16", network.a)
+    assert route["Origin"] == "associate"
+
+
+def test_the_default_group_applies_where_none_is_named(network: Network) -> None:
+    endpoint = network.endpoint()
+    network.associate(endpoint, network.a)
+    (eni,) = network.interfaces()
+    assert [g["GroupName"] for g in eni["Groups"]] == ["default"]
+    (target,) = network.ec2.describe_client_vpn_target_networks(ClientVpnEndpointId=endpoint)[
+        "ClientVpnTargetNetworks"
+    ]
+    assert target["SecurityGroups"] == [eni["Groups"][0]["GroupId"]]
+
+
+def test_a_new_default_group_admits_everything_from_itself(network: Network) -> None:
+    rules = network.ec2.describe_security_group_rules()["SecurityGroupRules"]
+    (inbound,) = [r for r in rules if not r["IsEgress"]]
+    assert inbound["ReferencedGroupInfo"]["GroupId"] == inbound["GroupId"]
+
+
+def test_modified_groups_are_configured_at_once_and_effective_only_later(
+    aws: StandIn, network: Network
+) -> None:
+    old, new = network.group("old"), network.group("new")
+    endpoint = network.endpoint(old)
+    network.associate(endpoint, network.a)
+    network.ec2.modify_client_vpn_endpoint(
+        ClientVpnEndpointId=endpoint, VpcId=network.vpc, SecurityGroupIds=[new]
+    )
+
+    def three_places() -> list[list[str]]:
+        (record,) = network.ec2.describe_client_vpn_endpoints()["ClientVpnEndpoints"]
+        (target,) = network.ec2.describe_client_vpn_target_networks(ClientVpnEndpointId=endpoint)[
+            "ClientVpnTargetNetworks"
+        ]
+        (eni,) = network.interfaces()
+        groups = [g["GroupId"] for g in eni["Groups"]]
+        return [record["SecurityGroupIds"], target["SecurityGroups"], groups]
+
+    assert three_places() == [[new], [old], [old]]
+    aws.settle()
+    assert three_places() == [[new], [new], [new]]
+    network.ec2.apply_security_groups_to_client_vpn_target_network(
+        ClientVpnEndpointId=endpoint, VpcId=network.vpc, SecurityGroupIds=[old]
+    )
+    assert three_places() == [[old], [old], [old]]
+
+
+def test_disassociating_takes_the_interface_and_the_routes_away(network: Network) -> None:
+    endpoint = network.endpoint()
+    association = network.associate(endpoint, network.a)
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        network.ec2.delete_client_vpn_endpoint(ClientVpnEndpointId=endpoint)
+    network.ec2.disassociate_client_vpn_target_network(
+        ClientVpnEndpointId=endpoint, AssociationId=association
+    )
+    assert network.interfaces() == []
+    assert network.ec2.describe_client_vpn_routes(ClientVpnEndpointId=endpoint)["Routes"] == []
+    network.ec2.delete_client_vpn_endpoint(ClientVpnEndpointId=endpoint)
+    assert network.ec2.describe_client_vpn_endpoints()["ClientVpnEndpoints"] == []
+
+
+def test_rules_that_name_groups_and_prefix_lists_keep_their_descriptions(network: Network) -> None:
+    group, vpn = network.group("db"), network.group("vpn")
+    prefixes = network.ec2.create_managed_prefix_list(
+        PrefixListName="office",
+        AddressFamily="IPv4",
+        MaxEntries=2,
+        Entries=[{"Cidr": "198.51.100.0/24", "Description": "office"}],
+    )["PrefixList"]["PrefixListId"]
+    network.ec2.authorize_security_group_ingress(
+        GroupId=group,
+        IpPermissions=[
+            {
+                "IpProtocol": "tcp",
+                "FromPort": 5432,
+                "ToPort": 5432,
+                "UserIdGroupPairs": [{"GroupId": vpn, "Description": "from the VPN"}],
+                "PrefixListIds": [{"PrefixListId": prefixes, "Description": "from the office"}],
+                "IpRanges": [{"CidrIp": "10.0.1.0/24", "Description": "from the subnet"}],
+            }
+        ],
+    )
+    rules = network.ec2.describe_security_group_rules(
+        Filters=[{"Name": "group-id", "Values": [group]}]
+    )["SecurityGroupRules"]
+    assert {r["Description"] for r in rules if not r["IsEgress"]} == {
+        "from the VPN",
+        "from the office",
+        "from the subnet",
+    }
+
+
+def test_a_group_that_is_still_named_cannot_be_deleted(network: Network) -> None:
+    vpn = network.group("vpn")
+    endpoint = network.endpoint(vpn)
+    network.associate(endpoint, network.a)
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        network.ec2.delete_security_group(GroupId=vpn)
+
+
+def test_a_transit_gateway_endpoint_has_an_attachment_and_no_groups(
+    aws: StandIn, network: Network
+) -> None:
+    gateway = network.ec2.create_transit_gateway()["TransitGateway"]["TransitGatewayId"]
+    endpoint = network.endpoint(
+        TransitGatewayConfiguration={
+            "TransitGatewayId": gateway,
+            "AvailabilityZones": ["ap-northeast-1a"],
+        }
+    )
+    (record,) = network.ec2.describe_client_vpn_endpoints()["ClientVpnEndpoints"]
+    (attachment,) = network.ec2.describe_transit_gateway_attachments(
+        Filters=[{"Name": "resource-type", "Values": ["client-vpn"]}]
+    )["TransitGatewayAttachments"]
+    assert attachment["ResourceId"] == endpoint
+    assert (
+        record["TransitGatewayConfiguration"]["TransitGatewayAttachmentId"]
+        == attachment["TransitGatewayAttachmentId"]
+    )
+    assert record["SecurityGroupIds"] == []
+    assert "VpcId" not in record
+
+
+def test_policies_revocation_lists_and_connections_come_back(
+    aws: StandIn, network: Network
+) -> None:
+    endpoint = network.endpoint()
+    here = {"ClientVpnEndpointId": endpoint}
+    network.ec2.modify_client_vpn_endpoint_authorization_policy(
+        **here, PolicyDocument="permit(principal, action, resource);", ShadowMode="enabled"
+    )
+    policy = network.ec2.get_client_vpn_endpoint_authorization_policy(**here)
+    assert (policy["ShadowMode"], policy["Status"]) == ("enabled", "active")
+    network.ec2.delete_client_vpn_endpoint_authorization_policy(**here)
+    assert "PolicyDocument" not in network.ec2.get_client_vpn_endpoint_authorization_policy(**here)
+    aws.switches.no_policy_code = "InvalidPolicy.NotFound"
+    with pytest.raises(ClientError, match=r"InvalidPolicy\.NotFound"):
+        network.ec2.get_client_vpn_endpoint_authorization_policy(**here)
+
+    network.ec2.import_client_vpn_client_certificate_revocation_list(
+        **here, CertificateRevocationList="crl"
+    )
+    exported = network.ec2.export_client_vpn_client_certificate_revocation_list(**here)
+    assert exported["CertificateRevocationList"] == "crl"
+
+    aws.add_connection(endpoint, Username="tanaka")
+    (connection,) = network.ec2.describe_client_vpn_connections(**here)["Connections"]
+    assert (connection["Username"], connection["ConnectionEndTime"]) == ("tanaka", "-")
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "describe_vpcs",
+        "describe_security_groups",
+        "describe_security_group_rules",
+        "describe_subnets",
+        "describe_network_interfaces",
+        "describe_route_tables",
+        "describe_network_acls",
+    ],
+)
+def test_every_list_pages_and_its_pages_add_up(
+    aws: StandIn, network: Network, operation: str
+) -> None:
+    for cidr in ("10.1.0.0/16", "10.2.0.0/16"):
+        network.ec2.create_vpc(CidrBlock=cidr)
+    network.ec2.create_subnet(VpcId=network.vpc, CidrBlock="10.0.3.0/24")
+    for _ in range(3):
+        aws.add_interface(network.a)
+    whole = getattr(network.ec2, operation)()
+    whole.pop("ResponseMetadata")
+    aws.page_size = 2
+    paginator = aws.caller("ec2").get_paginator(operation)
+    pages = paginator.paginate(PaginationConfig={"PageSize": 5}).build_full_result()
+    assert pages == whole
+    assert len(aws.calls) == 2 if operation != "describe_security_group_rules" else 3
+    assert all(call.parameters["MaxResults"] == "5" for call in aws.calls)
+
+
+def test_a_token_is_good_for_its_own_question_only(aws: StandIn, network: Network) -> None:
+    network.ec2.create_vpc(CidrBlock="10.1.0.0/16")
+    aws.page_size = 1
+    ec2 = aws.caller("ec2")
+    token = ec2.describe_vpcs()["NextToken"]
+    with pytest.raises(ClientError, match="InvalidNextToken"):
+        ec2.describe_subnets(NextToken=token)
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        ec2.describe_vpcs(MaxResults=1001)
+
+
+def test_log_groups_page_too(aws: StandIn) -> None:
+    logs = aws.client("logs")
+    for name in ("/vpn/a", "/vpn/b", "/vpn/c"):
+        logs.create_log_group(logGroupName=name)
+    aws.page_size = 1
+    pages = list(
+        aws.caller("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix="/vpn/")
+    )
+    assert [[g["logGroupName"] for g in page["logGroups"]] for page in pages] == [
+        ["/vpn/a"],
+        ["/vpn/b"],
+        ["/vpn/c"],
+    ]
+
+
+def test_refusals_come_in_each_services_own_words(aws: StandIn) -> None:
+    aws.deny("*")
+    with pytest.raises(ClientError) as ec2:
+        aws.caller("ec2").describe_vpcs()
+    with pytest.raises(ClientError) as logs:
+        aws.caller("logs").describe_log_groups()
+    with pytest.raises(ClientError) as sts:
+        aws.caller("sts").get_caller_identity()
+    assert code(ec2) == ("UnauthorizedOperation", 403)
+    assert code(logs) == ("AccessDeniedException", 400)
+    assert code(sts) == ("AccessDenied", 403)
+
+
+def test_a_fault_hits_its_region_operation_and_resource_only(
+    aws: StandIn, network: Network
+) -> None:
+    one, two = network.endpoint(), network.endpoint()
+    aws.deny("ec2", "describe-client-vpn-routes", resource=one)
+    aws.deny("ec2", "DescribeVpcs", region="us-east-1")
+    ec2 = aws.caller("ec2")
+    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+        ec2.describe_client_vpn_routes(ClientVpnEndpointId=one)
+    assert ec2.describe_client_vpn_routes(ClientVpnEndpointId=two)["Routes"] == []
+    assert len(ec2.describe_vpcs()["Vpcs"]) == 1
+    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+        aws.caller("ec2", "us-east-1").describe_vpcs()
+
+
+def test_throttling_ends_after_so_many_calls(aws: StandIn) -> None:
+    aws.throttle("ec2", "DescribeVpcs", times=2)
+    ec2 = aws.caller("ec2")
+    for _ in range(2):
+        with pytest.raises(ClientError) as error:
+            ec2.describe_vpcs()
+        assert code(error) == ("RequestLimitExceeded", 503)
+    assert ec2.describe_vpcs()["Vpcs"] == []
+    assert [call.operation for call in aws.calls] == ["DescribeVpcs"] * 3
+
+
+def test_errors_delays_garbage_and_dropped_connections(aws: StandIn) -> None:
+    ec2 = aws.caller("ec2")
+    aws.fail("ec2", "DescribeVpcs", status=500, code="InternalError", times=1)
+    with pytest.raises(ClientError) as error:
+        ec2.describe_vpcs()
+    assert code(error) == ("InternalError", 500)
+    aws.garble("ec2", "DescribeSubnets", times=1)
+    with pytest.raises(ResponseParserError):
+        ec2.describe_subnets()
+    aws.drop("ec2", "DescribeRouteTables", times=1)
+    with pytest.raises((ConnectionClosedError, OSError)):
+        ec2.describe_route_tables()
+    aws.delay("ec2", "DescribeVpcs", seconds=0.2, times=1)
+    start = time.monotonic()
+    ec2.describe_vpcs()
+    assert time.monotonic() - start >= 0.2
+
+
+def test_the_world_can_change_between_two_calls(aws: StandIn, network: Network) -> None:
+    endpoint = network.endpoint()
+    network.associate(endpoint, network.a)
+    aws.after("ec2", "DescribeClientVpnEndpoints", lambda: aws.delete_endpoint(endpoint))
+    ec2 = aws.caller("ec2")
+    assert len(ec2.describe_client_vpn_endpoints()["ClientVpnEndpoints"]) == 1
+    with pytest.raises(ClientError, match=r"InvalidClientVpnEndpointId\.NotFound"):
+        ec2.describe_client_vpn_routes(ClientVpnEndpointId=endpoint)
+    assert network.interfaces() == []
+
+
+def test_writes_are_told_from_reads_and_a_dry_run_changes_nothing(
+    aws: StandIn, network: Network
+) -> None:
+    ec2 = aws.caller("ec2")
+    ec2.describe_vpcs()
+    assert aws.writes == ()
+    with pytest.raises(ClientError) as error:
+        ec2.delete_vpc(VpcId=network.vpc, DryRun=True)
+    assert code(error) == ("DryRunOperation", 412)
+    assert [call.operation for call in aws.writes] == ["DeleteVpc"]
+    assert len(ec2.describe_vpcs()["Vpcs"]) == 1
+
+
+def test_an_assumed_role_sees_its_own_account(aws: StandIn) -> None:
+    aws.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")
+    role = aws.caller("sts").assume_role(
+        RoleArn="arn:aws:iam::444455556666:role/audit", RoleSessionName="kit", ExternalId="kit-1"
+    )["Credentials"]
+    other = aws._client("ec2", "ap-northeast-1", role["AccessKeyId"])
+    assert other.describe_vpcs()["Vpcs"] == []
+
+
+def test_only_enabled_regions_are_listed(aws: StandIn) -> None:
+    ec2 = aws.caller("ec2")
+    assert "ap-northeast-1" in {r["RegionName"] for r in ec2.describe_regions()["Regions"]}
+    aws.switches.regions = ("us-east-1",)
+    assert [r["RegionName"] for r in ec2.describe_regions()["Regions"]] == ["us-east-1"]
+    assert len(ec2.describe_regions(AllRegions=True)["Regions"]) > 20
