@@ -483,7 +483,7 @@ kms_key_id         str  key it is encrypted with, where one was named
         "endpoint_network_interfaces",
         "an interface that belongs to a VPC-associated Client VPN endpoint",
         "endpoint_id eni_id",
-        "client_vpn_endpoints client_vpn_target_networks network_interfaces",
+        "client_vpn_endpoints client_vpn_target_networks network_interfaces network_interface_groups",
         """
 endpoint_id  str   endpoint id
 eni_id       str   interface id
@@ -491,14 +491,14 @@ subnet_id    str   subnet
 vpc_id       str   VPC
 private_ip   str   primary private address
 joined_by    str   description (the interface names the endpoint) or subnet (it only says it is a Client VPN interface, and the endpoint is associated with its subnet)
-certain      bool  false when interfaces of more than one endpoint could stand in that subnet
+certain      bool  false when the interface names no endpoint and more than one is associated with its subnet; its groups then tell which it belongs to, as far as they can
 """,
     ),
     _view(
         "endpoint_security_groups",
         "a security group of a VPC-associated endpoint, in at least one of the three places AWS shows it",
         "endpoint_id group_id",
-        "client_vpn_endpoints client_vpn_target_networks network_interfaces network_interface_groups security_groups",
+        "client_vpn_endpoints client_vpn_target_networks endpoint_network_interfaces network_interface_groups security_groups",
         """
 endpoint_id           str   endpoint id
 endpoint_name         str   Name tag of the endpoint
@@ -507,12 +507,12 @@ group_id              str   security group id; missing when the default group ap
 group_name            str   group name
 is_default            flag  true for the VPC's default group
 configured            bool  named in the endpoint's settings
-by_omission           bool  the endpoint names no group, so AWS applies the VPC's default one
+by_omission           bool  the endpoint names no group, so AWS applies the VPC's default one, and nothing shows that another was applied since
 on_target_networks    int   associations that carry it
 target_networks       int   associations of the endpoint
 on_interfaces         int   interfaces of the endpoint that carry it
 interfaces            int   interfaces of the endpoint
-effective             bool  in force now: on an interface, or on an association where no interface is seen, or configured where there is neither
+effective             bool  in force now: on an interface, or on an association in whose subnet no interface of the endpoint is seen for certain; for an endpoint with neither, the groups it will be given (configured, or the default by omission)
 """,
     ),
 )
@@ -550,3 +550,26 @@ iam_action     str  the IAM action that would allow the call
     ),
 )
 """Columns of every frame of gaps."""
+
+COVERAGE = Schema(
+    table="coverage",
+    row="a read in one account and Region: what was asked, and how it went",
+    key=("account", "region", "service", "operation"),
+    columns=tuple(
+        _columns("""
+account     str   AWS account id
+region      str   AWS Region
+service     str   service, as the AWS CLI spells it
+operation   str   operation, as the AWS CLI spells it
+expected    int   calls the read consists of, as far as is known: one, or one per resource
+calls       int   calls made
+ok          int   calls answered
+refused     int   calls denied, failed or not supported
+missing     int   calls the snapshot holds no answer to and no record of
+items       int   records in the answers
+iam_action  str   the IAM action that allows the read
+tables      list  tables built from it
+""")
+    ),
+)
+"""Columns of ``Audit.coverage``."""

@@ -1,0 +1,215 @@
+"""An audit: a snapshot, its tables, what could not be read, and what the checks found."""
+
+import csv
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from auditlib.check import Finding
+from auditlib.check import audit as findings_of
+from auditlib.errors import AuditError, ParameterError
+from auditlib.schemas import SCHEMAS
+from auditlib.snapshot import Snapshot
+from auditlib.tables import Tables, nearest
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+__all__ = ["Audit", "export_tables", "open_audit", "tables_overview"]
+
+
+class Audit:
+    """What one snapshot says, from the raw answers to the findings.
+
+    Attributes
+    ----------
+    snapshot
+        AWS's answers and the outcome of every call.
+    tables
+        Its tables and views: ``audit.tables.security_group_rules``.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.tables = Tables(snapshot)
+
+    @cached_property
+    def gaps(self) -> pd.DataFrame:
+        """What could not be read, one row per table and call, in ``schemas.GAPS`` columns."""
+        return self.tables.gaps()
+
+    @cached_property
+    def coverage(self) -> pd.DataFrame:
+        """One row per read and place: calls made, answered, refused, missing."""
+        return self.tables.coverage()
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What every check found, the most severe check first."""
+        return findings_of(self.tables)
+
+    def finding(self, id: str) -> Finding:
+        """Return what one check found.
+
+        Raises
+        ------
+        ParameterError
+            When there is no check of this id; names the nearest.
+        """
+        by_id = {finding.check.id: finding for finding in self.findings}
+        if id not in by_id:
+            raise nearest(id, by_id, noun="check")
+        return by_id[id]
+
+    def reach(self, **question: Any) -> pd.DataFrame:
+        """Return who reaches what; see :func:`auditlib.access.reach`."""
+        from auditlib.access import reach
+
+        found: pd.DataFrame = reach(self.tables, **question)
+        return found
+
+    def explain(self, **question: Any) -> Any:
+        """Return why something is reachable or not; see :func:`auditlib.access.explain`."""
+        from auditlib.access import explain
+
+        return explain(self.tables, **question)
+
+    def __repr__(self) -> str:
+        places = [f"{account}/{region}" for account, region in self.snapshot.places]
+        shown = ", ".join(places[:5]) + (f" and {len(places) - 5} more" if len(places) > 5 else "")
+        gaps = len(self.gaps)
+        read = f"{gaps} gaps, see .gaps" if gaps else "everything was read"
+        judged = (
+            f"{len(self.findings)} findings" if "findings" in self.__dict__ else "see .findings"
+        )
+        return (
+            f"Audit of {self.snapshot.name}: {shown or 'nothing was looked at'}\n"
+            f"  {len(self.tables['client_vpn_endpoints'])} Client VPN endpoints; {read}\n"
+            f"  {len(SCHEMAS)} tables, see .tables; {judged}"
+        )
+
+    def _repr_html_(self) -> str | None:
+        from auditlib import display
+
+        html = getattr(display, "audit_html", None)
+        return None if html is None else html(self)
+
+
+def open_audit(path: "str | PathLike[str] | None" = None) -> Audit:
+    """Open a snapshot for auditing.
+
+    Parameters
+    ----------
+    path
+        A snapshot folder or .zip; the bundled sample when none is given.
+
+    Raises
+    ------
+    SnapshotError
+        When it is no readable snapshot.
+    """
+    from auditlib.snapshot import load
+
+    return Audit(load(Path(__file__).with_name("sample") if path is None else Path(path)))
+
+
+def tables_overview(audit: Audit) -> pd.DataFrame:
+    """Return every table and view with its number of rows, columns and gaps."""
+    tables = audit.tables
+    return pd.DataFrame(
+        {
+            "table": list(tables.names),
+            "kind": ["view" if SCHEMAS[name].inputs else "table" for name in tables.names],
+            "rows": [len(tables[name]) for name in tables.names],
+            "columns": [len(SCHEMAS[name].columns) for name in tables.names],
+            "gaps": [len(tables.gaps(name)) for name in tables.names],
+            "row": [SCHEMAS[name].row for name in tables.names],
+        }
+    )
+
+
+def export_tables(
+    audit: Audit, out: "str | PathLike[str]", format: Literal["csv", "parquet"] = "csv"
+) -> tuple[Path, ...]:
+    """Write every table and view into a folder, and the gaps beside them.
+
+    CSV files are UTF-8 with a byte order mark, so that spreadsheets read them right. Text that a
+    spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-``, ``@``, a tab or a
+    carriage return), and text that begins with an apostrophe, gets an apostrophe in front: take
+    one leading apostrophe away to have the text as AWS gave it. Parquet keeps text as it is.
+
+    Returns
+    -------
+    tuple of Path
+        The files, in the order of the data dictionary.
+
+    Raises
+    ------
+    ParameterError
+        When the format is unknown, or Parquet is asked for and pyarrow is not installed.
+    """
+    if format not in {"csv", "parquet"}:
+        raise ParameterError(f'The export format is csv or parquet, not "{format}".')
+    if format == "parquet":
+        try:
+            import pyarrow  # noqa: F401 # asked for here so that the message can say what to do
+        except ImportError:
+            raise ParameterError(
+                "Parquet needs pyarrow, which is not installed: pip install 'auditlib[parquet]', "
+                "or export CSV."
+            ) from None
+    folder = Path(out)
+    frames = {name: audit.tables[name] for name in audit.tables.names} | {"gaps": audit.gaps}
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, frame in frames.items():
+            file = folder / f"{name}.{format}"
+            if format == "csv":
+                _flat(frame).to_csv(
+                    file, index=False, encoding="utf-8-sig", quoting=csv.QUOTE_MINIMAL
+                )
+            else:
+                _nested(frame).to_parquet(file, index=False)
+            written.append(file)
+    except OSError as error:
+        raise AuditError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    return tuple(written)
+
+
+_FORMULA = r"^(?=[=+\-@\t\r'])"
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame of plain text and numbers that no spreadsheet takes for a formula."""
+    flat = {}
+    for name, values in frame.items():
+        kind = str(values.dtype)
+        if kind == "object":
+            text = pd.Series([_joined(value) for value in values], index=frame.index, dtype="str")
+        elif kind in {"str", "category"}:
+            text = values.astype("str")
+        else:
+            flat[str(name)] = values
+            continue
+        flat[str(name)] = text.str.replace(_FORMULA, "'", regex=True)
+    return pd.DataFrame(flat)
+
+
+def _joined(value: tuple[Any, ...]) -> str:
+    """Return a list as text, its items set apart by spaces; tags as key=value."""
+    return " ".join(item if isinstance(item, str) else "=".join(item) for item in value)
+
+
+def _nested(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose tags are text, as Parquet has no list of unnamed pairs."""
+    lists: dict[str, Any] = {
+        str(name): [
+            [item if isinstance(item, str) else "=".join(item) for item in v] for v in values
+        ]
+        for name, values in frame.items()
+        if str(values.dtype) == "object"
+    }
+    return frame.assign(**lists)

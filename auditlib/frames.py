@@ -1,0 +1,108 @@
+"""Typed frames: columns of Python values become a DataFrame exactly as its schema says."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from auditlib.schemas import Column, Schema
+
+__all__ = ["DTYPES", "empty_frame", "frame_of", "frame_of_rows"]
+
+DTYPES: dict[str, Any] = {
+    "str": "str",
+    "int": "Int64",
+    "bool": "bool",
+    "flag": "boolean",
+    "time": "datetime64[us, UTC]",
+    "list": "object",
+    "pairs": "object",
+    "category": "category",
+}
+"""The pandas type of each kind of column."""
+
+
+def frame_of(schema: Schema, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a frame with exactly the schema's columns and types.
+
+    Parameters
+    ----------
+    columns
+        A list, array or Series per column name; all of one length. ``None`` is a missing value.
+    """
+    arrays = {column.name: _array(column, columns[column.name]) for column in schema.columns}
+    return pd.DataFrame(arrays, copy=False)
+
+
+def frame_of_rows(schema: Schema, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return a frame from a few rows; columns that a row lacks are missing values."""
+    rows = list(rows)
+    return frame_of(schema, {name: [row.get(name) for row in rows] for name in schema.names})
+
+
+def empty_frame(schema: Schema) -> pd.DataFrame:
+    """Return a frame without rows that has all the schema's columns and types."""
+    return frame_of(schema, dict.fromkeys(schema.names, ()))
+
+
+def _array(column: Column, values: Any) -> Any:
+    if isinstance(values, pd.Series):
+        values = values.array
+    if isinstance(values, pd.Categorical) and column.kind == "category":
+        return values
+    if isinstance(values, (pd.api.extensions.ExtensionArray, np.ndarray)):
+        return (
+            pd.array(values, dtype=DTYPES[column.kind])
+            if column.kind != "bool"
+            else np.asarray(values, dtype=bool)
+        )
+    return _FROM_LIST[column.kind](values)
+
+
+def _strings(values: Sequence[str | None]) -> Any:
+    return pd.array(values, dtype="str")
+
+
+def _integers(values: Sequence[int | None]) -> Any:
+    missing = np.fromiter((value is None for value in values), dtype=bool, count=len(values))
+    numbers = np.fromiter((value or 0 for value in values), dtype=np.int64, count=len(values))
+    return pd.arrays.IntegerArray(numbers, missing)
+
+
+def _flags(values: Sequence[bool | None]) -> Any:
+    missing = np.fromiter((value is None for value in values), dtype=bool, count=len(values))
+    flags = np.fromiter((value is True for value in values), dtype=bool, count=len(values))
+    return pd.arrays.BooleanArray(flags, missing)
+
+
+def _booleans(values: Sequence[bool]) -> Any:
+    return np.fromiter(values, dtype=bool, count=len(values))
+
+
+def _times(values: Sequence[Any]) -> Any:
+    return pd.array(values, dtype=DTYPES["time"])
+
+
+def _objects(values: Sequence[tuple[Any, ...]]) -> Any:
+    array = np.empty(len(values), dtype=object)
+    for position, value in enumerate(values):
+        array[position] = value
+    return array
+
+
+def _categories(values: Sequence[str | None]) -> Any:
+    known = sorted({value for value in values if value is not None})
+    return pd.Categorical(values, categories=pd.Index(known, dtype="str"))
+
+
+_FROM_LIST: dict[str, Any] = {
+    "str": _strings,
+    "int": _integers,
+    "bool": _booleans,
+    "flag": _flags,
+    "time": _times,
+    "list": _objects,
+    "pairs": _objects,
+    "category": _categories,
+}

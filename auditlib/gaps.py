@@ -1,0 +1,151 @@
+"""Gaps: what a snapshot should hold and does not, table by table.
+
+Worked out from the table of reads and the outcome of every call, in one place, so that a refused
+or forgotten call is a gap in exactly the tables that would have been built from its answer.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from auditlib.aws.reads import READS, Read, read_of
+from auditlib.frames import frame_of_rows
+from auditlib.records import is_at_least
+from auditlib.schemas import COVERAGE, GAPS
+from auditlib.snapshot import Call, Snapshot
+
+__all__ = ["coverage_frame", "gap_frame"]
+
+Row = dict[str, Any]
+
+
+def gap_frame(
+    snapshot: Snapshot, found: Callable[[str, str, Read], set[str]], unsettled: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the gaps of all base tables, in the columns of ``schemas.GAPS``.
+
+    Parameters
+    ----------
+    found
+        Given account, region and a read made per resource: the resources its parents name.
+    unsettled
+        Endpoints of which it cannot be told what they are attached to.
+    """
+    rows = [
+        row | {"table": table}
+        for read in READS
+        for account, region in snapshot.places or ((None, None),)
+        for row in _gaps(snapshot, account, region, read, found)
+        for table in read.tables
+    ]
+    reason = (
+        "shows neither a VPC nor a transit gateway, and the SDK that read it was too old, or is "
+        "not recorded, to tell"
+    )
+    endpoints = read_of("ec2-describe-client-vpn-endpoints")
+    rows += [
+        _row(endpoints, account, region, "unsupported", id, message=f"{id} {reason}")
+        | {"table": "client_vpn_endpoints"}
+        for account, region, id in zip(
+            unsettled["account"], unsettled["region"], unsettled["endpoint_id"], strict=True
+        )
+    ]
+    frame = frame_of_rows(GAPS, rows)
+    return frame.drop_duplicates(list(GAPS.key)).reset_index(drop=True)
+
+
+def coverage_frame(snapshot: Snapshot, found: Callable[[str, str, Read], set[str]]) -> pd.DataFrame:
+    """Return one row per read and place, in the columns of ``schemas.COVERAGE``."""
+    rows = []
+    for account, region in snapshot.places:
+        for read in READS:
+            calls = _calls(snapshot, account, region, read)
+            wanted = {None} if read.resources is None else found(account, region, read)
+            missing = len(wanted - {call.resource for call in calls})
+            rows.append(
+                {
+                    "account": account,
+                    "region": region,
+                    "service": read.service,
+                    "operation": read.operation,
+                    "expected": len(calls) + missing,
+                    "calls": len(calls),
+                    "ok": sum(call.status == "ok" for call in calls),
+                    "refused": sum(call.status != "ok" for call in calls),
+                    "missing": missing,
+                    "items": sum(call.items or 0 for call in calls),
+                    "iam_action": read.iam_action,
+                    "tables": read.tables,
+                }
+            )
+    return frame_of_rows(COVERAGE, rows)
+
+
+def _calls(snapshot: Snapshot, account: str, region: str, read: Read) -> list[Call]:
+    return [
+        call
+        for call in snapshot.calls
+        if (call.account, call.region) == (account, region)
+        and (call.service, call.operation) == (read.service, read.operation)
+    ]
+
+
+def _gaps(
+    snapshot: Snapshot,
+    account: str | None,
+    region: str | None,
+    read: Read,
+    found: Callable[[str, str, Read], set[str]],
+) -> Iterator[Row]:
+    if account is None or region is None:
+        yield _row(read, account, region, "missing", message="the snapshot is empty")
+        return
+    version = snapshot.manifest.botocore_version
+    if read.since_botocore and is_at_least(version, read.since_botocore) is False:
+        message = f"botocore {version} drops what it does not know; {read.since_botocore} is needed"
+        yield _row(read, account, region, "unsupported", message=message)
+    if read.resources is None:
+        yield from _outcome(snapshot, account, region, read)
+        return
+    for parent in read.parents:
+        yield from _outcome(snapshot, account, region, read_of(parent))
+    asked = {call.resource for call in _calls(snapshot, account, region, read)}
+    for resource in sorted(found(account, region, read) | {one for one in asked if one}):
+        yield from _outcome(snapshot, account, region, read, resource)
+
+
+def _outcome(
+    snapshot: Snapshot, account: str, region: str, read: Read, resource: str | None = None
+) -> Iterator[Row]:
+    """Yield a gap unless the call went well."""
+    call = snapshot.call(account, region, read.id, resource)
+    if call is None:
+        yield _row(read, account, region, "missing", resource)
+    elif call.status != "ok":
+        yield _row(
+            read, account, region, call.status, resource, call.error_code, call.error_message
+        )
+
+
+def _row(  # noqa: PLR0917 # what, where and how, in the order of the columns
+    read: Read,
+    account: str | None,
+    region: str | None,
+    status: str,
+    resource: str | None = None,
+    *,
+    code: str | None = None,
+    message: str | None = None,
+) -> Row:
+    return {
+        "account": account,
+        "region": region,
+        "service": read.service,
+        "operation": read.operation,
+        "resource": resource,
+        "status": status,
+        "error_code": code,
+        "error_message": message,
+        "iam_action": read.iam_action,
+    }
