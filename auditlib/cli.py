@@ -10,18 +10,24 @@ import re
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from auditlib import __version__
 from auditlib.errors import AuditError
 
+if TYPE_CHECKING:
+    from auditlib.check import Finding
+
 __all__ = ["main"]
 
 NOT_ALL_READ = 3
 A_BUG = 70
 INTERRUPTED = 130
+
+SEVERITY = click.Choice(["info", "low", "medium", "high", "critical"])
+FAIL_ON = "Exit 1 on a finding of this severity or worse."
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -182,6 +188,79 @@ def verify(snapshot: Path) -> None:
         click.echo(f"{answered} answers can be read; no manifest.json to check them against")
         sys.exit(NOT_ALL_READ)
     click.echo(f"{answered} answers, all as collected; sha256 {loaded.digest}")
+
+
+@main.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="table for people, json and csv for programs.",
+)
+@click.option("--fail-on", type=SEVERITY, default="low", show_default=True, help=FAIL_ON)
+@click.option("--only", "only", multiple=True, metavar="CHECK-ID", help="Only this check.")
+def check(snapshot: Path, style: str, fail_on: str, only: tuple[str, ...]) -> None:
+    """Judge a snapshot and print what was found.
+
+    Exits 0 when nothing at or above --fail-on was found and everything was assessed, 1 on
+    findings, 3 when nothing was found but something was not assessed.
+    """
+    from auditlib.audit import open_audit
+
+    audit = open_audit(snapshot)
+    findings = tuple(audit.finding(id) for id in only) or audit.findings
+    if style == "table":
+        from auditlib.terminal import print_findings
+
+        print_findings(findings)
+    elif style == "json":
+        from auditlib.export import findings_json
+
+        click.echo(findings_json(audit, findings))
+    else:
+        from auditlib.export import findings_csv
+
+        click.echo(findings_csv(audit, findings), nl=False)
+    sys.exit(_exit_status(findings, fail_on))
+
+
+def _exit_status(findings: tuple["Finding", ...], fail_on: str) -> int:
+    """Return 1 on findings at or above a severity, 3 when something was not assessed, else 0."""
+    from auditlib.check import Severity, Status
+
+    worst = Severity(fail_on).rank
+    failed = [f for f in findings if f.status is Status.FAIL]
+    if any(finding.check.severity.rank >= worst for finding in failed):
+        return 1
+    return NOT_ALL_READ if any(len(finding.gaps) for finding in findings) else 0
+
+
+@main.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.option("--export", "out", type=click.Path(path_type=Path), help="Folder to write them to.")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["csv", "parquet"]),
+    default="csv",
+    show_default=True,
+    help="Format of the export.",
+)
+def tables(snapshot: Path, out: Path | None, style: str) -> None:
+    """List the tables of a snapshot with their sizes and gaps, or export them."""
+    from auditlib.audit import export_tables, open_audit, tables_overview
+
+    audit = open_audit(snapshot)
+    if out is not None:
+        written = export_tables(audit, out, "parquet" if style == "parquet" else "csv")
+        click.echo(f"{len(written)} files in {one_line(out)}")
+        return
+    from auditlib.terminal import print_frame
+
+    print_frame(tables_overview(audit))
 
 
 def _progress() -> Any:
