@@ -201,8 +201,7 @@ def verify(snapshot: Path) -> None:
     help="table for people, json and csv for programs.",
 )
 @click.option("--fail-on", type=SEVERITY, default="low", show_default=True, help=FAIL_ON)
-@click.option("--only", "only", multiple=True, metavar="CHECK-ID", help="Only this check.")
-def check(snapshot: Path, style: str, fail_on: str, only: tuple[str, ...]) -> None:
+def check(snapshot: Path, style: str, fail_on: str) -> None:
     """Judge a snapshot and print what was found.
 
     Exits 0 when nothing at or above --fail-on was found and everything was assessed, 1 on
@@ -211,20 +210,20 @@ def check(snapshot: Path, style: str, fail_on: str, only: tuple[str, ...]) -> No
     from auditlib.audit import open_audit
 
     audit = open_audit(snapshot)
-    findings = tuple(audit.finding(id) for id in only) or audit.findings
     if style == "table":
         from auditlib.terminal import print_findings
 
-        print_findings(findings)
-    elif style == "json":
-        from auditlib.export import findings_json
-
-        click.echo(findings_json(audit, findings))
+        print_findings(audit.findings)
     else:
-        from auditlib.export import findings_csv
+        from auditlib import export
 
-        click.echo(findings_csv(audit, findings), nl=False)
-    sys.exit(_exit_status(findings, fail_on))
+        text = (
+            export.json_text(export.findings_json(audit))
+            if style == "json"
+            else export.findings_csv(audit.findings)
+        )
+        click.echo(text, nl=False)
+    sys.exit(_exit_status(audit.findings, fail_on))
 
 
 def _exit_status(findings: tuple["Finding", ...], fail_on: str) -> int:
@@ -261,6 +260,65 @@ def tables(snapshot: Path, out: Path | None, style: str) -> None:
     from auditlib.terminal import print_frame
 
     print_frame(tables_overview(audit))
+
+
+@main.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("reports/demo"),
+    show_default=True,
+    help="Folder to write.",
+)
+def demo(out: Path) -> None:
+    """Make the report on the bundled sample; no AWS needed."""
+    _report(None, out, (), {}, None)
+
+
+@main.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option("--notebook", "notebooks", multiple=True, help="Only this notebook; may be repeated.")
+@click.option(
+    "--parameter",
+    "-p",
+    "parameters",
+    type=(str, str),
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A parameter of the notebooks; may be repeated.",
+)
+@click.option("--fail-on", type=SEVERITY, help=FAIL_ON + " Without it, exits 0 once made.")
+def report(
+    snapshot: Path,
+    out: Path,
+    notebooks: tuple[str, ...],
+    parameters: tuple[tuple[str, str], ...],
+    fail_on: str | None,
+) -> None:
+    """Run the notebooks on a snapshot and write the pages to hand over.
+
+    An older report in the folder is replaced once the new one is complete; a notebook that fails
+    publishes nothing.
+    """
+    _report(snapshot, out, notebooks, dict(parameters), fail_on)
+
+
+def _report(
+    snapshot: Path | None,
+    out: Path,
+    notebooks: tuple[str, ...],
+    parameters: dict[str, str],
+    fail_on: str | None,
+) -> None:
+    from auditlib.report import report as made_of
+
+    if sys.stderr.isatty():
+        click.echo("running the notebooks …", err=True)
+    made = made_of(snapshot, out, notebooks or None, parameters)
+    click.echo(f"report: {one_line(made.index)}")
+    if fail_on is not None:
+        sys.exit(_exit_status(made.audit.findings, fail_on))
 
 
 def _progress() -> Any:
