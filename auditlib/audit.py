@@ -91,10 +91,9 @@ class Audit:
         )
 
     def _repr_html_(self) -> str | None:
-        from auditlib import display
+        from auditlib.display import audit_html
 
-        html = getattr(display, "audit_html", None)
-        return None if html is None else html(self)
+        return audit_html(self)
 
 
 def open_audit(path: "str | PathLike[str] | None" = None) -> Audit:

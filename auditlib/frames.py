@@ -23,7 +23,7 @@ DTYPES: dict[str, Any] = {
 """The pandas type of each kind of column."""
 
 
-def frame_of(schema: Schema, columns: Mapping[str, Any]) -> pd.DataFrame:
+def frame_of(schema: Schema, columns: Mapping[str, Any] | pd.DataFrame) -> pd.DataFrame:
     """Return a frame with exactly the schema's columns and types.
 
     Parameters
@@ -93,7 +93,7 @@ def _objects(values: Sequence[tuple[Any, ...]]) -> Any:
 
 def _categories(values: Sequence[str | None]) -> Any:
     known = sorted({value for value in values if value is not None})
-    return pd.Categorical(values, categories=pd.Index(known, dtype="str"))
+    return pd.Categorical(list(values), categories=pd.Index(known, dtype="str"))
 
 
 _FROM_LIST: dict[str, Any] = {

@@ -74,7 +74,9 @@ def coverage_frame(snapshot: Snapshot, found: Callable[[str, str, Read], set[str
                     "ok": sum(call.status == "ok" for call in calls),
                     "refused": sum(call.status != "ok" for call in calls),
                     "missing": missing,
-                    "items": sum(call.items or 0 for call in calls),
+                    "items": None
+                    if any(call.status == "ok" and call.items is None for call in calls)
+                    else sum(call.items or 0 for call in calls),
                     "iam_action": read.iam_action,
                     "tables": read.tables,
                 }
@@ -101,18 +103,16 @@ def _gaps(
     if account is None or region is None:
         yield _row(read, account, region, "missing", message="the snapshot is empty")
         return
-    version = snapshot.manifest.botocore_version
-    if read.since_botocore and is_at_least(version, read.since_botocore) is False:
-        message = f"botocore {version} drops what it does not know; {read.since_botocore} is needed"
-        yield _row(read, account, region, "unsupported", message=message)
     if read.resources is None:
         yield from _outcome(snapshot, account, region, read)
+        yield from _too_old(snapshot, account, region, read)
         return
     for parent in read.parents:
         yield from _outcome(snapshot, account, region, read_of(parent))
     asked = {call.resource for call in _calls(snapshot, account, region, read)}
     for resource in sorted(found(account, region, read) | {one for one in asked if one}):
         yield from _outcome(snapshot, account, region, read, resource)
+        yield from _too_old(snapshot, account, region, read, resource)
 
 
 def _outcome(
@@ -122,13 +122,35 @@ def _outcome(
     call = snapshot.call(account, region, read.id, resource)
     if call is None:
         yield _row(read, account, region, "missing", resource)
+    elif call.status == "ok" and call.file is None and not read.absent_codes:
+        message = "the snapshot says that it was answered, and does not hold the answer"
+        yield _row(read, account, region, "missing", resource, message=message)
     elif call.status != "ok":
         yield _row(
-            read, account, region, call.status, resource, call.error_code, call.error_message
+            read,
+            account,
+            region,
+            call.status,
+            resource,
+            code=call.error_code,
+            message=call.error_message,
         )
 
 
-def _row(  # noqa: PLR0917 # what, where and how, in the order of the columns
+def _too_old(
+    snapshot: Snapshot, account: str, region: str, read: Read, resource: str | None = None
+) -> Iterator[Row]:
+    """Yield a gap where a call went well with an SDK that drops what it does not know."""
+    call = snapshot.call(account, region, read.id, resource)
+    version = snapshot.manifest.botocore_version
+    if call is None or call.status != "ok" or not read.since_botocore:
+        return
+    if is_at_least(version, read.since_botocore) is False:
+        message = f"botocore {version} drops what it does not know; {read.since_botocore} is needed"
+        yield _row(read, account, region, "unsupported", resource, message=message)
+
+
+def _row(
     read: Read,
     account: str | None,
     region: str | None,

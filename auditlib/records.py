@@ -111,11 +111,11 @@ class Records:
         chosen = np.flatnonzero(np.fromiter(map(bool, keep), dtype=bool, count=len(self)))
         return Records(
             self.answers,
-            [self.rows[i] for i in chosen],
+            [self.rows[i] for i in chosen.tolist()],
             self.answer_of[chosen],
             self.position[chosen],
             path=self._path,
-            parent=[self._parent[i] for i in chosen] if len(self._parent) else (),
+            parent=[self._parent[i] for i in chosen.tolist()] if len(self._parent) else (),
         )
 
     def spread(self, values: Sequence[Any]) -> list[Any]:
@@ -140,7 +140,7 @@ class Records:
         if not set(map(type, values)) <= {str, type(None)}:
             values = [str(v) if type(v) is int else v for v in values]
             self._only({str, type(None)}, values, key, "text")
-        return values
+        return _sound(values)
 
     def id(self, key: str) -> list[str]:
         """Return text that no record may lack."""
@@ -204,7 +204,7 @@ class Records:
         for i, items in enumerate(lists):
             if items and not all(isinstance(item, str) for item in items):
                 self._refuse_value(i, key, "a list of text")
-        return [tuple(items) for items in lists]
+        return [tuple(_sound(items)) for items in lists]
 
     def gather(self, key: str, values: Callable[["Records"], Sequence[str | None]]) -> list[Any]:
         """Return, per record, the tuple of what ``values`` finds in its list under a key."""
@@ -338,6 +338,16 @@ def _time(value: Any) -> datetime | None:
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         return None
+
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _sound(values: list[Any]) -> list[Any]:
+    """Replace what JSON can say and no file or page can hold: half a character."""
+    if any(_LONE_SURROGATE.search(v) for v in values if v is not None and not v.isascii()):
+        return [None if v is None else _LONE_SURROGATE.sub("\ufffd", v) for v in values]
+    return values
 
 
 def first(*columns: Iterable[Any]) -> list[Any]:

@@ -566,7 +566,7 @@ calls       int   calls made
 ok          int   calls answered
 refused     int   calls denied, failed or not supported
 missing     int   calls the snapshot holds no answer to and no record of
-items       int   records in the answers
+items       int   records in the answers; missing where the snapshot has no manifest
 iam_action  str   the IAM action that allows the read
 tables      list  tables built from it
 """)

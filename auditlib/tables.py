@@ -20,7 +20,7 @@ from auditlib.frames import frame_of
 from auditlib.gaps import coverage_frame, gap_frame
 from auditlib.records import Answer, Records, cidr_family, first
 from auditlib.schemas import SCHEMAS
-from auditlib.snapshot import Call, Snapshot
+from auditlib.snapshot import Call, Snapshot, shape_problem
 
 __all__ = ["Tables", "UnknownNameError", "nearest", "table_of"]
 
@@ -788,12 +788,16 @@ class Tables:
         return sorted({*super().__dir__(), *SCHEMAS})
 
     def __repr__(self) -> str:
-        lines = [f"Tables of {self._snapshot.name}"]
-        for name, schema in SCHEMAS.items():
-            kept = self._frames.get(name)
-            rows = "not built yet" if kept is None else f"{len(kept):,} rows"
-            lines.append(f"  {name:<36} {rows:>14}  {schema.row}")
-        return "\n".join(lines)
+        try:
+            lines = [self._line(name) for name in self.names]
+        except SnapshotError as error:
+            lines = [f"  {error}"]
+        return "\n".join([f"Tables of {self._snapshot.name}", *lines])
+
+    def _line(self, name: str) -> str:
+        gaps = len(self.gaps(name))
+        missed = f"{gaps} gap{'s' if gaps > 1 else ''}" if gaps else ""
+        return f"  {name:<34} {len(self[name]):>9,} rows {missed:>9}  {SCHEMAS[name].row}"
 
     def gaps(self, *names: str) -> pd.DataFrame:
         """Return what could not be read of tables or views; of all tables when none is named.
@@ -829,6 +833,8 @@ class Tables:
             When a name is no base table, or a frame lacks columns of its schema.
         """
         changed = Tables(self._snapshot)
+        # What could not be read stays so, whatever is exchanged.
+        self.gaps()
         changed._resources, changed._gaps = self._resources, self._gaps
         kept = {name: frame for name, frame in self._frames.items() if not SCHEMAS[name].inputs}
         for name, frame in frames.items():
@@ -838,7 +844,7 @@ class Tables:
                 raise ParameterError(f"{name} is a view: exchange the tables it is worked out of.")
             if missing := set(SCHEMAS[name].names) - set(frame.columns):
                 raise ParameterError(f"The frame for {name} lacks {', '.join(sorted(missing))}.")
-            kept[name] = frame_of(SCHEMAS[name], dict(frame.items()))
+            kept[name] = frame_of(SCHEMAS[name], frame)
         changed._frames = kept
         return changed
 
@@ -869,6 +875,12 @@ class Tables:
             if (call.service, call.operation) != (read.service, read.operation):
                 continue
             if call.status == "ok" and call.file is not None:
+                if (call.resource is None) != (read.resources is None):
+                    raise SnapshotError(
+                        f"{call.file}: {read.id} is read per "
+                        f"{'region' if read.resources is None else 'resource'}, and the file lies "
+                        "elsewhere: put it where `auditlib collect --script` puts it."
+                    )
                 yield Answer(
                     account=call.account,
                     region=call.region,
@@ -902,15 +914,7 @@ class Tables:
 
 
 def _records(read: Read, call: Call, document: Mapping[str, Any]) -> list[Any]:
-    if read.result_key is None:
-        return [document]
-    records = document.get(read.result_key) if isinstance(document, dict) else None
-    if isinstance(records, dict):
-        return [records]
-    if not isinstance(records, list):
-        raise SnapshotError(
-            f'{call.file}: has no list "{read.result_key}": not what `aws {read.service} '
-            f"{read.operation}` prints. Collect this file again, or remove it to have it "
-            "reported as missing."
-        )
-    return records
+    if problem := shape_problem(read, document):
+        raise SnapshotError(f"{call.file}: {problem}. Put the right answer there.")
+    records = document[read.result_key] if read.result_key else document
+    return records if isinstance(records, list) else [records]

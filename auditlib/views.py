@@ -149,7 +149,7 @@ def endpoint_security_groups(
         seen_in = {eni["subnet_id"] for eni in enis if eni["certain"]}
         configured = set(endpoint["security_group_ids"])
         default = defaults.get((*place, endpoint["vpc_id"]))
-        omitted = {default} if not configured else set()
+        omitted: set[str | None] = set() if configured else {default}
         applied = [
             (set(a["security_group_ids"]) or configured or omitted, a["subnet_id"])
             for a in associations[key]
@@ -165,8 +165,8 @@ def endpoint_security_groups(
         everywhere: set[str | None] = configured | omitted
         everywhere = everywhere.union(*in_use)
         for id in sorted(everywhere, key=str):
-            group = known.get((*place, id), {})
-            name = group.get("group_name") or names.get((*place, id))
+            group = known.get((*place, id), {}) if id else {}
+            name = group.get("group_name") or names.get((*place, id or ""))
             is_default = group["is_default"] if group else None
             if not group and (id is None or name is not None):
                 is_default = id is None or name == "default"
