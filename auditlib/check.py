@@ -3,6 +3,14 @@
 A check is a function that is given tables and returns evidence: the rows that show the bad
 condition, each with a ``reason``. It never says "pass": :func:`finding_of` does, from the
 evidence, the gaps in the tables the check used, and the population it looked at.
+
+How a check's function names what it reads:
+
+- ``judged`` is the population: the rows of its table that the check is about, and no others;
+- its ordinary parameters are the tables its verdict rests on: a gap in one of them, or in the
+  table of the population, may hide evidence;
+- its keyword-only parameters are tables it only words its reasons with (names, mostly). They may
+  be incomplete, so a reason never says that something is *not* in one of them.
 """
 
 import importlib
@@ -11,13 +19,24 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
-from auditlib.schemas import SCHEMAS
+from auditlib import words
+from auditlib.schemas import GAPS, SCHEMAS
 
-__all__ = ["Check", "Finding", "Severity", "Status", "audit", "check", "checks", "finding_of"]
+__all__ = [
+    "Check",
+    "Finding",
+    "Severity",
+    "Status",
+    "audit",
+    "check",
+    "checks",
+    "evidence_of",
+    "finding_of",
+]
 
 
 class Severity(StrEnum):
@@ -72,6 +91,8 @@ class Check:
         The kit's own rating; ``ratings`` holds other people's.
     population, among, noun
         The table whose rows are judged, which of its rows (``None``: all), and what to call one.
+    left_out
+        Says in a sentence which rows of that table are not judged, and why; empty for none.
     condition
         The bad condition as a verb phrase, for one and for many: ``("uses …", "use …")``.
     rationale, remedy, verify
@@ -82,15 +103,19 @@ class Check:
         The AWS page the check rests on.
     controls
         Published controls it answers, by framework and version:
-        ``{"CIS AWS Foundations 7.0.0": ("6.5",)}``.
+        ``{"CIS AWS Foundations v7.0": ("6.5",)}``.
     ratings
         What published tools say of the same fact, by tool: ``{"Security Hub EC2.2": "High"}``.
     accepted_by_design
         For conditions the kit recommends and other scanners report: the text to hand to them.
-    tables
-        The tables it reads, from its function's parameter names.
+    tables, wording
+        The tables its verdict rests on, and those it only words reasons with, from its
+        function's parameter names.
     function
         Returns the evidence.
+    unseen
+        Returns, from tables it names, what those tables mention and do not hold, in the columns
+        of ``schemas.GAPS``: something the check would have to look at and that nobody read.
     """
 
     id: str
@@ -105,7 +130,10 @@ class Check:
     reference: str
     function: Callable[..., pd.DataFrame] = field(repr=False)
     tables: tuple[str, ...]
+    wording: tuple[str, ...] = ()
     among: Callable[[pd.DataFrame], pd.Series] | None = field(default=None, repr=False)
+    left_out: Callable[[pd.DataFrame], str] | None = field(default=None, repr=False)
+    unseen: Callable[..., pd.DataFrame] | None = field(default=None, repr=False)
     false_alarms: tuple[str, ...] = ()
     controls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ratings: Mapping[str, str] = field(default_factory=dict)
@@ -124,7 +152,7 @@ class Finding:
     Attributes
     ----------
     answer
-        One sentence that can stand alone.
+        One or a few sentences that can stand alone.
     evidence
         The rows that show the condition, the worst first; ``reason`` says it in words.
     gaps
@@ -142,6 +170,7 @@ class Finding:
 
 
 _REGISTRY: dict[str, Check] = {}
+_JUDGED = "judged"
 
 
 def check(
@@ -149,13 +178,18 @@ def check(
 ) -> Callable[[Callable[..., pd.DataFrame]], Callable[..., pd.DataFrame]]:
     """Register the decorated function as a check; its parameters name the tables it reads.
 
-    The keywords are the attributes of :class:`Check` but for ``function`` and ``tables``.
+    The keywords are the attributes of :class:`Check` but for ``function``, ``tables`` and
+    ``wording``.
     """
 
     def register(function: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
+        parameters = inspect.signature(function).parameters.values()
         made = Check(
             function=function,
-            tables=tuple(inspect.signature(function).parameters),
+            tables=tuple(
+                p.name for p in parameters if p.kind is not p.KEYWORD_ONLY and p.name != _JUDGED
+            ),
+            wording=tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY),
             **description,  # type: ignore[arg-type] # the dataclass names what is missing or unknown
         )
         if made.id in _REGISTRY:
@@ -174,8 +208,25 @@ def checks() -> tuple[Check, ...]:
     return tuple(sorted(_REGISTRY.values(), key=lambda c: (-c.severity.rank, c.id)))
 
 
+def evidence_of(columns: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows of evidence as a frame that has its columns even when there is no row.
+
+    A ``rank`` in the rows puts the lowest first; it is not kept.
+
+    >>> list(evidence_of("account region endpoint_id reason", []).columns)
+    ['account', 'region', 'endpoint_id', 'reason', 'rank']
+    """
+    return pd.DataFrame([dict(row) for row in rows], columns=[*columns.split(), "rank"])
+
+
 def finding_of(
-    made: Check, evidence: pd.DataFrame, gaps: pd.DataFrame, population: int, affected: int
+    made: Check,
+    evidence: pd.DataFrame,
+    gaps: pd.DataFrame,
+    population: int,
+    affected: int,
+    *,
+    left_out: str = "",
 ) -> Finding:
     """Derive a check's status: the only place in the kit that does.
 
@@ -189,37 +240,40 @@ def finding_of(
         Number of rows judged, as far as they could be read.
     affected
         Number of those with evidence.
+    left_out
+        A sentence on what was not judged, and why.
     """
-    partly = (
-        f" {_calls(len(gaps))} could not be read, so this is not the whole picture."
-        if len(gaps)
-        else ""
-    )
-    of = f"of the {population} {_plural(made.noun, population)}"
+    singular, plural = made.condition
+    many = words.plural(made.noun)
+    nouns = f"{population:,} {many}"
     if len(evidence):
         status = Status.FAIL
-        verb = made.condition[0] if affected == 1 else made.condition[1]
         if population == 1:
-            answer = f"The one {made.noun} {made.condition[0]}.{partly}"
+            answer = f"The only {made.noun} {singular}."
+        elif affected == population:
+            answer = f"Both {many} {plural}." if population == 2 else f"All {nouns} {plural}."
+        elif affected == 1:
+            answer = f"One of the {nouns} {singular}."
         else:
-            answer = f"{affected} {of} {verb}.{partly}"
+            answer = f"{affected:,} of the {nouns} {plural}."
+        if len(gaps):
+            answer += f" There may be more: {_missing(gaps)}."
     elif len(gaps):
         status = Status.NOT_ASSESSED
-        answer = f"Not assessed: {_calls(len(gaps))} this check needs could not be read."
+        answer = f"Not assessed: {_missing(gaps)}."
     elif population == 0:
         status = Status.NOT_APPLICABLE
-        answer = f"Not applicable: there is no {made.noun} in what was read."
+        answer = f"Not applicable: what was read holds no {made.noun} to judge."
+    elif population == 1:
+        status = Status.PASS
+        answer = f"The only {made.noun} {_negated(made.condition)}."
     else:
         status = Status.PASS
-        answer = (
-            f"The one {made.noun} is in order: it is not one that {made.condition[0]}."
-            if population == 1
-            else f"None {of} {made.condition[0]}."
-        )
+        answer = f"None of the {nouns} {singular}."
     return Finding(
         check=made,
         status=status,
-        answer=answer,
+        answer=f"{answer} {left_out}".rstrip(),
         evidence=evidence,
         gaps=gaps,
         population=population,
@@ -236,34 +290,89 @@ def audit(tables: TableSource, only: Iterable[str] | None = None) -> tuple[Findi
 
 
 def _judge(made: Check, tables: TableSource) -> Finding:
-    evidence = made.function(**{name: tables[name] for name in made.tables})
+    everything = tables[made.population]
     population = made.population_in(tables)
+    evidence = made.function(**_given(made.function, tables, population))
     key = list(SCHEMAS[made.population].key)
+    evidence = _in_order(evidence, key)
+    affected = _rows(evidence, key)
+    if strangers := affected - _rows(population, key):
+        raise ValueError(f"{made.id} has evidence about what it does not judge: {strangers}")
     return finding_of(
         made,
-        evidence.reset_index(drop=True),
-        _relevant(
-            tables.gaps(made.population, *made.tables), population, tables.gaps(made.population)
-        ),
+        evidence,
+        _gaps(made, tables, population),
         len(population),
-        len(evidence[key].drop_duplicates()),
+        len(affected),
+        left_out=made.left_out(everything) if made.left_out else "",
     )
 
 
-def _relevant(gaps: pd.DataFrame, population: pd.DataFrame, unseen: pd.DataFrame) -> pd.DataFrame:
-    """Keep the gaps of places where the population has rows, or may have rows nobody could see."""
-    place = ["account", "region"]
-    concerned = pd.concat(
-        [population[place].astype(object), unseen[place].astype(object)]
-    ).drop_duplicates()
-    keys = set(map(tuple, concerned.to_numpy()))
-    keep = [pair in keys for pair in map(tuple, gaps[place].astype(object).to_numpy())]
-    return gaps[pd.Series(keep, index=gaps.index, dtype=bool)].reset_index(drop=True)
+def _given(
+    function: Callable[..., pd.DataFrame], tables: TableSource, population: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """Return what a function asks for by the names of its parameters."""
+    names = inspect.signature(function).parameters
+    return {name: population if name == _JUDGED else tables[name] for name in names}
 
 
-def _calls(number: int) -> str:
-    return "one call" if number == 1 else f"{number} calls"
+def _in_order(evidence: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Sort evidence by rank, then by what it is about: the same whatever order the tables have."""
+    if "rank" not in evidence:
+        evidence = evidence.assign(rank=0)
+    others = sorted({str(name) for name in evidence} - {*key, "rank", "reason"})
+    texts = evidence.drop(columns="rank").astype(str).assign(rank=evidence["rank"].fillna(0))
+    order = texts.sort_values(["rank", *key, *others, "reason"], kind="stable").index
+    return evidence.loc[order].drop(columns="rank").reset_index(drop=True)
 
 
-def _plural(noun: str, number: int) -> str:
-    return noun if number == 1 else noun + "s"
+def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.DataFrame:
+    """Return what could not be read and may hide evidence.
+
+    Groups, interfaces and rules can belong to another account of the Region (shared VPCs, shared
+    or associated groups, peerings), but a group never reaches into another Region. So a gap counts
+    in every account of a Region where there is something to judge, or where nobody could see
+    whether there is.
+    """
+    gaps = tables.gaps(made.population, *made.tables)
+    if made.unseen is not None:
+        unseen = made.unseen(**_given(made.unseen, tables, population))
+        known = _rows(gaps, ["table", "account", "region"])
+        new = [
+            row not in known
+            for row in map(tuple, unseen[["table", "account", "region"]].astype(str).to_numpy())
+        ]
+        gaps = pd.concat([gaps, unseen[pd.Series(new, index=unseen.index, dtype=bool)]])
+    regions = {*population["region"], *tables.gaps(made.population)["region"]}
+    kept = gaps[gaps["region"].isin(regions)]
+    return kept[list(GAPS.names)].sort_values(
+        ["account", "region", "table", "operation", "resource"], ignore_index=True
+    )
+
+
+def _rows(frame: pd.DataFrame, columns: list[str]) -> set[tuple[str, ...]]:
+    return set(map(tuple, frame[columns].astype(str).to_numpy()))
+
+
+def _missing(gaps: pd.DataFrame) -> str:
+    """Say which answers are missing, the first by name."""
+    calls = gaps.drop_duplicates(["account", "region", "service", "operation", "resource"])
+    first = words.gap(next(calls.itertuples(index=False)))
+    others = len(calls) - 1
+    if others == 0:
+        return first
+    return f"{first}, and {words.count(others, 'more answer')} {'is' if others == 1 else 'are'} missing"
+
+
+def _negated(condition: tuple[str, str]) -> str:
+    """Turn a verb phrase into its opposite.
+
+    >>> _negated(("uses a default group", "use a default group"))
+    'does not use a default group'
+    >>> _negated(("is open", "are open"))
+    'is not open'
+    """
+    singular, plural = condition
+    if singular.startswith("is "):
+        return f"is not {singular.removeprefix('is ')}"
+    return f"does not {plural}"

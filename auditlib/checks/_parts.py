@@ -1,0 +1,143 @@
+"""What several checks share: which endpoints are judged, and the groups and interfaces they hold."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.schemas import GAPS
+
+GUIDE = "https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/"
+ENDPOINT = ["account", "region", "endpoint_id"]
+
+_GONE = ["deleting", "deleted"]
+
+
+def living(endpoints: pd.DataFrame) -> pd.Series:
+    """Tell which endpoints are there to stay: neither deleted nor on the way out."""
+    return ~endpoints["status"].isin(_GONE)
+
+
+def with_security_groups(endpoints: pd.DataFrame) -> pd.Series:
+    """Tell which endpoints have security groups, or may have: those attached to a VPC.
+
+    An endpoint on a transit gateway has none, and one that was never associated has none yet.
+    Where the SDK was too old to tell, the endpoint is judged (and the old SDK is a gap).
+    """
+    return living(endpoints) & endpoints["attachment"].isin(["vpc", "unknown"])
+
+
+def without_security_groups(endpoints: pd.DataFrame) -> str:
+    """Say which endpoints the checks of security groups leave out."""
+    kinds = endpoints.loc[living(endpoints), "attachment"]
+    on_gateway, unattached = int((kinds == "transit_gateway").sum()), int((kinds == "none").sum())
+    said = []
+    if on_gateway:
+        noun = "endpoint attached to a transit gateway"
+        many = "endpoints attached to a transit gateway"
+        said.append(
+            f"One {noun} has no security group and is not judged here."
+            if on_gateway == 1
+            else f"{on_gateway:,} {many} have no security group and are not judged here."
+        )
+    if unattached:
+        said.append(
+            "One endpoint has no VPC yet, so no security group either."
+            if unattached == 1
+            else f"{unattached:,} endpoints have no VPC yet, so no security group either."
+        )
+    return " ".join(said)
+
+
+def unread_groups(
+    judged: pd.DataFrame,
+    endpoint_security_groups: pd.DataFrame,
+    security_groups: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return a gap for each group of an endpoint that no answer holds.
+
+    A group shared by another account, say, or the default group of somebody else's VPC: its rules
+    are then unknown, and an unknown rule must not read as no rule.
+    """
+    held = endpoint_security_groups.merge(judged[ENDPOINT], on=ENDPOINT)
+    unread = held[~held["group_id"].isin(security_groups["group_id"])]
+    rows = [
+        {
+            "table": "security_groups",
+            "account": row.account,
+            "region": row.region,
+            "service": "ec2",
+            "operation": "describe-security-groups",
+            "resource": row.group_id,
+            "status": "missing",
+            "error_code": None,
+            "error_message": f"{row.endpoint_id} carries a group that the answer does not hold",
+            "iam_action": "ec2:DescribeSecurityGroups",
+        }
+        for row in rows_of(unread)
+    ]
+    return pd.DataFrame(rows, columns=list(GAPS.names))
+
+
+def groups_in_force(endpoints: pd.DataFrame, endpoint_groups: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of ``endpoint_security_groups`` in force on the endpoints judged.
+
+    Not what is configured: a change of the settings takes hours to reach the interfaces.
+    """
+    held = endpoint_groups[endpoint_groups["effective"] & endpoint_groups["group_id"].notna()]
+    return held.merge(endpoints[ENDPOINT], on=ENDPOINT)
+
+
+def other_interfaces(
+    groups: pd.DataFrame,
+    endpoint_interfaces: pd.DataFrame,
+    interfaces: pd.DataFrame,
+    interface_groups: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the interfaces that carry a group of an endpoint and are not that endpoint's own.
+
+    One row per endpoint, group and interface: the columns of ``network_interfaces`` beside
+    ``endpoint_id``, ``group_id`` and ``client_vpn``: whether the interface belongs to Client VPN
+    all the same, to another endpoint.
+    """
+    carried = interface_groups[interface_groups["group_id"].isin(groups["group_id"])]
+    rows = groups[[*ENDPOINT, "group_id"]].merge(carried[["group_id", "eni_id"]], on="group_id")
+    own = set(zip(endpoint_interfaces["endpoint_id"], endpoint_interfaces["eni_id"], strict=True))
+    mine = [pair in own for pair in zip(rows["endpoint_id"], rows["eni_id"], strict=True)]
+    rows = rows[~pd.Series(mine, index=rows.index, dtype=bool)]
+    known = interfaces.drop(columns=["account", "region", "source", "record"])
+    rows = rows.merge(known.drop_duplicates("eni_id"), on="eni_id")
+    # AWS writes this text; what runs on an instance is none of its own, whatever its text says.
+    written = (
+        rows["description"].fillna("").str.contains("clientvpn endpoint", case=False, regex=False)
+    )
+    return rows.assign(
+        client_vpn=rows["eni_id"].isin(endpoint_interfaces["eni_id"])
+        | (written & rows["instance_id"].isna())
+    )
+
+
+def names_of(frame: pd.DataFrame, id: str, *names: str) -> dict[str, str]:
+    """Return what records are called, by id: the first of the columns ``names`` that says it."""
+    found: dict[str, str] = {}
+    for name in reversed(names):
+        told = frame[frame[name].notna() & frame[id].notna()]
+        found |= {str(i): str(n) for i, n in zip(told[id], told[name], strict=True)}
+    return found
+
+
+def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
+    """Return the rows of a frame, each with the columns as attributes."""
+    return iter(frame.itertuples(index=False))
+
+
+def called(row: Any) -> str:
+    """Return an endpoint's id and name, from a row that carries both."""
+    name = row.endpoint_name if hasattr(row, "endpoint_name") else row.name
+    return words.named(row.endpoint_id, name)
+
+
+def place_of(row: Any) -> Mapping[str, Any]:
+    """Return the columns every row of evidence about an endpoint begins with."""
+    return {"account": row.account, "region": row.region, "endpoint_id": row.endpoint_id}

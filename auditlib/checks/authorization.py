@@ -1,0 +1,286 @@
+"""Checks of who is let through an endpoint: authorization rules, connections, authentication."""
+
+import re
+from typing import Any
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.check import Severity, check, evidence_of
+from auditlib.checks._parts import ENDPOINT, GUIDE, called, living, names_of, place_of, rows_of
+
+_JUDGED: dict[str, Any] = {
+    "population": "client_vpn_endpoints",
+    "among": living,
+    "noun": "Client VPN endpoint",
+}
+_CERTIFICATE_ONLY = ("certificate-authentication",)
+
+
+@check(
+    id="authorization-allows-everyone",
+    title="Authorization rules name the group they are for",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    condition=(
+        "lets every connected user into a network",
+        "let every connected user into a network",
+    ),
+    rationale=(
+        "An authorization rule for all users makes whoever can connect, the newest contractor "
+        "included, equal to the administrators as far as its network goes; only the receivers' "
+        "own security groups are left to tell them apart, and those know no users. The wider the "
+        "network, the more a single stolen laptop or certificate reaches."
+    ),
+    remedy=(
+        "Authorize groups instead: add a rule for each directory or SAML group and the network it "
+        "needs, have users of each group test, then revoke the rule for everyone. Authorization "
+        "rules of the longest prefix decide, so add the narrow ones for every group that needs "
+        "them. Changing authorization rules resets sessions: plan a window. With certificates as "
+        "the only authentication groups cannot be used; then give each group of users an "
+        "endpoint of its own, add SAML or Active Directory authentication, or attach an "
+        "authorization policy."
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id <endpoint id> "
+        "--query 'AuthorizationRules[?AccessAll]' returns an empty list."
+    ),
+    false_alarms=(
+        "An endpoint that serves one group of users only, with a narrow network.",
+        "A rule for everyone on what everyone needs, such as a resolver's address.",
+        "On a certificate-only endpoint every rule is for everyone: AWS leaves no choice.",
+    ),
+    reference=f"{GUIDE}cvpn-working-rules.html",
+    controls={
+        "AWS Config managed rules (2026-11)": ("ec2-client-vpn-not-authorize-all",),
+        "NIST SP 800-53 Rev. 5": ("AC-4", "SC-7"),
+    },
+)
+def authorization_allows_everyone(
+    judged: pd.DataFrame,
+    client_vpn_authorization_rules: pd.DataFrame,
+    *,
+    client_vpn_authorization_policies: pd.DataFrame,
+    vpc_cidr_blocks: pd.DataFrame,
+    vpcs: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the authorization rules that are for every connected user."""
+    rules = client_vpn_authorization_rules
+    found = rules[rules["access_all"] & ~rules["status"].isin(["failed", "revoking"])]
+    endpoint_of = {r.endpoint_id: r for r in rows_of(judged)}
+    vpc_names = names_of(vpcs, "vpc_id", "name")
+    whole = {
+        row.cidr_block: f"all of {words.named(row.vpc_id, vpc_names.get(row.vpc_id))}"
+        for row in rows_of(vpc_cidr_blocks.sort_values("vpc_id", ascending=False))
+    }
+    enforced = set(_enforced(client_vpn_authorization_policies)["endpoint_id"])
+    rows = []
+    for row in rows_of(found.merge(judged[ENDPOINT], on=ENDPOINT)):
+        endpoint = endpoint_of[row.endpoint_id]
+        remark = ""
+        if endpoint.authentication_types == _CERTIFICATE_ONLY:
+            remark += "; it authenticates by certificate only, so a rule can be for nobody less"
+        if row.endpoint_id in enforced:
+            remark += "; its authorization policy may refuse some of them"
+        extent = words.width(row.destination_cidr)
+        if row.destination_cidr in whole:
+            extent = f"{whole[row.destination_cidr]}, {extent}"
+        rows.append(
+            {
+                **place_of(row),
+                "destination_cidr": row.destination_cidr,
+                "extent": words.width(row.destination_cidr),
+                "source": row.source,
+                "record": row.record,
+                "reason": f"{called(endpoint)} lets every connected user into "
+                f"{row.destination_cidr} ({extent}){remark}.",
+                "rank": int(str(row.destination_cidr).rpartition("/")[2] or 0),
+            }
+        )
+    return evidence_of(
+        "account region endpoint_id destination_cidr extent reason source record", rows
+    )
+
+
+@check(
+    id="source-address-not-restricted",
+    title="The address that users connect from can be checked",
+    severity=Severity.INFO,
+    **_JUDGED,
+    condition=(
+        "takes connections from any address unchecked",
+        "take connections from any address unchecked",
+    ),
+    rationale=(
+        "Anybody with valid credentials can connect from anywhere in the world: no security group "
+        "and no rule of the VPC is asked, because clients reach the endpoint on AWS's side. A "
+        "stolen password or certificate is then as good as the office. Two things can look at the "
+        "address: a client connect handler (a Lambda function that gets public-ip, at connect "
+        "time only) and, since October 2026, an authorization policy (at connect time and every "
+        "five minutes). AWS requires neither."
+    ),
+    remedy=(
+        "Decide whether the address matters; where it does, attach an authorization policy, in "
+        "shadow mode first, or a client connect handler that refuses other addresses. Enforcing "
+        "or changing a policy disconnects every active session: plan a window. Otherwise rely on "
+        "strong authentication and write that down."
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-endpoints --query 'ClientVpnEndpoints[].ClientConnectOptions' "
+        "shows Enabled true, or get-client-vpn-endpoint-authorization-policy shows an active "
+        "policy with shadow mode disabled; then try to connect from elsewhere."
+    ),
+    false_alarms=(
+        "Users who travel: an address restriction would only lock them out.",
+        "An endpoint with a handler or a policy on the address is not reported, but whether that "
+        "handler or policy decides rightly is not looked at here.",
+    ),
+    reference=f"{GUIDE}connection-authorization.html",
+)
+def source_address_not_restricted(
+    judged: pd.DataFrame, client_vpn_authorization_policies: pd.DataFrame
+) -> pd.DataFrame:
+    """Return endpoints where neither a handler nor an enforced policy can see the address."""
+    handled = _yes(judged["connect_handler_enabled"])
+    applying = judged["connect_handler_status"] == "applying"
+    policy_of = {row.endpoint_id: row for row in rows_of(client_vpn_authorization_policies)}
+    enforced = _enforced(client_vpn_authorization_policies)
+    looking = enforced["policy_document"].map(_reads_public_ip).astype(bool)
+    checked = set(enforced.loc[looking, "endpoint_id"])
+    rows = []
+    open_ = judged[~(handled & ~applying) & ~judged["endpoint_id"].isin(checked)]
+    for row in rows_of(open_):
+        policy = policy_of.get(row.endpoint_id)
+        if policy is not None and policy.status != "active":
+            remark = f"its authorization policy is {words.clean(policy.status)}, not active"
+        elif policy is not None and policy.shadow_mode != "disabled":
+            remark = "its authorization policy is in shadow mode, which logs and refuses nobody"
+        elif policy is not None:
+            remark = "its authorization policy does not read the public address"
+        elif row.connect_handler_status == "applying":
+            remark = "its client connect handler is still being applied"
+        else:
+            remark = "it has neither a client connect handler nor an authorization policy"
+        rows.append(
+            {
+                **place_of(row),
+                "source": row.source,
+                "record": row.record,
+                "reason": f"{called(row)} takes connections from any address; {remark}.",
+            }
+        )
+    return evidence_of("account region endpoint_id reason source record", rows)
+
+
+@check(
+    id="authentication-is-certificate-only",
+    title="Users prove who they are with more than a certificate",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    condition=("authenticates by certificate only", "authenticate by certificate only"),
+    rationale=(
+        "A client certificate is a file. Whoever copies it from a laptop connects as its owner "
+        "until it expires or is put on the endpoint's revocation list, and no second factor "
+        "stands in the way. The endpoint knows no user, only the certificate's common name, and "
+        "no groups, so every authorization rule is for everyone. It is a lawful choice, made more "
+        "often by default than by decision."
+    ),
+    remedy=(
+        "Add SAML or Active Directory authentication with a second factor. The authentication of "
+        "an endpoint is chosen when it is created: build a second endpoint beside the first, let "
+        "its security group be named by the same receivers, move the users, then delete the old "
+        "one. Until then keep certificates personal and short-lived and the revocation list "
+        "current."
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-endpoints --query "
+        "'ClientVpnEndpoints[].AuthenticationOptions[].Type' shows federated-authentication or "
+        "directory-service-authentication."
+    ),
+    false_alarms=(
+        "Machines that connect without a person, where a certificate is the sensible choice.",
+        "An endpoint whose authorization policy demands a managed device.",
+    ),
+    reference=f"{GUIDE}client-authentication.html",
+    controls={"NIST SP 800-53 Rev. 5": ("IA-2",)},
+)
+def authentication_is_certificate_only(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return endpoints that know their users by certificate and by nothing else."""
+    return evidence_of(
+        "account region endpoint_id reason source record",
+        (
+            {
+                **place_of(row),
+                "source": row.source,
+                "record": row.record,
+                "reason": f"{called(row)} authenticates by client certificate and nothing else.",
+            }
+            for row in rows_of(judged)
+            if row.authentication_types == _CERTIFICATE_ONLY
+        ),
+    )
+
+
+@check(
+    id="connection-logging-is-off",
+    title="Connection attempts are logged",
+    severity=Severity.LOW,
+    **_JUDGED,
+    condition=("leaves connections unlogged", "leave connections unlogged"),
+    rationale=(
+        "Without the connection log nobody can say afterwards who was connected when, from which "
+        "address, and which attempts failed: a stolen credential leaves no trace at the door. "
+        "AWS keeps ended connections for an hour only. The log has limits of its own: failed "
+        "attempts at mutual (certificate) authentication are not in it."
+    ),
+    remedy=(
+        "Enable connection logging to a CloudWatch log group with a retention that fits your "
+        "incident handling, and see to it that somebody reads it."
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-endpoints --query "
+        "'ClientVpnEndpoints[].ConnectionLogOptions' shows Enabled true; after a test connection "
+        "the log group holds an entry."
+    ),
+    false_alarms=("An endpoint for tests that leads nowhere.",),
+    reference=f"{GUIDE}connection-logging.html",
+    controls={
+        "AWS Foundational Security Best Practices v1.0.0": ("EC2.51",),
+        "AWS Config managed rules (2026-11)": ("ec2-client-vpn-connection-log-enabled",),
+        "Prowler (2026-11)": ("ec2_client_vpn_endpoint_connection_logging_enabled",),
+    },
+    ratings={"Security Hub EC2.51": "Low"},
+)
+def connection_logging_is_off(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return endpoints that AWS does not report as logging their connections."""
+    return evidence_of(
+        "account region endpoint_id reason source record",
+        (
+            {
+                **place_of(row),
+                "source": row.source,
+                "record": row.record,
+                "reason": f"{called(row)} does not log connection attempts.",
+            }
+            for row in rows_of(judged[~_yes(judged["connection_log_enabled"])])
+        ),
+    )
+
+
+def _yes(flags: pd.Series) -> pd.Series:
+    """Tell where a flag is set; what AWS did not tell is not."""
+    return flags.fillna(False).astype(bool)
+
+
+def _enforced(policies: pd.DataFrame) -> pd.DataFrame:
+    """Return the authorization policies that are in force and not only logging."""
+    return policies[(policies["status"] == "active") & (policies["shadow_mode"] == "disabled")]
+
+
+def _reads_public_ip(policy: object) -> bool:
+    """Tell whether a Cedar policy reads the public address, comments aside.
+
+    AWS has not published how the attribute is spelt, so any spelling counts.
+    """
+    text = re.sub(r"//[^\n]*", "", policy if isinstance(policy, str) else "")
+    return re.search(r"public[ _-]?ip", text, re.IGNORECASE) is not None

@@ -1,0 +1,585 @@
+"""Checks of the security groups that are in force on Client VPN endpoints.
+
+An endpoint attached to a transit gateway has no security group; these checks leave it out and say
+so.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.addresses import ALL_IPV4, ALL_IPV6, ALL_PORTS, Traffic, addresses, ports
+from auditlib.check import Severity, check, evidence_of
+from auditlib.checks._parts import (
+    ENDPOINT,
+    GUIDE,
+    called,
+    groups_in_force,
+    names_of,
+    other_interfaces,
+    place_of,
+    rows_of,
+    unread_groups,
+    with_security_groups,
+    without_security_groups,
+)
+
+_JUDGED: dict[str, Any] = {
+    "population": "client_vpn_endpoints",
+    "among": with_security_groups,
+    "left_out": without_security_groups,
+    "noun": "VPC-attached Client VPN endpoint",
+}
+
+_SHOW_GROUPS = (
+    "aws ec2 describe-client-vpn-target-networks --client-vpn-endpoint-id <endpoint id> "
+    "--query 'ClientVpnTargetNetworks[].SecurityGroups'"
+)
+
+
+@check(
+    id="vpn-sg-is-default",
+    title="Client VPN endpoints carry security groups of their own, not a VPC's default one",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    unseen=unread_groups,
+    condition=("carries a VPC's default security group", "carry a VPC's default security group"),
+    rationale=(
+        "AWS applies the VPC's default security group when none is named for an endpoint. Whatever "
+        "else is launched in that VPC without a group of its own lands in the same group, so VPN "
+        "clients and those machines cannot be told apart by any rule: whoever opens the default "
+        "group for one of them opens it for VPN users too, and a default group that nobody "
+        "changed lets its members reach each other on every port."
+    ),
+    remedy=(
+        "Create a security group for the endpoint alone, without inbound rules and with outbound "
+        "open; add rules that name it to the groups of the receivers; apply it to the endpoint "
+        "(apply-security-groups-to-client-vpn-target-network acts at once and replaces the whole "
+        "set); check the groups on the endpoint's interfaces; only then take away what the "
+        "receivers allowed the default group. Changing the groups does not end sessions."
+    ),
+    verify=(
+        f"{_SHOW_GROUPS} shows the new group and nothing else; describe-network-interfaces shows "
+        "the same group on the endpoint's interfaces."
+    ),
+    false_alarms=(
+        "An endpoint that nobody is meant to use yet: no packet passes before a subnet is "
+        "associated and a network authorized.",
+    ),
+    reference=f"{GUIDE}client-authorization.html",
+    controls={
+        "NIST SP 800-53 Rev. 5": ("AC-4", "SC-7"),
+        "AWS Well-Architected Security Pillar (2026-11)": ("SEC05-BP03",),
+    },
+)
+def vpn_sg_is_default(
+    judged: pd.DataFrame,
+    endpoint_security_groups: pd.DataFrame,
+    *,
+    vpcs: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the default groups that are in force on endpoints, named or by omission."""
+    held = endpoint_security_groups.merge(judged[ENDPOINT], on=ENDPOINT)
+    nowhere = (held["target_networks"] == 0) & (held["interfaces"] == 0)
+    default = held["is_default"].fillna(False).astype(bool) | held["by_omission"]
+    found = held[default & (held["effective"] | (held["by_omission"] & nowhere))]
+    vpc_names = names_of(vpcs, "vpc_id", "name")
+    rows = []
+    for row in rows_of(found):
+        vpc = words.named(row.vpc_id, vpc_names.get(str(row.vpc_id)))
+        group = words.named(row.group_id, row.group_name) or "the default security group"
+        if row.by_omission and row.target_networks == row.interfaces == 0:
+            reason = (
+                f"{called(row)} names no security group, so the first subnet associated with it "
+                f"brings the default one of {vpc}, {group}."
+            )
+        elif row.by_omission:
+            reason = (
+                f"{called(row)} names no security group, so the default one of {vpc} is in force: "
+                f"{group}."
+            )
+        else:
+            reason = f"{called(row)} carries {group}, the default security group of {vpc}."
+        rows.append(
+            {**place_of(row), "group_id": row.group_id, "vpc_id": row.vpc_id, "reason": reason}
+        )
+    return evidence_of("account region endpoint_id group_id vpc_id reason", rows)
+
+
+@check(
+    id="vpn-sg-is-shared",
+    title="The security groups of Client VPN endpoints are on nothing else",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    condition=(
+        "shares a security group with other interfaces",
+        "share a security group with other interfaces",
+    ),
+    rationale=(
+        "A rule that names a group means everything that carries it. When the endpoint's group is "
+        "also on servers, a receiver that admits those servers admits VPN users as well, and a "
+        "rule added for either reaches both. Two endpoints that share a group cannot be told "
+        "apart: what is opened for the staff is open to the contractors."
+    ),
+    remedy=(
+        "Create a group for this endpoint alone, add rules that name it to the receivers that "
+        "VPN users need, apply it to the endpoint, check the groups on its interfaces, and remove "
+        "the old references last: other members of the shared group may still rely on them."
+    ),
+    verify=(
+        "aws ec2 describe-network-interfaces --filters Name=group-id,Values=<group id> lists the "
+        "interfaces of this endpoint and no others."
+    ),
+    false_alarms=(
+        "Two endpoints for the same users, an old and a new one during a move for example, may "
+        "share a group on purpose.",
+    ),
+    reference=f"{GUIDE}client-authorization.html",
+    controls={
+        "NIST SP 800-53 Rev. 5": ("AC-4", "SC-7"),
+        "AWS Well-Architected Security Pillar (2026-11)": ("SEC05-BP03",),
+    },
+)
+def vpn_sg_is_shared(
+    judged: pd.DataFrame,
+    endpoint_security_groups: pd.DataFrame,
+    endpoint_network_interfaces: pd.DataFrame,
+    network_interfaces: pd.DataFrame,
+    network_interface_groups: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return what else carries a group in force on an endpoint: interfaces, other endpoints."""
+    groups = groups_in_force(judged, endpoint_security_groups)
+    others = other_interfaces(
+        groups, endpoint_network_interfaces, network_interfaces, network_interface_groups
+    )
+    group_of = {(r.endpoint_id, r.group_id): r for r in rows_of(groups)}
+    owners = endpoint_network_interfaces.groupby("eni_id")["endpoint_id"].agg(sorted).to_dict()
+    endpoint_names = names_of(judged, "endpoint_id", "name")
+    rows, seen = [], set()
+    for row in rows_of(others):
+        held = group_of[row.endpoint_id, row.group_id]
+        endpoints = owners.get(row.eni_id, [])
+        seen |= {(row.endpoint_id, row.group_id, other) for other in endpoints}
+        if endpoints:
+            whose = words.listed(words.named(e, endpoint_names.get(e)) for e in endpoints)
+            kind, what = "client_vpn", f", a Client VPN interface of {whose}"
+        elif row.client_vpn:
+            kind, what = "client_vpn", ", a Client VPN interface of an endpoint that was not read"
+        else:
+            kind, what = "interface", ""
+        rows.append(
+            {
+                **place_of(row),
+                "group_id": row.group_id,
+                "eni_id": row.eni_id,
+                "kind": kind,
+                "reason": f"{words.named(row.group_id, held.group_name)} of {called(held)} is also "
+                f"on {words.interface(row)}{what}.",
+                "rank": 0 if kind == "interface" else 1,
+            }
+        )
+    # Interfaces that could be either endpoint's are nobody else's above; the endpoints share all
+    # the same.
+    pairs = groups.merge(groups, on="group_id", suffixes=("", "_other"))
+    for row in rows_of(pairs[pairs["endpoint_id"] != pairs["endpoint_id_other"]]):
+        if (row.endpoint_id, row.group_id, row.endpoint_id_other) in seen:
+            continue
+        other = words.named(row.endpoint_id_other, row.endpoint_name_other)
+        rows.append(
+            {
+                **place_of(row),
+                "group_id": row.group_id,
+                "kind": "client_vpn",
+                "reason": f"{words.named(row.group_id, row.group_name)} of {called(row)} is also "
+                f"in force on the Client VPN endpoint {other}.",
+                "rank": 1,
+            }
+        )
+    return evidence_of("account region endpoint_id group_id eni_id kind reason", rows)
+
+
+@check(
+    id="vpn-sg-lets-members-in",
+    title="No security group of a Client VPN endpoint lets VPN clients into its other members",
+    severity=Severity.HIGH,
+    **_JUDGED,
+    unseen=unread_groups,
+    condition=(
+        "opens other members of its own security group to VPN clients",
+        "open other members of their own security group to VPN clients",
+    ),
+    rationale=(
+        "A rule that admits the group itself admits everything that carries the group, and traffic "
+        "of VPN clients leaves through an interface that carries it. So every other member of the "
+        "group accepts connections from every VPN user whom an authorization rule and a route let "
+        "through. Nobody decided that: a default security group that nobody changed has exactly "
+        "this rule, for all traffic. This follows from how AWS describes group references and "
+        "Client VPN's source address translation for IPv4; AWS does not spell it out itself."
+    ),
+    remedy=(
+        "Move the endpoint to a group of its own: create it with outbound open, add rules that "
+        "name it to those receivers that VPN users need, apply it to the endpoint, and check the "
+        "groups on its interfaces. The rule that admits the group itself may then stay for the "
+        "members that need each other, or go last when nobody does. Emptying the group while the "
+        "endpoint still carries it would leave VPN users without any way out."
+    ),
+    verify=(
+        "aws ec2 describe-network-interfaces --filters Name=group-id,Values=<group id> shows no "
+        "interface of the endpoint; a member of the group no longer answers a VPN client."
+    ),
+    false_alarms=(
+        "Members that VPN users are meant to reach on every port that the rule admits.",
+        "Members outside every network that the endpoint's authorization rules and routes lead to: "
+        "the rule admits VPN clients there, but they cannot get that far today.",
+    ),
+    reference=f"{GUIDE}client-authorization.html",
+    controls={
+        "NIST SP 800-53 Rev. 5": ("AC-4", "SC-7"),
+        "AWS Well-Architected Security Pillar (2026-11)": ("SEC05-BP03",),
+    },
+)
+def vpn_sg_lets_members_in(  # noqa: PLR0917 # the tables it reads
+    judged: pd.DataFrame,
+    endpoint_security_groups: pd.DataFrame,
+    endpoint_network_interfaces: pd.DataFrame,
+    network_interfaces: pd.DataFrame,
+    network_interface_groups: pd.DataFrame,
+    ingress_rules: pd.DataFrame,
+    egress_rules: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return each interface that admits an endpoint's clients because it carries its group."""
+    groups = groups_in_force(judged, endpoint_security_groups)
+    others = other_interfaces(
+        groups, endpoint_network_interfaces, network_interfaces, network_interface_groups
+    )
+    # Nothing is known to come of an inbound rule on a Client VPN interface, whose ever it is.
+    others = others[~others["client_vpn"]]
+    named = ingress_rules[ingress_rules["group_id"].isin(others["group_id"])]
+    rules = named[["group_id", "referenced_group_id", "rule_id"]].merge(
+        groups[["endpoint_id", "group_id"]].rename(columns={"group_id": "referenced_group_id"}),
+        on="referenced_group_id",
+    )
+    found = others.merge(rules, on=["endpoint_id", "group_id"])
+    rule_of = {r.rule_id: r for r in rows_of(named)}
+    group_names = names_of(groups, "group_id", "group_name")
+    endpoint_of = {r.endpoint_id: r for r in rows_of(judged)}
+    with_way_out = set(groups.loc[groups["group_id"].isin(egress_rules["group_id"]), "endpoint_id"])
+    rows = []
+    for row in rows_of(found):
+        rule, endpoint = rule_of[row.rule_id], endpoint_of[row.endpoint_id]
+        if endpoint.traffic_ip_address_type == "ipv6":
+            remark = (
+                "; its clients use IPv6 without address translation, and AWS does not say whether "
+                "such a rule matches them"
+            )
+        elif row.endpoint_id not in with_way_out:
+            remark = (
+                "; today nothing leaves the endpoint, because no group of it has an outbound rule"
+            )
+        else:
+            remark = ""
+        rows.append(
+            {
+                **place_of(row),
+                "group_id": row.group_id,
+                "rule_id": row.rule_id,
+                "eni_id": row.eni_id,
+                "source": rule.source,
+                "record": rule.record,
+                "reason": f"{words.interface(row)} carries "
+                f"{words.named(row.group_id, group_names.get(row.group_id))} as {called(endpoint)} "
+                f"does, and admits {words.rule(rule, group_names)}{remark}.",
+                "rank": 1 if remark else 0,
+            }
+        )
+    return evidence_of(
+        "account region endpoint_id group_id rule_id eni_id reason source record", rows
+    )
+
+
+@check(
+    id="vpn-sg-has-inbound-rules",
+    title="The security groups of Client VPN endpoints have no inbound rules",
+    severity=Severity.LOW,
+    **_JUDGED,
+    unseen=unread_groups,
+    condition=(
+        "carries a security group with inbound rules",
+        "carry a security group with inbound rules",
+    ),
+    rationale=(
+        "No effect of inbound rules on connecting clients is documented: clients reach the "
+        "endpoint itself, which AWS runs, and field experience since 2020 says that such rules "
+        "change nothing for them. They mislead instead. A reader takes TCP 443 from an office "
+        "range for a restriction that does not exist, and if the group is ever put on a server, "
+        "the rule opens that server."
+    ),
+    remedy=(
+        "Remove the inbound rules once no other interface carries the group, keeping their ids "
+        "and text on record; where another interface does, move the endpoint to a group of its "
+        "own first. Restrict who may connect by authentication, a client connect handler or an "
+        "authorization policy."
+    ),
+    verify=(
+        "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<group id> --query "
+        "'SecurityGroupRules[?IsEgress==`false`]' returns an empty list; a test client still "
+        "connects."
+    ),
+    false_alarms=(
+        "A wide source such as 0.0.0.0/0 on a group that only the endpoint carries exposes "
+        "nothing to the internet, however loudly a scanner reports it.",
+        "Rules of a shared group that its other members need.",
+    ),
+    reference=f"{GUIDE}client-authorization.html",
+)
+def vpn_sg_has_inbound_rules(
+    judged: pd.DataFrame,
+    endpoint_security_groups: pd.DataFrame,
+    ingress_rules: pd.DataFrame,
+    *,
+    endpoint_network_interfaces: pd.DataFrame,
+    network_interfaces: pd.DataFrame,
+    network_interface_groups: pd.DataFrame,
+    security_groups: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the inbound rules of groups in force on endpoints."""
+    groups = groups_in_force(judged, endpoint_security_groups)
+    others = other_interfaces(
+        groups, endpoint_network_interfaces, network_interfaces, network_interface_groups
+    )
+    open_to = others[~others["client_vpn"]].groupby(["endpoint_id", "group_id"])["eni_id"].nunique()
+    members = open_to.to_dict()
+    names = names_of(security_groups, "group_id", "group_name")
+    rules = ingress_rules[ingress_rules["group_id"].isin(groups["group_id"])]
+    group_of = {(r.endpoint_id, r.group_id): r for r in rows_of(groups)}
+    pairs = groups[[*ENDPOINT, "group_id"]].merge(
+        rules.drop(columns=["account", "region"]), on="group_id"
+    )
+    rows = []
+    for row in rows_of(pairs):
+        held = group_of[row.endpoint_id, row.group_id]
+        number = members.get((row.endpoint_id, row.group_id), 0)
+        effect = "which has no documented effect on VPN clients"
+        if number:
+            effect += f" but opens {words.count(number, 'other interface')} with the same group"
+        rows.append(
+            {
+                **place_of(row),
+                "group_id": row.group_id,
+                "rule_id": row.rule_id,
+                "source": row.source,
+                "record": row.record,
+                "reason": f"{words.named(row.group_id, held.group_name)} of {called(held)} admits "
+                f"{words.rule(row, names)}, {effect}.",
+                "rank": 0 if number else 1,
+            }
+        )
+    return evidence_of("account region endpoint_id group_id rule_id reason source record", rows)
+
+
+@check(
+    id="vpn-sg-limits-outbound",
+    title="The security groups of Client VPN endpoints together let all traffic out",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    unseen=unread_groups,
+    condition=(
+        "limits what clients can reach by outbound rules",
+        "limit what clients can reach by outbound rules",
+    ),
+    rationale=(
+        "Outbound rules of the endpoint's groups, taken together, bound what any VPN user can "
+        "reach. Without any, users connect and then reach nothing. Narrow ones are a second list "
+        "of permissions for everybody at once, beside authorization rules (per user group) and "
+        "the receivers' own groups (per receiver): when the three disagree, access fails in ways "
+        "that none of the three explains."
+    ),
+    remedy=(
+        "Add one outbound rule for all traffic to 0.0.0.0/0 (and ::/0 where clients use IPv6) to "
+        "one of the endpoint's groups, after checking that authorization rules and the receivers' "
+        "groups say what users may reach. Keep narrow outbound rules only where they are a "
+        "deliberate second barrier, and write down who maintains them."
+    ),
+    verify=(
+        "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<group ids> --query "
+        "'SecurityGroupRules[?IsEgress==`true`]' shows, over all groups of the endpoint, all "
+        "protocols to 0.0.0.0/0."
+    ),
+    false_alarms=(
+        "Narrow outbound rules kept on purpose as a second barrier, known to those who grant "
+        "access.",
+    ),
+    reference=f"{GUIDE}client-authorization.html",
+    ratings={
+        "Trivy AWS-0104 (reports the opposite: all outbound is open)": "Critical",
+        "Checkov CKV_AWS_382 (reports the opposite: all outbound is open)": "fails",
+    },
+    accepted_by_design=(
+        "Scanners such as Trivy (AWS-0104, rated critical) and Checkov (CKV_AWS_382) report a "
+        "security group that lets all traffic out. For a group that only a Client VPN endpoint "
+        "carries this is accepted by design: the group is on interfaces that AWS runs for the "
+        "VPN, not on a server that could leak data. What users may reach is decided by the "
+        "endpoint's authorization rules, per user group, and by the receivers' own security "
+        "groups, which name this group as source. Narrowing its outbound rules would repeat those "
+        "decisions in a place that knows no users. The acceptance holds as long as nothing but "
+        "the endpoint carries the group."
+    ),
+)
+def vpn_sg_limits_outbound(
+    judged: pd.DataFrame,
+    endpoint_security_groups: pd.DataFrame,
+    egress_rules: pd.DataFrame,
+    prefix_list_entries: pd.DataFrame,
+    *,
+    client_vpn_authorization_rules: pd.DataFrame,
+    security_groups: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the endpoints whose groups, all rules together, do not let all traffic out."""
+    groups = groups_in_force(judged, endpoint_security_groups)
+    rules = egress_rules[egress_rules["group_id"].isin(groups["group_id"])]
+    entries = prefix_list_entries.groupby("prefix_list_id")["cidr_block"].agg(list).to_dict()
+    authorized = client_vpn_authorization_rules[
+        client_vpn_authorization_rules["status"].isin(["active", "authorizing"])
+    ]
+    names = names_of(security_groups, "group_id", "group_name")
+    endpoint_of = {r.endpoint_id: r for r in rows_of(judged)}
+    rows = []
+    for endpoint_id, held in groups.groupby("endpoint_id"):
+        endpoint = endpoint_of[endpoint_id]
+        wanted = _WANTED.get(endpoint.traffic_ip_address_type, ALL_IPV4)
+        union = rules[rules["group_id"].isin(held["group_id"])].sort_values("rule_id")
+        # Groups beyond the first may be there to be named, with a rule to 127.0.0.1/32 for "none".
+        opens = [(r, _let_out(r, entries)) for r in rows_of(union)]
+        useful = [r for r, let in opens if let - _NOWHERE or r.peer_kind == "security_group"]
+        all_let_out = Traffic.union(let for _, let in opens)
+        if Traffic.of(wanted, ALL_PORTS) <= all_let_out:
+            continue
+        whose = words.listed(
+            words.named(g, names.get(g)) for g in sorted(held["group_id"].astype(str))
+        )
+        if useful:
+            let = words.listed((words.rule(r, names) for r in useful), most=8)
+            networks = sorted(
+                set(authorized.loc[authorized["endpoint_id"] == endpoint_id, "destination_cidr"])
+            )
+            closed = [n for n in networks if not addresses(n) <= all_let_out.to]
+            if Traffic.of(wanted & ALL_IPV4, ALL_PORTS) <= all_let_out:
+                rest = "; its clients may use IPv6 too, and not all of IPv6 is let out"
+            elif closed:
+                rest = (
+                    f"; authorization rules open {words.listed(words.network(n, anywhere='anywhere') for n in closed)}, which "
+                    f"no outbound rule covers in full"
+                )
+            else:
+                rest = "; everything else is dropped, whatever authorization rules allow"
+            reason = f"{called(endpoint)} lets out only {let} (by {whose}){rest}."
+        else:
+            reason = (
+                f"Clients of {called(endpoint)} reach nothing beyond it, because "
+                + ("no outbound rule of " if len(union) else "there is no outbound rule in ")
+                + f"{whose}{' leads anywhere' if len(union) else ''}."
+            )
+        rows.append(
+            {
+                **place_of(endpoint),
+                "group_ids": tuple(sorted(held["group_id"])),
+                "rule_ids": tuple(union["rule_id"]),
+                "extent": "limited" if useful else "nothing",
+                "reason": reason,
+                "rank": 1 if useful else 0,
+            }
+        )
+    return evidence_of("account region endpoint_id extent group_ids rule_ids reason", rows)
+
+
+_WANTED = {"ipv6": ALL_IPV6, "dual-stack": ALL_IPV4 | ALL_IPV6}
+_NOWHERE = Traffic.of(addresses("127.0.0.0/8") | addresses("::1/128"), ALL_PORTS)
+
+
+def _let_out(rule: Any, entries: Mapping[Any, Iterable[str]]) -> Traffic:
+    """Return what a rule lets out, by address; nothing for a group, whose members come and go."""
+    networks: Iterable[str] = (rule.peer,) if rule.peer_kind in {"ipv4", "ipv6"} else ()
+    if rule.peer_kind == "prefix_list":
+        networks = entries.get(rule.prefix_list_id, ())
+    low, high = (None if pd.isna(p) else int(p) for p in (rule.from_port, rule.to_port))
+    on = ports(rule.protocol, low, high)
+    return Traffic.union(Traffic.of(addresses(network), on) for network in networks)
+
+
+@check(
+    id="vpn-sg-not-yet-effective",
+    title="The security groups in force on Client VPN endpoints are the ones configured",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    condition=(
+        "has other security groups in force than configured",
+        "have other security groups in force than configured",
+    ),
+    rationale=(
+        "AWS shows an endpoint's groups in three places: its settings, its associations and its "
+        "network interfaces. Only the interfaces decide. A change of the settings may take up to "
+        "four hours to get there (AWS Support, as relayed in hashicorp/terraform-provider-aws "
+        "#33996), so whoever reviews the settings reviews rules that are not in force, and a "
+        "group that was replaced because it was too open is still open."
+    ),
+    remedy=(
+        "Apply the intended groups with apply-security-groups-to-client-vpn-target-network, which "
+        "acts at once and replaces the whole set: name every group that is to stay. Wait before "
+        "removing rules that name the old group until the interfaces no longer carry it."
+    ),
+    verify=(
+        f"{_SHOW_GROUPS}, describe-client-vpn-endpoints (SecurityGroupIds) and "
+        "describe-network-interfaces (Groups) all name the same groups."
+    ),
+    false_alarms=("A change made within the last hours that is still on its way.",),
+    reference=f"{GUIDE}cvpn-working-target-apply.html",
+)
+def vpn_sg_not_yet_effective(
+    judged: pd.DataFrame,
+    endpoint_security_groups: pd.DataFrame,
+    endpoint_network_interfaces: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return groups that are not in the same state in all three places AWS shows them."""
+    held = endpoint_security_groups.merge(judged[ENDPOINT], on=ENDPOINT)
+    # Where the default group applies and nobody could see which one that is, all may be well.
+    unknown = held.loc[held["group_id"].isna(), "endpoint_id"]
+    held = held[~held["endpoint_id"].isin(unknown)]
+    unsure = ~endpoint_network_interfaces["certain"]
+    unsure_endpoints = set(endpoint_network_interfaces.loc[unsure, "endpoint_id"])
+    rows = []
+    for row in rows_of(held):
+        places = [
+            (row.on_target_networks, row.target_networks, "association"),
+            (row.on_interfaces, row.interfaces, "interface"),
+        ]
+        group = words.named(row.group_id, row.group_name)
+        chosen = row.configured or row.by_omission
+        if chosen:
+            differing = [place for place in places if place[0] < place[1]]
+            where = [
+                f"its only {noun}" if all_ == 1 else f"{all_ - on} of its {all_} {noun}s"
+                for on, all_, noun in differing
+            ]
+            why = "is configured for" if row.configured else "applies by omission to"
+            reason = f"{group} {why} {called(row)} but is not yet on {words.listed(where)}"
+        else:
+            differing = [place for place in places if place[0]]
+            where = [words.count(on, noun) for on, _, noun in differing]
+            reason = (
+                f"{group} is not configured for {called(row)} but still on {words.listed(where)}"
+            )
+        if not differing:
+            continue
+        if row.endpoint_id in unsure_endpoints and differing[-1][2] == "interface":
+            reason += "; which interfaces in its subnets are its own, AWS does not say"
+        rows.append(
+            {
+                **place_of(row),
+                "group_id": row.group_id,
+                "state": "missing" if chosen else "left_over",
+                "reason": f"{reason}.",
+            }
+        )
+    return evidence_of("account region endpoint_id group_id state reason", rows)

@@ -1,0 +1,277 @@
+"""Checks of the security groups of receivers: what VPN users are meant to reach."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.check import Severity, check, evidence_of
+from auditlib.checks._parts import (
+    ENDPOINT,
+    GUIDE,
+    called,
+    groups_in_force,
+    living,
+    names_of,
+    place_of,
+    rows_of,
+    unread_groups,
+    with_security_groups,
+    without_security_groups,
+)
+
+
+@check(
+    id="receiver-allows-address-not-group",
+    title="Receivers admit VPN users by naming the endpoint's security group, not an address",
+    severity=Severity.MEDIUM,
+    population="client_vpn_endpoints",
+    among=with_security_groups,
+    left_out=without_security_groups,
+    unseen=unread_groups,
+    noun="VPC-attached Client VPN endpoint",
+    condition=(
+        "is admitted by address where its security group could be named",
+        "are admitted by address where their security groups could be named",
+    ),
+    rationale=(
+        "AWS deletes and recreates the network interfaces of an endpoint, with new addresses. A "
+        "rule on such an address breaks one day without anybody changing anything, and then "
+        "admits whatever gets the address next. A rule on the whole subnet keeps working but "
+        "admits everything else that stands there. A rule on the client range admits nobody, "
+        "because receivers see the address of the endpoint's interface and never a client's: "
+        "whoever reads it believes in a permission, or a restriction, that is not there."
+    ),
+    remedy=(
+        "Add a rule with the same protocol and ports that names the endpoint's security group, "
+        "test a connection, then remove the rule on the address by its rule id. For an address "
+        "inside a prefix list remove the entry after the same test."
+    ),
+    verify=(
+        "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<receiver's group> "
+        "shows the endpoint's group as ReferencedGroupInfo and no longer the address."
+    ),
+    false_alarms=(
+        "A rule on the subnet meant for other machines that stand in it.",
+        "A rule on the client range where another network in use has the same range.",
+        "Receivers that cannot name the group are left out: in other Regions, on premises, or "
+        "behind a transit gateway.",
+        "IPv6 rules are left out: IPv6 clients keep their own addresses.",
+    ),
+    reference=f"{GUIDE}client-authorization.html",
+    controls={"NIST SP 800-53 Rev. 5": ("AC-4", "SC-7")},
+)
+def receiver_allows_address_not_group(  # noqa: PLR0917 # the tables it reads
+    judged: pd.DataFrame,
+    client_vpn_endpoints: pd.DataFrame,
+    endpoint_security_groups: pd.DataFrame,
+    endpoint_network_interfaces: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+    subnets: pd.DataFrame,
+    security_groups: pd.DataFrame,
+    security_group_vpc_associations: pd.DataFrame,
+    vpc_peering_connections: pd.DataFrame,
+    ingress_rules: pd.DataFrame,
+    prefix_list_entries: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return receivers' inbound rules on addresses that only an endpoint explains.
+
+    Receivers are looked for where a rule could name the endpoint's group instead: in its VPC, and
+    across active peerings in its Region.
+    """
+    judged = judged[judged["traffic_ip_address_type"] != "ipv6"]
+    endpoint_of = {r.endpoint_id: r for r in rows_of(judged)}
+    traces = [
+        *_addresses(judged, endpoint_network_interfaces, subnets),
+        *_subnets(judged, client_vpn_target_networks, subnets),
+        *_client_ranges(judged, client_vpn_endpoints),
+    ]
+    rules = _rules_by_range(ingress_rules, prefix_list_entries)
+    ranges = pd.Series(rules["range"].unique(), dtype="str")
+    first, last = _bounds(ranges)
+    meant = [set(ranges[trace.explains(first, last)]) for trace in traces]
+    rules = rules[rules["range"].isin(set().union(*meant))]
+
+    held = groups_in_force(judged, endpoint_security_groups)
+    own = set(zip(held["endpoint_id"], held["group_id"], strict=True))
+    vpcs_of = _vpcs_of_groups(security_groups, security_group_vpc_associations)
+    near = _near_vpcs(judged, client_vpn_target_networks, vpc_peering_connections)
+    names = names_of(security_groups, "group_id", "group_name")
+    rows = []
+    for trace, texts in zip(traces, meant, strict=True):
+        endpoint = endpoint_of[trace.endpoint_id]
+        for rule in rows_of(rules[rules["range"].isin(texts)]):
+            if (trace.endpoint_id, rule.group_id) in own:
+                continue
+            if not vpcs_of[rule.group_id] & near[trace.endpoint_id]:
+                continue
+            by_list = (
+                f" (an entry of prefix list {rule.prefix_list_id})"
+                if rule.peer_kind == "prefix_list"
+                else ""
+            )
+            rows.append(
+                {
+                    **place_of(endpoint),
+                    "group_id": rule.group_id,
+                    "rule_id": rule.rule_id,
+                    "range": rule.range,
+                    "why": trace.why,
+                    "source": rule.source,
+                    "record": rule.record,
+                    "reason": f"{words.named(rule.group_id, names.get(rule.group_id))} admits "
+                    f"{words.traffic(rule.protocol, rule.from_port, rule.to_port)} from "
+                    f"{rule.range}{by_list}, {trace.before}{called(endpoint)}{trace.after}.",
+                    "rank": _RANK[trace.why],
+                }
+            )
+    return evidence_of(
+        "account region endpoint_id group_id rule_id range why reason source record", rows
+    )
+
+
+_RANK = {"fragile_address": 0, "whole_subnet": 1, "client_range": 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trace:
+    """A range in rules that gives away which endpoint they are meant for.
+
+    Attributes
+    ----------
+    within
+        A rule's range must lie inside this network,
+    around
+        and hold this address.
+    before, after
+        How a reason goes on after the rule's range, before and after the endpoint.
+    """
+
+    endpoint_id: str
+    why: str
+    within: IPv4Network
+    around: IPv4Address | None = None
+    before: str
+    after: str
+
+    def explains(self, first: pd.Series, last: pd.Series) -> pd.Series:
+        """Tell which of these ranges are in a rule because of the endpoint."""
+        low, high = int(self.within[0]), int(self.within[-1])
+        if self.why == "whole_subnet":
+            return (first == low) & (last == high)
+        inside = (first >= low) & (last <= high)
+        if self.around is None:
+            return inside
+        whole = (first == low) & (last == high)
+        return inside & ~whole & (first <= int(self.around)) & (last >= int(self.around))
+
+
+def _addresses(
+    judged: pd.DataFrame, endpoint_interfaces: pd.DataFrame, subnets: pd.DataFrame
+) -> Iterator[_Trace]:
+    """Return the present addresses of the endpoints' interfaces."""
+    placed = endpoint_interfaces.merge(judged[ENDPOINT], on=ENDPOINT).merge(
+        subnets[["subnet_id", "cidr_block"]], on="subnet_id"
+    )
+    for row in rows_of(placed[placed["private_ip"].notna()]):
+        address = IPv4Address(row.private_ip)
+        yield _Trace(
+            endpoint_id=row.endpoint_id,
+            why="fragile_address",
+            within=IPv4Network(row.cidr_block),
+            around=address,
+            before=f"where {address} is the present address of {row.eni_id} of ",
+            after="; AWS may replace that interface at any time by one with another address",
+        )
+
+
+def _subnets(
+    judged: pd.DataFrame, target_networks: pd.DataFrame, subnets: pd.DataFrame
+) -> Iterator[_Trace]:
+    """Return the subnets the endpoints are associated with."""
+    gone = target_networks["status"].isin(["disassociated", "association-failed"])
+    held = target_networks.loc[~gone, [*ENDPOINT, "subnet_id"]].drop_duplicates()
+    known = subnets.loc[subnets["cidr_block"].notna(), ["subnet_id", "name", "cidr_block"]]
+    placed = held.merge(judged[ENDPOINT], on=ENDPOINT).merge(known, on="subnet_id")
+    for row in rows_of(placed):
+        yield _Trace(
+            endpoint_id=row.endpoint_id,
+            why="whole_subnet",
+            within=IPv4Network(row.cidr_block),
+            before=f"the whole of {words.named(row.subnet_id, row.name)}: ",
+            after=" is associated with it, and anything else placed there is admitted too",
+        )
+
+
+def _client_ranges(judged: pd.DataFrame, every_endpoint: pd.DataFrame) -> Iterator[_Trace]:
+    """Return the client ranges that receivers never see."""
+    # Clients of a transit gateway endpoint keep their addresses: a rule on those is alive.
+    on_gateway = living(every_endpoint) & (every_endpoint["attachment"] == "transit_gateway")
+    alive = [
+        IPv4Network(text, strict=False)
+        for text in every_endpoint.loc[on_gateway, "client_cidr_block"].dropna()
+    ]
+    for row in rows_of(judged[judged["client_cidr_block"].notna()]):
+        network = IPv4Network(row.client_cidr_block, strict=False)
+        if not any(network.overlaps(other) for other in alive):
+            yield _Trace(
+                endpoint_id=row.endpoint_id,
+                why="client_range",
+                within=network,
+                before="in the client range of ",
+                after=": receivers see the address of the endpoint's interface, never a client's",
+            )
+
+
+def _rules_by_range(rules: pd.DataFrame, entries: pd.DataFrame) -> pd.DataFrame:
+    """Return the rules on IPv4 ranges, one row per range of a prefix list."""
+    direct = rules[rules["cidr_ipv4"].notna()]
+    listed = rules[rules["prefix_list_id"].notna()].merge(
+        entries.loc[~entries["cidr_block"].str.contains(":"), ["prefix_list_id", "cidr_block"]],
+        on="prefix_list_id",
+    )
+    return pd.concat(
+        [direct.assign(range=direct["cidr_ipv4"]), listed.assign(range=listed["cidr_block"])]
+    )
+
+
+def _bounds(ranges: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Return the first and last address of each range, as numbers."""
+    networks = [IPv4Network(text, strict=False) for text in ranges]
+    return (
+        pd.Series([int(n.network_address) for n in networks], index=ranges.index, dtype="int64"),
+        pd.Series([int(n.broadcast_address) for n in networks], index=ranges.index, dtype="int64"),
+    )
+
+
+def _vpcs_of_groups(groups: pd.DataFrame, associations: pd.DataFrame) -> dict[str, set[str]]:
+    """Return the VPCs whose interfaces may carry each group: its own and associated ones."""
+    found: dict[str, set[str]] = defaultdict(set)
+    held = associations[associations["state"] == "associated"]
+    for frame in (groups, held):
+        for group_id, vpc_id in zip(frame["group_id"], frame["vpc_id"], strict=True):
+            found[group_id].add(vpc_id)
+    return found
+
+
+def _near_vpcs(
+    judged: pd.DataFrame, target_networks: pd.DataFrame, peerings: pd.DataFrame
+) -> dict[str, set[str]]:
+    """Return, by endpoint, the VPCs where a rule can name its group: its own and peered ones."""
+    pairs = pd.concat(
+        [judged[["endpoint_id", "vpc_id"]], target_networks[["endpoint_id", "vpc_id"]]]
+    )
+    own = pairs[pairs["vpc_id"].notna()].groupby("endpoint_id")["vpc_id"].agg(set).to_dict()
+    peers: dict[str, set[str]] = defaultdict(set)
+    inside = (peerings["status"] == "active") & (
+        peerings["requester_region"].astype(str) == peerings["accepter_region"].astype(str)
+    )
+    for one, two in peerings.loc[inside, ["requester_vpc_id", "accepter_vpc_id"]].to_numpy():
+        peers[one].add(two)
+        peers[two].add(one)
+    return {
+        endpoint: vpcs.union(*(peers[vpc] for vpc in vpcs)) for endpoint, vpcs in own.items()
+    } | {endpoint: set() for endpoint in judged["endpoint_id"] if endpoint not in own}

@@ -1,0 +1,220 @@
+"""Short phrases for people: a rule in words, an interface with its name, a count.
+
+Plain text only. Names come from whoever can write to the account: they are shortened and freed of
+line breaks and control characters here; escaping for HTML is the business of the report side.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
+from typing import Any
+
+__all__ = [
+    "clean",
+    "count",
+    "gap",
+    "interface",
+    "listed",
+    "named",
+    "network",
+    "peer",
+    "plural",
+    "rule",
+    "traffic",
+    "width",
+]
+
+_PROTOCOLS = {"tcp": "TCP", "udp": "UDP", "icmp": "ICMP", "icmpv6": "ICMPv6"}
+_PORTS = {"tcp", "udp"}
+_EVERYWHERE = {"0.0.0.0/0": "", "::/0": " over IPv6"}
+_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def plural(noun: str) -> str:
+    """Return the plural of a noun.
+
+    >>> plural("security group"), plural("address"), plural("entry")
+    ('security groups', 'addresses', 'entries')
+    """
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith(("s", "x", "ch")) else "s")
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> count(0, "interface"), count(1, "interface"), count(1200, "interface")
+    ('no interface', 'one interface', '1,200 interfaces')
+    """
+    figure = _SMALL[number] if number < len(_SMALL) else f"{number:,}"
+    return f"{figure} {noun if number <= 1 else plural(noun)}"
+
+
+def listed(items: Iterable[str], most: int = 6) -> str:
+    """Return items as a list in a sentence; beyond ``most``, how many more there are.
+
+    >>> listed(["a"]), listed(["a", "b"]), listed("abcde", most=3)
+    ('a', 'a and b', 'a, b, c and 2 more')
+    """
+    all_items = list(items)
+    shown = all_items if len(all_items) <= most else all_items[:most]
+    if rest := len(all_items) - len(shown):
+        return f"{', '.join(shown)} and {rest:,} more"
+    return " and ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
+
+
+def clean(text: object, most: int = 60) -> str:
+    r"""Return a name as one short line: no control characters, nothing that turns the text round.
+
+    >>> clean("web\n server"), clean(None)
+    ('web server', '')
+    """
+    if not isinstance(text, str):
+        return ""
+    visible = (" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
+    line = " ".join("".join(c for c in visible if unicodedata.category(c) != "Cf").split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def named(id: object, name: object = None) -> str:
+    """Return an id with the name beside it, where it has one.
+
+    >>> named("sg-1", "default"), named("sg-1"), named(None, "default")
+    ('sg-1 (default)', 'sg-1', 'default')
+    """
+    known, called = clean(id), clean(name)
+    if not known:
+        return called
+    return f"{known} ({called})" if called and called != known else known
+
+
+def interface(row: Any) -> str:
+    """Return an interface (a row of ``network_interfaces``) with what it belongs to.
+
+    >>> from types import SimpleNamespace as Row
+    >>> interface(Row(eni_id="eni-1", name="db", private_ip="10.0.0.4", instance_id="i-1",
+    ...               interface_type="interface", description=None))
+    'eni-1 (db, EC2 instance i-1, 10.0.0.4)'
+    """
+    details = [clean(row.name)]
+    if clean(row.instance_id):
+        details.append(f"EC2 instance {row.instance_id}")
+    elif clean(row.interface_type) not in {"", "interface"}:
+        details.append(f"type {clean(row.interface_type)}")
+    elif not details[0]:
+        details.append(clean(row.description))
+    details.append(clean(row.private_ip))
+    inside = ", ".join(filter(None, details))
+    return f"{row.eni_id} ({inside})" if inside else str(row.eni_id)
+
+
+def traffic(protocol: object, from_port: object = None, to_port: object = None) -> str:
+    """Return protocol and ports in words.
+
+    >>> traffic("all"), traffic("tcp", 22, 22), traffic("udp", 0, 65535), traffic("50")
+    ('all traffic', 'TCP 22', 'all UDP', 'IP protocol 50')
+    >>> traffic("tcp", 8000, 8080), traffic("icmp", -1, -1), traffic("icmp", 8, 0)
+    ('TCP 8000-8080', 'all ICMP', 'ICMP type 8 code 0')
+    """
+    kind = clean(protocol)
+    if kind in {"all", "-1"}:
+        return "all traffic"
+    called = _PROTOCOLS.get(kind, f"IP protocol {kind}")
+    low, high = _number(from_port), _number(to_port)
+    if kind in _PORTS:
+        if low is None or high is None or (low <= 0 and high in {-1, 65535}):
+            return f"all {called}"
+        return f"{called} {low}" if low == high else f"{called} {low}-{high}"
+    if kind in {"icmp", "icmpv6"}:
+        if low is None or low < 0:
+            return f"all {called}"
+        return f"{called} type {low}" + ("" if high is None or high < 0 else f" code {high}")
+    return called
+
+
+def network(
+    cidr: object, known: Mapping[str, str] | None = None, *, anywhere: str = "the internet"
+) -> str:
+    """Return a range as people call it, with the range itself.
+
+    Parameters
+    ----------
+    known
+        Names of ranges, such as ``{"10.0.1.0/24": "subnet vpn-a"}``.
+    anywhere
+        What to call all addresses: as a source they are the internet, as a destination more.
+
+    >>> network("0.0.0.0/0"), network("10.0.1.0/24", {"10.0.1.0/24": "subnet vpn-a"})
+    ('the internet (0.0.0.0/0)', 'subnet vpn-a (10.0.1.0/24)')
+    >>> network("10.0.1.0/24")
+    '10.0.1.0/24'
+    """
+    text = clean(cidr)
+    called = f"{anywhere}{_EVERYWHERE[text]}" if text in _EVERYWHERE else (known or {}).get(text)
+    return f"{called} ({text})" if called else text
+
+
+def peer(row: Any, names: Mapping[str, str] | None = None) -> str:
+    """Return the source or destination of a rule (a row of ``security_group_rules``) in words.
+
+    Parameters
+    ----------
+    names
+        Names of security groups and prefix lists by id, and of ranges by range.
+    """
+    known = names or {}
+    text = clean(row.peer)
+    if row.peer_kind == "security_group":
+        owner = clean(row.referenced_group_owner_id)
+        own = clean(row.group_owner_id)
+        foreign = f" of account {owner}" if owner and own and owner != own else ""
+        return named(text, known.get(text)) + foreign
+    if row.peer_kind == "prefix_list":
+        return f"prefix list {named(text, known.get(text))}"
+    return network(text, known, anywhere="anywhere" if row.is_egress else "the internet") or (
+        "an unknown peer"
+    )
+
+
+def rule(row: Any, names: Mapping[str, str] | None = None) -> str:
+    """Return a rule (a row of ``security_group_rules``) in words, ``TCP 22 from sg-1 (vpn)``."""
+    direction = "to" if row.is_egress else "from"
+    return f"{traffic(row.protocol, row.from_port, row.to_port)} {direction} {peer(row, names)}"
+
+
+def width(cidr: object) -> str:
+    """Return how many addresses a range holds, in words.
+
+    >>> width("0.0.0.0/0"), width("10.0.0.0/16"), width("10.0.0.4/32"), width("2001:db8::/64")
+    ('every IPv4 address', '65,536 addresses', 'one address', 'a /64 of IPv6 addresses')
+    >>> width("nonsense")
+    'an unknown number of addresses'
+    """
+    try:
+        found = ip_network(clean(cidr), strict=False)
+    except ValueError:
+        return "an unknown number of addresses"
+    if found.prefixlen == 0:
+        return f"every IPv{found.version} address"
+    if found.version == 6 and found.num_addresses > 1:
+        return f"a /{found.prefixlen} of IPv6 addresses"
+    return count(found.num_addresses, "address")
+
+
+def gap(row: Any) -> str:
+    """Return a gap (a row of ``schemas.GAPS``) in words: which call, where, what came of it."""
+    about = f" for {clean(row.resource)}" if clean(row.resource) else ""
+    where = f"{row.service} {row.operation}{about} in {row.region} (account {row.account})"
+    code = f" ({clean(row.error_code)})" if clean(row.error_code) else ""
+    became = {
+        "denied": "was denied",
+        "failed": "failed",
+        "unsupported": "is not supported by the SDK that read the account",
+        "missing": "is not in the snapshot",
+    }.get(clean(row.status), "could not be read")
+    return f"{where} {became}{code}"
+
+
+def _number(value: object) -> int | None:
+    return int(value) if isinstance(value, int) or hasattr(value, "__index__") else None
