@@ -43,7 +43,6 @@ class Endpoint:
 class _State:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     vpc_associations: list[dict[str, Any]] = field(default_factory=list)
-    public_addresses: int = 0
 
 
 def _state(backend: Any) -> _State:
@@ -72,7 +71,7 @@ class _Interface(NetworkInterface):
     """An interface whose attachment is given, not derived from an instance of moto's."""
 
     attachment = None  # type: ignore[assignment]
-    ipv6_prefixes: Any = None
+    association = None  # type: ignore[assignment]
 
 
 def _free_address(backend: Any, subnet: Any) -> str:
@@ -91,12 +90,11 @@ def _free_address(backend: Any, subnet: Any) -> str:
     )
 
 
-def public_address(backend: Any) -> str:
-    """Return an address of a documentation range, another one each time."""
-    state = _state(backend)
-    state.public_addresses += 1
-    network = ip_network(("203.0.113.0/24", "198.51.100.0/24")[state.public_addresses > 250])
-    return str(network[state.public_addresses % 250 + 1])
+def _public_address() -> str:
+    """Return an address of the documentation ranges, another one each time."""
+    SWITCHES.public_addresses += 1
+    network = ip_network(("203.0.113.0/24", "198.51.100.0/24")[SWITCHES.public_addresses > 200])
+    return str(network[SWITCHES.public_addresses % 200 + 1])
 
 
 def add_interface(
@@ -128,16 +126,13 @@ def add_interface(
         ipv6_addresses=list(ipv6),
     )
     eni.__class__ = _Interface
-    if not groups and type in {"nat_gateway", "network_load_balancer", "gateway_load_balancer"}:
+    if not groups and type in {"natGateway", "network_load_balancer", "gateway_load_balancer"}:
         eni._group_set = []  # these can exist without security groups
     eni.interface_type = type
-    eni.public_ip = public_ip
     if public_ip:
-        association = {
-            "PublicIp": public_ip,
-            "IpOwnerId": "amazon" if requester_managed else backend.account_id,
-        }
-        eni.private_ip_addresses[0]["Association"] = association
+        owner = "amazon" if requester_managed else backend.account_id
+        eni.association = {"PublicIp": public_ip, "IpOwnerId": owner}
+        eni.private_ip_addresses[0]["Association"] = eni.association
     eni.requester_managed = requester_managed
     eni.requester_id = requester_id or (backend.account_id if requester_managed else None)
     eni.status = "in-use"
@@ -452,7 +447,7 @@ def associate_client_vpn_target_network(self: EC2Response) -> dict[str, Any]:
             subnet.id,
             tuple(groups),
             description=f"{text} {id}" if SWITCHES.named_interfaces else text,
-            public_ip=public_address(backend),
+            public_ip=_public_address(),
             requester_managed=True,
         )
         for _ in range(SWITCHES.interfaces_per_association)

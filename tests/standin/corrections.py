@@ -8,12 +8,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import moto.ec2.models.vpcs
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.security_groups import SecurityGroupBackend, SecurityGroupRule
+from moto.ec2.models.subnets import Subnet
+from moto.ec2.models.vpc_peering_connections import VPCPeeringConnection
 from moto.ec2.responses import EC2Response
+from moto.moto_api._internal import mock_random
 from moto.sts.models import STSBackend
 
 from tests.standin.clientvpn import endpoints_of
@@ -74,6 +78,27 @@ def _install_places() -> None:
             subnet.default_for_az = subnet.map_public_ip_on_launch = False
         return subnet
 
+    @_wrapping(EC2Backend, "create_network_acl")
+    def _(original: Any, self: Any, vpc_id: str, *args: Any, **kwargs: Any) -> Any:
+        # Every network ACL ends in a deny, and a default one of an IPv6 VPC allows IPv6 as well.
+        acl = original(self, vpc_id, *args, **kwargs)
+        default = kwargs.get("default", False)
+        entries = [] if default else [(32767, "deny", "0.0.0.0/0", None)]
+        if self.get_vpc(vpc_id).get_cidr_block_association_set(ipv6=True):
+            entries += [(101, "allow", None, "::/0")] if default else []
+            entries += [(32768, "deny", None, "::/0")]
+        for number, action, ipv4, ipv6 in entries:
+            for egress in (True, False):
+                self.create_network_acl_entry(
+                    acl.id, number, "-1", action, egress, ipv4, None, None, None, None, ipv6
+                )
+        return acl
+
+    # Ranges for documentation, so that nothing the stand-in makes up belongs to anyone.
+    moto.ec2.models.vpcs.random_ipv6_cidr = lambda: (
+        f"2001:db8:{mock_random.get_random_hex(4)}:{mock_random.get_random_hex(2)}00::/56"
+    )
+
     def describe_regions(self: Any) -> ActionResult:
         # AWS lists enabled Regions unless asked for all, and knows the filter of the opt-in status.
         names = self._get_param("RegionNames", [])
@@ -108,6 +133,22 @@ def _install_places() -> None:
         answer: ActionResult = original(self)
         return answer
 
+    for side, member in (("requester", "vpc"), ("accepter", "peer_vpc")):
+        _with_all_ranges(f"{side}_vpc_info", member)
+
+    # The state of a subnet's IPv6 range is a word; moto nests it twice.
+    Subnet.ipv6_cidr_block_association_set = property(
+        lambda self: [
+            {
+                "Ipv6CidrBlock": association["ipv6CidrBlock"],
+                "AssociationId": association["associationId"],
+                "Ipv6CidrBlockState": association["ipv6CidrBlockState"],
+            }
+            for association in self.ipv6_cidr_block_associations.values()
+            if association["ipv6CidrBlockState"]["State"] == "associated"
+        ]
+    )
+
     # An instance's interface lists its groups in no order (a set); AWS's order is steady.
     groups_of = NetworkInterface.group_set.fget
     NetworkInterface.group_set = property(
@@ -117,6 +158,26 @@ def _install_places() -> None:
             else sorted(found, key=lambda group: group.id)
         )
     )
+
+
+def _with_all_ranges(name: str, member: str) -> None:
+    """Let a side of a peering name all ranges of its VPC, not the first alone."""
+    original = getattr(VPCPeeringConnection, name).fget
+
+    def info(self: Any) -> dict[str, Any]:
+        vpc = getattr(self, member)
+        return {
+            **original(self),
+            "CidrBlockSet": [
+                {"CidrBlock": a["cidr_block"]} for a in vpc.get_cidr_block_association_set()
+            ],
+            "Ipv6CidrBlockSet": [
+                {"Ipv6CidrBlock": a["cidr_block"]}
+                for a in vpc.get_cidr_block_association_set(ipv6=True)
+            ],
+        }
+
+    setattr(VPCPeeringConnection, name, property(info))
 
 
 def _install_groups() -> None:

@@ -5,10 +5,8 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
@@ -349,7 +347,7 @@ class StandIn:
     ) -> str:
         """Add an ENI of any kind, also those that only AWS services make; return its id.
 
-        ``more``: description, type (``lambda``, ``nat_gateway`` …), ip, more_ips, ipv6, public_ip,
+        ``more``: description, type (``lambda``, ``natGateway`` …), ip, more_ips, ipv6, public_ip,
         requester_managed, requester_id, instance, tags.
         """
         return clientvpn.add_interface(self._backend(region), subnet, groups, **more)
@@ -399,15 +397,6 @@ class StandIn:
     def switches(self) -> Switches:
         """What can be switched about the services themselves."""
         return SWITCHES
-
-    @contextmanager
-    def frozen(self, now: datetime) -> Iterator[None]:
-        """Hold the services' clock still."""
-        SWITCHES.clock = now
-        try:
-            yield
-        finally:
-            SWITCHES.clock = None
 
     # -- a request --------------------------------------------------------------------------------
 

@@ -19,8 +19,10 @@ class Switches:
     named_interfaces
         Whether the description of a Client VPN ENI ends with the endpoint's id.
     no_policy_code
-        Error code for an endpoint without authorization policy. AWS documents none; ``None``
-        answers with the endpoint's id alone.
+        Error code for an endpoint without authorization policy. AWS does not document its answer;
+        ``None`` answers with the endpoint's id alone.
+    public_addresses
+        How many public addresses were handed out.
     regions
         Regions enabled in the account; ``None`` for all that need no opt-in.
     """
@@ -29,8 +31,9 @@ class Switches:
     default_vpcs: bool = False
     interfaces_per_association: int = 1
     named_interfaces: bool = True
-    no_policy_code: str | None = None
+    no_policy_code: str | None = "InvalidClientVpnEndpointAuthorizationPolicy.NotFound"
     regions: tuple[str, ...] | None = None
+    public_addresses: int = 0
 
     def reset(self) -> None:
         """Put everything back."""
