@@ -524,7 +524,7 @@ class World:
                     "DomainName": "vpn.example.com",
                     "Status": "ISSUED",
                     "Type": "AMAZON_ISSUED",
-                    "KeyAlgorithm": "RSA-2048",
+                    "KeyAlgorithm": "RSA_2048",
                     "NotBefore": "2026-01-01T00:00:00+00:00",
                     "NotAfter": "2027-06-30T23:59:59+00:00",
                     "RenewalEligibility": "ELIGIBLE",
