@@ -515,9 +515,27 @@ def load(path: str | Path) -> Snapshot:
     return snapshot
 
 
-def _open(path: Path) -> tuple[Snapshot, _Files]:
+def open_incomplete(path: Path) -> Snapshot | None:
+    """Return the snapshot in a folder, to complete it; ``None`` when it holds no file yet.
+
+    It may lack files its manifest lists.
+    """
+    folder = _Folder(path)
+    try:
+        nothing_else = all(
+            _ACCOUNT.fullmatch(entry.name) or entry.name.endswith(".part")
+            for entry in path.iterdir()
+        )
+        if nothing_else and all(name.endswith(".part") for name in folder.names()):
+            return None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return _open(path, folder)[0]
+
+
+def _open(path: Path, files: _Files | None = None) -> tuple[Snapshot, _Files]:
     """Return a snapshot and its files; files the manifest lists may be missing."""
-    files = _files_at(path)
+    files = files or _files_at(path)
     try:
         names = files.names()
     except OSError as error:
@@ -773,10 +791,15 @@ def _version_of(cli: str, calls: Iterable[Call]) -> str | None:
         for call in calls
         if call.status in {"ok", "denied"} and call.read and not call.read.older_sdk_reads
     ]
-    return max((since for since in known if since), key=_numbers, default=None)
+    return max((since for since in known if since), key=version_numbers, default=None)
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def version_numbers(version: str) -> tuple[int, ...]:
+    """Return a version as numbers, to compare it.
+
+    >>> version_numbers("1.43.104") > version_numbers("1.43.62")
+    True
+    """
     return tuple(int(part) for part in re.findall(r"[0-9]+", version))
 
 
