@@ -1,0 +1,387 @@
+"""Who reaches what through a Client VPN endpoint, and why.
+
+:func:`reach` answers for everything at once, :func:`explain` for one packet, hop by hop; both ask
+the same hops (:mod:`auditlib.ways`).
+
+What is left out, and how: the answers are an upper bound. Whether a user may connect at all (a
+Cedar policy, a connect handler, device posture) is not worked out; ``via`` names a policy. Answers
+of TCP and UDP are taken to go to ports 1024–65535; an ICMP echo needs its echo reply, other ICMP
+messages no answer. An interface that is not attached counts, since its rules hold once it is. An
+interface without security groups (a load balancer or NAT gateway may be one) is not filtered by
+any, and what it does with a packet is unknown. IPv6 is not translated and how AWS sends answers
+back is not documented: every IPv6 answer is ``unknown``.
+
+References: https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/cvpn-working-rules.html,
+https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/scenario.html
+"""
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import pandas as pd
+
+from auditlib.addresses import NONE, Ranges, addresses, cidrs, port_rows, ports, protocol_number
+from auditlib.check import TableSource
+from auditlib.errors import ParameterError
+from auditlib.network import TABLES, Network, rows_of
+from auditlib.ways import EVERYONE, Case, Certainty, Leaving, Way, associations_of
+
+__all__ = ["COLUMNS", "EVERYONE", "TABLES", "Access", "access_of", "reach"]
+
+COLUMNS = (
+    "account",
+    "region",
+    "endpoint_id",
+    "subnet_id",
+    "group",
+    "eni_id",
+    "ip",
+    "protocol",
+    "from_port",
+    "to_port",
+    "certainty",
+    "via",
+)
+"""Columns of :func:`reach`."""
+
+# An index lives as long as its tables: making it again for each question would not be interactive.
+_MADE: "WeakKeyDictionary[TableSource, Access]" = WeakKeyDictionary()
+
+
+def access_of(tables: TableSource) -> "Access":
+    """Return what can be asked about these tables; made once and kept as long as they live."""
+    found = _MADE.get(tables)
+    if found is None:
+        found = _MADE[tables] = Access(tables)
+    return found
+
+
+class Access:
+    """The ways of every endpoint, and what they lead to, worked out when first asked for."""
+
+    def __init__(self, tables: TableSource) -> None:
+        self.network = Network(tables)
+        self._ways: dict[str, tuple[Way, ...]] = {}
+
+    def ways(self, endpoint_id: str) -> tuple[Way, ...]:
+        """Return one way per association of an endpoint."""
+        found = self._ways.get(endpoint_id)
+        if found is None:
+            found = self._ways[endpoint_id] = tuple(
+                Way(self.network, association)
+                for association in associations_of(self.network, endpoint_id)
+            )
+        return found
+
+    def every_way(self, endpoint_id: str | None = None) -> Iterator[Way]:
+        """Yield the ways of one endpoint, or of all."""
+        for id in sorted(self.network.endpoints) if endpoint_id is None else (endpoint_id,):
+            yield from self.ways(id)
+
+    def groups(self, endpoint_id: str | None = None) -> tuple[str, ...]:
+        """Return the groups that authorization rules in force name, and ``*``."""
+        ids = self.network.endpoints if endpoint_id is None else (endpoint_id,)
+        found = {
+            row["group_id"]
+            for id in ids
+            for row in self.network.authorization_rules.get(id, ())
+            if row["status"] == "active"
+        }
+        return (EVERYONE, *sorted(found - {None}))
+
+    def upper_bound(self, way: Way) -> tuple[str, ...]:
+        """Return the hop that says a policy may refuse what the network allows."""
+        endpoint = way.endpoint
+        id, place = endpoint["endpoint_id"], (endpoint["account"], endpoint["region"])
+        policy = self.network.policies.get(id)
+        if policy is None:
+            if self.network.reads("client_vpn_authorization_policies", place, id):
+                return ()
+            return ("upper bound: whether a Cedar policy narrows it could not be read",)
+        if policy["status"] == "active" and policy["shadow_mode"] == "disabled":
+            return (f"upper bound: the Cedar policy of {id} may refuse users",)
+        why = "in shadow mode" if policy["shadow_mode"] == "enabled" else policy["status"]
+        return (f"not narrowed: the Cedar policy of {id} is not proven enforced ({why})",)
+
+
+def reach(
+    tables: TableSource,
+    endpoint: str | None = None,
+    group: str | None = None,
+    to: str | None = None,
+    port: int | None = None,
+    *,
+    protocol: str | None = None,
+    summary: bool = False,
+) -> pd.DataFrame:
+    """Return what users of Client VPN endpoints reach: address by address, port by port.
+
+    Parameters
+    ----------
+    tables
+        The tables of a snapshot.
+    endpoint
+        An endpoint id; every endpoint when not given.
+    group
+        A group an authorization rule names, or ``*`` for a user in no group; all when not given.
+    to
+        An interface id or an address.
+    port, protocol
+        Only rows that hold this port (an ICMP type with ``icmp`` and ``icmpv6``); a port without a
+        protocol means TCP or UDP.
+    summary
+        Fold the associations of an endpoint into one row, with ``subnets`` for ``subnet_id``.
+
+    Returns
+    -------
+    DataFrame
+        A row per endpoint, association, group, address and range of ports, in ``COLUMNS``:
+        ``subnet_id`` is the association the client landed on; a group's rows include what everyone
+        has; ``protocol`` is tcp, udp, icmp, icmpv6, an IANA number or all; ``from_port`` and
+        ``to_port`` are inclusive, ICMP type and code (-1 any), missing where there are none;
+        ``certainty`` is reliable (whatever address the endpoint's interface gets), fragile (only
+        with its present address) or unknown (part of the way could not be read); ``via`` names the
+        hops with the ids of what admits. Traffic that leaves what was read, that reaches other
+        clients, or whose receivers could not be listed has no ``eni_id`` and a network as ``ip``.
+        An empty frame means that nothing is reached only where ``tables.gaps(*access.TABLES)`` is
+        empty too.
+
+    Raises
+    ------
+    ParameterError
+        When the endpoint, group, interface, address, port or protocol does not exist; names the
+        nearest.
+    """
+    access = access_of(tables)
+    if endpoint is not None:
+        _known(endpoint, access.network.endpoints, "endpoint")
+    if group is not None:
+        _known_group(access, endpoint, group)
+    wanted = _Wanted(access, to, port, protocol)
+    rows: list[tuple[Any, ...]] = []
+    for way in access.every_way(endpoint):
+        rows += _rows(access, way, group, wanted)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(
+        {"from_port": "Int64", "to_port": "Int64"}
+    )
+    for name in ("account", "region", "endpoint_id", "subnet_id", "group", "eni_id", "ip"):
+        frame[name] = frame[name].astype("str")
+    frame["protocol"], frame["certainty"] = (
+        frame[name].astype("str") for name in ("protocol", "certainty")
+    )
+    return _folded(frame) if summary else frame
+
+
+class _Wanted:
+    """Which addresses and ports are asked about."""
+
+    def __init__(
+        self, access: Access, to: str | None, port: int | None, protocol: str | None
+    ) -> None:
+        self.eni: int | None = None
+        self.where: Ranges | None = None
+        if to is not None:
+            self._aim(access, to)
+        self.on = _ports_of(port, protocol)
+
+    def _aim(self, access: Access, to: str) -> None:
+        receivers = access.network.receivers
+        if to.startswith("eni-"):
+            if to not in access.network.enis:
+                raise _unknown(to, access.network.enis, "interface")
+            self.eni = receivers.eni_ids.index(to)
+        else:
+            self.where = _address_range(access, to)
+
+    def holds(self, eni: int, text: str) -> bool:
+        return (self.eni is None or eni == self.eni) and (
+            self.where is None or bool(self.where & addresses(text))
+        )
+
+
+def _address_range(access: Access, text: str) -> Ranges:
+    try:
+        ip_address(text)
+    except ValueError:
+        known = [*access.network.receivers.texts, *access.network.enis]
+        raise _unknown(text, known, "address or interface") from None
+    return addresses(text)
+
+
+def _ports_of(port: int | None, protocol: str | None) -> Ranges | None:
+    """Return the ports a question is about; ``None`` for all."""
+    if protocol is None and port is None:
+        return None
+    kinds = ("tcp", "udp") if protocol is None else (protocol.lower(),)
+    found = NONE
+    for kind in kinds:
+        try:
+            number = 0 if kind == "all" else protocol_number(kind)
+        except ValueError:
+            known = ["tcp", "udp", "icmp", "icmpv6", "all"]
+            raise _unknown(kind, known, "protocol") from None
+        if port is not None:
+            most = {6: 65535, 17: 65535, 1: 255, 58: 255}.get(number)
+            if most is None:
+                raise ParameterError(f"Protocol {kind} has no ports: leave the port out.")
+            if not 0 <= port <= most:
+                what = "a port" if most == 65535 else "an ICMP type"
+                nearest = 0 if port < 0 else most
+                raise ParameterError(
+                    f"{port} is not {what}: 0 to {most} are; the nearest is {nearest}."
+                )
+        found |= ports(kind, port, None if number in {1, 58} else port)
+    return found
+
+
+def _known(name: str, known: Iterable[str], noun: str) -> None:
+    if name not in known:
+        raise _unknown(name, known, noun)
+
+
+def _known_group(access: Access, endpoint: str | None, group: str) -> None:
+    endpoints = access.network.endpoints if endpoint is None else (endpoint,)
+    ways = [way for id in endpoints for way in access.ways(id)]
+    if all(way.authorizations_read for way in ways):
+        _known(group, access.groups(endpoint), "group in an authorization rule")
+
+
+def _unknown(name: str, known: Iterable[str], noun: str) -> ParameterError:
+    """Return the error for a name that is not known: one line, with the nearest."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6) or names[:3]
+    article = "an" if noun[0] in "aeiou" else "a"
+    hint = f"the nearest: {', '.join(close)}" if close else "there is none in what was read"
+    return ParameterError(f'"{name}" is not {article} {noun} that was read; {hint}.')
+
+
+def _rows(
+    access: Access, way: Way, group: str | None, wanted: _Wanted
+) -> Iterator[tuple[Any, ...]]:
+    bound = access.upper_bound(way)
+    association = way.association
+    head = (*association.place, association.endpoint_id, association.subnet_id)
+    for case in way.cases:
+        members = _members(access.network, case, wanted)
+        if not members:
+            continue
+        for one in _groups(way, case, group):
+            for certainty, row, via in _stretches(way, case, one, wanted.on):
+                for eni_id, ip in members:
+                    yield (*head, one, eni_id, ip, *row, certainty, (*via, *bound))
+    if wanted.eni is None:
+        yield from _leaving_rows(way, head, group, wanted, bound)
+
+
+def _groups(way: Way, case: Case | Leaving, group: str | None) -> tuple[str, ...]:
+    """Return the groups a case holds for, of those asked about."""
+    groups = case.step.groups
+    if group is None:
+        return groups
+    return (group,) if group in groups or not way.authorizations_read else ()
+
+
+def _members(network: Network, case: Case, wanted: _Wanted) -> list[tuple[str, str]]:
+    receivers = network.receivers
+    found = [
+        (int(receivers.eni[position]), receivers.texts[position])
+        for position in case.positions.tolist()
+    ]
+    return [
+        (receivers.eni_ids[eni], text)
+        for eni, text in (*found, *case.odd)
+        if wanted.holds(eni, text)
+    ]
+
+
+def _stretches(
+    way: Way, case: Case, group: str, on: Ranges | None
+) -> Iterator[tuple[Certainty, tuple[str, int | None, int | None], tuple[str, ...]]]:
+    for certainty, reached in case.verdict.by_certainty():
+        for row in port_rows(reached):
+            of_row = ports(*row)
+            if on is None or on & of_row:
+                via = way.via(case.step, group, of_row, case.kind, certainty)
+                yield certainty, row, via
+
+
+def _leaving_rows(
+    way: Way,
+    head: tuple[Any, ...],
+    group: str | None,
+    wanted: _Wanted,
+    bound: tuple[str, ...],
+) -> Iterator[tuple[Any, ...]]:
+    together: dict[tuple[Any, ...], Ranges] = defaultdict(lambda: NONE)
+    for leaving in way.departures:
+        if wanted.where is not None and not wanted.where & leaving.step.where:
+            continue
+        for one in _groups(way, leaving, group):
+            certainty = way.departure_certainty(leaving.step, one)
+            for row in port_rows(leaving.on):
+                of_row = ports(*row)
+                if wanted.on is None or wanted.on & of_row:
+                    via = way.via(leaving.step, one, of_row, None, certainty)
+                    together[one, row, certainty, via] |= leaving.step.where
+    for (one, row, certainty, via), where in together.items():
+        for cidr in cidrs(where):
+            if wanted.where is None or wanted.where & addresses(cidr):
+                yield (*head, one, None, cidr, *row, certainty, (*via, *bound))
+
+
+_FOLDED = ("account", "region", "endpoint_id", "group", "eni_id", "ip")
+
+
+def _folded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Fold the associations of each endpoint: the same ports and certainty, in which subnets."""
+    held: dict[tuple[Any, ...], dict[tuple[str, str], list[tuple[Ranges, tuple[str, ...]]]]] = {}
+    for record in rows_of(frame):
+        by_subnet = held.setdefault(tuple(record[name] for name in _FOLDED), {})
+        on = ports(record["protocol"], record["from_port"], record["to_port"])
+        place = (record["subnet_id"] or "", record["certainty"])
+        by_subnet.setdefault(place, []).append((on, record["via"]))
+    rows = []
+    for key, by_subnet in held.items():
+        for on, places in _signatures(by_subnet):
+            for certainty in ("reliable", "fragile", "unknown"):
+                subnets = tuple(s for s, found in places if found == certainty)
+                if not subnets:
+                    continue
+                for row in port_rows(on):
+                    of_row = ports(*row)
+                    via = dict.fromkeys(
+                        hop
+                        for subnet in subnets
+                        for admitted, hops in by_subnet[subnet, certainty]
+                        if admitted & of_row
+                        for hop in hops
+                    )
+                    rows.append((*key, tuple(filter(None, subnets)), *row, certainty, tuple(via)))
+    columns = [*_FOLDED, "subnets", "protocol", "from_port", "to_port", "certainty", "via"]
+    folded = pd.DataFrame(rows, columns=columns).astype({"from_port": "Int64", "to_port": "Int64"})
+    order = ["subnets" if name == "subnet_id" else name for name in COLUMNS]
+    for name in (*_FOLDED, "protocol", "certainty"):
+        folded[name] = folded[name].astype("str")
+    return folded[order]
+
+
+def _signatures(
+    by_subnet: Mapping[tuple[str, str], list[tuple[Ranges, tuple[str, ...]]]],
+) -> Iterator[tuple[Ranges, tuple[tuple[str, str], ...]]]:
+    """Split the ports wherever another set of (subnet, certainty) holds."""
+    held = {
+        place: Ranges.of(span for on, _ in parts for span in on.spans)
+        for place, parts in by_subnet.items()
+    }
+    together: dict[tuple[tuple[str, str], ...], list[tuple[int, int]]] = defaultdict(list)
+    points = {p for on in held.values() for first, last in on.spans for p in (first, last + 1)}
+    for piece in Ranges.of(span for on in held.values() for span in on.spans).cut(points):
+        first = piece.spans[0][0]
+        places = tuple(sorted(place for place, on in held.items() if first in on))
+        together[places] += piece.spans
+    for places, spans in together.items():
+        yield Ranges.of(spans), places

@@ -1,0 +1,869 @@
+"""The way of packets from a Client VPN endpoint: each hop asked alone, or all together.
+
+A client of an endpoint lands on one of its associations. From there a packet passes
+
+1. the endpoint's authorization rules (the longest prefix over all groups decides),
+2. the endpoint's routes of that association,
+3. the outbound rules of the security groups on the endpoint's interface there,
+4. the network ACL of the association's subnet, out, and back for the answer,
+5. the route table of that subnet: inside the VPC, over a peering, or out of what was read,
+6. the network ACL of the receiver's subnet, in, and back; and a route back,
+7. the inbound rules of the receiver's security groups.
+
+From hop 3 on the packet comes from the endpoint's interface: AWS translates the client's address.
+Not so for endpoints on a transit gateway and for IPv6.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from auditlib.addresses import ALL_IPV4, ALL_IPV6, ALL_PORTS, NONE, Ranges, addresses, cidrs
+from auditlib.network import (
+    OPEN,
+    Exit,
+    Network,
+    Passage,
+    Place,
+    Prefixes,
+    Rule,
+    Source,
+    answerable,
+    closed,
+    unread,
+)
+
+__all__ = [
+    "EVERYONE",
+    "Association",
+    "Case",
+    "Certainty",
+    "Inbound",
+    "Kind",
+    "Leaving",
+    "Step",
+    "Verdict",
+    "Way",
+    "associations_of",
+    "authorization_label",
+]
+
+EVERYONE = "*"
+"""The group of a user who is in no group."""
+
+Kind = tuple[str, str, tuple[str, ...]]
+"""VPC, subnet and security groups of a receiver."""
+
+Certainty = Literal["reliable", "fragile", "unknown"]
+
+_LEAVING = "leaves what was read"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Association:
+    """A place where clients of an endpoint land.
+
+    Attributes
+    ----------
+    subnet_id, vpc_id
+        Where it stands; ``None`` for an endpoint on a transit gateway, or when not known.
+    present
+        The endpoint's interfaces there, as sources of packets, where they are known for certain.
+    possible
+        Interfaces that may be the endpoint's.
+    wide
+        One source per set of security groups in force, its address open: what holds for each of
+        them, at every address of ``range``, holds whatever address the interface gets.
+    range
+        IPv4 addresses packets come from.
+    doubt
+        Why everything here is unknown; empty when it is not.
+    transit_gateway_id
+        For an endpoint on a transit gateway.
+    """
+
+    endpoint_id: str
+    place: Place
+    subnet_id: str | None
+    vpc_id: str | None
+    present: tuple[Source, ...] = ()
+    possible: tuple[Source, ...] = ()
+    wide: tuple[Source, ...] = ()
+    range: Ranges = ALL_IPV4
+    doubt: str = ""
+    transit_gateway_id: str | None = None
+    families: tuple[Ranges, ...] = (ALL_IPV4,)
+
+    @property
+    def group_ids(self) -> tuple[str, ...]:
+        """Every security group packets may carry as their source."""
+        sources = (*self.present, *self.possible, *self.wide)
+        return tuple(sorted({group for source in sources for group in source.groups}))
+
+
+def associations_of(network: Network, endpoint_id: str) -> tuple[Association, ...]:
+    """Return where clients of an endpoint land; none where it has no association in force."""
+    endpoint = network.endpoints[endpoint_id]
+    if endpoint["status"] in {"deleting", "deleted"}:
+        return ()
+    place = (endpoint["account"], endpoint["region"])
+    traffic = endpoint["traffic_ip_address_type"]
+    families = {"ipv6": (ALL_IPV6,), "dual-stack": (ALL_IPV4, ALL_IPV6)}.get(traffic, (ALL_IPV4,))
+    if endpoint["attachment"] == "transit_gateway":
+        block = endpoint["client_cidr_block"]
+        return (
+            Association(
+                endpoint_id=endpoint_id,
+                place=place,
+                subnet_id=None,
+                vpc_id=None,
+                wide=(Source(groups=()),),
+                range=addresses(block) if block else ALL_IPV4,
+                doubt="what the transit gateway does with it was not read",
+                transit_gateway_id=endpoint["transit_gateway_id"],
+                families=families,
+            ),
+        )
+    read = network.reads("client_vpn_target_networks", place, endpoint_id)
+    enis = network.endpoint_enis.get(endpoint_id, [])
+    if read:
+        held = [
+            (row["subnet_id"], row["vpc_id"], row["security_group_ids"])
+            for row in network.target_networks.get(endpoint_id, ())
+            if row["status"] == "associated"
+        ]
+        doubt = ""
+    else:
+        routed = {row["target_subnet"] for row in network.endpoint_routes.get(endpoint_id, ())}
+        subnets = ({eni["subnet_id"] for eni in enis} | routed) - {None, "local"}
+        held = [(subnet, endpoint["vpc_id"], ()) for subnet in sorted(subnets)]
+        held = held or [(None, endpoint["vpc_id"], ())]
+        doubt = "the endpoint's associations could not be read"
+    if not network.reads("network_interfaces", place):
+        doubt = doubt or "the endpoint's interfaces could not be read"
+    return tuple(
+        _association(network, endpoint, one, families=families, doubt=doubt)
+        for one in sorted(held, key=str)
+    )
+
+
+def _association(
+    network: Network,
+    endpoint: dict[str, Any],
+    held: tuple[str | None, str | None, Sequence[str]],
+    *,
+    families: tuple[Ranges, ...],
+    doubt: str,
+) -> Association:
+    subnet_id, vpc_id, applied = held
+    subnet = network.subnets.get(subnet_id or "", {})
+    vpc_id = vpc_id or subnet.get("vpc_id") or endpoint["vpc_id"]
+    enis = network.endpoint_enis.get(endpoint["endpoint_id"], ())
+    here = [eni for eni in enis if eni["subnet_id"] == subnet_id]
+    present: list[Source] = []
+    possible: list[Source] = []
+    for eni in here:
+        groups = network.groups_of_eni.get(eni["eni_id"], ())
+        address = addresses(eni["private_ip"]).spans[0][0] if eni["private_ip"] else None
+        source = Source(groups, address, eni["eni_id"], groups_known=bool(groups))
+        (present if eni["certain"] and address is not None else possible).append(source)
+    carried = {source.groups for source in present}
+    if not carried:
+        default = network.default_groups.get(vpc_id or "")
+        groups = tuple(applied or endpoint["security_group_ids"] or ([default] if default else []))
+        wide = [Source(groups=tuple(sorted(groups)), groups_known=bool(groups))]
+    else:
+        wide = [Source(groups, groups_known=bool(groups)) for groups in sorted(carried)]
+    return Association(
+        endpoint_id=endpoint["endpoint_id"],
+        place=(endpoint["account"], endpoint["region"]),
+        subnet_id=subnet_id,
+        vpc_id=vpc_id,
+        present=tuple(present),
+        possible=tuple(possible),
+        wide=tuple(wide),
+        range=addresses(subnet["cidr_block"]) if subnet.get("cidr_block") else ALL_IPV4,
+        doubt=doubt,
+        families=families,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the hops before a receiver say of a stretch of destinations that they treat alike."""
+
+    where: Ranges
+    groups: tuple[str, ...]
+    authorization: Passage
+    route: Passage
+    local: bool
+    exit: Exit
+    vpc_id: str | None
+    references: bool | None
+    leaves: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The ports of a receiver that are reached, by certainty; the three do not overlap."""
+
+    reliable: Ranges
+    fragile: Ranges
+    unknown: Ranges
+
+    def __bool__(self) -> bool:
+        return bool(self.reliable or self.fragile or self.unknown)
+
+    def by_certainty(self) -> tuple[tuple[Certainty, Ranges], ...]:
+        """Return the ports of each certainty."""
+        return (
+            ("reliable", self.reliable),
+            ("fragile", self.fragile),
+            ("unknown", self.unknown),
+        )
+
+    def doubted(self) -> "Verdict":
+        """Return the same with nothing certain."""
+        return Verdict(NONE, NONE, self.reliable | self.fragile | self.unknown)
+
+
+class Way:
+    """The way of packets from one association: each hop can be asked, alone or all together.
+
+    Addresses are numbers on the line of :mod:`auditlib.addresses`.
+    """
+
+    def __init__(self, network: Network, association: Association) -> None:
+        self.network = network
+        self.association = association
+        id, place = association.endpoint_id, association.place
+        self.endpoint = network.endpoints[id]
+        rules = network.authorization_rules.get(id, ())
+        self._authorizations = Prefixes(
+            (row["destination_cidr"], row) for row in rules if row["status"] == "active"
+        )
+        self.authorizations_read = network.reads("client_vpn_authorization_rules", place, id)
+        named = {row["group_id"] for row in rules if row["status"] == "active"} - {None}
+        self.groups = (EVERYONE, *sorted(named))
+        self._routes = Prefixes(
+            (row["destination_cidr"], row)
+            for row in network.endpoint_routes.get(id, ())
+            if row["status"] == "active"
+        )
+        self.routes_read = network.reads("client_vpn_routes", place, id)
+        self._inbound: dict[Any, Inbound] = {}
+        self._egress: dict[Any, Passage] = {}
+        self._own_acl: dict[int, Passage] = {}
+        self._naming: dict[tuple[str, ...], bool] = {}
+        self._cuts: dict[Any, list[int]] = {}
+
+    # -- the hops, one by one ---------------------------------------------------------------------
+
+    def winning(self, address: int) -> list[dict[str, Any]]:
+        """Return the authorization rules that decide about an address."""
+        return next(self._authorizations.at(address), [])
+
+    def authorization(self, address: int, group: str) -> Passage:
+        """Return whether a user of a group is authorized for an address."""
+        if not self.authorizations_read:
+            return unread("the endpoint's authorization rules could not be read")
+        for row in self.winning(address):
+            if row["access_all"] or row["group_id"] == group:
+                return Passage(ALL_PORTS, ALL_PORTS, ((authorization_label(row), ALL_PORTS),), "")
+        return closed("no authorization rule that decides here is for this user")
+
+    def authorized(self, address: int) -> tuple[str, ...]:
+        """Return the groups whose users are, or may be, authorized for an address."""
+        if not self.authorizations_read:
+            return (EVERYONE,)
+        winning = self.winning(address)
+        if any(row["access_all"] for row in winning):
+            return self.groups
+        return tuple(sorted({row["group_id"] for row in winning} - {None}))
+
+    def endpoint_route(self, address: int) -> tuple[Passage, bool]:
+        """Return what the endpoint's routes of this association say, and whether it is "local".
+
+        A route of another association with a longer prefix leaves it unknown: how AWS decides
+        between overlapping routes with different targets is not documented.
+        """
+        overlapped = ""
+        subnet = self.association.subnet_id
+        for level in self._routes.at(address):
+            for row in level:
+                label = f"{row['destination_cidr']} to {row['target_subnet']}"
+                if self.association.transit_gateway_id and row["target_subnet"] != "local":
+                    label = f"{row['destination_cidr']} to {row['transit_gateway_attachment_id']}"
+                elif row["target_subnet"] != subnet:
+                    continue
+                sure = NONE if overlapped else ALL_PORTS
+                why = f"the longer route {overlapped} has another target" if overlapped else ""
+                return Passage(sure, ALL_PORTS, ((label, ALL_PORTS),), why), False
+            local = next((row for row in level if row["target_subnet"] == "local"), None)
+            if local is not None and not overlapped:
+                label = f"{local['destination_cidr']} to local"
+                return Passage(ALL_PORTS, ALL_PORTS, ((label, ALL_PORTS),)), True
+            overlapped = overlapped or (
+                f"{level[0]['destination_cidr']} to {level[0]['target_subnet']}"
+            )
+        if not self.routes_read or (subnet is None and not self.association.transit_gateway_id):
+            return unread("the endpoint's routes could not be read"), False
+        return closed("no active route of this association leads there"), False
+
+    def egress(
+        self, source: Source, address: int, groups: tuple[str, ...], references: bool | None
+    ) -> Passage:
+        """Return what the endpoint's security groups let out to an address.
+
+        Parameters
+        ----------
+        groups
+            Security groups on the receiver; what lies outside of what was read may carry any.
+        references
+            Whether rules that name a group work on this way; ``None`` when not known.
+        """
+        if self.association.transit_gateway_id:
+            return OPEN
+        if not self._names_groups(source.groups):
+            groups = ()
+        key = (source.groups, source.groups_known, address, groups, references)
+        found = self._egress.get(key)
+        if found is None:
+            found = self._egress[key] = _lets(
+                self.network,
+                {g: self.network.rules.of(g, is_egress=True) for g in source.groups},
+                address,
+                groups if references is not None else None,
+                references=references,
+                known=source.groups_known,
+            )
+        return found
+
+    def _names_groups(self, groups: tuple[str, ...]) -> bool:
+        """Tell whether an outbound rule of these groups names a group: else receivers' are equal."""
+        found = self._naming.get(groups)
+        if found is None:
+            rules = self.network.rules
+            found = self._naming[groups] = any(
+                rules.rule(position).referenced_group_id is not None
+                for group in groups
+                for position in rules.of(group, is_egress=True)
+            )
+        return found
+
+    def own_acl(self, address: int) -> Passage:
+        """Return what the network ACL of the association's subnet lets out, and back in."""
+        if self.association.transit_gateway_id:
+            return OPEN
+        found = self._own_acl.get(address)
+        if found is None:
+            found = self._own_acl[address] = self._acl(
+                self.association.subnet_id, address, out=True
+            )
+        return found
+
+    def vpc_route(self, address: int) -> Exit:
+        """Return where the route table of the association's subnet sends a packet."""
+        gateway = self.association.transit_gateway_id
+        if gateway:
+            return Exit("transit_gateway", gateway, gateway, sure=False)
+        subnet = self.network.subnets.get(self.association.subnet_id or "", {})
+        if any(address in addresses(block) for block in _blocks(subnet)):
+            # Inside one subnet no route table is asked.
+            return Exit("local", "local", f"inside {self.association.subnet_id}")
+        return self.network.route(self.association.subnet_id, self.association.vpc_id, address)
+
+    def receiver_acl(self, subnet_id: str, address: int) -> Passage:
+        """Return what the network ACL of a receiver's subnet lets in from a source, and back out."""
+        if subnet_id == self.association.subnet_id:
+            return OPEN
+        return self._acl(subnet_id, address, out=False)
+
+    def _acl(self, subnet_id: str | None, remote: int, *, out: bool) -> Passage:
+        id = self.network.acl(subnet_id)
+        if id is None:
+            return unread(f"the network ACL of {subnet_id} could not be read")
+        forth, admits = self.network.acl_lets(id, is_egress=out, remote=remote)
+        back, _ = self.network.acl_lets(id, is_egress=not out, remote=remote)
+        sure, maybe = answerable(back)
+        why = "" if forth & sure == forth & maybe else f"{id} lets only some answers pass"
+        return Passage(forth & sure, forth & maybe, admits, why)
+
+    def return_route(self, subnet_id: str, vpc_id: str, address: int, exit: Exit) -> Passage:
+        """Return whether the receiver's route table leads back to a source."""
+        if subnet_id == self.association.subnet_id:
+            return OPEN
+        if address >= 2**32:
+            return unread("how answers to IPv6 clients travel is not documented")
+        back = self.network.route(subnet_id, vpc_id, address)
+        label = ((back.label, ALL_PORTS),)
+        if exit.kind == "unknown" or not back.sure:
+            return Passage(NONE, ALL_PORTS, label, back.why)
+        if (back.kind, back.target_id) == (exit.kind, exit.target_id):
+            return Passage(ALL_PORTS, ALL_PORTS, label)
+        if back.kind in {"none", "blackhole", "local"}:
+            return closed(f"{back.label or subnet_id} has no route back")
+        if exit.kind == "transit_gateway":
+            return closed(f"{back.label} leads back another way")
+        return Passage(NONE, ALL_PORTS, label, f"{back.label} leads back another way")
+
+    def ingress(
+        self, groups: tuple[str, ...], source: Source, address: int, references: bool | None
+    ) -> Passage:
+        """Return what a receiver's security groups let in from a source at an address."""
+        if not groups:
+            return unread("no security group filters this interface")
+        return _lets(
+            self.network,
+            {group: self.admitting.get(group, ()) for group in groups},
+            address,
+            source.groups if source.groups_known else None,
+            references=references,
+        )
+
+    @cached_property
+    def admitting(self) -> dict[str, list[int]]:
+        """By receiver's group, the inbound rules that packets from here can match at all."""
+        source = NONE
+        for family in self.association.families:
+            source |= self.association.range if family is ALL_IPV4 else ALL_IPV6
+        for held in (*self.association.present, *self.association.possible):
+            source |= NONE if held.address is None else Ranges(((held.address, held.address),))
+        unsure = any(not held.groups_known for held in self.association.wide)
+        groups = self.network.rules.group_ids if unsure else self.association.group_ids
+        return self.network.rules.admitting(source, groups)
+
+    # -- together ---------------------------------------------------------------------------------
+
+    @cached_property
+    def points(self) -> list[int]:
+        """The addresses at which a hop before the receiver may change its mind."""
+        association, network = self.association, self.network
+        found = self._authorizations.points | self._routes.points
+        if association.subnet_id is not None:
+            found |= network.route_points(association.subnet_id, association.vpc_id)
+            found |= network.acl_points(association.subnet_id)
+            for block in _blocks(network.subnets.get(association.subnet_id, {})):
+                found |= {
+                    point for first, last in addresses(block).spans for point in (first, last + 1)
+                }
+        for group in association.group_ids:
+            for position in network.rules.of(group, is_egress=True):
+                peers = network.rules.rule(position).peers
+                for first, last in peers.spans if peers else ():
+                    found |= {first, last + 1}
+        return sorted(found)
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """The destinations some user may be authorized for and routed to, in stretches."""
+        found = []
+        for family in self.association.families:
+            for where in family.cut(self.points):
+                address = where.spans[0][0]
+                groups = self.authorized(address)
+                if not groups:
+                    continue
+                route, local = self.endpoint_route(address)
+                if route.maybe:
+                    found.append(self._step(where, groups, route, local))
+        return found
+
+    def _step(self, where: Ranges, groups: tuple[str, ...], route: Passage, local: bool) -> Step:
+        address = where.spans[0][0]
+        authorization = self.authorization(address, groups[0])
+        if local:
+            exit = Exit("client_vpn", "local", "local")
+            return Step(where, groups, authorization, route, True, exit, None, None, "")
+        exit = self.vpc_route(address)
+        vpc, references, leaves = self.destination(exit)
+        return Step(where, groups, authorization, route, False, exit, vpc, references, leaves)
+
+    def destination(self, exit: Exit) -> tuple[str | None, bool | None, str]:
+        """Return the VPC an exit leads to, whether group references work there, and what is unseen.
+
+        The last is a sentence on traffic that leaves what was read, or whose receivers could not
+        be listed; empty where every receiver was seen, or nothing can pass.
+        """
+        if exit.kind in {"none", "blackhole"}:
+            return None, None, ""
+        vpc, references, leaves = None, None, ""
+        if exit.kind == "local":
+            vpc, references = self.association.vpc_id, True
+        elif exit.kind == "unknown":
+            vpc = self.association.vpc_id
+            leaves = f"{_LEAVING}: {exit.why}"
+        elif exit.kind == "vpc_peering_connection":
+            vpc, references, leaves = self._peer(exit.target_id)
+        else:
+            leaves = f"{_LEAVING} through {exit.target_id or exit.kind}"
+        if not exit.sure and not leaves:
+            leaves = f"{_LEAVING}: {exit.why}"
+        if vpc is not None and not leaves:
+            places = self.network.vpc_places.get(vpc) or {self.association.place}
+            if not all(self.network.reads("network_interfaces", place) for place in places):
+                leaves = f"the interfaces of {vpc} could not be read"
+        return vpc, references, leaves
+
+    def _peer(self, id: str) -> tuple[str | None, bool | None, str]:
+        peering = self.network.peerings.get((id, self.association.vpc_id or ""))
+        if peering is None:
+            if self.network.reads("vpc_peering_connections", self.association.place):
+                return None, None, ""
+            return None, None, f"{_LEAVING} through {id}: the peering could not be read"
+        if not peering.active:
+            return None, None, ""
+        if peering.vpc_id not in self.network.vpc_places:
+            leaves = f"{_LEAVING} through {id}: {peering.vpc_id} was not read"
+            return None, peering.same_region, leaves
+        return peering.vpc_id, peering.same_region, ""
+
+    def inbound(self, kind: Kind, source: Source, step: Step, family: Ranges) -> "Inbound":
+        """Return what passes the hops at the receiver, by the address packets come from."""
+        vpc, subnet, groups = kind
+        how = (step.exit.kind, step.exit.target_id, step.references, family)
+        key = (subnet, groups, source.groups, source.groups_known, *how)
+        found = self._inbound.get(key)
+        if found is None:
+            area = self.association.range if family is ALL_IPV4 else ALL_IPV6
+            found = self._inbound[key] = Inbound(
+                tuple(
+                    (piece, self._received(kind, source, step, piece.spans[0][0]))
+                    for piece in area.cut(self._source_points(vpc, subnet, groups, area))
+                )
+            )
+        return found
+
+    def _source_points(
+        self, vpc: str, subnet: str, groups: tuple[str, ...], area: Ranges
+    ) -> list[int]:
+        """Return the addresses at which a receiver may treat sources differently."""
+        points: set[int] = set()
+        for key in (("subnet", subnet, vpc), *(("group", group, "") for group in groups)):
+            found = self._cuts.get((key, area))
+            if found is None:
+                every: Iterable[int] = ()
+                if key[0] == "group":
+                    every = (
+                        point
+                        for position in self.admitting.get(key[1], ())
+                        for first, last in (self._rule(position).peers or NONE).spans
+                        for point in (first, last + 1)
+                    )
+                elif subnet != self.association.subnet_id:
+                    every = self.network.acl_points(subnet) | self.network.route_points(subnet, vpc)
+                low, high = area.spans[0][0], area.spans[-1][1]
+                found = [point for point in every if low < point <= high]
+                self._cuts[key, area] = found
+            points.update(found)
+        return sorted(points)
+
+    def _rule(self, position: int) -> Rule:
+        return self.network.rules.rule(position)
+
+    def receiver_hops(
+        self, kind: Kind, source: Source, step: Step, address: int
+    ) -> tuple[tuple[str, Passage], ...]:
+        """Return the hops at a receiver, for packets that come from an address."""
+        vpc, subnet, groups = kind
+        return (
+            ("receiver network ACL", self.receiver_acl(subnet, address)),
+            ("return route", self.return_route(subnet, vpc, address, step.exit)),
+            ("ingress", self.ingress(groups, source, address, step.references)),
+        )
+
+    def _received(
+        self, kind: Kind, source: Source, step: Step, address: int
+    ) -> tuple[Ranges, Ranges]:
+        sure = maybe = ALL_PORTS
+        for _, hop in self.receiver_hops(kind, source, step, address):
+            sure, maybe = sure & hop.sure, maybe & hop.maybe
+        return sure, maybe
+
+    def verdict(self, step: Step, kind: Kind, address: int) -> Verdict:
+        """Return the ports reached at a receiver of this kind, at an address of this step."""
+        association = self.association
+        family = ALL_IPV4 if address < 2**32 else ALL_IPV6
+        same = kind[1] == association.subnet_id
+        acl = OPEN if same else self.own_acl(step.where.spans[0][0])
+
+        def through(source: Source) -> tuple[Ranges, Ranges, Inbound]:
+            out = self.egress(source, step.where.spans[0][0], kind[2], step.references)
+            maybe = out.maybe & acl.maybe
+            inbound = self.inbound(kind, source, step, family) if maybe else _NOTHING
+            return out.sure & acl.sure, maybe, inbound
+
+        reliable, fragile, maybe = ALL_PORTS, NONE, NONE
+        for source in association.wide:
+            out, may_out, inbound = through(source)
+            reliable &= out & inbound.sure
+            if not association.present or family is ALL_IPV6:
+                maybe |= may_out & inbound.maybe
+        for source in (*association.present, *association.possible):
+            if family is ALL_IPV6:
+                break
+            out, may_out, inbound = through(source)
+            sure_in, may_in = inbound.at(source.address)
+            maybe |= may_out & may_in
+            if source in association.present:
+                fragile |= out & sure_in
+        if (
+            association.doubt
+            or not step.exit.sure
+            or step.route.sure != ALL_PORTS
+            or step.authorization.sure != ALL_PORTS
+            or family is ALL_IPV6
+        ):
+            return Verdict(NONE, NONE, maybe | reliable | fragile)
+        return Verdict(reliable, fragile - reliable, maybe - fragile - reliable)
+
+    def leaving(self, step: Step) -> Ranges:
+        """Return the ports that may leave what was read, at the addresses of a step."""
+        address = step.where.spans[0][0]
+        if step.local:
+            return ALL_PORTS
+        if not step.leaves:
+            return NONE
+        found = NONE
+        association = self.association
+        for source in (*association.present, *association.possible) or association.wide:
+            found |= self.egress(source, address, (), None).maybe
+        return found & self.own_acl(address).maybe
+
+    # -- everything that is reached ---------------------------------------------------------------
+
+    @cached_property
+    def cases(self) -> "list[Case]":
+        """What is reached, or may be: receivers that are judged alike, judged once."""
+        found = []
+        receivers = self.network.receivers
+        steps = [step for step in self.steps if not step.local]
+        members: dict[tuple[int, int], list[tuple[int, str]]] = defaultdict(list)
+        starts = np.array([s.where.spans[0][0] for s in steps if s.where <= ALL_IPV4], np.int64)
+        ends = np.array([s.where.spans[0][1] for s in steps if s.where <= ALL_IPV4], np.int64)
+        kinds = max(len(receivers.kinds), 1)
+        for vpc in self._vpcs(steps):
+            here = receivers.by_vpc.get(vpc)
+            if here is None or not len(starts):
+                continue
+            goes = np.array([self._leads(step, vpc) for step in steps[: len(starts)]], dtype=bool)
+            address = receivers.address[here]
+            at = np.searchsorted(starts, address, side="right") - 1
+            inside = (at >= 0) & (address <= ends[at]) & goes[at]
+            key = at[inside] * kinds + receivers.kind[here][inside]
+            order = np.argsort(key, kind="stable")
+            distinct, bounds = np.unique(key[order], return_index=True)
+            positions = here[inside][order]
+            for number, part in zip(
+                distinct.tolist(), np.split(positions, bounds[1:]), strict=True
+            ):
+                step, kind = steps[number // kinds], receivers.kinds[number % kinds]
+                first = int(receivers.address[part[0]])
+                verdict = self.verdict(step, kind, first)
+                if verdict:
+                    found.append(Case(step, kind, verdict, part))
+        for odd in receivers.odd:
+            kind = receivers.kinds[odd.kind]
+            for number, step in enumerate(steps):
+                shared = odd.where & step.where
+                if shared and self._leads(step, kind[0]):
+                    members[number, odd.kind] += ((odd.eni, text) for text in cidrs(shared))
+        for (number, at_kind), held in members.items():
+            step, kind = steps[number], receivers.kinds[at_kind]
+            verdict = self.verdict(step, kind, step.where.spans[0][0])
+            if verdict:
+                found.append(Case(step, kind, verdict, _NO_POSITIONS, tuple(held)))
+        return found
+
+    def _vpcs(self, steps: Sequence[Step]) -> list[str]:
+        if self.association.transit_gateway_id:
+            return list(self.network.receivers.by_vpc)
+        return sorted({step.vpc_id for step in steps if step.vpc_id is not None})
+
+    def _leads(self, step: Step, vpc_id: str) -> bool:
+        return step.vpc_id == vpc_id or self.association.transit_gateway_id is not None
+
+    @cached_property
+    def departures(self) -> "list[Leaving]":
+        """What leaves what was read, reaches other clients, or receivers that were not listed."""
+        found = []
+        for step in self.steps:
+            on = self.leaving(step)
+            if on:
+                found.append(Leaving(step, on))
+        return found
+
+    def departure_certainty(self, step: Step, group: str) -> Certainty:
+        """Return how sure it is that traffic of a group departs: only client to client can be."""
+        if not step.local or self.association.doubt or step.route.sure != ALL_PORTS:
+            return "unknown"
+        # Group rules are not supported between clients, AWS says; what they do then, it does not.
+        rules = self.winning(step.where.spans[0][0])
+        return "reliable" if any(row["access_all"] for row in rules) else "unknown"
+
+    def via(
+        self, step: Step, group: str, on: Ranges, kind: Kind | None, certainty: Certainty
+    ) -> tuple[str, ...]:
+        """Return the hops, each with the ids of what admits some of these ports, in words."""
+        told: dict[str, dict[str, None]] = {}
+        doubts: dict[str, None] = {}
+        same = kind is not None and kind[1] == self.association.subnet_id
+
+        def tell(name: str, hop: Passage) -> None:
+            told.setdefault(name, {}).update(
+                {label: None for label, admitted in hop.admits if label and admitted & on}
+            )
+            if hop.why and certainty == "unknown" and not on <= hop.sure:
+                doubts[hop.why] = None
+
+        address = step.where.spans[0][0]
+        tell("authorization", self.authorization(address, group))
+        tell("endpoint route", step.route)
+        if step.local:
+            return (*_steps(told), "client to client: no security group is crossed")
+        present = (*self.association.present, *self.association.possible)
+        sources = self.association.wide if certainty == "reliable" or not present else present
+        for source in sources:
+            groups = kind[2] if kind else ()
+            references = step.references if kind else None
+            tell("egress", self.egress(source, address, groups, references))
+        if not same:
+            tell("network ACL", self.own_acl(address))
+        told["VPC route"] = {step.exit.label: None} if step.exit.label else {}
+        if step.exit.why and certainty == "unknown":
+            doubts[step.exit.why] = None
+        if kind is None:
+            return (*_steps(told), step.leaves)
+        family = ALL_IPV4 if address < 2**32 else ALL_IPV6
+        for source in sources:
+            inbound = self.inbound(kind, source, step, family)
+            for where, (_, maybe) in inbound.parts:
+                here = source.address is None or certainty == "reliable" or source.address in where
+                if here and maybe & on:
+                    at = where.spans[0][0]
+                    for name, hop in self.receiver_hops(kind, source, step, at):
+                        tell(name, hop)
+        if certainty == "unknown" and self.association.doubt:
+            doubts[self.association.doubt] = None
+        return (*_steps(told), *(f"unknown: {doubt}" for doubt in doubts))
+
+
+def _steps(told: Mapping[str, Mapping[str, None]]) -> tuple[str, ...]:
+    return tuple(f"{name}: {', '.join(labels)}" for name, labels in told.items() if labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Receivers of one kind at destinations of one step, and what is reached there.
+
+    ``positions`` are rows of the receivers' arrays; ``odd`` pairs an interface's number with an
+    IPv6 address or a delegated prefix.
+    """
+
+    step: Step
+    kind: Kind
+    verdict: Verdict
+    positions: np.ndarray[Any, Any]
+    odd: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """Traffic whose receivers were not seen: where it goes is in the step."""
+
+    step: Step
+    on: Ranges
+
+
+_NO_POSITIONS = np.array([], dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """What passes the hops at a receiver, by stretches of source addresses."""
+
+    parts: tuple[tuple[Ranges, tuple[Ranges, Ranges]], ...]
+    sure: Ranges = field(init=False)
+    maybe: Ranges = field(init=False)
+
+    def __post_init__(self) -> None:
+        sure, maybe = (ALL_PORTS if self.parts else NONE), NONE
+        for _, (one, other) in self.parts:
+            sure, maybe = sure & one, maybe | other
+        object.__setattr__(self, "sure", sure)
+        object.__setattr__(self, "maybe", maybe)
+
+    def at(self, address: int | None) -> tuple[Ranges, Ranges]:
+        """Return what certainly and possibly passes from one address; from any when not known."""
+        for where, passing in self.parts:
+            if address is not None and address in where:
+                return passing
+        return NONE, self.maybe
+
+
+_NOTHING = Inbound(())
+
+
+def _lets(
+    network: Network,
+    rules: Mapping[str, Sequence[int]],
+    address: int,
+    groups: tuple[str, ...] | None,
+    *,
+    references: bool | None,
+    known: bool = True,
+) -> Passage:
+    """Return what rules of security groups let through to or from an address.
+
+    Parameters
+    ----------
+    rules
+        The groups that filter, each with the positions of its rules that may match.
+    groups
+        Groups on the other side; ``None`` when they are not known.
+    references
+        Whether rules that name a group work on this way; ``None`` when not known.
+    known
+        Whether ``rules`` holds all the groups that filter.
+    """
+    sure: list[tuple[int, int]] = []
+    maybe: list[tuple[int, int]] = []
+    admits: list[tuple[str, Ranges]] = []
+    why = "" if known else "which security groups are in force is not known"
+    for group, positions in rules.items():
+        if not network.knows_rules(group):
+            why, known = f"the rules of {group} could not be read", False
+        for position in positions:
+            rule = network.rules.rule(position)
+            if rule.referenced_group_id is not None:
+                if references is False or (
+                    groups is not None and rule.referenced_group_id not in groups
+                ):
+                    continue
+                certain = groups is not None and references is True and address < 2**32
+                doubt = f"whether {rule.id} matches is not known"
+            elif rule.peers is None:
+                certain, doubt = False, f"{rule.id}: {rule.unread}"
+            elif address in rule.peers:
+                certain, doubt = True, ""
+            else:
+                continue
+            (sure if certain else maybe).extend(rule.ports.spans)
+            admits.append((rule.id, rule.ports))
+            why = why or doubt
+    found = Ranges.of(sure)
+    possible = ALL_PORTS if not known else Ranges.of((*sure, *maybe)) if maybe else found
+    return Passage(found, possible, tuple(admits), why)
+
+
+def _blocks(subnet: dict[str, Any]) -> list[str]:
+    return [block for block in (subnet.get("cidr_block"), subnet.get("ipv6_cidr_block")) if block]
+
+
+def authorization_label(row: dict[str, Any]) -> str:
+    """Return how an authorization rule, which has no id, is named: network and group."""
+    return f"{row['destination_cidr']} for {'everyone' if row['access_all'] else row['group_id']}"
