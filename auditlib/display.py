@@ -1,0 +1,512 @@
+"""HTML for people: the same cards and tables in JupyterLab and in the handed-over report.
+
+Everything here is made by Jinja2 templates that escape by themselves. Names, tags and descriptions
+come from whoever can write to the account, so every text also passes :func:`visible` on its way
+into a page, which shows the characters that could make it read as something else.
+"""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from auditlib import summary
+from auditlib.characters import visible
+from auditlib.check import Finding, Severity, Status
+from auditlib.plots import Picture
+
+if TYPE_CHECKING:
+    from auditlib.audit import Audit
+
+__all__ = [
+    "Html",
+    "card",
+    "coverage",
+    "findings",
+    "first_steps",
+    "init_notebook",
+    "picture",
+    "stylesheet",
+    "table",
+    "verdict",
+]
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+MARK = "auditlib"
+"""Key in an output's metadata that says the kit made its HTML; the report shows no other HTML."""
+
+SHOWN = 12
+"""Rows of evidence shown before the rest is folded."""
+
+FOLDED = 200
+"""Rows of evidence kept in a page altogether; the rest is in findings.json."""
+
+LONGEST = 400
+"""Characters of one text in a table cell."""
+
+STATUS_WORDS = {
+    Status.FAIL: ("✕", "Fails"),
+    Status.NOT_ASSESSED: ("?", "Not assessed"),
+    Status.NOT_APPLICABLE: ("–", "Not applicable"),
+    Status.PASS: ("✓", "Passes"),
+}
+"""How a status is shown: a sign and a word, so that colour never says it alone."""
+
+
+# -- text ---------------------------------------------------------------------------------------
+
+
+def _finalize(value: object) -> object:
+    """Make every expression of every template visible; markup is what the kit made itself."""
+    if isinstance(value, Markup):
+        return value
+    return visible(value) if isinstance(value, str) else value
+
+
+def environment_settings() -> dict[str, Any]:
+    """Return the Jinja settings that every template of the kit is rendered with."""
+    return {
+        "autoescape": True,
+        "undefined": StrictUndefined,
+        "finalize": _finalize,
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+    }
+
+
+def add_filters(environment: Environment) -> Environment:
+    """Add the kit's filters to a Jinja environment and return it."""
+    environment.filters.update(prose=prose, when=when, person=_text, severity_word=severity_word)
+    environment.globals.update(STATUS_WORDS=STATUS_WORDS)
+    return environment
+
+
+@cache
+def _environment() -> Environment:
+    return add_filters(Environment(loader=FileSystemLoader(TEMPLATES), **environment_settings()))  # noqa: S701 # autoescape is in the settings
+
+
+def render(template: str, **values: object) -> Markup:
+    """Return a template of the kit, filled in."""
+    return Markup(_environment().get_template(template).render(values).strip())  # noqa: S704 # the template escapes
+
+
+def visible_lines(text: str) -> str:
+    """Return text of several lines with each line made visible."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def prose(text: str) -> Markup:
+    r"""Return the kit's own prose as paragraphs: blank lines part them, `backticks` mark code.
+
+    >>> str(prose("Name the group.\n\nRun `a < b`."))
+    '<p>Name the group.</p><p>Run <code>a &lt; b</code>.</p>'
+    """
+    paragraphs = (" ".join(part.split()) for part in text.split("\n\n"))
+    return Markup("").join(
+        Markup("<p>{}</p>").format(_code_marked(part)) for part in paragraphs if part
+    )
+
+
+def _code_marked(text: str) -> Markup:
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:  # an odd backtick is only a character
+        return escape(visible(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(visible(piece)) if odd % 2 else escape(visible(piece))
+        for odd, piece in enumerate(pieces)
+    )
+
+
+def when(moment: datetime | None) -> str:
+    """Return a moment for people, in UTC.
+
+    >>> from datetime import UTC
+    >>> when(datetime(2026, 11, 20, 9, 30, tzinfo=UTC)), when(None)
+    ('2026-11-20 09:30 UTC', 'a time the snapshot does not record')
+    """
+    if moment is None:
+        return "a time the snapshot does not record"
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+# -- objects a notebook shows ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Html:
+    """A piece of HTML the kit made, with the plain text that stands for it elsewhere."""
+
+    markup: Markup = field(repr=False)
+    text: str
+    kind: str = "html"
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict[str, str], dict[str, Any]]:
+        return (
+            {"text/html": str(self.markup), "text/plain": self.text},
+            {"text/html": {MARK: self.kind}},
+        )
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@cache
+def sheet() -> str:
+    """Return the one stylesheet of the kit, as it stands in every page."""
+    return (TEMPLATES / "stylesheet.css").read_text("utf-8").strip() + "\n"
+
+
+def stylesheet() -> Html:
+    """Return the kit's stylesheet as an output; a report has it in its head and drops this one."""
+    return Html(
+        markup=Markup("<style>\n{}</style>").format(Markup(sheet())),  # noqa: S704 # our own file
+        text="",
+        kind="stylesheet",
+    )
+
+
+def init_notebook(audit: "Audit | None" = None) -> Html:
+    """Show findings, frames and pictures as cards and tables from now on; return the stylesheet.
+
+    Parameters
+    ----------
+    audit
+        Its names are written beside the ids in every table.
+    """
+    from IPython.core.getipython import get_ipython
+
+    shell: Any = get_ipython()
+    if shell is not None:
+        names = {} if audit is None else summary.names(audit)
+        bundle = shell.display_formatter.mimebundle_formatter
+
+        def shown(made: Any) -> Any:
+            return lambda value, **_: made(value)._repr_mimebundle_()
+
+        bundle.for_type(Finding, shown(lambda finding: card(finding, names)))
+        bundle.for_type(pd.DataFrame, shown(lambda frame: table(frame, names=names)))
+        bundle.for_type(Picture, shown(picture))
+    return stylesheet()
+
+
+# -- tables ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cell:
+    """One cell: its text, the name that goes with an id, and how to set it."""
+
+    text: str
+    name: str = ""
+    kind: str = "text"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Column:
+    head: str
+    kind: str
+
+
+_HEADS = {
+    "arn": "ARN",
+    "cidr": "CIDR",
+    "eni": "Interface",
+    "iam": "IAM",
+    "id": "ID",
+    "ip": "IP",
+    "vpc": "VPC",
+}
+
+
+def _head(column: str) -> str:
+    """Return a column's name for people.
+
+    >>> _head("group_id"), _head("destination_cidr"), _head("iam_action")
+    ('Group', 'Destination CIDR', 'IAM action')
+    """
+    words = (column.removesuffix("_id") or column).split("_")
+    head = " ".join(_HEADS.get(word, word) for word in words)
+    return head[:1].upper() + head[1:]
+
+
+def _is_id(column: str) -> bool:
+    return column.endswith(("_id", "_arn", "_cidr", "cidr_block", "_ip")) or column in {
+        "account",
+        "region",
+        "address",
+        "ip",
+        "peer",
+    }
+
+
+def _text(value: Any) -> str:
+    """Return one value of a frame as text; missing values are a dash."""
+    if isinstance(value, tuple | list | set | frozenset):
+        pairs = [f"{v[0]} = {v[1]}" if isinstance(v, tuple) and len(v) == 2 else v for v in value]
+        return ", ".join(str(item) for item in pairs) or "–"
+    if value is None or value is pd.NA or value is pd.NaT or (value != value):  # noqa: PLR0124 # NaN
+        return "–"
+    if isinstance(value, bool) or type(value).__name__ == "bool":
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return when(value)
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+
+
+def _rows(
+    frame: pd.DataFrame, columns: Sequence[str], names: Mapping[str, str]
+) -> list[list[_Cell]]:
+    kinds = {
+        column: "id" if _is_id(column) else "number" if _is_number(frame[column]) else "text"
+        for column in columns
+    }
+    rows = []
+    for record in frame[list(columns)].itertuples(index=False, name=None):
+        cells = []
+        for column, value in zip(columns, record, strict=True):
+            text = _text(value)
+            kind = "text" if text == "–" else kinds[column]
+            name = names.get(text, "") if kind == "id" else ""
+            cells.append(_Cell(text=text, name="" if name == text else name, kind=kind))
+        rows.append(cells)
+    return rows
+
+
+def _is_number(series: "pd.Series[Any]") -> bool:
+    return pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
+
+
+def table(
+    frame: pd.DataFrame,
+    *,
+    rows: int = 20,
+    columns: Sequence[str] | None = None,
+    caption: str = "",
+    names: Mapping[str, str] | None = None,
+) -> Html:
+    """Return a frame as a table, at most ``rows`` rows of it, and say how many there are.
+
+    Parameters
+    ----------
+    frame
+        What to show; its index is shown only when it has a name.
+    columns
+        Which columns, in this order; all of them by default.
+    names
+        What people call the things behind the ids, written beside them.
+    """
+    if frame.index.name is not None:
+        frame = frame.reset_index()
+    wanted = [str(column) for column in frame.columns] if columns is None else list(columns)
+    frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
+    part = frame.head(rows)
+    markup = render(
+        "table.html.j2",
+        caption=caption,
+        columns=_columns(part, wanted),
+        rows=_rows(part, wanted, names or {}),
+        total=len(frame),
+        empty="No row.",
+    )
+    return Html(markup=markup, text=f"{caption} ({len(frame)} rows)".strip())
+
+
+def _columns(frame: pd.DataFrame, wanted: Iterable[str]) -> list[_Column]:
+    return [
+        _Column(head=_head(column), kind="number" if _is_number(frame[column]) else "text")
+        for column in wanted
+    ]
+
+
+_EVIDENCE_IDS = (
+    "endpoint_id",
+    "group_id",
+    "rule_id",
+    "eni_id",
+    "destination_cidr",
+    "subnet_id",
+    "vpc_id",
+    "association_id",
+    "connection_id",
+    "certificate_arn",
+    "log_group_name",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Evidence:
+    """Evidence as a card shows it.
+
+    Attributes
+    ----------
+    shared
+        What all rows have in common: (column's name for people, cell).
+    columns, rows
+        The reason first, then what tells the rows apart, then the record that shows it.
+    """
+
+    shared: list[tuple[str, _Cell]]
+    columns: list[_Column]
+    rows: list[list[_Cell]]
+
+
+def _evidence(finding: Finding, names: Mapping[str, str]) -> _Evidence:
+    evidence = finding.evidence.head(FOLDED)
+    filled = [str(c) for c in evidence.columns if evidence[c].notna().any()]
+    things = [column for column in _EVIDENCE_IDS if column in filled]
+    places = [column for column in ("account", "region") if column in filled]
+    same = [c for c in (*things, *places) if evidence[c].nunique(dropna=False) == 1]
+    telling = [c for c in (*things, *places) if c not in same]
+    wanted = [c for c in ("reason", *telling) if c in filled]
+    own = {**names, **_own_names(evidence)}
+    rows = _rows(evidence, wanted, own)
+    columns = _columns(evidence, wanted)
+    if "source" in filled:
+        columns.append(_Column(head="Record", kind="text"))
+        for row, cell in zip(rows, _record_cells(evidence), strict=True):
+            row.append(cell)
+    shared = _rows(evidence.head(1), same, own)
+    return _Evidence(
+        shared=[(_head(c), cell) for c, cell in zip(same, shared[0], strict=True)]
+        if shared
+        else [],
+        columns=columns,
+        rows=rows,
+    )
+
+
+def _own_names(evidence: pd.DataFrame) -> dict[str, str]:
+    """Return the names that stand in the evidence itself, by id."""
+    named: dict[str, str] = {}
+    for column in map(str, evidence.columns):
+        label = column.removesuffix("_id") + "_name"
+        if column.endswith("_id") and label in evidence:
+            pairs = zip(evidence[column], evidence[label], strict=True)
+            named.update(
+                (i, n) for i, n in pairs if isinstance(i, str) and isinstance(n, str) and n
+            )
+    return named
+
+
+def _record_cells(evidence: pd.DataFrame) -> list[_Cell]:
+    """Return where in the snapshot each row's record stands; account and Region are in the row."""
+    cells = []
+    numbers = evidence["record"] if "record" in evidence else [None] * len(evidence)
+    for source, number in zip(evidence["source"], numbers, strict=True):
+        file, position = _text(source).rsplit("/", 1)[-1], _text(number)
+        where = "" if position == "–" else f" #{position}"
+        cells.append(_Cell(text=file + where, kind="text" if file == "–" else "record"))
+    return cells
+
+
+# -- cards ----------------------------------------------------------------------------------------
+
+
+def card(finding: Finding, names: Mapping[str, str] | None = None) -> Html:
+    """Return a finding as a card: the sentence, the evidence, why, what to do, how to verify.
+
+    Parameters
+    ----------
+    names
+        What people call the things behind the ids; see :func:`auditlib.summary.names`.
+    """
+    evidence = _evidence(finding, names or {})
+    markup = render(
+        "finding.html.j2",
+        finding=finding,
+        check=finding.check,
+        status=finding.status.value,
+        shared=evidence.shared,
+        columns=evidence.columns,
+        rows=evidence.rows[:SHOWN],
+        folded=evidence.rows[SHOWN:],
+        total=len(finding.evidence),
+        elsewhere="findings.json",
+        gaps=summary.refused_calls(finding.gaps),
+    )
+    sign, word = STATUS_WORDS[finding.status]
+    return Html(markup=markup, text=f"{sign} {word}: {finding.check.title} {finding.answer}")
+
+
+def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
+    """Return a table of all checks: result, severity, the sentence, and how much evidence.
+
+    Parameters
+    ----------
+    pages
+        The page that holds a check's card, by check id.
+    """
+    ordered = summary.by_urgency(audit.findings)
+    return Html(
+        markup=render("findings.html.j2", findings=ordered, pages=pages or {}),
+        text="\n".join(f"{f.status.value:14} {f.check.id}" for f in ordered),
+    )
+
+
+def coverage(audit: "Audit") -> Html:
+    """Return what was looked at and what could not be: places, calls, refusals, and what to grant."""
+    refused = summary.refused_calls(audit.gaps)
+    markup = render(
+        "coverage.html.j2",
+        identity=summary.identity(audit),
+        places=summary.places(audit),
+        refused=refused,
+        blocked=summary.blocked_checks(audit.findings),
+    )
+    return Html(markup=markup, text=summary.coverage_sentence(audit))
+
+
+def audit_html(audit: "Audit") -> str:
+    """Return what a notebook shows for an audit: what was looked at, and what could not be."""
+    return str(coverage(audit).markup)
+
+
+def verdict(audit: "Audit") -> Html:
+    """Return the verdict in a few sentences."""
+    sentences = summary.verdict(audit)
+    return Html(
+        markup=render(
+            "verdict.html.j2", sentences=sentences, counts=summary.counts(audit.findings)
+        ),
+        text="\n".join(sentences),
+    )
+
+
+def first_steps(audit: "Audit", number: int = 3) -> Html:
+    """Return the things to do first, the most urgent first, and why these."""
+    steps = summary.first_steps(audit, number)
+    return Html(
+        markup=render("steps.html.j2", steps=steps),
+        text="\n".join(f"{i}. {step.what}" for i, step in enumerate(steps, 1)),
+    )
+
+
+def picture(made: Picture) -> Html:
+    """Return a picture as an embedded image with its text alternative."""
+    return Html(
+        markup=render(
+            "picture.html.j2", picture=made, data=base64.b64encode(made.svg).decode("ascii")
+        ),
+        text=made.text,
+    )
+
+
+def severity_word(severity: Severity) -> str:
+    """Return a severity as a word that begins a phrase.
+
+    >>> severity_word(Severity.HIGH)
+    'High'
+    """
+    return severity.value.capitalize()

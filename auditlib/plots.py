@@ -1,0 +1,215 @@
+"""Pictures as SVG: matplotlib without pyplot, the same bytes for the same data.
+
+Text stays text in the SVG, so the reader's own fonts draw it, Japanese included; it is never read
+as mathematics, whatever a name contains.
+"""
+
+import io
+import unicodedata
+import warnings
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from auditlib import summary
+from auditlib.characters import visible
+from auditlib.check import Severity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from auditlib.audit import Audit
+
+__all__ = ["Picture", "severity_by_endpoint"]
+
+FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Hiragino Sans', 'Yu Gothic UI', Meiryo, 'Noto Sans CJK JP', sans-serif"
+
+# From dark to light, so that grey print and any colour vision keep the order; hatches tell too.
+SHADES: dict[str, tuple[str, str, str]] = {
+    Severity.CRITICAL: ("#5c0f1e", "", "#ffffff"),
+    Severity.HIGH: ("#a3281f", "", "#ffffff"),
+    Severity.MEDIUM: ("#d07a2d", "", "#1b1f23"),
+    Severity.LOW: ("#ecc36b", "", "#1b1f23"),
+    Severity.INFO: ("#f4e9cf", "", "#1b1f23"),
+    "not_assessed": ("#ffffff", "////", "#1b1f23"),
+}
+WORDS = {"not_assessed": "lacking an answer"}
+
+INK = "#2b3238"
+LONGEST_LABEL = 34  # columns of a label; a wide character takes two
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A picture and the words that say the same.
+
+    Attributes
+    ----------
+    svg
+        The picture.
+    text
+        What it shows, for whoever cannot see it.
+    caption
+        How to read it.
+    width, height
+        In CSS pixels.
+    """
+
+    svg: bytes = field(repr=False)
+    text: str
+    caption: str
+    width: int
+    height: int
+
+
+def severity_by_endpoint(audit: "Audit") -> Picture:
+    """Return a bar per endpoint: how many checks fail at each severity, how many lack an answer."""
+    frame = summary.by_endpoint(audit)
+    columns = [*(s.value for s in reversed(Severity)), "not_assessed"]
+    used = [column for column in columns if frame[column].any()]
+    height = 0.34 * max(len(frame), 1) + 0.85
+    with _drawing():
+        figure, axes = _figure(7.4, height)
+        _bars(axes, frame, used)
+        svg = _svg(figure)
+    return Picture(
+        svg=svg,
+        text=_in_words(frame, used),
+        caption="Checks that fail, by endpoint and severity; hatched: checks that lack an answer from AWS.",
+        width=round(7.4 * 96),
+        height=round(height * 96),
+    )
+
+
+def _bars(axes: "Axes", frame: pd.DataFrame, used: list[str]) -> None:
+    rows = range(len(frame))
+    left = [0] * len(frame)
+    for column in used:
+        face, hatch, ink = SHADES[column]
+        values = [int(value) for value in frame[column]]
+        axes.barh(
+            rows,
+            values,
+            left=left,
+            height=0.62,
+            color=face,
+            hatch=hatch,
+            edgecolor=INK,
+            linewidth=0.6,
+            label=WORDS.get(column, column),
+        )
+        for row, value in enumerate(values):
+            if value:
+                axes.text(
+                    left[row] + value / 2,
+                    row,
+                    str(value),
+                    ha="center",
+                    va="center",
+                    color=ink,
+                    bbox={"facecolor": face, "edgecolor": "none", "pad": 1.2} if hatch else None,
+                )
+        left = [before + value for before, value in zip(left, values, strict=True)]
+    axes.set_yticks(list(rows), [_label(row) for row in frame.to_dict("records")])
+    axes.invert_yaxis()
+    axes.set_xlim(0, max([*left, 1]) * 1.02)
+    axes.set_xticks([])
+    axes.tick_params(axis="y", length=0)
+    for side in ("top", "right", "bottom"):
+        axes.spines[side].set_visible(False)
+    if used:
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(0, 1.0),
+            ncols=len(used),
+            frameon=False,
+            borderaxespad=0.2,
+            handlelength=1.2,
+            columnspacing=1.4,
+        )
+
+
+def _label(row: Mapping[Hashable, Any]) -> str:
+    """Return what to call a row: its name, else the endpoint's id, else what stands for one."""
+    if row["name"]:
+        return _cut(visible(row["name"]))
+    id = str(row["endpoint_id"])
+    return f"{id} ({row['region']})" if " " in id else _cut(id)
+
+
+def _cut(text: str, longest: int = LONGEST_LABEL) -> str:
+    """Return a text of at most so many columns, where a wide character takes two.
+
+    >>> _cut("short"), _cut("a" * 40, 10), _cut("営業部の端末" * 5, 10)
+    ('short', 'aaaaaaaaa…', '営業部の…')
+    """
+    taken, kept = 0, ""
+    for character in text:
+        taken += 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+        kept += character
+        if taken > longest:
+            while kept and _columns(kept) > longest - 1:
+                kept = kept[:-1]
+            return kept + "…"
+    return kept
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in {"W", "F"} else 1 for c in text)
+
+
+def _in_words(frame: pd.DataFrame, used: list[str]) -> str:
+    if frame.empty:
+        return "No endpoint was seen."
+    said = []
+    for row in frame.to_dict("records"):
+        parts = [f"{row[column]} {WORDS.get(column, column)}" for column in used if row[column]]
+        who = row["name"] or row["endpoint_id"]
+        said.append(f"{who} ({row['region']}): {', '.join(parts) or 'none'}")
+    return "Failing checks by endpoint. " + "; ".join(said) + "."
+
+
+# -- drawing ----------------------------------------------------------------------------------
+
+
+def _drawing() -> Any:
+    """Return the settings every picture is drawn with, as a context."""
+    import matplotlib as mpl
+
+    return mpl.rc_context(
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": "auditlib",
+            "text.parse_math": False,
+            "text.usetex": False,
+            "font.family": ["DejaVu Sans"],
+            "font.size": 9.5,
+            "hatch.linewidth": 0.7,
+            "text.color": INK,
+            "axes.edgecolor": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+        }
+    )
+
+
+def _figure(width: float, height: float) -> tuple["Figure", "Axes"]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _svg(figure: "Figure") -> bytes:
+    """Return the figure as SVG that is the same for the same data, drawn with the reader's fonts."""
+    out = io.StringIO()
+    with warnings.catch_warnings():
+        # The measuring font lacks Japanese; the reader's fonts do the drawing.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(
+            out, format="svg", metadata={"Date": None, "Creator": None}, transparent=True
+        )
+    return out.getvalue().replace("'DejaVu Sans'", FONTS).encode()

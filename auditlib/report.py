@@ -1,0 +1,538 @@
+"""From a snapshot to pages that can be handed over.
+
+Each notebook is run by papermill in a kernel of its own, side by side, and turned into one HTML
+page by the kit's own nbconvert template: no code, no script, nothing loaded from anywhere. The
+report replaces an older one only when all of it is complete.
+"""
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from auditlib import display, export, summary
+from auditlib.errors import ParameterError, ReportError
+
+if TYPE_CHECKING:
+    from auditlib.audit import Audit
+
+__all__ = ["Notebook", "Page", "Parameter", "Report", "notebooks", "report"]
+
+TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+SNAPSHOT = "snapshot"
+WORDS_OF_BOOL = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A parameter of a notebook, as its parameters cell declares it."""
+
+    name: str
+    type: str
+    default: str
+    help: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notebook:
+    """A notebook that can be run."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending, by which the command line knows it."""
+        return self.path.stem
+
+    @cached_property
+    def node(self) -> Any:
+        """The notebook as nbformat reads it."""
+        import nbformat
+
+        try:
+            return nbformat.read(self.path, as_version=4)  # type: ignore[no-untyped-call]
+        except Exception as error:
+            raise ReportError(
+                f"{self.path.name} is not a Jupyter notebook that can be read: {error}"
+            ) from error
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters it declares."""
+        from papermill.inspection import inspect_notebook
+
+        found = inspect_notebook(self.node)
+        return tuple(
+            Parameter(
+                name=p["name"], type=p["inferred_type_name"], default=p["default"], help=p["help"]
+            )
+            for p in found.values()
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A page of a report: its file, its title and what it is about."""
+
+    file: str
+    notebook: str
+    title: str
+    about: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A complete report.
+
+    Attributes
+    ----------
+    index
+        The page to open first.
+    pages
+        One page per notebook.
+    audit
+        What was reported on.
+    """
+
+    folder: Path
+    index: Path
+    pages: tuple[Path, ...]
+    findings: Path
+    audit: "Audit"
+
+
+# -- notebooks and their parameters ---------------------------------------------------------------
+
+
+def notebooks() -> dict[str, Notebook]:
+    """Return the kit's notebooks by name, in the order in which they are read."""
+    here = Path(__file__).resolve().parent
+    for folder in (here / "_notebooks", here.parent / "notebooks"):  # installed, or a checkout
+        if found := sorted(folder.glob("[0-9]*.ipynb")):
+            return {path.stem: Notebook(path=path) for path in found}
+    raise ReportError(f"the kit's notebooks are missing beside {here.name}; install it again")
+
+
+def _chosen(wanted: Sequence[str | Path] | None) -> list[Notebook]:
+    """Return the notebooks asked for: by name, by the number it begins with, or by path."""
+    ours = notebooks()
+    if not wanted:
+        return list(ours.values())
+    chosen = []
+    for name in map(str, wanted):
+        found = [ours[stem] for stem in ours if name in {stem, stem.split("-", 1)[0]}]
+        if not found and name.endswith(".ipynb") and Path(name).is_file():
+            found = [Notebook(path=Path(name).resolve())]
+        if not found:
+            raise ParameterError(f"there is no notebook {name!r}; there are {', '.join(ours)}")
+        chosen += found
+    twice = {n.name for n in chosen if [c.name for c in chosen].count(n.name) > 1}
+    if twice:
+        raise ParameterError(f"notebook {twice.pop()!r} was asked for twice")
+    return chosen
+
+
+def _typed(parameter: Parameter, value: object) -> object:
+    """Return a value as the type its parameter declares; text is read as that type."""
+    wanted = TYPES.get(parameter.type)
+    if wanted is None or type(value) is wanted:
+        return value
+    if wanted is float and type(value) is int:
+        return float(value)
+    if isinstance(value, str):
+        try:
+            return WORDS_OF_BOOL[value.lower()] if wanted is bool else wanted(value)
+        except (KeyError, ValueError):
+            pass
+    raise ParameterError(
+        f"parameter {parameter.name!r} must be {parameter.type}, not {value!r}: {parameter.help}"
+    )
+
+
+def _parameters_for(
+    chosen: Iterable[Notebook], given: Mapping[str, object]
+) -> dict[str, dict[str, object]]:
+    """Return what each notebook is to be run with; refuse what none declares."""
+    declared = {n.name: {p.name: p for p in n.parameters} for n in chosen}
+    for name, parameters in declared.items():
+        if SNAPSHOT not in parameters:
+            raise ParameterError(f"notebook {name!r} declares no parameter {SNAPSHOT!r}")
+    known = {p for parameters in declared.values() for p in parameters} - {SNAPSHOT}
+    for name in given:
+        if name == SNAPSHOT:
+            raise ParameterError(f"{SNAPSHOT!r} is not a parameter to set here")
+        if name not in known:
+            takes = f"they take {', '.join(sorted(known))}" if known else "they take none"
+            raise ParameterError(f"no notebook of this report has a parameter {name!r}; {takes}")
+    return {
+        name: {
+            key: _typed(parameters[key], value) for key, value in given.items() if key in parameters
+        }
+        for name, parameters in declared.items()
+    }
+
+
+# -- running --------------------------------------------------------------------------------------
+
+
+def _run(notebook: Notebook, parameters: Mapping[str, object], folder: Path, home: Path) -> Any:
+    """Return the executed notebook; its kernel stands in ``folder`` and has its own ``home``."""
+    import copy
+
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import execute_notebook
+
+    node = copy.deepcopy(notebook.node)
+    node.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+    }
+    try:
+        done = execute_notebook(
+            node,
+            None,
+            parameters=dict(parameters),
+            progress_bar=False,
+            kernel_manager_class=_kernel_manager(home),
+            resources={"metadata": {"path": str(folder)}},
+        )
+    except PapermillExecutionError as error:
+        raise ReportError(_what_failed(notebook, error)) from error
+    except Exception as error:
+        raise ReportError(
+            f"notebook {notebook.name} could not be run: {type(error).__name__}: {error}"
+        ) from error
+    return _scrubbed(done)
+
+
+def _kernel_manager(home: Path) -> type:
+    """Return a kernel manager that runs this very interpreter, whatever kernels are installed.
+
+    The kernel looks neither into the folder it stands in for modules (a client's folder could hold
+    a ``pandas.py``) nor into the user's IPython profile (its start-up files would change results).
+    """
+    from ipykernel.kernelspec import get_kernel_dict
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from traitlets import default
+
+    class ThisInterpreter(KernelSpecManager):
+        def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+            described = get_kernel_dict(
+                extra_arguments=["--InteractiveShellApp.ignore_cwd=True", "--log-level=50"],
+                python_arguments=["-P"],
+            )
+            return KernelSpec(resource_dir="", env={"IPYTHONDIR": str(home)}, **described)
+
+    class ThisKernelManager(AsyncKernelManager):
+        @default("kernel_spec_manager")
+        def _this_interpreter(self) -> KernelSpecManager:
+            return ThisInterpreter()
+
+        @default("transport_encryption")
+        def _encrypted(self) -> str:
+            return "auto"
+
+    return ThisKernelManager
+
+
+def _what_failed(notebook: Notebook, error: Any) -> str:
+    """Return which notebook, which cell and why, in one line."""
+    cells = notebook.node.cells
+    source = str(error.source).strip()
+    section = ""
+    for cell in cells:
+        if cell.cell_type == "code" and cell.source.strip() == source:
+            break
+        if cell.cell_type == "markdown" and (titles := _HEADING.findall(cell.source)):
+            section = titles[-1][1]
+    where = f"in section {section!r} " if section else ""
+    first = next(iter(source.splitlines()), "")
+    return (
+        f"notebook {notebook.name} failed {where}at the cell that begins {first!r}: "
+        f"{error.ename}: {error.evalue}; nothing was published"
+    )
+
+
+def _scrubbed(node: Any) -> Any:
+    """Return an executed notebook without traces of the machine that ran it."""
+    node.metadata.pop("papermill", None)
+    node.metadata.pop("widgets", None)
+    node.metadata["language_info"] = {"name": "python"}
+    for cell in node.cells:
+        for trace in ("papermill", "execution"):
+            cell.metadata.pop(trace, None)
+        if cell.cell_type == "code":  # warnings name files of this machine
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    return node
+
+
+def _ipynb(node: Any) -> str:
+    import nbformat
+
+    return str(nbformat.writes(node)) + "\n"  # type: ignore[no-untyped-call]
+
+
+# -- pages ----------------------------------------------------------------------------------------
+
+_HEADING = re.compile(r"^(#{1,3}) +(.+?) *$", re.MULTILINE)
+
+
+def _slug(text: str) -> str:
+    """Return a heading as an anchor.
+
+    >>> _slug("What was looked at, and what could not be"), _slug("用語集")
+    ('what-was-looked-at-and-what-could-not-be', '用語集')
+    """
+    return "-".join(re.findall(r"\w+", text.lower()))
+
+
+def _markdown(source: str) -> Markup:
+    """Return a notebook's markdown as HTML: headings with anchors, raw HTML escaped."""
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    class Renderer(IPythonRenderer):
+        def heading(self, text: str, level: int, **attrs: Any) -> str:
+            if level == 1:  # the page's banner shows it
+                return ""
+            return f'<h{level} id="{_slug(Markup(text).striptags())}">{text}</h{level}>\n'  # noqa: S704
+
+    renderer = Renderer(escape=True, allow_harmful_protocols=False, exclude_anchor_links=True)
+    return Markup(MarkdownWithMath(renderer=renderer).render(source))  # noqa: S704 # escaped above
+
+
+def _shown(output: Any) -> Markup:
+    """Return one output of a cell as HTML; only what the kit made itself is taken as HTML."""
+    if output.output_type == "stream":
+        return Markup('<pre class="plain">{}</pre>').format(display.visible_lines(output.text))
+    data = output.get("data", {})
+    kind = output.get("metadata", {}).get("text/html", {}).get(display.MARK)
+    if kind == "stylesheet":
+        return Markup("")
+    if kind:
+        return Markup(data["text/html"])  # noqa: S704 # made by display.py in the kernel
+    if "image/png" in data:
+        return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(
+            data["image/png"].strip(), data.get("text/plain", "")
+        )
+    if "text/plain" in data:
+        return Markup('<pre class="plain">{}</pre>').format(
+            display.visible_lines(data["text/plain"])
+        )
+    return Markup("")
+
+
+def _exporter() -> Any:
+    """Return the nbconvert exporter of the kit's template, which escapes by itself."""
+    from nbconvert.exporters.templateexporter import TemplateExporter
+
+    class ReportExporter(TemplateExporter):
+        file_extension = ".html"
+        output_mimetype = "text/html"
+
+        def _create_environment(self) -> Any:
+            environment: Any = super()._create_environment()  # type: ignore[no-untyped-call]
+            for name, value in display.environment_settings().items():
+                setattr(environment, name, value)
+            environment.filters.update(markdown=_markdown, shown=_shown)
+            return display.add_filters(environment)
+
+    return ReportExporter(  # type: ignore[no-untyped-call]
+        template_name="report",
+        template_file="index.html.j2",
+        extra_template_basedirs=[str(display.TEMPLATES)],
+        extra_template_paths=[str(display.TEMPLATES)],
+    )
+
+
+def _frame(audit: "Audit", title: str) -> dict[str, Any]:
+    """Return what the frame of every page needs."""
+    style = display.sheet()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return {
+        "lang": "en",
+        "title": title,
+        "style": Markup(style),  # noqa: S704 # our own file
+        "style_hash": f"sha256-{digest}",
+        "identity": summary.identity(audit),
+    }
+
+
+def _headings(node: Any) -> list[dict[str, str]]:
+    return [
+        {"anchor": _slug(text), "text": text}
+        for cell in node.cells
+        if cell.cell_type == "markdown"
+        for marks, text in _HEADING.findall(cell.source)
+        if len(marks) == 2
+    ]
+
+
+def _page(notebook: Notebook) -> Page:
+    """Return a notebook's title and its first paragraph."""
+    text = "\n\n".join(c.source for c in notebook.node.cells if c.cell_type == "markdown")
+    title = next((t for marks, t in _HEADING.findall(text) if len(marks) == 1), notebook.name)
+    paragraphs = [part for part in text.split("\n\n") if part and not part.startswith("#")]
+    about = " ".join(paragraphs[0].split()) if paragraphs else ""
+    return Page(
+        file=f"{notebook.name}.html", notebook=f"{notebook.name}.ipynb", title=title, about=about
+    )
+
+
+def _html_of(node: Any, page: Page, audit: "Audit") -> str:
+    exporter = _exporter()
+    exporter.environment.globals.update(_frame(audit, page.title), headings=_headings(node))
+    html, _ = exporter.from_notebook_node(node)
+    return str(html)
+
+
+def _index(audit: "Audit", pages: Sequence[Page], html: Mapping[str, str]) -> str:
+    anchors = {
+        finding.check.id: page.file
+        for page in reversed(pages)
+        for finding in audit.findings
+        if f'id="{finding.check.id}"' in html[page.file]
+    }
+    return display.render(
+        "index.html.j2",
+        **_frame(audit, "Security groups around Client VPN"),
+        pages=pages,
+        verdict=display.verdict(audit).markup,
+        steps=display.first_steps(audit).markup,
+        findings=display.findings(audit, pages=anchors).markup,
+    )
+
+
+# -- the whole --------------------------------------------------------------------------------
+
+
+def report(
+    snapshot: str | Path | None,
+    out: str | Path,
+    notebooks: Sequence[str | Path] | None = None,
+    parameters: Mapping[str, object] | None = None,
+) -> Report:
+    """Run notebooks on a snapshot and write the pages to hand over.
+
+    Parameters
+    ----------
+    snapshot
+        Folder or .zip; ``None`` for the bundled sample.
+    out
+        Folder to write; an older report in it is replaced, anything else is left alone.
+    notebooks
+        Names, numbers or paths of notebooks; all of the kit's by default.
+    parameters
+        Parameters for the notebooks that declare them.
+
+    Raises
+    ------
+    SnapshotError
+        The snapshot cannot be read.
+    ParameterError
+        A notebook or parameter is unknown, or a value of the wrong type. No kernel was started.
+    ReportError
+        A cell failed or the folder is not a report's; what was there before is untouched.
+    """
+    from auditlib.audit import open_audit
+
+    target = Path(out).absolute()
+    _refuse_foreign(target)
+    chosen = _chosen(notebooks)
+    wanted = _parameters_for(chosen, parameters or {})
+    audit = open_audit(snapshot)
+    with tempfile.TemporaryDirectory(prefix="auditlib-") as scratch:
+        place = _kernel_folder(snapshot, Path(scratch))
+        given = {} if snapshot is None else {SNAPSHOT: Path(snapshot).resolve().name}
+        with ThreadPoolExecutor(min(len(chosen), os.cpu_count() or 1)) as pool:
+            running = [
+                pool.submit(_run, n, {**wanted[n.name], **given}, place, Path(scratch))
+                for n in chosen
+            ]
+            findings = export.json_text(export.findings_json(audit))  # while the kernels run
+            executed = [future.result() for future in running]
+    pages = [_page(notebook) for notebook in chosen]
+    html = {
+        page.file: _html_of(node, page, audit) for page, node in zip(pages, executed, strict=True)
+    }
+    files: dict[str, str] = {
+        **html,
+        "findings.json": findings,
+        "index.html": _index(audit, pages, html),
+    }
+    for page, node in zip(pages, executed, strict=True):
+        files[f"notebooks/{page.notebook}"] = _ipynb(node)
+    _publish(files, target)
+    return Report(
+        folder=target,
+        index=target / "index.html",
+        pages=tuple(target / page.file for page in pages),
+        findings=target / "findings.json",
+        audit=audit,
+    )
+
+
+def _kernel_folder(snapshot: str | Path | None, scratch: Path) -> Path:
+    """Return where kernels stand: beside the snapshot, so that notebooks name it without a path."""
+    return scratch if snapshot is None else Path(snapshot).resolve().parent
+
+
+def _refuse_foreign(target: Path) -> None:
+    """Refuse to replace a folder that holds anything a report does not write."""
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise ReportError(f"{target} is a file; give a folder for the report")
+    foreign = sorted(
+        path.relative_to(target).as_posix()
+        for path in target.rglob("*")
+        if path.is_file() and not _is_ours(path, target)
+    )
+    if foreign:
+        raise ReportError(
+            f"{target} holds files that are not a report's, {foreign[0]!r} for one; give another folder"
+        )
+
+
+def _is_ours(path: Path, target: Path) -> bool:
+    inside = path.relative_to(target)
+    if inside.parts[0] == "notebooks":
+        return path.suffix == ".ipynb"
+    if inside.suffix == ".html":
+        return b'<meta name="generator" content="auditlib' in path.read_bytes()[:4000]
+    return inside.as_posix() == "findings.json"
+
+
+def _publish(files: Mapping[str, str], target: Path) -> None:
+    """Write all files aside, then put the folder in the place of the older one."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise ReportError(f"{target} cannot be written: {error.strerror}") from error
+    try:
+        new, old = aside / "new", aside / "old"
+        for name, text in files.items():
+            path = new / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8", newline="\n")
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+    except OSError as error:
+        if not target.exists() and old.exists():
+            old.rename(target)
+        raise ReportError(f"{target} cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

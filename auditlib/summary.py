@@ -1,0 +1,421 @@
+"""What an audit says as a whole: sentences, counts and short frames, without any HTML.
+
+Everything is worked out from the findings, the gaps and the calls; nothing here judges anew.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from auditlib.check import Finding, Severity, Status
+from auditlib.words import count, listed
+
+if TYPE_CHECKING:
+    from auditlib.audit import Audit
+
+__all__ = [
+    "Identity",
+    "Step",
+    "blocked_checks",
+    "by_endpoint",
+    "by_urgency",
+    "counts",
+    "coverage_sentence",
+    "first_steps",
+    "identity",
+    "names",
+    "places",
+    "refused_calls",
+    "verdict",
+]
+
+NO_ENDPOINT = "not tied to one endpoint"
+"""Row of :func:`by_endpoint` for evidence that names no endpoint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What was audited, when, and with what: the facts in a report's header and footer."""
+
+    accounts: tuple[str, ...]
+    regions: tuple[str, ...]
+    started: datetime | None
+    finished: datetime | None
+    caller_arn: str | None
+    kit_version: str
+    collected_with: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing to do.
+
+    Attributes
+    ----------
+    what
+        What to do, which begins with a verb.
+    how
+        The rest of the remedy's first sentence.
+    why
+        Why it comes before others.
+    check_id
+        The finding it answers; empty for "grant and read again".
+    """
+
+    what: str
+    how: str = ""
+    why: str
+    check_id: str = ""
+
+
+def identity(audit: "Audit") -> Identity:
+    """Return what was audited, when, and with what."""
+    from auditlib import __version__
+
+    manifest = audit.snapshot.manifest
+    made = [
+        f"auditlib {manifest.kit_version}" if manifest.kit_version else "",
+        f"botocore {manifest.botocore_version}" if manifest.botocore_version else "",
+    ]
+    return Identity(
+        accounts=tuple(sorted({account for account, _ in audit.snapshot.places})),
+        regions=tuple(sorted({region for _, region in audit.snapshot.places})),
+        started=manifest.started,
+        finished=manifest.finished,
+        caller_arn=manifest.caller_arn,
+        kit_version=__version__,
+        collected_with=", ".join(filter(None, made)),
+        digest=audit.snapshot.digest,
+    )
+
+
+def names(audit: "Audit") -> dict[str, str]:
+    """Return what people call the things behind ids: a group's name, a subnet's Name tag."""
+    found: dict[str, str] = {}
+    for table, key, columns in (
+        ("client_vpn_endpoints", "endpoint_id", ("name", "description")),
+        ("security_groups", "group_id", ("group_name", "name")),
+        ("network_interfaces", "eni_id", ("name", "description")),
+        ("subnets", "subnet_id", ("name",)),
+        ("vpcs", "vpc_id", ("name",)),
+    ):
+        frame = audit.tables[table]
+        for record in frame[[key, *columns]].itertuples(index=False, name=None):
+            id, *texts = record
+            name = next((text for text in texts if isinstance(text, str) and text.strip()), "")
+            if name:
+                found[id] = name
+    return found
+
+
+# -- what was looked at -----------------------------------------------------------------------
+
+
+def places(audit: "Audit") -> pd.DataFrame:
+    """Return one row per account and region: endpoints found, calls made, and how they ended."""
+    endpoints = audit.tables["client_vpn_endpoints"]
+    gaps = audit.tables.gaps("client_vpn_endpoints")
+    rows = []
+    for account, region in audit.snapshot.places:
+        calls = [c for c in audit.snapshot.calls if (c.account, c.region) == (account, region)]
+        ended = [c.status for c in calls]
+        here = (endpoints["account"] == account) & (endpoints["region"] == region)
+        unseen = ((gaps["account"] == account) & (gaps["region"] == region)).any()
+        rows.append(
+            {
+                "account": account,
+                "region": region,
+                "endpoints": "could not be read" if unseen else str(int(here.sum())),
+                "calls": len(calls),
+                "read": ended.count("ok"),
+                "denied": ended.count("denied"),
+                "failed": ended.count("failed"),
+                "unsupported": ended.count("unsupported"),
+            }
+        )
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "account",
+            "region",
+            "endpoints",
+            "calls",
+            "read",
+            "denied",
+            "failed",
+            "unsupported",
+        ],
+    )
+
+
+def refused_calls(gaps: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per call that gave no answer, with the tables that lack it."""
+    call = [
+        "account",
+        "region",
+        "service",
+        "operation",
+        "resource",
+        "status",
+        "error_code",
+        "error_message",
+        "iam_action",
+    ]
+    tables: dict[tuple[str, ...], set[str]] = {}
+    for record in gaps[[*call, "table"]].astype(object).fillna("").itertuples(index=False):
+        tables.setdefault(tuple(record)[:-1], set()).add(record[-1])
+    rows = [(*key, tuple(sorted(lacking))) for key, lacking in sorted(tables.items())]
+    return pd.DataFrame(rows, columns=[*call, "tables"])
+
+
+def blocked_checks(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings that could not be judged, or not wholly, for want of an answer."""
+    return tuple(f for f in findings if len(f.gaps))
+
+
+def coverage_sentence(audit: "Audit") -> str:
+    """Return in one sentence how much of what was asked could be read."""
+    calls = audit.snapshot.calls
+    read = sum(call.status == "ok" for call in calls)
+    refused = len(refused_calls(audit.gaps))
+    if not refused:
+        return f"All {len(calls)} calls were answered."
+    return f"{read} of {len(calls)} calls were answered; {count(refused, 'answer')} missing."
+
+
+# -- the findings -----------------------------------------------------------------------------
+
+
+def by_urgency(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings: failing ones first, then what could not be assessed, the severe ones first."""
+    order = {Status.FAIL: 0, Status.NOT_ASSESSED: 1, Status.PASS: 2, Status.NOT_APPLICABLE: 3}
+    return tuple(
+        sorted(
+            findings,
+            key=lambda f: (order[f.status], -f.check.severity.rank, -len(f.evidence), f.check.id),
+        )
+    )
+
+
+def counts(findings: Iterable[Finding]) -> dict[Status, int]:
+    """Return how many findings have each status."""
+    found = list(findings)
+    return {status: sum(f.status is status for f in found) for status in Status}
+
+
+def by_endpoint(audit: "Audit") -> pd.DataFrame:
+    """Return, per endpoint, how many checks fail at each severity and how many lack an answer.
+
+    One row per endpoint that could be read, one for evidence that names no endpoint (if there is
+    any), and one per place whose endpoints could not be listed.
+
+    Returns
+    -------
+    DataFrame
+        ``account``, ``region``, ``endpoint_id``, ``name``, a column of counts per severity (the
+        worst first), and ``not_assessed``: checks that lacked an answer which concerns this row.
+    """
+    severities = [severity.value for severity in reversed(Severity)]
+    endpoints = audit.tables["client_vpn_endpoints"]
+    unseen = audit.tables.gaps("client_vpn_endpoints")
+    rows: dict[tuple[str, str, str], dict[str, object]] = {}
+
+    def row(account: str, region: str, endpoint: str, name: str = "") -> dict[str, object]:
+        blank = dict.fromkeys([*severities, "not_assessed"], 0)
+        place = {"account": account, "region": region, "endpoint_id": endpoint, "name": name}
+        return rows.setdefault((account, region, endpoint), {**place, **blank})
+
+    known = endpoints[["account", "region", "endpoint_id", "name"]].astype(object).fillna("")
+    for account, region, endpoint, name in known.itertuples(index=False, name=None):
+        row(account, region, endpoint, name)
+    for account, region in unseen[["account", "region"]].itertuples(index=False, name=None):
+        row(account, region, "endpoints could not be listed")
+    for finding in audit.findings:
+        for place in _places_of(finding, rows):
+            found = row(*place)
+            found[finding.check.severity.value] += 1  # type: ignore[operator]
+        for place in _unassessed(finding, rows):
+            rows[place]["not_assessed"] += 1  # type: ignore[operator]
+    columns = ["account", "region", "endpoint_id", "name", *severities, "not_assessed"]
+    frame = pd.DataFrame(rows.values(), columns=columns)
+    return frame.sort_values(
+        [*severities, "account", "region", "endpoint_id"],
+        ascending=[*[False] * len(severities), True, True, True],
+        ignore_index=True,
+    )
+
+
+def _places_of(finding: Finding, rows: Iterable[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+    """Return the rows a finding's evidence belongs to."""
+    evidence = finding.evidence
+    if evidence.empty:
+        return set()
+    endpoint = (
+        evidence["endpoint_id"].astype(object).fillna(NO_ENDPOINT)
+        if "endpoint_id" in evidence
+        else pd.Series(NO_ENDPOINT, index=evidence.index)
+    )
+    return set(
+        zip(evidence["account"].astype(str), evidence["region"].astype(str), endpoint, strict=True)
+    )
+
+
+def _unassessed(
+    finding: Finding, rows: Iterable[tuple[str, str, str]]
+) -> set[tuple[str, str, str]]:
+    """Return the rows that a missing answer of this finding concerns."""
+    gaps = finding.gaps[["account", "region", "resource"]].astype(object).fillna("")
+    touched = set()
+    for account, region, resource in gaps.itertuples(index=False, name=None):
+        of_one_endpoint = str(resource).startswith("cvpn-endpoint-")
+        touched |= {
+            row
+            for row in rows
+            if row[:2] == (account, region) and (not of_one_endpoint or row[2] == resource)
+        }
+    return touched
+
+
+def verdict(audit: "Audit") -> tuple[str, ...]:
+    """Return the verdict in a few sentences that can stand alone."""
+    said = identity(audit)
+    table = places(audit)
+    unseen = list(table.loc[table["endpoints"] == "could not be read", "region"])
+    number = len(audit.tables["client_vpn_endpoints"])
+    where = f"{count(len(said.regions), 'Region')} of {count(len(said.accounts), 'account')}"
+    was = "was" if number == 1 else "were"
+    looked = (
+        f"{count(number, 'Client VPN endpoint')} in {where} {was} looked at"
+        if number
+        else f"no Client VPN endpoint was seen in {where}"
+    )
+    sentences = [f"{_opening(looked)}, as things stood at {_when(said.finished or said.started)}."]
+    if unseen:
+        sentences.append(
+            f"The endpoints of {listed(unseen)} could not be listed, so nothing can be said of them."
+        )
+    found = counts(audit.findings)
+    failing = by_urgency(f for f in audit.findings if f.status is Status.FAIL)
+    sentences.append(_result(audit.findings, found, failing))
+    if failing:
+        worst = failing[0]
+        sentences.append(f"The most severe is {worst.check.severity.value}: {worst.answer}")
+    partly = [f for f in blocked_checks(audit.findings) if f.status is not Status.NOT_ASSESSED]
+    if partly:
+        they = "it" if len(partly) == 1 else "they"
+        seen = count(len(partly), "further check")
+        sentences.append(_opening(f"{seen} saw only part of what {they} should have seen."))
+    return tuple(sentences)
+
+
+def _result(
+    findings: Sequence[Finding], found: Mapping[Status, int], failing: Sequence[Finding]
+) -> str:
+    if not findings:
+        return "No check was made."
+    by_severity = [
+        f"{sum(f.check.severity is severity for f in failing)} {severity.value}"
+        for severity in reversed(Severity)
+        if any(f.check.severity is severity for f in failing)
+    ]
+    parts = {
+        Status.FAIL: f"fail ({listed(by_severity)})" if by_severity else "",
+        Status.PASS: "pass" if found[Status.PASS] != 1 else "passes",
+        Status.NOT_ASSESSED: "could not be assessed",
+        Status.NOT_APPLICABLE: "do not apply"
+        if found[Status.NOT_APPLICABLE] != 1
+        else "does not apply",
+    }
+    if found[Status.FAIL] == 1:
+        parts[Status.FAIL] = parts[Status.FAIL].replace("fail", "fails", 1)
+    said = [f"{found[status]} {words}" for status, words in parts.items() if found[status]]
+    return f"Of {count(len(findings), 'check')}, {listed(said)}."
+
+
+def _opening(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
+def first_steps(audit: "Audit", number: int = 3) -> tuple[Step, ...]:
+    """Return the things to do first.
+
+    Failing findings come by severity. Where a check could not be assessed, granting what was
+    refused comes before anything of medium severity or below, for it may hide something worse.
+    """
+    failing = [f for f in by_urgency(audit.findings) if f.status is Status.FAIL]
+    urgent = [f for f in failing if f.check.severity.rank >= Severity.HIGH.rank]
+    rest = [f for f in failing if f.check.severity.rank < Severity.HIGH.rank]
+    steps = [*map(_step, urgent), *_read_again(audit), *map(_step, rest)]
+    return tuple(steps[:number])
+
+
+def _step(finding: Finding) -> Step:
+    what, how = _headed(_first_sentence(finding.check.remedy))
+    return Step(
+        what=what,
+        how=how,
+        why=f"{finding.check.severity.value.capitalize()}: {finding.answer}",
+        check_id=finding.check.id,
+    )
+
+
+def _read_again(audit: "Audit") -> list[Step]:
+    blocked = blocked_checks(audit.findings)
+    if not blocked:
+        return []
+    refused = refused_calls(pd.concat([f.gaps for f in blocked]).drop_duplicates())
+    actions = sorted(
+        {
+            a
+            for a, s in zip(refused["iam_action"], refused["status"], strict=True)
+            if s == "denied" and a
+        }
+    )
+    grant = f"Allow {listed(actions)} and collect again" if actions else "Collect again"
+    whole = sum(f.status is Status.NOT_ASSESSED for f in blocked)
+    part = len(blocked) - whole
+    parts = [f"{count(whole, 'check')} could not be assessed"] if whole else []
+    parts += [f"{count(part, 'check')} could be assessed only in part"] if part else []
+    return [
+        Step(
+            what=f"{grant}.",
+            why=_opening(f"{listed(parts)}: {count(len(refused), 'call')} gave no answer."),
+        )
+    ]
+
+
+def _first_sentence(text: str) -> str:
+    """Return the first sentence of a text.
+
+    >>> _first_sentence("Create a group, e.g. vpn-users. Then apply it.")
+    'Create a group, e.g. vpn-users.'
+    """
+    flat = " ".join(text.split())
+    for at, character in enumerate(flat):
+        if character == "." and flat[at + 1 : at + 2] == " " and flat[at + 2 : at + 3].isupper():
+            return flat[: at + 1]
+    return flat
+
+
+def _headed(sentence: str) -> tuple[str, str]:
+    """Part a sentence at its first colon or semicolon, where it has one.
+
+    >>> _headed("Make a new group: apply it.")
+    ('Make a new group.', 'Apply it.')
+    >>> _headed("Make a new group.")
+    ('Make a new group.', '')
+    """
+    cuts = [at for at in (sentence.find(mark) for mark in (": ", "; ")) if at > 0]
+    if not cuts:
+        return sentence, ""
+    return f"{sentence[: min(cuts)]}.", _opening(sentence[min(cuts) + 2 :])
+
+
+def _when(moment: datetime | None) -> str:
+    if moment is None:
+        return "a time the snapshot does not record"
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
