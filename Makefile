@@ -36,6 +36,9 @@ leaks: $(VENV)/.dev ## Look for credentials, account data, machine paths and pac
 coverage: $(VENV)/.dev ## Run the tests with branch coverage
 	@$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=term-missing:skip-covered
 
+docs: $(VENV)/.dev ## Make the generated documents anew: IAM policy, data dictionary
+	@$(BIN)/python -m auditlib.aws.policy > docs/iam/read-only.json
+
 sample: $(VENV)/.dev ## Collect the bundled sample snapshot anew from the stand-in for AWS
 	@$(BIN)/python -m tests.standin.sample
 
