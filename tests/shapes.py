@@ -11,16 +11,21 @@ from typing import Any
 from xml.etree import ElementTree
 
 import botocore.session
-from botocore.model import Shape
+from botocore.model import ServiceModel, Shape
 from botocore.utils import parse_timestamp
 
 __all__ = ["problems_of_body", "problems_of_document"]
 
 
 @cache
+def _model(service: str) -> ServiceModel:
+    return botocore.session.get_session().get_service_model(service)
+
+
+@cache
 def _output(service: str, operation: str) -> Shape:
     """Return the output shape of an operation in the AWS CLI's spelling."""
-    model = botocore.session.get_session().get_service_model(service)
+    model = _model(service)
     names = {name.lower(): name for name in model.operation_names}
     shape = model.operation_model(names[operation.replace("-", "").lower()]).output_shape
     assert shape is not None

@@ -1,8 +1,14 @@
 """The stand-in behaves as AWS does where the kit's conclusions depend on it."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.parsers import ResponseParserError
@@ -237,36 +243,6 @@ def test_policies_revocation_lists_and_connections_come_back(
     assert (connection["Username"], connection["ConnectionEndTime"]) == ("tanaka", "-")
 
 
-@pytest.mark.parametrize(
-    "operation",
-    [
-        "describe_vpcs",
-        "describe_security_groups",
-        "describe_security_group_rules",
-        "describe_subnets",
-        "describe_network_interfaces",
-        "describe_route_tables",
-        "describe_network_acls",
-    ],
-)
-def test_every_list_pages_and_its_pages_add_up(
-    aws: StandIn, network: Network, operation: str
-) -> None:
-    for cidr in ("10.1.0.0/16", "10.2.0.0/16"):
-        network.ec2.create_vpc(CidrBlock=cidr)
-    network.ec2.create_subnet(VpcId=network.vpc, CidrBlock="10.0.3.0/24")
-    for _ in range(3):
-        aws.add_interface(network.a)
-    whole = getattr(network.ec2, operation)()
-    whole.pop("ResponseMetadata")
-    aws.page_size = 2
-    paginator = aws.caller("ec2").get_paginator(operation)
-    pages = paginator.paginate(PaginationConfig={"PageSize": 5}).build_full_result()
-    assert pages == whole
-    assert len(aws.calls) == 2 if operation != "describe_security_group_rules" else 3
-    assert all(call.parameters["MaxResults"] == "5" for call in aws.calls)
-
-
 def test_a_token_is_good_for_its_own_question_only(aws: StandIn, network: Network) -> None:
     network.ec2.create_vpc(CidrBlock="10.1.0.0/16")
     aws.page_size = 1
@@ -389,3 +365,65 @@ def test_only_enabled_regions_are_listed(aws: StandIn) -> None:
     aws.switches.regions = ("us-east-1",)
     assert [r["RegionName"] for r in ec2.describe_regions()["Regions"]] == ["us-east-1"]
     assert len(ec2.describe_regions(AllRegions=True)["Regions"]) > 20
+
+
+def test_the_steps_of_a_repair_work_with_the_aws_cli(aws: StandIn, network: Network) -> None:
+    endpoint = network.endpoint()
+    network.associate(endpoint, network.a)
+    default = network.interfaces()[0]["Groups"][0]["GroupId"]
+
+    def cli(*words: str) -> Any:
+        done = subprocess.run(
+            [sys.executable, "-m", "awscli", "ec2", *words, "--output", "json"],
+            env={**os.environ, **aws.environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return json.loads(done.stdout or "null")
+
+    group = cli(
+        *("create-security-group", "--group-name", "vpn", "--vpc-id", network.vpc),
+        *("--description", "Client VPN"),
+    )["GroupId"]
+    rule = cli(
+        *("authorize-security-group-ingress", "--group-id", default, "--ip-permissions"),
+        f"IpProtocol=tcp,FromPort=443,ToPort=443,UserIdGroupPairs=[{{GroupId={group}}}]",
+    )["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+    cli(
+        *("apply-security-groups-to-client-vpn-target-network", "--vpc-id", network.vpc),
+        *("--client-vpn-endpoint-id", endpoint, "--security-group-ids", group),
+    )
+    assert [g["GroupId"] for g in network.interfaces()[0]["Groups"]] == [group]
+    cli(
+        *("revoke-security-group-ingress", "--group-id", default),
+        *("--security-group-rule-ids", rule),
+    )
+    left = network.ec2.describe_security_group_rules()["SecurityGroupRules"]
+    assert rule not in {r["SecurityGroupRuleId"] for r in left}
+    assert len(aws.writes) == 4
+
+
+def test_the_stand_in_runs_by_hand_and_says_how_to_use_it() -> None:
+    command = [sys.executable, "-m", "tests.standin", "--world", "sample"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        lines: list[str] = []
+        while "Ctrl-C" not in "".join(lines):
+            lines.append(running.stdout.readline())
+        text = "".join(lines)
+        url = text.split(" listens on ")[1].split()[0]
+        answer = boto3.client(
+            "ec2",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+        ).describe_client_vpn_endpoints()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=20) == 0
+    assert len(answer["ClientVpnEndpoints"]) == 1
+    assert "export AWS_ACCESS_KEY_ID=testing" in text
+    assert (
+        f"auditlib collect --endpoint-url {url} --region ap-northeast-1 --region us-east-1" in text
+    )

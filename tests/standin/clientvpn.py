@@ -70,7 +70,7 @@ def _active(code: str = "active") -> dict[str, str]:
 class _Interface(NetworkInterface):
     """An interface whose attachment is given, not derived from an instance of moto's."""
 
-    attachment = None  # type: ignore[assignment]
+    attachment = None
     association = None  # type: ignore[assignment]
 
 
@@ -149,7 +149,7 @@ def add_interface(
     return str(eni.id)
 
 
-def _group(backend: Any, group_id: str, vpc_id: str) -> Any:
+def _group(backend: Any, group_id: str, vpc_id: str | None) -> Any:
     group = backend.get_security_group_from_id(group_id)
     associated = any(
         a["GroupId"] == group_id and a["VpcId"] == vpc_id for a in _state(backend).vpc_associations

@@ -36,7 +36,9 @@ def main() -> None:
     with StandIn() as aws, tempfile.TemporaryDirectory(dir=target.parent) as near:
         made = Path(near) / "sample"
         collect_sample(aws, made)
-        made.chmod(0o755)
+        for path in (made, *made.rglob("*")):
+            # A snapshot is its owner's alone; the sample is everyone's.
+            path.chmod(0o755 if path.is_dir() else 0o644)
         if target.exists():
             shutil.rmtree(target)
         made.rename(target)

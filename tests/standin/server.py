@@ -7,12 +7,14 @@ import struct
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+from unittest.mock import patch
 
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "false")
 
 import boto3
+import botocore.session
 import moto.backends
 from botocore.config import Config
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -90,6 +92,12 @@ class StandIn:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._wake = threading.Event()
+        with patch.dict(os.environ, self._clean_environment):
+            # Read now, and once: what a test does to the configuration is not for the builder.
+            os.environ.pop("AWS_PROFILE", None)
+            core = botocore.session.Session()
+            core.get_scoped_config()
+        self._session = boto3.session.Session(botocore_session=core)
         self._clients: dict[tuple[str, str, str], Any] = {}
         _install_once()
         self._app = DomainDispatcherApplication(create_backend_app)
@@ -151,12 +159,21 @@ class StandIn:
 
     def _client(self, service: str, region: str, key: str) -> Any:
         if (service, region, key) not in self._clients:
-            self._clients[service, region, key] = boto3.session.Session(
-                aws_access_key_id=key, aws_secret_access_key="testing", region_name=region
-            ).client(
-                service, endpoint_url=self.url, config=Config(retries={"total_max_attempts": 1})
+            self._clients[service, region, key] = self._session.client(
+                service,
+                region_name=region,
+                endpoint_url=self.url,
+                aws_access_key_id=key,
+                aws_secret_access_key="testing",
+                config=Config(retries={"total_max_attempts": 1}),
             )
         return self._clients[service, region, key]
+
+    _clean_environment: ClassVar[dict[str, str]] = {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
 
     @property
     def environment(self) -> dict[str, str]:
@@ -166,10 +183,8 @@ class StandIn:
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_DEFAULT_REGION": "ap-northeast-1",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_MAX_ATTEMPTS": "3",
+            **self._clean_environment,
         }
 
     # -- what happened ----------------------------------------------------------------------------
@@ -403,13 +418,13 @@ class StandIn:
     def _wsgi(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request.of(environ)
         if request is None:
-            return self._app(environ, start_response)  # type: ignore[no-any-return]
+            return self._app(environ, start_response)
         account = get_account_id_from(request.access_key)
         if account == DEFAULT_ACCOUNT_ID:
             account = self.account
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = account
         if request.access_key == _BUILDER:
-            return self._app(environ, start_response)  # type: ignore[no-any-return]
+            return self._app(environ, start_response)
         call = Call(
             account=account,
             region=request.region,
