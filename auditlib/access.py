@@ -24,13 +24,35 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 
-from auditlib.addresses import NONE, Ranges, addresses, cidrs, port_rows, ports, protocol_number
+from auditlib.addresses import (
+    NONE,
+    Ranges,
+    addresses,
+    cidrs,
+    port_rows,
+    port_text,
+    ports,
+    protocol_number,
+)
 from auditlib.check import TableSource
 from auditlib.errors import ParameterError
+from auditlib.explanation import Explanation, Hop, Path, path_of
 from auditlib.network import TABLES, Network, rows_of
 from auditlib.ways import EVERYONE, Case, Certainty, Leaving, Way, associations_of
+from auditlib.words import clean, listed, named
 
-__all__ = ["COLUMNS", "EVERYONE", "TABLES", "Access", "access_of", "reach"]
+__all__ = [
+    "COLUMNS",
+    "EVERYONE",
+    "TABLES",
+    "Access",
+    "Explanation",
+    "Hop",
+    "Path",
+    "access_of",
+    "explain",
+    "reach",
+]
 
 COLUMNS = (
     "account",
@@ -174,6 +196,136 @@ def reach(
         frame[name].astype("str") for name in ("protocol", "certainty")
     )
     return _folded(frame) if summary else frame
+
+
+def explain(
+    tables: TableSource,
+    endpoint: str,
+    to: str,
+    port: int | None = None,
+    *,
+    protocol: str = "tcp",
+    group: str | None = None,
+) -> Explanation:
+    """Return why a user reaches an address on a port or not: every hop, and all that blocks it.
+
+    Parameters
+    ----------
+    tables
+        The tables of a snapshot.
+    endpoint
+        An endpoint id.
+    to
+        An address, or an interface id (its primary address).
+    port, protocol
+        TCP and UDP need a port; with icmp and icmpv6 the port is the type (an echo when not given).
+    group
+        A group an authorization rule names; a user in no group when not given.
+
+    Returns
+    -------
+    Explanation
+        ``reachable`` (yes, no, unknown), ``answer`` in a sentence, ``paths`` with their ``hops``,
+        one path per association; ``blockers``, each with the smallest change that would open it;
+        ``to_frame()`` and ``to_dict()``; shows itself in a notebook.
+
+    Raises
+    ------
+    ParameterError
+        When the endpoint, group, interface, address, port or protocol does not exist; names the
+        nearest.
+    """
+    access = access_of(tables)
+    network = access.network
+    _known(endpoint, network.endpoints, "endpoint")
+    group = EVERYONE if group is None else group
+    _known_group(access, endpoint, group)
+    address = _one_address(access, to)
+    protocol = protocol.lower()
+    on = _packet(port, protocol)
+    ways = access.ways(endpoint)
+    paths = tuple(path_of(way, group, address, on) for way in ways)
+    row = network.endpoints[endpoint]
+    notes = list(dict.fromkeys(note for way in ways for note in access.upper_bound(way)))
+    notes += dict.fromkeys(
+        f"Not certain: {way.association.doubt}." for way in ways if way.association.doubt
+    )
+    if not paths:
+        paths = (_no_association(access, row),)
+    ip = cidrs(Ranges(((address, address),)))[0]
+    return Explanation(
+        endpoint_id=endpoint,
+        endpoint_name=clean(row["name"]),
+        group=group,
+        to=ip,
+        protocol=protocol,
+        port=port,
+        answer=_answer(row, group, ip, on, paths),
+        paths=paths,
+        notes=tuple(notes),
+    )
+
+
+def _one_address(access: Access, to: str) -> int:
+    if to.startswith("eni-"):
+        _known(to, access.network.enis, "interface")
+        texts = access.network.addresses_of(to)
+        if not texts:
+            raise ParameterError(f"{to} has no address that was read: give an address instead.")
+        return addresses(texts[0]).spans[0][0]
+    return _address_range(access, to).spans[0][0]
+
+
+def _packet(port: int | None, protocol: str) -> Ranges:
+    if port is None and protocol in {"tcp", "udp"}:
+        raise ParameterError(f"Say which port of {protocol} is meant, 0 to 65535.")
+    if protocol == "all":
+        raise ParameterError('"all" is not one protocol: say tcp, udp, icmp, icmpv6 or a number.')
+    if port is None and protocol in {"icmp", "icmpv6"}:
+        port = 8 if protocol == "icmp" else 128
+    first = (_ports_of(port, protocol) or NONE).spans[0][0]
+    return Ranges(((first, first),))
+
+
+def _no_association(access: Access, endpoint: dict[str, Any]) -> Path:
+    id = endpoint["endpoint_id"]
+    rows = access.network.target_networks.get(id, ())
+    reason = "it has no association, so no client can connect"
+    if rows:
+        held = listed(f"{row['subnet_id']} is {row['status']}" for row in rows)
+        reason = f"none of its associations is in force: {held}"
+    hop = Hop(
+        step="association",
+        object_id=id,
+        object_name=clean(endpoint["name"]),
+        state="closed",
+        reason=reason,
+        change="Associate the endpoint with a subnet that has a route to the receiver.",
+    )
+    return Path(subnet_id=None, reachable="no", certainty=None, hops=(hop,))
+
+
+def _answer(
+    endpoint: dict[str, Any], group: str, ip: str, on: Ranges, paths: tuple[Path, ...]
+) -> str:
+    who = "A user in no group" if group == EVERYONE else f"A user in group {clean(group)}"
+    what = f"{port_text(on)} on {ip} through {named(endpoint['endpoint_id'], endpoint['name'])}"
+    yes = [path for path in paths if path.reachable == "yes"]
+    unknown = [path for path in paths if path.reachable == "unknown"]
+    if yes and len(yes) == len(paths):
+        fragile = any(path.certainty == "fragile" for path in yes)
+        sure = "only with the present address of the endpoint's interface" if fragile else ""
+        return f"{who} reaches {what}{', ' + sure if sure else ''}."
+    if yes:
+        subnets = listed(named(path.subnet_id, path.subnet_name) for path in yes)
+        return f"{who} reaches {what} only in sessions that land on {subnets}."
+    if unknown:
+        hops = [hop for path in unknown for hop in path.hops if hop.state == "unknown"]
+        why = listed(dict.fromkeys(hop.reason for hop in hops), most=2)
+        question = f"Whether {who[0].lower()}{who[1:]} reaches {what} could not be told"
+        return f"{question}: {why}." if why else f"{question}."
+    blockers = list(dict.fromkeys(hop.step for path in paths for hop in path.blockers))
+    return f"{who} does not reach {what}: stopped by {listed(blockers)}."
 
 
 class _Wanted:

@@ -248,6 +248,19 @@ class Network:
             for eni, vpc, subnet, account, region in zip(*columns, strict=True)
         }
 
+    def addresses_of(self, eni_id: str) -> list[str]:
+        """Return the addresses of an interface, the primary one first."""
+        frame = self._tables["network_interface_addresses"]
+        mine = frame[frame["eni_id"] == eni_id].sort_values("primary", ascending=False)
+        return list(dict.fromkeys(mine["address"].tolist()))
+
+    @cached_property
+    def eni_names(self) -> dict[str, str | None]:
+        """Name tag of each interface."""
+        frame = self._tables["network_interfaces"]
+        names = frame["name"].astype(object).where(frame["name"].notna(), None).tolist()
+        return dict(zip(frame["eni_id"].tolist(), names, strict=True))
+
     @cached_property
     def receivers(self) -> "Receivers":
         """Every address of every interface, in classes of what decides about reaching it."""
@@ -518,6 +531,12 @@ class Receivers:
         self.address = np.array(address, dtype=np.int64)
         self.eni = np.array(enis, dtype=np.int64)
         self.kind = np.array(kinds, dtype=np.int64)
+
+    def at(self, address: int) -> list[tuple[int, int]]:
+        """Return the number and kind of each interface that has an address."""
+        found = np.flatnonzero(self.address == address) if address < 2**32 else ()
+        exact = [(int(self.eni[i]), int(self.kind[i])) for i in found]
+        return exact + [(odd.eni, odd.kind) for odd in self.odd if address in odd.where]
 
     @cached_property
     def by_vpc(self) -> dict[str, np.ndarray[Any, Any]]:

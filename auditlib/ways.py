@@ -263,6 +263,10 @@ class Way:
 
     # -- the hops, one by one ---------------------------------------------------------------------
 
+    def authorization_levels(self, address: int) -> Iterable[list[dict[str, Any]]]:
+        """Return the authorization rules that hold an address, the narrowest network first."""
+        return self._authorizations.at(address)
+
     def winning(self, address: int) -> list[dict[str, Any]]:
         """Return the authorization rules that decide about an address."""
         return next(self._authorizations.at(address), [])

@@ -1,0 +1,616 @@
+"""Why a packet gets through, or everything that stops it: one way, hop by hop."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from auditlib.addresses import ALL_IPV4, ALL_IPV6, Ranges, addresses, cidrs, port_rows, port_text
+from auditlib.network import Exit, Passage, Source, answerable
+from auditlib.ways import EVERYONE, Certainty, Kind, Step, Way
+from auditlib.words import clean, listed, named
+
+__all__ = ["Explanation", "Hop", "Path", "path_of"]
+
+State = Literal["open", "closed", "unknown"]
+Reachable = Literal["yes", "no", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hop:
+    """One thing a packet has to pass.
+
+    Attributes
+    ----------
+    step
+        Which hop: association, authorization, endpoint route, egress, network ACL out, network ACL
+        back, VPC route, peering, receiver, receiver network ACL in, receiver network ACL back,
+        return route, ingress.
+    object_id, object_name
+        What decides here: a security group, network ACL, route table …, and its name.
+    state
+        ``open``, ``closed``, or ``unknown`` where part of it could not be read.
+    rules
+        Ids of the rules, entries or routes that admit the packet.
+    reason
+        Why, in words.
+    change
+        The smallest change that would open it; empty where nothing needs to change.
+    """
+
+    step: str
+    object_id: str
+    object_name: str = ""
+    state: State
+    rules: tuple[str, ...] = ()
+    reason: str
+    change: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Path:
+    """The way of the packet from one association.
+
+    Attributes
+    ----------
+    subnet_id
+        The association's subnet; ``None`` for an endpoint on a transit gateway.
+    source
+        The endpoint's interface, or the range its address is taken from.
+    eni_id, eni_name
+        The receiver; ``None`` where none was read.
+    reachable, certainty
+        ``yes``, ``no`` or ``unknown``; how sure a ``yes`` is: ``reliable`` or ``fragile``.
+    hops
+        Every hop, in order, the open ones too.
+    """
+
+    subnet_id: str | None
+    subnet_name: str = ""
+    source: str = ""
+    eni_id: str | None = None
+    eni_name: str = ""
+    reachable: Reachable
+    certainty: Certainty | None
+    hops: tuple[Hop, ...]
+
+    @property
+    def blockers(self) -> tuple[Hop, ...]:
+        """Everything that stops the packet, not only the first thing."""
+        return tuple(hop for hop in self.hops if hop.state == "closed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """Whether a user reaches an address on a port, and why.
+
+    Attributes
+    ----------
+    endpoint_id, endpoint_name, group, to, protocol, port
+        The question; ``group`` is ``*`` for a user in no group.
+    answer
+        One sentence that can stand alone.
+    paths
+        One per association of the endpoint: a client lands on any of them.
+    notes
+        What the reader should know beside it.
+    """
+
+    endpoint_id: str
+    endpoint_name: str
+    group: str
+    to: str
+    protocol: str
+    port: int | None
+    answer: str
+    paths: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def reachable(self) -> Reachable:
+        """``yes`` when some session gets through, ``unknown`` when that cannot be told."""
+        found = {path.reachable for path in self.paths}
+        return "yes" if "yes" in found else "unknown" if "unknown" in found else "no"
+
+    @property
+    def certainty(self) -> Certainty | None:
+        """The best certainty of any association; ``None`` where nothing is reached."""
+        found = {path.certainty for path in self.paths}
+        return next((c for c in ("reliable", "fragile", "unknown") if c in found), None)
+
+    @property
+    def blockers(self) -> tuple[Hop, ...]:
+        """Everything that stops the packet on any association, each thing once."""
+        return tuple(dict.fromkeys(hop for path in self.paths for hop in path.blockers))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the hops of every association as rows: ``subnet_id`` and the fields of a hop."""
+        rows = [
+            {"subnet_id": path.subnet_id, **asdict(hop)} for path in self.paths for hop in path.hops
+        ]
+        return pd.DataFrame(rows, columns=["subnet_id", *Hop.__dataclass_fields__])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in plain types, for JSON."""
+        return {
+            "endpoint_id": self.endpoint_id,
+            "endpoint_name": self.endpoint_name,
+            "group": self.group,
+            "to": self.to,
+            "protocol": self.protocol,
+            "port": self.port,
+            "reachable": self.reachable,
+            "certainty": self.certainty,
+            "answer": self.answer,
+            "paths": [asdict(path) for path in self.paths],
+            "blockers": [asdict(hop) for hop in self.blockers],
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        lines = [self.answer]
+        for path in self.paths:
+            where = named(path.subnet_id, path.subnet_name) or "the transit gateway"
+            lines += ["", f"From {where}: {_VERDICTS[path.reachable]}"]
+            for hop in path.hops:
+                what = named(hop.object_id, hop.object_name)
+                lines.append(f"  {_MARKS[hop.state]} {hop.step}: {what}: {hop.reason}")
+                if hop.change:
+                    lines.append(f"      to open it: {hop.change}")
+        return "\n".join([*lines, *(("", *self.notes) if self.notes else ())])
+
+    def _repr_html_(self) -> str | None:
+        from auditlib import display
+
+        html = getattr(display, "explanation_html", None)
+        return None if html is None else str(html(self))
+
+
+_VERDICTS = {"yes": "reached", "no": "not reached", "unknown": "not known"}
+_MARKS = {"open": "✓", "closed": "✗", "unknown": "?"}
+
+
+def path_of(way: Way, group: str, address: int, on: Ranges) -> Path:
+    """Return the way of a packet from one association.
+
+    Parameters
+    ----------
+    address
+        The destination, as a number on the line of addresses.
+    on
+        Its protocol and port, one number on the line of ports.
+    """
+    walk = _Walk(way, group, address, on)
+    association = way.association
+    network = way.network
+    subnet = network.subnets.get(association.subnet_id or "", {})
+    found = walk.path()
+    reachable: Reachable = "yes"
+    certainty: Certainty | None = found.certainty
+    if any(hop.state == "closed" for hop in found.hops):
+        reachable, certainty = "no", None
+    elif certainty not in {"reliable", "fragile"}:
+        reachable, certainty = "unknown", "unknown"
+    return Path(
+        subnet_id=association.subnet_id,
+        subnet_name=clean(subnet.get("name")),
+        source=walk.text_of(found.source),
+        eni_id=found.eni_id,
+        eni_name=clean(network.eni_names.get(found.eni_id or "")),
+        reachable=reachable,
+        certainty=certainty,
+        hops=found.hops,
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    hops: tuple[Hop, ...]
+    certainty: Certainty | None
+    source: Source | None = None
+    eni_id: str | None = None
+
+
+class _Walk:
+    """One packet on its way from one association."""
+
+    def __init__(self, way: Way, group: str, address: int, on: Ranges) -> None:
+        self.way, self.network, self.association = way, way.network, way.association
+        self.group, self.address, self.on = group, address, on
+        self.point = on.spans[0][0]
+        self.ip = cidrs(Ranges(((address, address),)))[0]
+        self.one = f"{self.ip}/{32 if address < 2**32 else 128}"
+        self.what = port_text(on)
+
+    def path(self) -> _Found:
+        """Return the hops; of several receivers with the address, the nearest to being reached."""
+        first = [self._authorization(), *self._endpoint_route()]
+        if self.way.endpoint_route(self.address)[1]:
+            return self._to_client(first)
+        exit = self.way.vpc_route(self.address)
+        vpc, references, leaves = self.way.destination(exit)
+        everywhere = self.association.transit_gateway_id is not None
+        step = self._step(exit, vpc, references, leaves)
+        found = [
+            self._with_receiver(first, step, eni_id, kind)
+            for eni_id, kind in self._receivers(vpc, everywhere)
+        ]
+        if not found or (leaves and not everywhere and all(_closed(f.hops) for f in found)):
+            found.append(self._without_receiver(first, step))
+        return min(found, key=lambda f: _cost(f.hops))
+
+    def text_of(self, source: Source | None) -> str:
+        """Return where packets come from."""
+        if source is not None and source.eni_id is not None and source.address is not None:
+            return f"{source.eni_id} ({cidrs(Ranges(((source.address, source.address),)))[0]})"
+        if self.association.transit_gateway_id:
+            return f"the client's address, of {', '.join(cidrs(self.association.range))}"
+        return "an address of the association's subnet"
+
+    # -- hops -----------------------------------------------------------------------------------
+
+    def _hop(
+        self,
+        step: str,
+        object_id: str,
+        passage: Passage,
+        *,
+        name: object = None,
+        opened: str,
+        shut: str,
+        change: str,
+    ) -> Hop:
+        state = self._state(passage)
+        rules = tuple(label for label, on in passage.admits if label and self.point in on)
+        unread = passage.why or "part of it could not be read"
+        reason = {"open": opened, "closed": shut or passage.why, "unknown": unread}[state]
+        return Hop(
+            step=step,
+            object_id=object_id,
+            object_name=clean(name),
+            state=state,
+            rules=rules if state != "closed" else (),
+            reason=reason,
+            change=change if state == "closed" else "",
+        )
+
+    def _state(self, passage: Passage) -> State:
+        if self.point in passage.sure:
+            return "open"
+        return "unknown" if self.point in passage.maybe else "closed"
+
+    def _authorization(self) -> Hop:
+        way, endpoint = self.way, self.way.endpoint
+        passage = way.authorization(self.address, self.group)
+        winning = way.winning(self.address)
+        who = "everyone" if self.group == EVERYONE else self.group
+        shut = f"no active authorization rule holds {self.ip}"
+        change = f"Add an authorization rule for {self.one}, or its network, for {who}."
+        if winning:
+            cidr = winning[0]["destination_cidr"]
+            owners = listed(sorted({str(row["group_id"]) for row in winning}))
+            shut = f"{cidr}, the narrowest rule that holds {self.ip}, is for {owners} only"
+            wider = self._wider_rule()
+            if wider:
+                shut += f"; it takes the address from {wider} "
+            shut = shut.rstrip()
+            if self.group != EVERYONE and cidr != self.one:
+                change = (
+                    change.rstrip(".") + f", and one for {owners}, who would lose it otherwise."
+                )
+        waiting = self._waiting(self.network.authorization_rules, "destination_cidr")
+        shut += f"; a rule for {waiting}" if waiting else ""
+        admits = ", ".join(label for label, _ in passage.admits)
+        return self._hop(
+            "authorization",
+            endpoint["endpoint_id"],
+            passage,
+            name=endpoint["name"],
+            opened=f"authorized by {admits}",
+            shut=shut,
+            change=change,
+        )
+
+    def _wider_rule(self) -> str:
+        levels = list(self.way.authorization_levels(self.address))[1:]
+        for row in (row for level in levels for row in level):
+            if row["access_all"] or row["group_id"] == self.group:
+                return f"the wider rule {row['destination_cidr']}"
+        return ""
+
+    def _waiting(self, rows: dict[str, list[dict[str, Any]]], key: str) -> str:
+        """Return a rule or route that would match but is not active."""
+        for row in rows.get(self.way.endpoint["endpoint_id"], ()):
+            if row["status"] != "active" and self.address in addresses(row[key]):
+                return f"{row[key]} is there but {row['status']}"
+        return ""
+
+    def _endpoint_route(self) -> Iterator[Hop]:
+        endpoint, subnet = self.way.endpoint, self.association.subnet_id
+        passage, _ = self.way.endpoint_route(self.address)
+        waiting = self._waiting(self.network.endpoint_routes, "destination_cidr")
+        target = subnet or self.association.transit_gateway_id or "its subnet"
+        shut = f"no active route to {target} holds {self.ip}"
+        shut += f"; one for {waiting}" if waiting else ""
+        admits = ", ".join(label for label, _ in passage.admits)
+        yield self._hop(
+            "endpoint route",
+            endpoint["endpoint_id"],
+            passage,
+            name=endpoint["name"],
+            opened=f"routed by {admits}",
+            shut=shut,
+            change=f"Add a route for {self.one}, or its network, to {target} to the endpoint.",
+        )
+
+    def _outward(self, source: Source, groups: tuple[str, ...], step: Step) -> Iterator[Hop]:
+        association = self.association
+        if association.transit_gateway_id:
+            return
+        references = step.references
+        to = listed(self._called(groups)) if groups and references else self.one
+        passage = self.way.egress(source, self.address, groups, references)
+        yield self._hop(
+            "egress",
+            ", ".join(source.groups),
+            passage,
+            name=listed(self._names(source.groups)),
+            opened=f"let out by {_ids(passage, self.point)}",
+            shut=f"no outbound rule lets {self.what} out to {self.ip}",
+            change=f"Allow outbound {self.what} to {to} in {(source.groups or ('its group',))[0]}.",
+        )
+
+    def _acl(self, title: str, subnet: str | None, remote: int, *, out: bool) -> Iterator[Hop]:
+        """Yield the two hops of a network ACL: the packet, and its answer."""
+        id = self.network.acl(subnet)
+        if id is None:
+            why = f"the network ACL of {subnet} could not be read"
+            yield Hop(step=title, object_id=str(subnet), state="unknown", reason=why)
+            return
+        name = self.network.subnets.get(subnet or "", {}).get("name")
+        ip = cidrs(Ranges(((remote, remote),)))[0]
+        forth_way, back_way = ("out", "back") if out else ("in", "back")
+        forth, admits = self.network.acl_lets(id, is_egress=out, remote=remote)
+        toward = ("outbound", "to") if out else ("inbound", "from")
+        yield self._hop(
+            f"{title} {forth_way}",
+            id,
+            Passage(forth, forth, admits),
+            name=f"of subnet {name}" if name else "",
+            opened=f"let through by {_ids(Passage(forth, forth, admits), self.point)}",
+            shut=f"no entry lets {toward[0]} {self.what} {toward[1]} {ip} through before one denies it",
+            change=f"Allow {toward[0]} {self.what} {toward[1]} {ip}, numbered before the entry that denies it.",
+        )
+        back, _ = self.network.acl_lets(id, is_egress=not out, remote=remote)
+        sure, maybe = answerable(back)
+        protocol = port_rows(self.on)[0][0]
+        answers = f"{protocol} 1024–65535" if protocol in {"tcp", "udp"} else f"{protocol} answers"
+        toward = ("inbound", "from") if out else ("outbound", "to")
+        why = f"only some of {answers} {toward[1]} {ip} are let back: it depends on the port"
+        yield self._hop(
+            f"{title} {back_way}",
+            id,
+            Passage(sure, maybe, (), why),
+            name=f"of subnet {name}" if name else "",
+            opened="the answer is let through",
+            shut=f"{toward[0]} {answers} {toward[1]} {ip} are not let through: answers are stopped",
+            change=f"Allow {toward[0]} {answers} {toward[1]} {ip}, numbered before the entry that denies it.",
+        )
+
+    def _vpc_route(self, exit: Exit, vpc: str | None, leaves: str, wanted: str | None) -> list[Hop]:
+        """Return the hop of the association's route table, and of the peering where there is one."""
+        if self.association.transit_gateway_id:
+            return [
+                Hop(
+                    step="transit gateway",
+                    object_id=exit.target_id,
+                    state="unknown",
+                    reason="its route tables were not read",
+                )
+            ]
+        subnet = self.association.subnet_id
+        table = self.network.route_table(subnet, self.association.vpc_id) or str(subnet)
+        target = "local" if wanted == self.association.vpc_id else f"a way to {wanted}"
+        change = f"Add a route for {self.one}, or its network, to {target} to {table}."
+
+        def hop(state: State, reason: str) -> Hop:
+            return Hop(
+                step="VPC route",
+                object_id=table,
+                state=state,
+                rules=(exit.label,) if state != "closed" else (),
+                reason=reason,
+                change=change if state == "closed" else "",
+            )
+
+        if exit.kind == "none":
+            return [hop("closed", f"{table} has no route for {self.ip}")]
+        if exit.kind == "blackhole":
+            gone = exit.target_id or "a target"
+            return [hop("closed", f"{exit.label} leads to {gone}, which is gone")]
+        if exit.kind == "vpc_peering_connection":
+            reason = exit.why or f"leads to {exit.target_id}"
+            return [
+                hop("open" if exit.sure else "unknown", reason),
+                self._peering(exit, vpc, leaves),
+            ]
+        if leaves:
+            return [hop("unknown", leaves)]
+        if wanted not in {None, vpc}:
+            return [hop("closed", f"{exit.label} keeps {self.ip} inside {vpc}, not {wanted}")]
+        return [hop("open", f"routed by {exit.label}")]
+
+    def _peering(self, exit: Exit, vpc: str | None, leaves: str) -> Hop:
+        peering = self.network.peerings.get((exit.target_id, self.association.vpc_id or ""))
+        state: State = "open"
+        reason, change = f"active, leads to {vpc}", ""
+        if leaves:
+            state, reason = "unknown", leaves
+        elif vpc is None:
+            what = "is not active" if peering else "does not exist for this VPC"
+            state, reason = "closed", f"{exit.target_id} {what}"
+            change = f"Have {exit.target_id} accepted, or make a new peering and route to it."
+        return Hop(
+            step="peering", object_id=exit.target_id, state=state, reason=reason, change=change
+        )
+
+    def _arrival(self, kind: Kind, source: Source, step: Step, at: int) -> Iterator[Hop]:
+        vpc, subnet, groups = kind
+        if subnet != self.association.subnet_id:
+            yield from self._acl("receiver network ACL", subnet, at, out=False)
+            route = self.way.return_route(subnet, vpc, at, step.exit)
+            table = self.network.route_table(subnet, vpc) or subnet
+            back = cidrs(Ranges(((at, at),)))[0]
+            if self.association.subnet_id:
+                block = self.network.subnets.get(self.association.subnet_id, {}).get("cidr_block")
+                back = block or back
+            over = "local" if step.exit.kind == "local" else step.exit.target_id or "the same way"
+            yield self._hop(
+                "return route",
+                table,
+                route,
+                opened=f"answers go back by {', '.join(label for label, _ in route.admits)}",
+                shut=route.why,
+                change=f"Add a route for {back} to {over} to {table}.",
+            )
+        passage = self.way.ingress(groups, source, at, step.references)
+        sources = cidrs(self.association.range)
+        by = (
+            (listed(self._called(source.groups)) or sources[0])
+            if step.references and not self.association.transit_gateway_id
+            else ", ".join(sources)
+        )
+        yield self._hop(
+            "ingress",
+            ", ".join(groups),
+            passage,
+            name=listed(self._names(groups)),
+            opened=f"let in by {_ids(passage, self.point)}",
+            shut=f"no inbound rule lets {self.what} in from the endpoint",
+            change=f"Allow inbound {self.what} from {by} in {(groups or ('its group',))[0]}.",
+        )
+
+    def _names(self, groups: Iterable[str]) -> list[str]:
+        rows = (self.network.group_rows.get(group, {}) for group in groups)
+        return [clean(row.get("group_name")) for row in rows if row]
+
+    def _called(self, groups: Iterable[str]) -> list[str]:
+        rows = self.network.group_rows
+        return [named(group, rows.get(group, {}).get("group_name")) for group in groups][:1]
+
+    # -- together -------------------------------------------------------------------------------
+
+    def _receivers(self, vpc: str | None, everywhere: bool) -> list[tuple[str, Kind]]:
+        """Return the interfaces with the address: those the way leads to, or else all."""
+        receivers = self.network.receivers
+        found = [
+            (receivers.eni_ids[eni], receivers.kinds[kind])
+            for eni, kind in receivers.at(self.address)
+        ]
+        led = [one for one in found if everywhere or one[1][0] == vpc]
+        near = [one for one in found if self._assumed(one[1]) is not None]
+        return led or near or found
+
+    def _assumed(self, kind: Kind) -> tuple[Exit, bool | None] | None:
+        """Return the way that would lead to a receiver, were the routes right."""
+        if kind[0] == self.association.vpc_id:
+            return Exit("local", "local"), True
+        for (id, here), peering in self.network.peerings.items():
+            if here == self.association.vpc_id and peering.vpc_id == kind[0]:
+                return Exit("vpc_peering_connection", id), peering.same_region
+        return None
+
+    def _with_receiver(self, first: Sequence[Hop], step: Step, eni_id: str, kind: Kind) -> _Found:
+        way, association = self.way, self.association
+        route = self._vpc_route(step.exit, step.vpc_id, step.leaves, kind[0])
+        if step.vpc_id != kind[0] and association.transit_gateway_id is None:
+            # What comes after a closed hop is judged as if that hop were open.
+            if step.exit.kind == "vpc_peering_connection":
+                exit: Exit = step.exit
+                references: bool | None = True
+            else:
+                exit, references = self._assumed(kind) or (Exit("vpc_peering_connection"), None)
+            step = self._step(exit, step.vpc_id, references, step.leaves)
+        family = ALL_IPV4 if self.address < 2**32 else ALL_IPV6
+        found = []
+        for source in self._sources():
+            before = [*first, *self._outward(source, kind[2], step)]
+            if kind[1] != association.subnet_id and association.transit_gateway_id is None:
+                before += self._acl("network ACL", association.subnet_id, self.address, out=True)
+            parts = way.inbound(kind, source, step, family).parts
+            starts = [where.spans[0][0] for where, _ in parts]
+            if source.address is not None and family is ALL_IPV4:
+                starts = [source.address]
+            for at in starts:
+                hops = (*before, *route, *self._arrival(kind, source, step, at))
+                found.append(_Found(hops, None, source, eni_id))
+        best = min(found, key=lambda f: _cost(f.hops))
+        verdict = way.verdict(step, kind, self.address)
+        certainty = next((c for c, on in verdict.by_certainty() if self.point in on), None)
+        return _Found(best.hops, certainty, best.source, eni_id)
+
+    def _without_receiver(self, first: Sequence[Hop], step: Step) -> _Found:
+        source = self._sources()[0]
+        vpc = step.vpc_id
+        hops = [*first, *self._outward(source, (), step)]
+        if self.association.transit_gateway_id is None:
+            hops += self._acl("network ACL", self.association.subnet_id, self.address, out=True)
+        hops += self._vpc_route(step.exit, vpc, step.leaves, None)
+        if vpc is not None and not step.leaves:
+            reason = f"no interface of {vpc} that was read has the address {self.ip}"
+            change = "Look up the receiver's address."
+            hops.append(
+                Hop(
+                    step="receiver", object_id=self.ip, state="closed", reason=reason, change=change
+                )
+            )
+        return _Found(tuple(hops), "unknown", source)
+
+    def _to_client(self, first: Sequence[Hop]) -> _Found:
+        step = self._step(Exit("client_vpn", "local", "local"), None, None, "", local=True)
+        certainty = self.way.departure_certainty(step, self.group)
+        state: State = "open" if certainty == "reliable" else "unknown"
+        reason = "client to client: no security group is crossed"
+        if state == "unknown":
+            reason += "; AWS does not support group rules between clients"
+        hop = Hop(step="receiver", object_id=self.ip, state=state, reason=reason)
+        return _Found((*first, hop), certainty)
+
+    def _step(
+        self,
+        exit: Exit,
+        vpc: str | None,
+        references: bool | None,
+        leaves: str,
+        *,
+        local: bool = False,
+    ) -> Step:
+        return Step(
+            where=Ranges(((self.address, self.address),)),
+            groups=(self.group,),
+            authorization=self.way.authorization(self.address, self.group),
+            route=self.way.endpoint_route(self.address)[0],
+            local=local,
+            exit=exit,
+            vpc_id=vpc,
+            references=references,
+            leaves=leaves,
+        )
+
+    def _sources(self) -> tuple[Source, ...]:
+        association = self.association
+        return association.present or association.possible or association.wide
+
+
+def _ids(passage: Passage, point: int) -> str:
+    return listed(label for label, on in passage.admits if point in on)
+
+
+def _closed(hops: Iterable[Hop]) -> bool:
+    return any(hop.state == "closed" for hop in hops)
+
+
+def _cost(hops: Iterable[Hop]) -> tuple[int, int]:
+    states = [hop.state for hop in hops]
+    return states.count("closed"), states.count("unknown")
