@@ -171,6 +171,7 @@ class Finding:
 
 _REGISTRY: dict[str, Check] = {}
 _JUDGED = "judged"
+_ASIDE = ("rank", "by_absence")
 
 
 def check(
@@ -211,12 +212,14 @@ def checks() -> tuple[Check, ...]:
 def evidence_of(columns: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Return rows of evidence as a frame that has its columns even when there is no row.
 
-    A ``rank`` in the rows puts the lowest first; it is not kept.
+    Two more may be in the rows, and neither is kept in a finding: ``rank`` puts the lowest first;
+    ``by_absence`` marks what rests on something not being there. Such a row is dropped where a
+    gap could hide just that: "no rule lets this out" is no finding when the rules were refused.
 
     >>> list(evidence_of("account region endpoint_id reason", []).columns)
-    ['account', 'region', 'endpoint_id', 'reason', 'rank']
+    ['account', 'region', 'endpoint_id', 'reason', 'rank', 'by_absence']
     """
-    return pd.DataFrame([dict(row) for row in rows], columns=[*columns.split(), "rank"])
+    return pd.DataFrame([dict(row) for row in rows], columns=[*columns.split(), *_ASIDE])
 
 
 def finding_of(
@@ -292,16 +295,18 @@ def audit(tables: TableSource, only: Iterable[str] | None = None) -> tuple[Findi
 def _judge(made: Check, tables: TableSource) -> Finding:
     everything = tables[made.population]
     population = made.population_in(tables)
+    gaps = _gaps(made, tables, population)
     evidence = made.function(**_given(made.function, tables, population))
+    evidence = evidence.assign(**{name: 0 for name in _ASIDE if name not in evidence})
     key = list(SCHEMAS[made.population].key)
-    evidence = _in_order(evidence, key)
+    evidence = _in_order(_without_guesses(evidence, gaps), key)
     affected = _rows(evidence, key)
     if strangers := affected - _rows(population, key):
         raise ValueError(f"{made.id} has evidence about what it does not judge: {strangers}")
     return finding_of(
         made,
         evidence,
-        _gaps(made, tables, population),
+        gaps,
         len(population),
         len(affected),
         left_out=made.left_out(everything) if made.left_out else "",
@@ -318,12 +323,25 @@ def _given(
 
 def _in_order(evidence: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Sort evidence by rank, then by what it is about: the same whatever order the tables have."""
-    if "rank" not in evidence:
-        evidence = evidence.assign(rank=0)
-    others = sorted({str(name) for name in evidence} - {*key, "rank", "reason"})
-    texts = evidence.drop(columns="rank").astype(str).assign(rank=evidence["rank"].fillna(0))
+    others = sorted({str(name) for name in evidence} - {*key, *_ASIDE, "reason"})
+    texts = evidence.astype(str).assign(rank=evidence["rank"].fillna(0))
     order = texts.sort_values(["rank", *key, *others, "reason"], kind="stable").index
-    return evidence.loc[order].drop(columns="rank").reset_index(drop=True)
+    return evidence.loc[order].drop(columns=list(_ASIDE)).reset_index(drop=True)
+
+
+def _without_guesses(evidence: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
+    """Drop rows that rest on the absence of something a gap may hide.
+
+    A call refused for another endpoint hides nothing about this one.
+    """
+    by_absence = evidence["by_absence"].eq(True)
+    if not len(gaps) or not by_absence.any():
+        return evidence
+    elsewhere = gaps["resource"].fillna("").str.startswith("cvpn-endpoint-")
+    everywhere = set(gaps.loc[~elsewhere, "region"])
+    here = set(gaps.loc[elsewhere, "resource"])
+    about = evidence["endpoint_id"] if "endpoint_id" in evidence else evidence["region"]
+    return evidence[~(by_absence & (evidence["region"].isin(everywhere) | about.isin(here)))]
 
 
 def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,9 @@ from ipaddress import ip_network
 from typing import Any
 
 from auditlib.aws.reads import READS, read_of
+from auditlib.check import Finding, audit
 from auditlib.snapshot import Call, Snapshot
+from auditlib.tables import Tables
 
 ACCOUNT = "111122223333"
 REGION = "ap-northeast-1"
@@ -406,6 +408,11 @@ class World:
         """Add an outbound rule; ``peer`` is a CIDR, a group id or a prefix list id."""
         return self._rule(group, peer, protocol, ports, True, description, **more)
 
+    def revoke(self, *ids: str) -> None:
+        """Remove rules by their ids, or all rules of groups by the groups' ids."""
+        rules = self._lists[self.region, "ec2-describe-security-group-rules", None]
+        rules[:] = [r for r in rules if not {r["SecurityGroupRuleId"], r["GroupId"]} & set(ids)]
+
     def interface(
         self,
         subnet: str,
@@ -749,3 +756,65 @@ class World:
             items=0,
             error_code=(read.absent_codes or ("NotFound",))[0],
         )
+
+
+def finding(world: World, id: str) -> Finding:
+    """Return what one check finds in a world."""
+    (found,) = audit(Tables(world.snapshot()), only=[id])
+    return found
+
+
+def column(found: Finding, *names: str) -> set[Any]:
+    """Return what the evidence holds in a column, or in several as tuples."""
+    if len(names) == 1:
+        return set(found.evidence[names[0]].dropna())
+    return set(found.evidence[list(names)].itertuples(index=False, name=None))
+
+
+def clean() -> World:
+    """Return a world in which every founding check passes: a model endpoint and a receiver."""
+    world = World()
+    vpc = world.vpc(name="main")
+    world.revoke(world.default_group(vpc))
+    vpn_subnet = world.subnet(vpc, "10.0.1.0/24", name="vpn-a")
+    app_subnet = world.subnet(vpc, "10.0.2.0/24", name="app-a")
+    group = world.security_group(vpc, "vpn-staff")
+    endpoint = world.endpoint(vpc, (group,), name="staff")
+    world.record(endpoint)["ClientConnectOptions"] = {
+        "Enabled": True,
+        "LambdaFunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:AWSClientVPN-gate",
+        "Status": {"Code": "applied"},
+    }
+    world.associate(endpoint, vpn_subnet)
+    world.authorize(endpoint, "10.0.2.0/24", "engineers")
+    receiver = world.security_group(vpc, "app")
+    world.ingress(receiver, group, "tcp", (443, 443))
+    world.ingress(receiver, world.prefix_list("198.51.100.0/24"), "tcp", (443, 443))
+    world.interface(app_subnet, receiver, name="app")
+    return world
+
+
+def exposed() -> World:
+    """Return a world in which every founding check fails."""
+    world = World()
+    vpc = world.vpc(name="main")
+    vpn_subnet = world.subnet(vpc, "10.0.1.0/24", name="vpn-a")
+    app_subnet = world.subnet(vpc, "10.0.2.0/24", name="app-a")
+    default = world.default_group(vpc)
+    endpoint = world.endpoint(
+        vpc, name="staff", authentication=("certificate-authentication",), logging=False
+    )
+    world.associate(endpoint, vpn_subnet)
+    world.authorize(endpoint, "0.0.0.0/0")
+    world.interface(app_subnet, default, name="forgotten")
+    receiver = world.security_group(vpc, "app")
+    world.ingress(receiver, "10.0.1.11/32", "tcp", (22, 22))
+    world.ingress(receiver, world.prefix_list("10.0.1.0/24"), "tcp", (443, 443))
+    world.interface(app_subnet, receiver, name="app")
+    old = world.security_group(vpc, "vpn-old", egress=False)
+    new = world.security_group(vpc, "vpn-new")
+    late = world.endpoint(vpc, (old,), name="contractors", client_cidr="172.21.0.0/22")
+    world.associate(late, vpn_subnet)
+    world.authorize(late, "10.0.0.0/16", "contractors")
+    world.record(late)["SecurityGroupIds"] = [new]
+    return world

@@ -167,6 +167,7 @@ def source_address_not_restricted(
                 "source": row.source,
                 "record": row.record,
                 "reason": f"{called(row)} takes connections from any address; {remark}.",
+                "by_absence": policy is None,
             }
         )
     return evidence_of("account region endpoint_id reason source record", rows)

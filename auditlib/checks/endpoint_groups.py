@@ -90,7 +90,8 @@ def vpn_sg_is_default(
     for row in rows_of(found):
         vpc = words.named(row.vpc_id, vpc_names.get(str(row.vpc_id)))
         group = words.named(row.group_id, row.group_name) or "the default security group"
-        if row.by_omission and row.target_networks == row.interfaces == 0:
+        unused = row.by_omission and row.target_networks == row.interfaces == 0
+        if unused:
             reason = (
                 f"{called(row)} names no security group, so the first subnet associated with it "
                 f"brings the default one of {vpc}, {group}."
@@ -103,7 +104,14 @@ def vpn_sg_is_default(
         else:
             reason = f"{called(row)} carries {group}, the default security group of {vpc}."
         rows.append(
-            {**place_of(row), "group_id": row.group_id, "vpc_id": row.vpc_id, "reason": reason}
+            {
+                **place_of(row),
+                "group_id": row.group_id,
+                "vpc_id": row.vpc_id,
+                "reason": reason,
+                "rank": 1 if unused else 0,
+                "by_absence": unused,
+            }
         )
     return evidence_of("account region endpoint_id group_id vpc_id reason", rows)
 
@@ -178,6 +186,8 @@ def vpn_sg_is_shared(
                 "reason": f"{words.named(row.group_id, held.group_name)} of {called(held)} is also "
                 f"on {words.interface(row)}{what}.",
                 "rank": 0 if kind == "interface" else 1,
+                # It may be an interface of this endpoint, if the associations were not read.
+                "by_absence": row.client_vpn and not endpoints,
             }
         )
     # Interfaces that could be either endpoint's are nobody else's above; the endpoints share all
@@ -207,8 +217,8 @@ def vpn_sg_is_shared(
     **_JUDGED,
     unseen=unread_groups,
     condition=(
-        "opens other members of its own security group to VPN clients",
-        "open other members of their own security group to VPN clients",
+        "lets VPN clients into other interfaces with the same security group",
+        "let VPN clients into other interfaces with the same security group",
     ),
     rationale=(
         "A rule that admits the group itself admits everything that carries the group, and traffic "
@@ -489,6 +499,7 @@ def vpn_sg_limits_outbound(
                 "extent": "limited" if useful else "nothing",
                 "reason": reason,
                 "rank": 1 if useful else 0,
+                "by_absence": True,
             }
         )
     return evidence_of("account region endpoint_id extent group_ids rule_ids reason", rows)
@@ -546,6 +557,8 @@ def vpn_sg_not_yet_effective(
     # Where the default group applies and nobody could see which one that is, all may be well.
     unknown = held.loc[held["group_id"].isna(), "endpoint_id"]
     held = held[~held["endpoint_id"].isin(unknown)]
+    # An endpoint whose settings name no group can only differ between associations and interfaces.
+    named = set(held.loc[held["configured"], "endpoint_id"])
     unsure = ~endpoint_network_interfaces["certain"]
     unsure_endpoints = set(endpoint_network_interfaces.loc[unsure, "endpoint_id"])
     rows = []
@@ -555,14 +568,14 @@ def vpn_sg_not_yet_effective(
             (row.on_interfaces, row.interfaces, "interface"),
         ]
         group = words.named(row.group_id, row.group_name)
-        chosen = row.configured or row.by_omission
+        chosen = row.configured or row.endpoint_id not in named
         if chosen:
             differing = [place for place in places if place[0] < place[1]]
             where = [
                 f"its only {noun}" if all_ == 1 else f"{all_ - on} of its {all_} {noun}s"
                 for on, all_, noun in differing
             ]
-            why = "is configured for" if row.configured else "applies by omission to"
+            why = "is configured for" if row.configured else "is in force for"
             reason = f"{group} {why} {called(row)} but is not yet on {words.listed(where)}"
         else:
             differing = [place for place in places if place[0]]

@@ -34,8 +34,8 @@ from auditlib.checks._parts import (
     unseen=unread_groups,
     noun="VPC-attached Client VPN endpoint",
     condition=(
-        "is admitted by address where its security group could be named",
-        "are admitted by address where their security groups could be named",
+        "is admitted by address where a security group could be named",
+        "are admitted by address where a security group could be named",
     ),
     rationale=(
         "AWS deletes and recreates the network interfaces of an endpoint, with new addresses. A "

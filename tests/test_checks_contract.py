@@ -1,0 +1,242 @@
+"""What holds for every check, the day it appears."""
+
+import inspect
+import re
+from functools import cache
+
+import pandas as pd
+import pytest
+
+from auditlib.aws.reads import READS, read_of, reads_for
+from auditlib.check import Severity, Status, audit, checks
+from auditlib.schemas import GAPS, SCHEMAS
+from auditlib.tables import Tables
+from tests.worlds import clean, exposed
+
+FOUNDING = {
+    "authentication-is-certificate-only",
+    "authorization-allows-everyone",
+    "connection-logging-is-off",
+    "default-sg-has-rules",
+    "default-sg-is-used",
+    "receiver-allows-address-not-group",
+    "source-address-not-restricted",
+    "vpn-sg-has-inbound-rules",
+    "vpn-sg-is-default",
+    "vpn-sg-is-shared",
+    "vpn-sg-lets-members-in",
+    "vpn-sg-limits-outbound",
+    "vpn-sg-not-yet-effective",
+}
+VERBS = {
+    "Add", "Apply", "Authorize", "Create", "Decide", "Empty", "Enable", "Give", "Move", "Name",
+    "Narrow", "Remove", "Replace", "Revoke", "Route", "Associate", "Delete",
+}  # fmt: skip
+ALL = {made.id: made for made in checks()}
+every_check = pytest.mark.parametrize("id", sorted(ALL))
+every_founding_check = pytest.mark.parametrize("id", sorted(FOUNDING))
+
+
+def base_tables(name):
+    """Return the base tables a table or view rests on."""
+    inputs = SCHEMAS[name].inputs
+    return {name} if not inputs else set().union(*map(base_tables, inputs))
+
+
+def reads_needed(made):
+    """Return the ids of the reads a check's verdict rests on."""
+    tables = set().union(*(base_tables(t) for t in (made.population, *made.tables)))
+    reads = [read for table in tables for read in reads_for(table)]
+    return {read.id for read in reads} | {parent for read in reads for parent in read.parents}
+
+
+@cache
+def found_in(world):
+    return {f.check.id: f for f in audit(Tables(world().snapshot()))}
+
+
+def test_the_founding_advice_is_complete():
+    assert set(ALL) >= FOUNDING
+
+
+@every_check
+def test_its_id_is_kebab_case_and_its_tables_exist(id):
+    made = ALL[id]
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)+", id)
+    assert {made.population, *made.tables, *made.wording} <= set(SCHEMAS)
+
+
+@every_check
+def test_its_title_is_a_short_statement(id):
+    title = ALL[id].title
+    assert 10 <= len(title) <= 100
+    assert title[0].isupper()
+    assert not title.endswith(".")
+    assert not title.lower().startswith(("ensure", "check", "should", "verify"))
+
+
+@every_check
+def test_its_texts_are_plain_sentences_of_readable_length(id):
+    made = ALL[id]
+    for text, most in ((made.rationale, 700), (made.remedy, 700), (made.verify, 450)):
+        assert 40 <= len(text) <= most, text
+        assert text[-1] in ".]", text
+        assert "<b>" not in text
+        assert "**" not in text
+        assert "\n" not in text
+    for text in made.false_alarms:
+        assert text.endswith(".")
+    assert made.false_alarms
+
+
+@every_check
+def test_its_remedy_begins_with_a_verb(id):
+    assert ALL[id].remedy.split()[0] in VERBS
+
+
+@every_check
+def test_its_verification_only_reads(id):
+    words = re.findall(r"[a-z]+(?:-[a-z]+)+", ALL[id].verify)
+    assert not [
+        w
+        for w in words
+        if w.startswith(("create-", "delete-", "modify-", "authorize-", "revoke-", "apply-"))
+    ]
+
+
+@every_check
+def test_it_rests_on_a_page_of_aws(id):
+    assert re.fullmatch(r"https://docs\.aws\.amazon\.com/\S+\.html(#\S+)?", ALL[id].reference)
+
+
+@every_check
+def test_its_controls_name_a_version_and_its_ratings_a_tool(id):
+    made = ALL[id]
+    for framework, numbers in made.controls.items():
+        assert re.search(r"v\d|\(20\d\d-\d\d\)|Rev\. \d", framework), framework
+        assert numbers
+        assert all(isinstance(n, str) and n for n in numbers)
+    for tool, rating in made.ratings.items():
+        assert tool
+        assert rating
+
+
+@every_check
+def test_its_condition_reads_in_every_answer(id):
+    singular, plural = ALL[id].condition
+    assert singular != plural
+    assert not singular.startswith(("does not", "has no", "has nothing"))
+    assert " its " not in singular, "a sentence on many would need another word"
+
+
+@every_check
+def test_its_severity_is_known(id):
+    assert ALL[id].severity in Severity
+
+
+@every_founding_check
+def test_it_passes_in_the_clean_world(id):
+    found = found_in(clean)[id]
+    assert found.status is Status.PASS, found.evidence.to_dict("records")
+    assert found.answer.startswith("The only")
+
+
+@every_founding_check
+def test_it_fails_in_the_exposed_world_with_evidence_that_can_be_traced(id):
+    found = found_in(exposed)[id]
+    assert found.status is Status.FAIL
+    assert set(SCHEMAS[found.check.population].key) <= set(found.evidence)
+    assert {"account", "region", "reason"} <= set(found.evidence)
+    assert not found.evidence["reason"].isna().any()
+    for reason in found.evidence["reason"]:
+        assert reason.endswith(".")
+        assert not re.search(r"[.!?] [A-Z]", reason), "one sentence"
+        assert "nan" not in reason.lower().split()
+        assert "None" not in reason
+        assert "<NA>" not in reason
+    assert not found.evidence.duplicated(
+        [c for c in found.evidence if c not in {"group_ids", "rule_ids"}]
+    ).any()
+
+
+@every_check
+def test_evidence_has_its_columns_even_when_empty(id):
+    made, tables = ALL[id], Tables(clean().snapshot())
+    given = {
+        name: tables[made.population if name == "judged" else name].iloc[:0]
+        for name in inspect.signature(made.function).parameters
+    }
+    frame = made.function(**given)
+    assert frame.empty
+    assert {*SCHEMAS[made.population].key, "reason"} <= set(frame.columns)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_rows_in_tables_changes_nothing(seed):
+    tables = Tables(exposed().snapshot())
+    mixed = tables.replace(
+        **{
+            name: tables[name].sample(frac=1, random_state=seed).reset_index(drop=True)
+            for name, schema in SCHEMAS.items()
+            if not schema.inputs
+        }
+    )
+    for before, after in zip(audit(tables), audit(mixed), strict=True):
+        assert before.answer == after.answer
+        pd.testing.assert_frame_equal(before.evidence, after.evidence)
+
+
+@every_check
+def test_tables_that_only_word_reasons_change_no_evidence(id):
+    made = ALL[id]
+    needed = set().union(*(base_tables(t) for t in (made.population, *made.tables)))
+    spare = {t for t in made.wording if not SCHEMAS[t].inputs} - needed
+    tables = Tables(exposed().snapshot())
+    bare = tables.replace(**{name: tables[name].iloc[:0] for name in spare})
+    before, after = (audit(t, only=[id])[0].evidence.drop(columns="reason") for t in (tables, bare))
+    pd.testing.assert_frame_equal(before, after)
+
+
+REFUSALS = [
+    (id, read, status)
+    for id in sorted(ALL)
+    for read in sorted(reads_needed(ALL[id]))
+    for status in ("denied", "failed")
+]
+
+
+@pytest.mark.parametrize(("id", "read", "status"), REFUSALS)
+@pytest.mark.parametrize("world", [clean, exposed])
+def test_a_refused_read_never_reads_as_fine(id, read, status, world):
+    refused = world().refuse(read, status=status, code="AccessDenied")
+    found = audit(Tables(refused.snapshot()), only=[id])[0]
+    assert found.status in {Status.FAIL, Status.NOT_ASSESSED}
+    assert list(found.gaps.columns) == list(GAPS.names)
+    assert read_of(read).iam_action in set(found.gaps["iam_action"])
+    if world is clean and id in FOUNDING:
+        assert found.status is Status.NOT_ASSESSED
+
+
+def test_every_read_that_a_check_needs_is_refused_in_some_test():
+    assert {read for _, read, _ in REFUSALS} <= {read.id for read in READS}
+    assert len(REFUSALS) > 2 * len(ALL)
+
+
+@every_founding_check
+def test_a_read_refused_for_one_endpoint_of_two_is_not_fine(id):
+    made = ALL[id]
+    per_endpoint = [
+        read
+        for read in sorted(reads_needed(made))
+        if read_of(read).resource_parameter == "ClientVpnEndpointId"
+    ]
+    for read in per_endpoint:
+        world = clean()
+        vpc = world.vpc("10.9.0.0/16")
+        world.revoke(world.default_group(vpc))
+        second = world.endpoint(vpc, (world.security_group(vpc, "vpn-second"),))
+        world.refuse(read, resource=second)
+        found = audit(Tables(world.snapshot()), only=[id])[0]
+        assert found.status in {Status.FAIL, Status.NOT_ASSESSED}, read
+        assert second in set(found.gaps["resource"])
+    assert all(read_of(read).resources for read in per_endpoint)
