@@ -174,7 +174,7 @@ def script_of(
 ) -> str:
     """Return the script; regions given to it when it runs take the place of these."""
     environment = [
-        f"# shellcheck disable=SC2089,SC2090 # as given\n{name}={shlex.quote(value)}; export {name}"
+        f"export {name}={shlex.quote(value)}"
         for name, value in (("AWS_PROFILE", profile), ("AWS_ENDPOINT_URL", endpoint_url))
         if value
     ]
