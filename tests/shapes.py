@@ -24,7 +24,7 @@ def _model(service: str) -> ServiceModel:
 
 @cache
 def _output(service: str, operation: str) -> Shape:
-    """Return the output shape of an operation in the AWS CLI's spelling."""
+    """Return the output shape of an operation, in the AWS CLI's spelling or the API's."""
     model = _model(service)
     names = {name.lower(): name for name in model.operation_names}
     shape = model.operation_model(names[operation.replace("-", "").lower()]).output_shape

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from typing import Any
 
 import boto3
@@ -413,13 +414,16 @@ def test_the_stand_in_runs_by_hand_and_says_how_to_use_it() -> None:
             lines.append(running.stdout.readline())
         text = "".join(lines)
         url = text.split(" listens on ")[1].split()[0]
-        answer = boto3.client(
-            "ec2",
-            endpoint_url=url,
-            region_name="us-east-1",
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-        ).describe_client_vpn_endpoints()
+        with closing(
+            boto3.client(
+                "ec2",
+                endpoint_url=url,
+                region_name="us-east-1",
+                aws_access_key_id="testing",
+                aws_secret_access_key="testing",
+            )
+        ) as ec2:
+            answer = ec2.describe_client_vpn_endpoints()
         running.send_signal(signal.SIGINT)
         assert running.wait(timeout=20) == 0
     assert len(answer["ClientVpnEndpoints"]) == 1

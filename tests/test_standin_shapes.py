@@ -15,6 +15,7 @@ from auditlib.aws.reads import READS, Read
 from tests import worlds
 from tests.shapes import problems_of_body, problems_of_document
 from tests.standin import StandIn
+from tests.standin.clientvpn import OPERATIONS
 from tests.standin.sample_world import REGIONS, build
 
 SAMPLE = Path(auditlib.__file__).parent / "sample"
@@ -109,27 +110,88 @@ def test_what_the_kit_may_also_ask_is_answered_in_shape(
     assert problems == []
 
 
-def test_revocation_lists_and_further_vpcs_are_answered_in_shape(sample_aws: StandIn) -> None:
-    ec2 = sample_aws.client("ec2")
-    endpoint = ec2.describe_client_vpn_endpoints()["ClientVpnEndpoints"][0]["ClientVpnEndpointId"]
+def test_every_operation_of_the_emulation_answers_in_botocores_shape(aws: StandIn) -> None:
+    ec2 = aws.client("ec2", REGIONS[0])
+    wrong: list[str] = []
+    called: set[str] = set()
+    bodies: list[bytes] = []
+
+    def keep(response_dict: dict[str, Any], **_: Any) -> None:
+        bodies.append(response_dict["body"])
+
+    def judge(model: Any, parsed: dict[str, Any], **_: Any) -> None:
+        if "Error" not in parsed and model.output_shape is not None:
+            called.add(xform_name(model.name))
+            wrong.extend(problems_of_document("ec2", model.name, parsed))
+            wrong.extend(problems_of_body("ec2", model.name, bodies[-1]))
+
+    ec2.meta.events.register("before-parse", keep, unique_id="keep")
+    ec2.meta.events.register("after-call", judge, unique_id="judge")
+    try:
+        build(aws)
+        _every_other_operation(aws, ec2)
+    finally:
+        ec2.meta.events.unregister("before-parse", unique_id="keep")
+        ec2.meta.events.unregister("after-call", unique_id="judge")
+    assert wrong == []
+    assert {operation.__name__ for operation in OPERATIONS} - called == set()
+
+
+def _every_other_operation(aws: StandIn, ec2: Any) -> None:
+    """Make the calls of the emulation that building the sample does not need."""
+    endpoints = ec2.describe_client_vpn_endpoints()["ClientVpnEndpoints"]
+    corp = next(e for e in endpoints if e["SplitTunnel"] and e["SecurityGroupIds"])
+    here = {"ClientVpnEndpointId": corp["ClientVpnEndpointId"]}
+    group = corp["SecurityGroupIds"][0]
+    other_vpc = next(
+        vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"] if vpc["VpcId"] != corp["VpcId"]
+    )
+    ec2.modify_client_vpn_endpoint(
+        **here,
+        Description="changed",
+        VpcId=corp["VpcId"],
+        SecurityGroupIds=[group],
+        DnsServers={"CustomDnsServers": ["10.20.0.3"], "Enabled": True},
+        ClientConnectOptions={
+            "Enabled": True,
+            "LambdaFunctionArn": "arn:aws:lambda:ap-northeast-1:111122223333:function:AWSClientVPN-x",
+        },
+        DevicePostureOptions={"Enabled": False},
+    )
+    ec2.apply_security_groups_to_client_vpn_target_network(
+        **here, VpcId=corp["VpcId"], SecurityGroupIds=[group]
+    )
     ec2.import_client_vpn_client_certificate_revocation_list(
-        ClientVpnEndpointId=endpoint, CertificateRevocationList="crl"
+        **here, CertificateRevocationList="crl"
     )
-    _, problems = _answers(
-        ec2,
-        "ec2",
-        "export-client-vpn-client-certificate-revocation-list",
-        {"ClientVpnEndpointId": endpoint},
+    ec2.export_client_vpn_client_certificate_revocation_list(**here)
+    ec2.modify_client_vpn_endpoint_authorization_policy(
+        **here, PolicyDocument="permit(principal, action, resource);"
     )
-    groups = ec2.describe_security_groups()["SecurityGroups"]
-    vpcs = [vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"]]
-    group = next(g for g in groups if g["GroupName"] == "vpn-clients")
-    ec2.associate_security_group_vpc(
-        GroupId=group["GroupId"], VpcId=next(v for v in vpcs if v != group["VpcId"])
+    ec2.get_client_vpn_endpoint_authorization_policy(**here)
+    ec2.delete_client_vpn_endpoint_authorization_policy(**here)
+    ec2.associate_security_group_vpc(GroupId=group, VpcId=other_vpc)
+    assert ec2.describe_security_group_vpc_associations()["SecurityGroupVpcAssociations"]
+    ec2.disassociate_security_group_vpc(GroupId=group, VpcId=other_vpc)
+    connection = ec2.describe_client_vpn_connections(**here)["Connections"][0]
+    ec2.terminate_client_vpn_connections(**here, ConnectionId=connection["ConnectionId"])
+    rules = ec2.describe_client_vpn_authorization_rules(**here)["AuthorizationRules"]
+    ec2.revoke_client_vpn_ingress(
+        **here, TargetNetworkCidr=rules[0]["DestinationCidr"], AccessGroupId=rules[0]["GroupId"]
     )
-    answer, more = _answers(ec2, "ec2", "describe-security-group-vpc-associations", {})
-    assert len(answer["SecurityGroupVpcAssociations"]) == 1
-    assert problems + more == []
+    added = next(
+        route
+        for route in ec2.describe_client_vpn_routes(**here)["Routes"]
+        if route["Origin"] == "add-route"
+    )
+    ec2.delete_client_vpn_route(
+        **here,
+        DestinationCidrBlock=added["DestinationCidr"],
+        TargetVpcSubnetId=added["TargetSubnet"],
+    )
+    for network in ec2.describe_client_vpn_target_networks(**here)["ClientVpnTargetNetworks"]:
+        ec2.disassociate_client_vpn_target_network(**here, AssociationId=network["AssociationId"])
+    ec2.delete_client_vpn_endpoint(**here)
 
 
 def test_organizations_list_their_accounts_in_shape_and_in_pages(aws: StandIn) -> None:

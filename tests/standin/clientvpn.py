@@ -22,7 +22,15 @@ from moto.ec2.utils import random_id
 
 from tests.standin.switches import SWITCHES
 
-__all__ = ["Endpoint", "add_interface", "endpoints_of", "force_delete", "install", "settle"]
+__all__ = [
+    "OPERATIONS",
+    "Endpoint",
+    "add_interface",
+    "endpoints_of",
+    "force_delete",
+    "install",
+    "settle",
+]
 
 
 @dataclass(kw_only=True)
@@ -191,7 +199,8 @@ def force_delete(backend: Any, endpoint_id: str) -> None:
 
 # -- operations -----------------------------------------------------------------------------------
 
-_OPERATIONS: list[Callable[[EC2Response], ActionResult]] = []
+OPERATIONS: list[Callable[[EC2Response], ActionResult]] = []
+"""The operations of this module, in the spelling of moto and boto3."""
 
 
 def _operation(
@@ -201,7 +210,7 @@ def _operation(
         return ActionResult(deepcopy(function(self)))
 
     answer.__name__ = function.__name__
-    _OPERATIONS.append(answer)
+    OPERATIONS.append(answer)
     return answer
 
 
@@ -749,5 +758,5 @@ def describe_security_group_vpc_associations(self: EC2Response) -> dict[str, Any
 
 def install() -> None:
     """Give moto's EC2 the operations of this module."""
-    for operation in _OPERATIONS:
+    for operation in OPERATIONS:
         setattr(EC2Response, operation.__name__, operation)
