@@ -852,7 +852,8 @@ class Tables:
 
     def _view(self, name: str) -> pd.DataFrame:
         function = views.VIEWS[name]
-        return function(**{one: self[one] for one in inspect.signature(function).parameters})
+        inputs = {one: self[one] for one in inspect.signature(function).parameters}
+        return frame_of(SCHEMAS[name], function(**inputs))
 
     def _build(self, read: Read) -> None:
         """Build all tables of a read at once, so that its files are parsed only once."""
@@ -897,7 +898,7 @@ class Tables:
             **{
                 name: frame[name].astype(dtype)
                 for name, dtype in places.items()
-                if set(frame[name].cat.categories) <= set(dtype.categories)
+                if name in frame and set(frame[name].cat.categories) <= set(dtype.categories)
             }
         )
 

@@ -250,6 +250,7 @@ def _groups_carried(
 
 
 def _likely_owners(groups: frozenset[str], expected_of: dict[str, frozenset[str]]) -> set[str]:
-    """Return the endpoints whose groups an interface carries: exactly, or else in part."""
+    """Return the endpoints whose groups an interface carries: exactly, in part, or else all."""
     exact = {id for id, expected in expected_of.items() if expected == groups}
-    return exact or {id for id, expected in expected_of.items() if expected & groups}
+    some = {id for id, expected in expected_of.items() if expected & groups}
+    return exact or some or set(expected_of)

@@ -588,7 +588,7 @@ JUNK = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(place=st.sampled_from(PLACES), junk=JUNK, lost=st.booleans())
 def test_any_member_may_be_anything_and_the_worst_is_a_named_file(
     place: tuple[Any, tuple[Any, ...]], junk: Any, lost: bool
