@@ -177,12 +177,12 @@ def verify(snapshot: Path) -> None:
     from auditlib.snapshot import load
     from auditlib.snapshot import verify as problems_of
 
-    loaded = load(snapshot)
     problems = problems_of(snapshot)
     for problem in problems:
         click.echo(one_line(problem))
     if problems:
         sys.exit(1)
+    loaded = load(snapshot)
     answered = sum(call.file is not None for call in loaded.calls)
     if not loaded.has_manifest:
         click.echo(f"{answered} answers can be read; no manifest.json to check them against")

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -277,7 +278,7 @@ def test_no_more_calls_are_in_flight_than_allowed(aws, account, tmp_path):
     aws.delay("ec2", seconds=0.05)
     manifest = read_all(aws, tmp_path / "s", workers=1)
     order = sorted(manifest.calls, key=lambda call: call.started)
-    for first, second in zip(order, order[1:], strict=False):
+    for first, second in pairwise(order):
         assert (second.started - first.started).total_seconds() >= first.seconds - 0.01
 
 
@@ -396,9 +397,9 @@ def test_a_profile_of_the_aws_configuration_is_used(aws, tmp_path, monkeypatch):
 
 def test_a_role_of_another_account_is_read(aws, tmp_path):
     role = "arn:aws:iam::222233334444:role/auditor"
-    manifest = read_all(aws, tmp_path / "s", role_arn=role, external_id="e", session_name="me")
+    manifest = read_all(aws, tmp_path / "s", role_arn=role, external_id="one", session_name="me")
     (assumed,) = [call for call in aws.calls if call.operation == "AssumeRole"]
-    assert assumed.parameters["ExternalId"] == "e"
+    assert assumed.parameters["ExternalId"] == "one"
     assert assumed.parameters["RoleSessionName"] == "me"
     assert manifest.places == (("222233334444", REGION),)
     assert ":assumed-role/auditor/me" in manifest.caller_arn
@@ -511,7 +512,7 @@ def test_resume_reads_a_damaged_answer_anew(aws, account, tmp_path):
 def test_resume_reads_a_lost_answer_anew(aws, account, tmp_path):
     read_all(aws, tmp_path / "s")
     (tmp_path / "s" / ACCOUNT / REGION / "ec2-describe-vpcs.json").unlink()
-    with pytest.raises(SnapshotError, match="lacks .*ec2-describe-vpcs"):
+    with pytest.raises(SnapshotError, match="ec2-describe-vpcs"):
         load(tmp_path / "s")
     read_all(aws, tmp_path / "s", resume=True)
     assert verify(tmp_path / "s") == ()
@@ -619,7 +620,7 @@ def test_ctrl_c_leaves_a_valid_snapshot_that_can_be_resumed(aws, account, tmp_pa
     aws.delay("ec2", "describe-client-vpn-routes", seconds=60)
     aws.delay("ec2", "describe-vpcs", seconds=60)
     with started(aws, tmp_path / "s") as run:
-        wait_for(lambda: len(list((tmp_path / "s").rglob("*.json"))) >= 15)
+        wait_for(lambda: len(list((tmp_path / "s").rglob("*.json"))) >= 20)
         begun = time.monotonic()
         run.send_signal(signal.SIGINT)
         out, err = run.communicate(timeout=30)

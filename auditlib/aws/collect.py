@@ -450,24 +450,26 @@ class _Run:
 
     def _merged(self, paginator: Any, read: Read, parameters: dict[str, Any]) -> dict[str, Any]:
         pages = paginator.paginate(**parameters, PaginationConfig={"PageSize": read.page_size})
+        key = str(read.result_key)
         whole: dict[str, Any] = {}
         seen = set()
-        for page in pages:
+        for answer in pages:
             if self._stop.is_set():
                 raise _Stopped
-            token = page.pop("NextToken", None) or page.pop("nextToken", None)
+            page = dict(answer)  # botocore looks for the next token in its own
             page.pop("ResponseMetadata", None)
+            token = page.pop("NextToken", None) or page.pop("nextToken", None)
             # botocore notices a token that comes twice in a row, not one that comes again later.
             if token in seen:
-                raise _EndlessPagesError(f"{read.id} gave the same NextToken again")
+                raise _EndlessPagesError(f"{read.id} gave the same next token again")
             if token is not None:
                 seen.add(token)
-            records = page.pop(read.result_key, None)
-            if not whole:
-                whole = {} if records is None else {str(read.result_key): records}
+            records = page.pop(key, None)
+            if records is not None and key in whole:
+                whole[key].extend(records)
             elif records is not None:
-                whole.setdefault(str(read.result_key), []).extend(records)
-            whole |= {key: value for key, value in page.items() if key not in whole}
+                whole[key] = records
+            whole |= {name: value for name, value in page.items() if name not in whole}
         return whole
 
     # -- an earlier collection into the same folder -------------------------------------------
