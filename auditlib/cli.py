@@ -263,6 +263,104 @@ def tables(snapshot: Path, out: Path | None, style: str) -> None:
 
 
 @main.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.option("--endpoint", help="Endpoint id; every endpoint when not given.")
+@click.option("--group", help="Group id of an authorization rule, or * for a user in no group.")
+@click.option("--to", metavar="ENI-OR-IP", help="Interface id or address.")
+@click.option("--port", type=int, help="Port (ICMP: type).")
+@click.option("--protocol", help="tcp, udp, icmp, icmpv6 or an IANA number.")
+@click.option("--summary", is_flag=True, help="One row for all associations of an endpoint.")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="table for people, json and csv for programs.",
+)
+def reach(  # noqa: PLR0917 # click calls it by keyword
+    snapshot: Path,
+    endpoint: str | None,
+    group: str | None,
+    to: str | None,
+    port: int | None,
+    protocol: str | None,
+    summary: bool,
+    style: str,
+) -> None:
+    """Tell who reaches what through the VPN, on which ports, by which rules.
+
+    Exits 3 when part of the paths could not be read: what is missing from the answer may still be
+    reachable.
+    """
+    from auditlib.access import TABLES
+    from auditlib.audit import open_audit
+
+    audit = open_audit(snapshot)
+    frame = audit.reach(
+        endpoint=endpoint, group=group, to=to, port=port, protocol=protocol, summary=summary
+    )
+    gaps = audit.tables.gaps(*TABLES)
+    if style == "table":
+        from auditlib.terminal import print_gaps, print_reach
+
+        print_reach(frame)
+        print_gaps(gaps, file=sys.stderr)
+    else:
+        from auditlib import export
+
+        text = (
+            export.json_text(export.records(frame)) if style == "json" else export.csv_text(frame)
+        )
+        click.echo(text, nl=False)
+    sys.exit(NOT_ALL_READ if len(gaps) else 0)
+
+
+@main.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.option("--endpoint", required=True, help="Endpoint id.")
+@click.option("--to", required=True, metavar="ENI-OR-IP", help="Address or interface id.")
+@click.option("--port", type=int, help="Port (ICMP: type).")
+@click.option("--protocol", default="tcp", show_default=True, help="tcp, udp, icmp, icmpv6 …")
+@click.option("--group", help="Group id; a user in no group when not given.")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="text for people, json for programs.",
+)
+def explain(  # noqa: PLR0917 # click calls it by keyword
+    snapshot: Path,
+    endpoint: str,
+    to: str,
+    port: int | None,
+    protocol: str,
+    group: str | None,
+    style: str,
+) -> None:
+    """Explain, hop by hop, why an address is reached on a port, or everything that blocks it.
+
+    Exits 0 when it can be told either way, 3 when part of the path could not be read.
+    """
+    from auditlib.audit import open_audit
+
+    found = open_audit(snapshot).explain(
+        endpoint=endpoint, to=to, port=port, protocol=protocol, group=group
+    )
+    if style == "text":
+        from auditlib.terminal import print_lines
+
+        print_lines(str(found).splitlines())
+    else:
+        from auditlib import export
+
+        click.echo(export.json_text(found.to_dict()), nl=False)
+    sys.exit(NOT_ALL_READ if found.reachable == "unknown" else 0)
+
+
+@main.command()
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

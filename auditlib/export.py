@@ -16,7 +16,7 @@ from auditlib.words import gap
 if TYPE_CHECKING:
     from auditlib.audit import Audit
 
-__all__ = ["findings_csv", "findings_json", "json_text", "records"]
+__all__ = ["csv_text", "findings_csv", "findings_json", "json_text", "records"]
 
 CSV_IDS = ("account", "region", "endpoint_id", "group_id", "rule_id", "eni_id")
 CSV_COLUMNS = (
@@ -122,6 +122,20 @@ def findings_csv(findings: Iterable[Finding]) -> str:
         for row in [*_evidence_rows(finding), *_gap_rows(finding)] or [{}]:
             writer.writerow({column: _cell(value) for column, value in {**head, **row}.items()})
     return out.getvalue()
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """Return a frame as CSV, its lists joined by spaces, safe for spreadsheets."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(frame.columns)
+    for row in records(frame):
+        writer.writerow([_cell(_joined(value)) for value in row.values()])
+    return out.getvalue()
+
+
+def _joined(value: Any) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _evidence_rows(finding: Finding) -> list[dict[str, Any]]:

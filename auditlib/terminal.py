@@ -11,14 +11,14 @@ from typing import IO, TYPE_CHECKING, Any
 import pandas as pd
 
 from auditlib.characters import visible
-from auditlib.words import count, gap
+from auditlib.words import count, gap, traffic
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from auditlib.check import Finding
 
-__all__ = ["print_findings", "print_frame"]
+__all__ = ["print_findings", "print_frame", "print_gaps", "print_lines", "print_reach"]
 
 _WIDE = 100_000
 _COLOURS = {
@@ -67,6 +67,40 @@ def _bulleted(items: Iterable[Any], most: int) -> list[str]:
     all_items = [f"- {item}" for item in items]
     rest = len(all_items) - most
     return all_items[:most] + ([f"- … and {count(rest, 'more row')}"] if rest > 0 else [])
+
+
+def print_gaps(gaps: pd.DataFrame, *, rows: int = 10, file: IO[str] | None = None) -> None:
+    """Print what could not be read, each call once; nothing when all was read."""
+    calls = list(dict.fromkeys(gap(row) for row in gaps.itertuples()))
+    if calls:
+        print_lines(["Could not be read:", *_bulleted(calls, rows)], file=file)
+
+
+def print_lines(lines: Iterable[str], *, file: IO[str] | None = None) -> None:
+    """Print lines of text, wrapped under their own indent on a terminal."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = _console(file)
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        console.print(Padding(Text(visible(line.strip())), (0, 0, 0, indent), expand=False))
+
+
+def print_reach(frame: pd.DataFrame, *, file: IO[str] | None = None) -> None:
+    """Print the rows of :func:`auditlib.access.reach` as a table, the traffic in words."""
+    if frame.empty:
+        print_lines(["Nothing is reached."], file=file)
+        return
+    columns = ("protocol", "from_port", "to_port")
+    words = [traffic(*row) for row in frame[list(columns)].astype(object).itertuples(index=False)]
+    subnets = "subnet_id" if "subnet_id" in frame.columns else "subnets"
+    shown = frame.assign(traffic=words)
+    print_frame(
+        shown,
+        ["endpoint_id", subnets, "group", "eni_id", "ip", "traffic", "certainty", "via"],
+        file=file,
+    )
 
 
 def print_frame(
