@@ -408,6 +408,13 @@ class World:
         """Add an outbound rule; ``peer`` is a CIDR, a group id or a prefix list id."""
         return self._rule(group, peer, protocol, ports, True, description, **more)
 
+    def share(self, group: str, vpc: str, *, state: str = "associated") -> None:
+        """Associate a security group with a further VPC."""
+        self._add(
+            "ec2-describe-security-group-vpc-associations",
+            {"GroupId": group, "VpcId": vpc, "VpcOwnerId": self.account, "State": state},
+        )
+
     def revoke(self, *ids: str) -> None:
         """Remove rules by their ids, or all rules of groups by the groups' ids."""
         rules = self._lists[self.region, "ec2-describe-security-group-rules", None]
@@ -791,6 +798,37 @@ def clean() -> World:
     world.ingress(receiver, group, "tcp", (443, 443))
     world.ingress(receiver, world.prefix_list("198.51.100.0/24"), "tcp", (443, 443))
     world.interface(app_subnet, receiver, name="app")
+    return world
+
+
+def clean_otherwise() -> World:
+    """Return a world in which every founding check passes for other reasons than in ``clean``.
+
+    A pair of groups, all outbound in the two halves of a prefix list, interfaces that do not name
+    their endpoint, a policy in place of a handler, and settings that name no group since another
+    one was applied.
+    """
+    world = World()
+    vpc = world.vpc(name="main")
+    world.revoke(world.default_group(vpc))
+    subnets = [world.subnet(vpc, f"10.0.{n}.0/24") for n in (1, 2)]
+    named = world.security_group(vpc, "vpn-clients", egress=False)
+    world.egress(named, "127.0.0.1/32")
+    out = world.security_group(vpc, "vpn-out", egress=False)
+    world.egress(out, world.prefix_list("0.0.0.0/1", "128.0.0.0/1"))
+    endpoint = world.endpoint(vpc, (named, out))
+    for subnet in subnets:
+        world.associate(endpoint, subnet, named=False)
+    world.record(endpoint)["SecurityGroupIds"] = []
+    world.policy(
+        endpoint,
+        "permit(principal, action, resource) when "
+        '{ context.connection.public_ip.isInRange(ip("192.0.2.0/24")) };',
+    )
+    world.authorize(endpoint, "10.0.0.0/16", "engineers")
+    receiver = world.security_group(vpc, "app")
+    world.ingress(receiver, named, "tcp", (443, 443))
+    world.interface(subnets[1], receiver, name="app")
     return world
 
 
