@@ -1,6 +1,6 @@
 """An audit: a snapshot, its tables, what could not be read, and what the checks found."""
 
-import csv
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -77,10 +77,16 @@ class Audit:
         return explain(self.tables, **question)
 
     def __repr__(self) -> str:
+        try:
+            return self._summary()
+        except AuditError as error:
+            return f"Audit of {self.snapshot.name}: {error}"
+
+    def _summary(self) -> str:
         places = [f"{account}/{region}" for account, region in self.snapshot.places]
         shown = ", ".join(places[:5]) + (f" and {len(places) - 5} more" if len(places) > 5 else "")
-        gaps = len(self.gaps)
-        read = f"{gaps} gaps, see .gaps" if gaps else "everything was read"
+        calls = len(self.gaps.drop_duplicates(["account", "region", "operation", "resource"]))
+        read = f"{calls} calls could not be read, see .gaps" if calls else "everything was read"
         judged = (
             f"{len(self.findings)} findings" if "findings" in self.__dict__ else "see .findings"
         )
@@ -135,9 +141,10 @@ def export_tables(
     """Write every table and view into a folder, and the gaps beside them.
 
     CSV files are UTF-8 with a byte order mark, so that spreadsheets read them right. Text that a
-    spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-``, ``@``, a tab or a
-    carriage return), and text that begins with an apostrophe, gets an apostrophe in front: take
-    one leading apostrophe away to have the text as AWS gave it. Parquet keeps text as it is.
+    spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-``, ``@``, their
+    full-width forms, a tab or a line break), and text that begins with an apostrophe, gets an
+    apostrophe in front: take one leading apostrophe away to have the text as AWS gave it. Lists
+    are set apart by spaces, tags are a JSON object. Parquet keeps text and lists as they are.
 
     Returns
     -------
@@ -167,9 +174,7 @@ def export_tables(
         for name, frame in frames.items():
             file = folder / f"{name}.{format}"
             if format == "csv":
-                _flat(frame).to_csv(
-                    file, index=False, encoding="utf-8-sig", quoting=csv.QUOTE_MINIMAL
-                )
+                _flat(frame).to_csv(file, index=False, encoding="utf-8-sig", lineterminator="\r\n")
             else:
                 _nested(frame).to_parquet(file, index=False)
             written.append(file)
@@ -178,7 +183,7 @@ def export_tables(
     return tuple(written)
 
 
-_FORMULA = r"^(?=[=+\-@\t\r'])"
+_FORMULA = r"\A(?=[=+\-@＝＋－＠\t\r\n'])"
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
@@ -187,7 +192,8 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     for name, values in frame.items():
         kind = str(values.dtype)
         if kind == "object":
-            text = pd.Series([_joined(value) for value in values], index=frame.index, dtype="str")
+            lists = [_joined(value) for value in values]
+            text = pd.Series(lists, index=frame.index, dtype="str")
         elif kind in {"str", "category"}:
             text = values.astype("str")
         else:
@@ -198,12 +204,14 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _joined(value: tuple[Any, ...]) -> str:
-    """Return a list as text, its items set apart by spaces; tags as key=value."""
-    return " ".join(item if isinstance(item, str) else "=".join(item) for item in value)
+    """Return a list as text, its items set apart by spaces; tags as a JSON object."""
+    if value and not isinstance(value[0], str):
+        return json.dumps(dict(value), ensure_ascii=False)
+    return " ".join(value)
 
 
 def _nested(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame whose tags are text, as Parquet has no list of unnamed pairs."""
+    """Return a frame whose lists are Parquet's own and whose tags are ``key=value`` texts."""
     lists: dict[str, Any] = {
         str(name): [
             [item if isinstance(item, str) else "=".join(item) for item in v] for v in values

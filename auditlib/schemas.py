@@ -12,7 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["SCHEMAS", "Column", "Schema", "schema_of"]
+__all__ = [
+    "COVERAGE",
+    "GAPS",
+    "SCHEMAS",
+    "Column",
+    "Schema",
+    "data_dictionary",
+    "schema_of",
+]
 
 Kind = Literal["str", "int", "bool", "flag", "time", "list", "pairs", "category"]
 
@@ -573,3 +581,45 @@ tables      list  tables built from it
     ),
 )
 """Columns of ``Audit.coverage``."""
+
+
+def data_dictionary() -> str:
+    """Return the data dictionary as a Markdown page: every table with its columns."""
+    lines = [
+        "# Tables",
+        "",
+        "<!-- Written by `python -m auditlib.schemas`; a test tells when it is out of date. -->",
+        "",
+        "What `audit.tables` holds: tables straight from AWS's answers, and views worked out from",
+        "them. Every table and view has all its columns even when it holds no row. What could not",
+        "be read is in `audit.gaps`, and `audit.coverage` says what was asked.",
+        "",
+        *_KINDS,
+    ]
+    for schema in (*SCHEMAS.values(), GAPS, COVERAGE):
+        lines += ["", f"## {schema.table}", "", f"One row: {schema.row}."]
+        if schema.inputs:
+            lines += ["", f"A view of {', '.join(f'`{name}`' for name in schema.inputs)}."]
+        lines += ["", f"Rows are told apart by {', '.join(f'`{name}`' for name in schema.key)}."]
+        lines += ["", "| column | type | meaning |", "|---|---|---|"]
+        lines += [f"| `{c.name}` | {c.kind} | {c.description} |" for c in schema.columns]
+    return "\n".join(lines) + "\n"
+
+
+_KINDS = (
+    "| type | pandas | missing |",
+    "|---|---|---|",
+    "| str | `str` | `NaN` |",
+    "| int | `Int64` | `NA` |",
+    "| bool | `bool` | never |",
+    "| flag | `boolean`: yes, no or not told | `NA` |",
+    "| time | `datetime64[us, UTC]` | `NaT` |",
+    "| list | a tuple of text | an empty tuple |",
+    "| pairs | a tuple of (key, value) | an empty tuple |",
+    "| category | `category` of text | `NaN` |",
+)
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(data_dictionary())
