@@ -203,7 +203,6 @@ def source_address_not_restricted(
         "An endpoint whose authorization policy demands a managed device.",
     ),
     reference=f"{GUIDE}client-authentication.html",
-    controls={"NIST SP 800-53 Rev. 5": ("IA-2",)},
 )
 def authentication_is_certificate_only(judged: pd.DataFrame) -> pd.DataFrame:
     """Return endpoints that know their users by certificate and by nothing else."""

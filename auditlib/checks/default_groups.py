@@ -62,6 +62,7 @@ _CIS = {
         "Prowler (2026-11)": ("ec2_securitygroup_default_restrict_traffic",),
         "NIST SP 800-53 Rev. 5": ("AC-4", "SC-7"),
         "PCI DSS v4.0": ("1.3", "1.4"),
+        "AWS Well-Architected Security Pillar (2026-11)": ("SEC05-BP03",),
     },
     ratings={
         "CIS AWS Foundations": "Level 2",

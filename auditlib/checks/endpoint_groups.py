@@ -71,7 +71,6 @@ _SHOW_GROUPS = (
     reference=f"{GUIDE}client-authorization.html",
     controls={
         "NIST SP 800-53 Rev. 5": ("AC-4", "SC-7"),
-        "AWS Well-Architected Security Pillar (2026-11)": ("SEC05-BP03",),
     },
 )
 def vpn_sg_is_default(
@@ -147,7 +146,6 @@ def vpn_sg_is_default(
     reference=f"{GUIDE}client-authorization.html",
     controls={
         "NIST SP 800-53 Rev. 5": ("AC-4", "SC-7"),
-        "AWS Well-Architected Security Pillar (2026-11)": ("SEC05-BP03",),
     },
 )
 def vpn_sg_is_shared(
@@ -247,7 +245,6 @@ def vpn_sg_is_shared(
     reference=f"{GUIDE}client-authorization.html",
     controls={
         "NIST SP 800-53 Rev. 5": ("AC-4", "SC-7"),
-        "AWS Well-Architected Security Pillar (2026-11)": ("SEC05-BP03",),
     },
 )
 def vpn_sg_lets_members_in(  # noqa: PLR0917 # the tables it reads
