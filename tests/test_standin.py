@@ -194,6 +194,45 @@ def test_a_group_that_is_still_named_cannot_be_deleted(network: Network) -> None
         network.ec2.delete_security_group(GroupId=vpn)
 
 
+def test_a_group_named_across_a_peering_says_so(network: Network) -> None:
+    ec2 = network.ec2
+    peer = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    made = ec2.create_vpc_peering_connection(VpcId=network.vpc, PeerVpcId=peer)
+    peering = made["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+    ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
+    vpn = network.group("vpn")
+    group = ec2.create_security_group(GroupName="far", Description="far", VpcId=peer)["GroupId"]
+    (rule,) = ec2.authorize_security_group_ingress(
+        GroupId=group,
+        IpPermissions=[{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": vpn}]}],
+    )["SecurityGroupRules"]
+    assert rule["ReferencedGroupInfo"] == {
+        "GroupId": vpn,
+        "UserId": ACCOUNT,
+        "VpcId": network.vpc,
+        "VpcPeeringConnectionId": peering,
+        "PeeringStatus": "active",
+    }
+
+
+def test_a_group_of_another_account_can_be_named(aws: StandIn, network: Network) -> None:
+    aws.account = "444455556666"
+    other = Network(aws).group("theirs")
+    aws.account = ACCOUNT
+    mine = network.group("mine")
+    for known, expected in ((other, "444455556666"), ("sg-00000000000000000", None)):
+        pair = {"GroupId": known, "UserId": "444455556666"}
+        permission = [{"IpProtocol": "-1", "UserIdGroupPairs": [pair]}]
+        if expected is None:
+            with pytest.raises(ClientError, match=r"InvalidGroup\.NotFound"):
+                network.ec2.authorize_security_group_ingress(GroupId=mine, IpPermissions=permission)
+        else:
+            (rule,) = network.ec2.authorize_security_group_ingress(
+                GroupId=mine, IpPermissions=permission
+            )["SecurityGroupRules"]
+            assert rule["ReferencedGroupInfo"]["UserId"] == expected
+
+
 def test_a_transit_gateway_endpoint_has_an_attachment_and_no_groups(
     aws: StandIn, network: Network
 ) -> None:

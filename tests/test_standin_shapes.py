@@ -257,6 +257,7 @@ def _everything() -> worlds.World:
     world.authorize(endpoint, "10.0.0.0/8")
     world.connection(endpoint, Username="u")
     world.policy(endpoint, "permit(principal, action, resource);", shadow="enabled")
+    world.share(group, peer)
     world.endpoint(logging=False)
     return world
 

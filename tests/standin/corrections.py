@@ -10,8 +10,12 @@ from typing import Any
 
 import moto.ec2.models.vpcs
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
-from moto.ec2.models import EC2Backend
+from moto.ec2.exceptions import (
+    DependencyViolationError,
+    EC2ClientError,
+    InvalidSecurityGroupNotFoundError,
+)
+from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.security_groups import SecurityGroupBackend, SecurityGroupRule
 from moto.ec2.models.subnets import Subnet
@@ -207,6 +211,20 @@ def _install_groups() -> None:
     # Rules that name a group or a prefix list keep their description too.
     SecurityGroupRule.description = property(lambda self: self.described_by.get("Description"))
 
+    SecurityGroupRule.referenced_group_info = property(_referenced_group)
+
+    @_wrapping(SecurityGroupBackend, "_add_source_group")
+    def _(original: Any, self: Any, named: Any, vpc_id: Any) -> Any:
+        # A rule can name a group of another account; whether it exists is asked there.
+        there = [
+            pair for pair in named or () if pair.get("UserId", self.account_id) != self.account_id
+        ]
+        for pair in there:
+            backend = ec2_backends[pair["UserId"]][self.region_name]
+            if backend.get_security_group_from_id(pair.get("GroupId")) is None:
+                raise InvalidSecurityGroupNotFoundError(pair.get("GroupId"))
+        return original(self, [pair for pair in named or () if pair not in there], vpc_id) + there
+
     for direction in ("ingress", "egress"):
         name = f"authorize_security_group_{direction}"
         _answer_with_all_rules(name)
@@ -236,6 +254,28 @@ def _install_groups() -> None:
             if named or carried or configured:
                 raise DependencyViolationError(f"resource {group.id} has a dependent object")
         return original(self, name, group_id)
+
+
+def _referenced_group(rule: Any) -> dict[str, Any] | None:
+    """Return the group a rule names; across a peering AWS says which, and whether it is active."""
+    pair = rule.source_group
+    if not pair:
+        return None
+    found = {"GroupId": pair["GroupId"], "UserId": pair.get("UserId", rule.ec2_backend.account_id)}
+    home = rule.ec2_backend.get_security_group_from_id(rule.group_id)
+    other = ec2_backends[found["UserId"]][rule.ec2_backend.region_name].get_security_group_from_id(
+        found["GroupId"]
+    )
+    if home is None or other is None or home.vpc_id == other.vpc_id:
+        return found
+    for peering in rule.ec2_backend.vpc_pcxs.values():
+        if {peering.vpc.id, peering.peer_vpc.id} == {home.vpc_id, other.vpc_id}:
+            found |= {
+                "VpcId": other.vpc_id,
+                "VpcPeeringConnectionId": peering.id,
+                "PeeringStatus": peering._status.code,
+            }
+    return found
 
 
 def _answer_with_all_rules(name: str) -> None:

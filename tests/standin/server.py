@@ -38,6 +38,8 @@ __all__ = ["ACCOUNT", "StandIn"]
 ACCOUNT = "111122223333"
 """The account of callers without an assumed role."""
 
+_SERVICES = ("acm", "ec2", "iam", "logs", "organizations", "sts")
+
 _BUILDER = "standin-builder"
 """Access key of the client that builds worlds: not logged, never refused, never paged."""
 
@@ -101,6 +103,9 @@ class StandIn:
         self._clients: dict[tuple[str, str, str], Any] = {}
         _install_once()
         self._app = DomainDispatcherApplication(create_backend_app)
+        for service in _SERVICES:
+            # Made now: an application made on demand draws random ids, on the first demand only.
+            self._app.app_instances[service] = create_backend_app(service)
         self._clear()
 
     def _clear(self) -> None:
@@ -542,7 +547,7 @@ def _install_clock() -> None:
     """Let everything of moto's that asks for the time ask the switches' clock."""
     import sys
 
-    for service in ("acm", "ec2", "iam", "logs", "organizations", "sts"):
+    for service in _SERVICES:
         moto.backends.get_backend(service)  # type: ignore[call-overload]
     for name, module in list(sys.modules.items()):
         if name.startswith("moto.") and "utcnow" in vars(module):
