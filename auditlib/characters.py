@@ -15,7 +15,7 @@ def visible(text: str) -> str:
     two names look the same, a line break can forge a row.
 
     >>> visible("a\u202eb"), visible("one\ntwo"), visible("vpn-users")
-    ('a[U+202E]b', 'one␊two', 'vpn-users')
+    ('a[U+202E]b', 'one[U+000A]two', 'vpn-users')
     """
     if text.isascii() and text.isprintable():
         return text
@@ -23,12 +23,7 @@ def visible(text: str) -> str:
 
 
 def _shown(character: str) -> str:
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)  # the picture of the control character
-    if code == 0x7F:
-        return "␡"
-    kind = unicodedata.category(character)
+    code, kind = ord(character), unicodedata.category(character)
     if kind in _UNSEEN or (kind == "Zs" and code not in _SPACES):
         return f"[U+{code:04X}]"
     return character

@@ -49,6 +49,9 @@ SHOWN = 12
 FOLDED = 200
 """Rows of evidence kept in a page altogether; the rest is in findings.json."""
 
+TELLING = 3
+"""Columns of ids that tell rows of evidence apart; the reason names the rest."""
+
 LONGEST = 400
 """Characters of one text in a table cell."""
 
@@ -368,7 +371,7 @@ def _evidence(finding: Finding, names: Mapping[str, str]) -> _Evidence:
     things = [column for column in _EVIDENCE_IDS if column in filled]
     places = [column for column in ("account", "region") if column in filled]
     same = [c for c in (*things, *places) if evidence[c].nunique(dropna=False) == 1]
-    telling = [c for c in (*things, *places) if c not in same]
+    telling = [c for c in things if c not in same][:TELLING] + [c for c in places if c not in same]
     wanted = [c for c in ("reason", *telling) if c in filled]
     own = {**names, **_own_names(evidence)}
     rows = _rows(evidence, wanted, own)

@@ -167,7 +167,7 @@ def _in_words(frame: pd.DataFrame, used: list[str]) -> str:
     said = []
     for row in frame.to_dict("records"):
         parts = [f"{row[column]} {WORDS.get(column, column)}" for column in used if row[column]]
-        who = row["name"] or row["endpoint_id"]
+        who = visible(row["name"] or row["endpoint_id"])
         said.append(f"{who} ({row['region']}): {', '.join(parts) or 'none'}")
     return "Failing checks by endpoint. " + "; ".join(said) + "."
 

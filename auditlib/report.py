@@ -30,6 +30,7 @@ __all__ = ["Notebook", "Page", "Parameter", "Report", "notebooks", "report"]
 
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 SNAPSHOT = "snapshot"
+KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 WORDS_OF_BOOL = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -60,11 +61,13 @@ class Notebook:
         import nbformat
 
         try:
-            return nbformat.read(self.path, as_version=4)  # type: ignore[no-untyped-call]
+            node: Any = nbformat.read(self.path, as_version=4)  # type: ignore[no-untyped-call]
         except Exception as error:
             raise ReportError(
                 f"{self.path.name} is not a Jupyter notebook that can be read: {error}"
             ) from error
+        node.metadata["kernelspec"] = KERNELSPEC  # whatever kernel it was last saved with
+        return node
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -189,15 +192,11 @@ def _run(notebook: Notebook, parameters: Mapping[str, object], folder: Path, hom
     """Return the executed notebook; its kernel stands in ``folder`` and has its own ``home``."""
     import copy
 
+    from jupyter_core.utils import ensure_event_loop
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook
 
     node = copy.deepcopy(notebook.node)
-    node.metadata["kernelspec"] = {
-        "name": "python3",
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-    }
     try:
         done = execute_notebook(
             node,
@@ -213,6 +212,8 @@ def _run(notebook: Notebook, parameters: Mapping[str, object], folder: Path, hom
         raise ReportError(
             f"notebook {notebook.name} could not be run: {type(error).__name__}: {error}"
         ) from error
+    finally:
+        ensure_event_loop().close()  # this thread's, which nbclient leaves open
     return _scrubbed(done)
 
 
@@ -270,7 +271,8 @@ def _scrubbed(node: Any) -> Any:
     node.metadata.pop("papermill", None)
     node.metadata.pop("widgets", None)
     node.metadata["language_info"] = {"name": "python"}
-    for cell in node.cells:
+    for number, cell in enumerate(node.cells):
+        cell["id"] = str(number)  # papermill's own cell has a random one
         for trace in ("papermill", "execution"):
             cell.metadata.pop(trace, None)
         if cell.cell_type == "code":  # warnings name files of this machine
@@ -364,7 +366,7 @@ def _frame(audit: "Audit", title: str) -> dict[str, Any]:
         "lang": "en",
         "title": title,
         "style": Markup(style),  # noqa: S704 # our own file
-        "style_hash": f"sha256-{digest}",
+        "style_hash": Markup(f"sha256-{digest}"),  # noqa: S704 # base64
         "identity": summary.identity(audit),
     }
 
@@ -398,19 +400,27 @@ def _html_of(node: Any, page: Page, audit: "Audit") -> str:
 
 
 def _index(audit: "Audit", pages: Sequence[Page], html: Mapping[str, str]) -> str:
-    anchors = {
+    holders = {
         finding.check.id: page.file
         for page in reversed(pages)
         for finding in audit.findings
         if f'id="{finding.check.id}"' in html[page.file]
     }
+    names = summary.names(audit)
     return display.render(
         "index.html.j2",
         **_frame(audit, "Security groups around Client VPN"),
         pages=pages,
         verdict=display.verdict(audit).markup,
         steps=display.first_steps(audit).markup,
-        findings=display.findings(audit, pages=anchors).markup,
+        findings=display.findings(
+            audit, pages={f.check.id: holders.get(f.check.id, "") for f in audit.findings}
+        ).markup,
+        cards=[
+            display.card(finding, names).markup
+            for finding in summary.by_urgency(audit.findings)
+            if finding.check.id not in holders
+        ],
     )
 
 

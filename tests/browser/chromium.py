@@ -5,6 +5,7 @@ import json
 import os
 import select
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +29,15 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 PATIENCE = 60.0
+
+# The browser reads from descriptor 3 and writes to descriptor 4; they may be taken by each other.
+MOVE = """
+import fcntl, os, sys
+read, write = (fcntl.fcntl(int(fd), fcntl.F_DUPFD, 10) for fd in sys.argv[1:3])
+os.dup2(read, 3)
+os.dup2(write, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 class Chromium:
@@ -177,16 +187,10 @@ def chromium() -> Iterator[Chromium]:
     to_browser, from_us = os.pipe()
     from_browser, to_us = os.pipe()
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
-        # The browser expects to read from descriptor 3 and to write to descriptor 4.
         process = subprocess.Popen(
             [
-                "sh",
-                "-c",
-                f'exec "$0" "$@" 3<&{to_browser} 4>&{to_us}',
-                str(CHROMIUM),
-                *FLAGS,
-                f"--user-data-dir={profile}",
-                "about:blank",
+                *(sys.executable, "-c", MOVE, str(to_browser), str(to_us), str(CHROMIUM)),
+                *(*FLAGS, f"--user-data-dir={profile}", "about:blank"),
             ],
             pass_fds=(to_browser, to_us),
             stdout=subprocess.DEVNULL,

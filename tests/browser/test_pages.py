@@ -1,0 +1,107 @@
+"""The report in a real browser, without a network: it opens, it complains of nothing, it runs nothing."""
+
+import pytest
+
+from auditlib import snapshot as snapshots
+from auditlib.report import notebooks, report
+from tests import report_worlds as worlds
+from tests.browser.chromium import CHROMIUM, chromium
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed"),
+]
+NAMES = ["index", *notebooks()]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    home = tmp_path_factory.mktemp("browser")
+    snapshots.save(worlds.hostile().snapshot(**worlds.MOMENT), home / "snapshot")
+    return report(home / "snapshot", home / "out").folder
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_opens_without_complaint_and_asks_for_nothing(browser, folder, name, width, dark):
+    url = (folder / f"{name}.html").as_uri()
+    page = browser.open(url, width=width, dark=dark)
+    assert page.complaints == []
+    assert [address for address in page.requests if not address.startswith("data:")] == [url]
+    assert page.value("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("trusting", [False, True], ids=["with-policy", "without-policy"])
+@pytest.mark.parametrize("name", NAMES)
+def test_hostile_names_run_nothing(browser, folder, name, trusting):
+    page = browser.open((folder / f"{name}.html").as_uri(), ignore_policy=trusting)
+    page.value("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert page.value("document.title") != "ran"
+    assert page.value("document.querySelectorAll('script, iframe, object, embed, svg').length") == 0
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_stylesheet_is_in_force_under_the_policy(browser, folder, name):
+    page = browser.open((folder / f"{name}.html").as_uri())
+    assert page.value("getComputedStyle(document.querySelector('.banner h1')).fontWeight") == "700"
+    assert page.value("document.styleSheets.length") == 1
+
+
+def test_the_policy_stops_a_script_that_got_into_a_page(browser, folder, tmp_path):
+    html = (folder / "index.html").read_text("utf-8")
+    forged = tmp_path / "forged.html"
+    forged.write_text(html.replace("</main>", "<script>document.title='ran'</script></main>"))
+    assert browser.open(forged.as_uri()).value("document.title") != "ran"
+    assert browser.open(forged.as_uri(), ignore_policy=True).value("document.title") == "ran"
+
+
+def test_pictures_are_drawn(browser, folder):
+    page = browser.open((folder / "00-overview.html").as_uri())
+    assert page.value("[...document.images].map(i => i.complete && i.naturalWidth > 100)") == [True]
+
+
+def test_folded_evidence_is_printed_too(browser, folder, tmp_path):
+    page = browser.open((folder / "10-endpoint-security-groups.html").as_uri())
+    browser.call("Emulation.setEmulatedMedia", page._session, media="print")
+    hidden = page.value(
+        "[...document.querySelectorAll('details > :not(summary)')].filter("
+        "e => e.getBoundingClientRect().height === 0 || !e.checkVisibility()).length"
+    )
+    assert hidden == 0
+
+
+LUMINANCE = """
+(() => {
+  const lum = c => { const v = c.map(x => x / 255).map(x => x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4);
+                     return .2126 * v[0] + .7152 * v[1] + .0722 * v[2]; };
+  const rgb = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
+                        if (c.length === 3 || c[3] > 0) return c; } return [255, 255, 255]; };
+  const poor = new Set();
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement;
+    if (!walk.currentNode.textContent.trim() || !e.checkVisibility()) continue;
+    const [a, b] = [lum(rgb(getComputedStyle(e).color)), lum(ground(e))];
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 4.5) poor.add(e.className + ' ' + e.tagName + ' ' + ratio.toFixed(2));
+  }
+  return [...poor];
+})()
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("name", NAMES)
+def test_text_stands_out_from_its_ground(browser, folder, name, dark):
+    """Contrast of at least 4.5 to 1 (WCAG AA)."""
+    page = browser.open((folder / f"{name}.html").as_uri(), dark=dark)
+    assert page.value(LUMINANCE) == []

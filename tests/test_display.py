@@ -1,0 +1,330 @@
+"""Cards, tables and the characters in them."""
+
+import sys
+import unicodedata
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from IPython.core.interactiveshell import InteractiveShell
+
+from auditlib import display, plots, summary
+from auditlib.audit import Audit
+from auditlib.characters import visible
+from auditlib.check import Check, Finding, Severity, Status
+from auditlib.schemas import GAPS
+from tests import report_worlds as worlds
+from tests.pages import page
+
+
+@pytest.fixture(scope="module")
+def exposed() -> Audit:
+    return Audit(worlds.exposed().snapshot(**worlds.MOMENT))
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Audit:
+    return Audit(worlds.hostile().snapshot(**worlds.MOMENT))
+
+
+@pytest.fixture(scope="module")
+def refused() -> Audit:
+    return Audit(worlds.refused().snapshot(**worlds.MOMENT))
+
+
+def finding(status: Status = Status.FAIL, rows: int = 1, **more: object) -> Finding:
+    made = Check(
+        id="vpn-sg-test",
+        title="Nothing is wrong",
+        severity=Severity.HIGH,
+        population="security_groups",
+        noun="security group",
+        condition=("is wrong", "are wrong"),
+        rationale="Anyone could use `a < b`.",
+        remedy="Mend it.",
+        verify="Look again.",
+        reference="https://docs.aws.amazon.com/vpc/",
+        function=pd.DataFrame,
+        tables=(),
+        **more,  # type: ignore[arg-type]
+    )
+    evidence = pd.DataFrame(
+        {
+            "account": ["111122223333"] * rows,
+            "region": ["eu-west-1"] * rows,
+            "group_id": [f"sg-{number}" for number in range(rows)],
+            "reason": [f"Because of {number}." for number in range(rows)],
+        }
+    )
+    gaps = pd.DataFrame(columns=list(GAPS.names))
+    return Finding(
+        check=made, status=status, answer="So.", evidence=evidence, gaps=gaps, population=rows
+    )
+
+
+# -- characters -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("vpn-users", "vpn-users"),
+        ("営業部　端末", "営業部　端末"),
+        ("naïve café", "naïve café"),
+        ("a\u202eb", "a[U+202E]b"),
+        ("a\u2066b\u2069", "a[U+2066]b[U+2069]"),
+        ("a\u200bb", "a[U+200B]b"),
+        ("a\u00adb", "a[U+00AD]b"),
+        ("a\u00a0b", "a[U+00A0]b"),
+        ("a\ufeffb", "a[U+FEFF]b"),
+        ("a\u2028b", "a[U+2028]b"),
+        ("a\tb\r\n", "a[U+0009]b[U+000D][U+000A]"),
+        ("\x00\x1b[31m\x7f", "[U+0000][U+001B][31m[U+007F]"),
+        ("\ud800", "[U+D800]"),
+        ("\U000e0041", "[U+E0041]"),
+        ("", ""),
+    ],
+)
+def test_unseen_characters_are_written_out(text, shown):
+    assert visible(text) == shown
+
+
+@given(st.text())
+def test_what_is_shown_holds_no_unseen_character(text):
+    shown = visible(text)
+    kinds = {unicodedata.category(character) for character in shown}
+    assert not kinds & {"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"}
+    shown.encode()
+
+
+@given(st.text())
+def test_no_text_in_a_table_becomes_markup(text):
+    frame = pd.DataFrame({"name": [text], "group_id": [text]})
+    made = display.table(frame, names={text: text + "<b>"}, caption=text).markup
+    assert {tag for tag, _ in page(made).tags} <= {
+        *("div", "p", "table", "thead", "tbody", "tr", "th", "td", "code", "span")
+    }
+    assert not page(made).problems
+
+
+def test_prose_marks_code_and_parts_paragraphs():
+    assert str(display.prose("One\nline.\n\n\n\nRun `x<y` now.")) == (
+        "<p>One line.</p><p>Run <code>x&lt;y</code> now.</p>"
+    )
+
+
+def test_an_odd_backtick_is_only_a_character():
+    assert str(display.prose("a ` b <")) == "<p>a ` b &lt;</p>"
+
+
+def test_prose_shows_unseen_characters_too():
+    assert "[U+202E]" in display.prose("a\u202eb `c\u202ed`")
+    assert "\u202e" not in display.prose("a\u202eb `c\u202ed`")
+
+
+# -- tables ---------------------------------------------------------------------------------------
+
+
+def test_a_long_frame_is_shown_with_a_bound_and_says_so():
+    made = display.table(pd.DataFrame({"x": range(1000)}), rows=5)
+    assert len(page(made.markup).all("tr")) == 6
+    assert "The first 5 of 1,000 rows." in made.markup
+
+
+def test_an_empty_frame_says_that_there_is_no_row():
+    assert "No row." in display.table(pd.DataFrame({"x": []})).markup
+
+
+def test_values_read_as_people_write_them():
+    frame = pd.DataFrame(
+        {
+            "flag": pd.array([True, False, None], dtype="boolean"),
+            "number": pd.array([1, 2, None], dtype="Int64"),
+            "many": [("a", "b"), (), (("Name", "x"),)],
+            "time": pd.to_datetime(["2026-11-20T09:00Z", None, None]),
+        }
+    )
+    assert page(display.table(frame).markup).words == (
+        "Flag Number Many Time yes 1 a, b 2026-11-20 09:00 UTC no 2 – – – – Name = x –"
+    )
+
+
+def test_a_very_long_text_is_cut_and_says_how_long_it_is():
+    made = display.table(pd.DataFrame({"policy": ["x" * 5000]}))
+    assert "… (5,000 characters)" in made.markup
+    assert len(made.markup) < 1500
+
+
+def test_names_stand_beside_ids():
+    made = display.table(
+        pd.DataFrame({"group_id": ["sg-1"]}, index=pd.Index([7], name="rank")),
+        names={"sg-1": "vpn-users"},
+    )
+    assert '<span class="name">vpn-users</span> <code>sg-1</code>' in made.markup
+    assert "Rank" in made.markup
+
+
+# -- cards ----------------------------------------------------------------------------------------
+
+
+def test_a_failing_card_says_why_what_to_do_and_how_to_verify():
+    text = page(display.card(finding()).markup).text
+    for wanted in ("Fails", "High", "So.", "Because of 0.", "Anyone could use a < b."):
+        assert wanted in text
+    for head in ("Evidence", "Why it matters", "What to do", "How to verify"):
+        assert head in text
+
+
+def test_a_passing_card_tells_no_remedy():
+    text = page(display.card(finding(Status.PASS, rows=0)).markup).text
+    assert "Passes" in text
+    assert "What to do" not in text
+    assert "Evidence" not in text
+
+
+def test_long_evidence_is_folded_with_its_count():
+    made = display.card(finding(rows=display.SHOWN + 3))
+    assert f"3 more of {display.SHOWN + 3} rows" in made.markup
+    assert len(page(made.markup).all("details")) == 1
+
+
+def test_endless_evidence_is_bounded_and_points_to_the_file_with_all_of_it():
+    made = display.card(finding(rows=5000))
+    assert "All 5,000 rows are in findings.json." in made.markup
+    assert len(page(made.markup).all("tr")) == display.FOLDED + 2  # and two heads
+
+
+def test_what_all_rows_share_is_said_once():
+    made = display.card(finding(rows=4))
+    assert made.markup.count("111122223333") == 1
+    assert "Region" not in [t for t in page(made.markup).text.split("\n") if t == "Region"]
+
+
+def test_a_card_shows_controls_ratings_false_alarms_and_the_text_for_scanners():
+    made = display.card(
+        finding(
+            controls={"CIS 7.0": ("6.5", "6.6")},
+            ratings={"Security Hub": "High"},
+            false_alarms=("A VPC nobody uses.",),
+            accepted_by_design="It is meant so.",
+        )
+    )
+    text = page(made.markup).text
+    for wanted in ("CIS 7.0: 6.5, 6.6", "Security Hub: High", "A VPC nobody uses.", "meant so"):
+        assert wanted in text
+
+
+def test_a_card_without_an_answer_names_the_call_and_what_to_allow(refused):
+    made = display.card(refused.finding("vpn-sg-is-shared"))
+    text = page(made.markup).text
+    assert "Not assessed" in text
+    assert "ec2 describe-network-interfaces" in text
+    assert "ec2:DescribeNetworkInterfaces" in text
+
+
+def test_every_card_is_well_formed_and_has_no_style_or_handler(hostile):
+    names = summary.names(hostile)
+    for found in hostile.findings:
+        parsed = page(display.card(found, names).markup)
+        assert not parsed.problems, found.check.id
+        for tag, attributes in parsed.tags:
+            assert tag not in {"script", "img", "style", "svg", "h1"}
+            assert not {a for a in attributes if a == "style" or a.startswith("on")}
+
+
+def test_hostile_names_are_shown_as_text(hostile):
+    made = display.card(hostile.finding("vpn-sg-is-default"), summary.names(hostile))
+    text = page(made.markup).text
+    for name in (worlds.SCRIPT, worlds.IMAGE, "pay[U+202E]roll[U+200B]", "{{ 7 * 7 }}"):
+        assert name in text
+
+
+# -- the whole ------------------------------------------------------------------------------------
+
+
+def test_coverage_tells_what_was_read_as_whom_and_what_was_refused(refused):
+    text = page(display.coverage(refused).markup).text
+    for wanted in ("111122223333", "eu-west-1", "user/auditor", "2026-11-20 09:00 UTC"):
+        assert wanted in text
+    assert "could not be read" in text
+    assert "Not assessed for want of one of these answers" in text
+    assert "vpn-sg-is-shared" in text
+
+
+def test_coverage_of_a_complete_reading_says_so(exposed):
+    assert "Every call was answered." in display.coverage(exposed).markup
+    assert str(display.coverage(exposed)).startswith("All ")
+    assert display.audit_html(exposed) == str(display.coverage(exposed).markup)
+
+
+def test_the_verdict_counts_every_finding_once(exposed):
+    made = display.verdict(exposed)
+    numbers = [int(t) for t in page(made.markup).text.split() if t.isdigit()]
+    assert sum(numbers[:4]) == len(exposed.findings)
+
+
+def test_first_steps_are_a_list_of_three(exposed):
+    assert len(page(display.first_steps(exposed).markup).all("li")) == 3
+
+
+def test_nothing_to_do_is_said():
+    nothing = Audit(worlds.empty().snapshot())
+    assert "Nothing failed, and nothing was left unread." in display.first_steps(nothing).markup
+
+
+def test_the_table_of_findings_links_to_their_cards(exposed):
+    made = display.findings(exposed, pages={"vpn-sg-is-default": "10.html"})
+    assert 'href="10.html#vpn-sg-is-default"' in made.markup
+    assert len(page(made.markup).all("tr")) == len(exposed.findings) + 1
+
+
+def test_a_picture_is_an_image_with_words_for_it(exposed):
+    made = plots.severity_by_endpoint(exposed)
+    (image,) = page(display.picture(made).markup).all("img")
+    assert image["alt"] == made.text
+    assert image["src"].startswith("data:image/svg+xml;base64,")
+
+
+def test_a_moment_nobody_recorded_is_said_to_be_so():
+    assert display.when(None) == "a time the snapshot does not record"
+    assert display.when(datetime(2026, 1, 2, 3, 4, tzinfo=UTC)) == "2026-01-02 03:04 UTC"
+
+
+# -- in a notebook --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shell():
+    made = InteractiveShell.instance()
+    yield made
+    InteractiveShell.clear_instance()
+    sys.displayhook = sys.__displayhook__
+
+
+def shown(shell, value):
+    data, metadata = shell.display_formatter.format(value)
+    return data.get("text/html"), metadata.get("text/html")
+
+
+def test_a_notebook_shows_findings_frames_and_pictures_as_the_report_does(shell, exposed):
+    sheet = display.init_notebook(exposed)
+    names = summary.names(exposed)
+    finding = exposed.finding("vpn-sg-is-default")
+    assert shown(shell, finding) == (display.card(finding, names).markup, {"auditlib": "html"})
+    frame = exposed.tables.subnets
+    assert shown(shell, frame)[0] == display.table(frame, names=names).markup
+    picture = plots.severity_by_endpoint(exposed)
+    assert shown(shell, picture)[0] == display.picture(picture).markup
+    assert shown(shell, sheet)[1] == {"auditlib": "stylesheet"}
+    assert shown(shell, exposed)[0] == display.coverage(exposed).markup
+
+
+def test_names_are_optional_in_a_notebook(shell):
+    display.init_notebook()
+    assert "<table>" in shown(shell, pd.DataFrame({"x": [1]}))[0]
+
+
+def test_outside_a_notebook_nothing_is_set_up():
+    assert "<style>" in display.init_notebook().markup

@@ -1,0 +1,143 @@
+"""What holds for every notebook in the notebooks folder, also for one that is added tomorrow."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from auditlib import snapshot as snapshots
+from auditlib.report import notebooks, report
+from tests import report_worlds as worlds
+from tests import sample_report
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "notebooks"
+PATHS = sorted(FOLDER.glob("*.ipynb"))
+FIRST = "What was looked at, and what could not be"
+LAST = ["How to verify this", "Limits", "Glossary"]
+LINES = 8
+
+
+def nodes():
+    return [pytest.param(nbformat.read(path, 4), id=path.stem) for path in PATHS]
+
+
+def cells(node, kind: str):
+    return [cell for cell in node.cells if cell.cell_type == kind]
+
+
+def headings(node) -> list[str]:
+    text = "\n".join(cell.source for cell in cells(node, "markdown"))
+    return re.findall(r"^## +(.+)$", text, re.MULTILINE)
+
+
+def test_every_notebook_is_found_by_its_name():
+    assert list(notebooks()) == [path.stem for path in PATHS]
+    assert all(re.fullmatch(r"\d\d-[a-z-]+", name) for name in notebooks())
+
+
+@pytest.mark.parametrize("node", nodes())
+def test_outputs_are_stripped(node):
+    nbformat.validate(node)
+    for cell in cells(node, "code"):
+        assert cell.outputs == []
+        assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("node", nodes())
+def test_it_begins_with_what_was_looked_at_and_ends_with_its_limits(node):
+    assert headings(node)[0] == FIRST
+    assert headings(node)[-3:] == LAST
+
+
+@pytest.mark.parametrize("node", nodes())
+def test_it_has_one_title_and_says_what_it_is_about(node):
+    first = cells(node, "markdown")[0].source
+    assert first.startswith("# ")
+    assert len(re.findall(r"^# ", first, re.MULTILINE)) == 1
+    assert re.search(r"^[A-Z].+\.$", first.split("\n\n")[1])
+
+
+@pytest.mark.parametrize("node", nodes())
+def test_parameters_are_typed_and_commented_and_begin_with_the_snapshot(node):
+    (cell,) = [c for c in cells(node, "code") if "parameters" in c.metadata.get("tags", [])]
+    lines = cell.source.splitlines()
+    assert lines[0].startswith('snapshot: str = ""  # ')
+    for line in lines:
+        assert re.fullmatch(r"[a-z_]+: (str|int|float|bool) = .+?  # \S.+", line), line
+
+
+@pytest.mark.parametrize("node", nodes())
+def test_cells_are_short_and_define_nothing(node):
+    for cell in cells(node, "code"):
+        assert len(cell.source.splitlines()) <= LINES, cell.source
+        defined = [
+            n
+            for n in ast.walk(ast.parse(cell.source))
+            if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda)
+        ]
+        assert not defined, cell.source
+
+
+@pytest.mark.parametrize("node", nodes())
+def test_markdown_states_no_result(node):
+    """No id, no address, no count of things found: only cells know the account."""
+    for cell in cells(node, "markdown"):
+        text = re.sub(r"`[^`]*`", "", cell.source)
+        assert not re.search(r"\b(?:sg|eni|vpc|subnet|cvpn-endpoint|sgr)-[0-9a-f]{3,}", cell.source)
+        assert not re.search(r"\b\d{12}\b|\b\d+\.\d+\.\d+\.\d+\b", text)
+        found = (
+            r"\b\d+ (?:of|Client|endpoints?|groups?|rules?|findings?|checks?|interfaces?|calls?)\b"
+        )
+        assert not re.search(found, text), text
+
+
+@pytest.mark.parametrize("node", nodes())
+def test_markdown_holds_no_html(node):
+    for cell in cells(node, "markdown"):
+        assert not re.search(r"<[a-zA-Z/!]", re.sub(r"`[^`]*`", "", cell.source))
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_papermill_explains_its_parameters(path):
+    shown = subprocess.run(
+        [sys.executable, "-m", "papermill", "--help-notebook", path],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert re.search(r'snapshot: str \(default ""\)\s+folder or \.zip', shown)
+
+
+@pytest.mark.parametrize("world", ["empty", "refused"])
+def test_every_notebook_runs_on_any_account(world, tmp_path):
+    snapshots.save(getattr(worlds, world)().snapshot(), tmp_path / "snapshot")
+    made = report(tmp_path / "snapshot", tmp_path / "out")
+    assert [path.stem for path in made.pages] == list(notebooks())
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_it_runs_by_plain_papermill(path, tmp_path):
+    """As a schedule runs it: its own folder, no snapshot named, so the sample."""
+    subprocess.run(
+        [sys.executable, "-m", "papermill", path, tmp_path / "out.ipynb", "--no-progress-bar"],
+        check=True,
+        capture_output=True,
+        cwd=tmp_path,
+    )
+    done = nbformat.read(tmp_path / "out.ipynb", 4)
+    assert any(cell.outputs for cell in cells(done, "code"))
+
+
+def test_the_committed_sample_report_is_current(tmp_path):
+    """``make sample-report`` makes it anew."""
+    made = report(None, tmp_path / "sample")
+    kept = {p.relative_to(sample_report.FOLDER): p for p in sample_report.FOLDER.rglob("*.*")}
+    fresh = {p.relative_to(made.folder): p for p in made.folder.rglob("*.*")}
+    assert set(kept) == set(fresh)
+    changed = [str(name) for name in kept if kept[name].read_bytes() != fresh[name].read_bytes()]
+    assert not changed, "run: make sample-report"

@@ -1,0 +1,432 @@
+"""From a snapshot to pages that can be handed over."""
+
+import getpass
+import hashlib
+import json
+import re
+import sys
+import tempfile
+from base64 import b64encode
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from auditlib import snapshot as snapshots
+from auditlib.errors import ParameterError, ReportError, SnapshotError
+from auditlib.report import notebooks, report
+from tests import report_worlds as worlds
+from tests.pages import page
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PARAMETERS = """\
+snapshot: str = ""  # folder or .zip
+port: int = 443  # a port
+strict: bool = False  # strict or not
+share: float = 0.5  # a share
+name: str = "x"  # a name"""
+
+
+def saved(world, folder: Path) -> Path:
+    snapshots.save(world.snapshot(**worlds.MOMENT), folder)
+    return folder
+
+
+def notebook(folder: Path, *cells: str, name: str = "own", parameters: str = PARAMETERS) -> Path:
+    """Write a small notebook: text that begins with '#' is markdown, the rest code."""
+    node = nbformat.v4.new_notebook()
+    head = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
+    rest = [
+        nbformat.v4.new_markdown_cell(cell)
+        if cell.startswith("#")
+        else nbformat.v4.new_code_cell(cell)
+        for cell in cells
+    ]
+    node.cells = [head, *rest] if parameters else rest
+    path = folder / f"{name}.ipynb"
+    nbformat.write(node, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    return saved(worlds.empty(), tmp_path_factory.mktemp("small") / "snapshot")
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile")
+    return report(saved(worlds.hostile(), folder / "client-2026"), folder / "out")
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("refused")
+    return report(saved(worlds.refused(), folder / "client-2026"), folder / "out")
+
+
+def pages_of(made) -> dict[str, str]:
+    return {path.name: path.read_text("utf-8") for path in sorted(made.folder.glob("*.html"))}
+
+
+# -- what is written ------------------------------------------------------------------------------
+
+
+def test_a_report_is_an_index_a_page_per_notebook_and_the_findings(hostile):
+    written = {p.relative_to(hostile.folder).as_posix() for p in hostile.folder.rglob("*.*")}
+    names = list(notebooks())
+    assert written == {
+        "index.html",
+        "findings.json",
+        *(f"{name}.html" for name in names),
+        *(f"notebooks/{name}.ipynb" for name in names),
+    }
+    assert [path.stem for path in hostile.pages] == names
+    assert hostile.index.is_file()
+
+
+def test_nothing_is_left_beside_the_report(hostile):
+    assert {path.name for path in hostile.folder.parent.iterdir()} == {"client-2026", "out"}
+
+
+def test_findings_json_is_what_the_audit_found(hostile):
+    read = json.loads(hostile.findings.read_text("utf-8"))
+    assert [f["check"] for f in read["findings"]] == [f.check.id for f in hostile.audit.findings]
+
+
+def test_every_finding_has_one_card_in_the_report_and_the_index_links_to_it(hostile, refused):
+    for made in (hostile, refused):
+        html = pages_of(made)
+        index = page(html["index.html"])
+        links = {a["href"] for a in index.all("a")}
+        for finding in made.audit.findings:
+            holders = [name for name, text in html.items() if f'id="{finding.check.id}"' in text]
+            assert len(holders) == 1, finding.check.id
+            here = holders[0] if holders[0] != "index.html" else ""
+            assert f"{here}#{finding.check.id}" in links
+
+
+def test_the_footer_names_account_regions_time_hash_and_version(refused):
+    from auditlib import __version__
+
+    for html in pages_of(refused).values():
+        footer = page(html[html.rindex('<footer class="imprint">') :]).words
+        for wanted in ("111122223333", "ap-northeast-1", "eu-west-1", "2026-11-20 09:04 UTC"):
+            assert wanted in footer
+        assert refused.audit.snapshot.digest in footer
+        assert f"auditlib {__version__}" in footer
+
+
+def test_a_page_shows_no_code_and_no_prompt(hostile):
+    for html in pages_of(hostile).values():
+        assert "open_audit(" not in html
+        assert "init_notebook" not in html
+        assert not re.search(r"(In|Out)\s*\[\d", html)
+
+
+def test_the_same_snapshot_gives_the_same_report(hostile, tmp_path):
+    again = report(hostile.folder.parent / "client-2026", tmp_path / "out")
+    for path in sorted(hostile.folder.rglob("*.*")):
+        assert (again.folder / path.relative_to(hostile.folder)).read_bytes() == path.read_bytes()
+
+
+# -- what is in a page ----------------------------------------------------------------------------
+
+ALLOWED = """
+html head meta title link style body header footer main nav p a h1 h2 h3 h4 dl dt dd div ol ul li
+table thead tbody tr th td code pre span strong em b article details summary figure img figcaption
+"""
+
+
+def test_a_page_is_well_formed_and_holds_nothing_that_runs_or_loads(hostile):
+    for name, html in pages_of(hostile).items():
+        parsed = page(html)
+        assert not parsed.problems, name
+        assert {tag for tag, _ in parsed.tags} <= set(ALLOWED.split())
+        for tag, attributes in parsed.tags:
+            assert not [a for a in attributes if a == "style" or a.startswith("on")], (tag, name)
+            if tag == "img":
+                assert attributes["src"].startswith("data:image/svg+xml;base64,")
+                assert attributes["alt"]
+            if tag == "link":
+                assert attributes == {"rel": "icon", "href": "data:,"}
+            if tag == "a":
+                assert re.match(r"https://|#|[\w/.-]+\.(html|json|ipynb)(#|$)", attributes["href"])
+
+
+def test_the_policy_allows_the_one_stylesheet_by_its_hash_and_nothing_else(hostile):
+    for html in pages_of(hostile).values():
+        (policy,) = [
+            m["content"]
+            for m in page(html).all("meta")
+            if m.get("http-equiv") == "Content-Security-Policy"
+        ]
+        (style,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+        digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert policy == (
+            f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none';"
+            " form-action 'none'"
+        )
+
+
+def test_hostile_text_is_shown_as_text(hostile):
+    text = page(pages_of(hostile)["10-endpoint-security-groups.html"]).text
+    for name in (
+        worlds.SCRIPT,
+        worlds.IMAGE,
+        "{{ 7 * 7 }}{% raw %}",
+        "営業部の端末 'quoted' & =1+1",
+    ):
+        assert name in text
+    assert "pay[U+202E]roll[U+200B]" in text
+
+
+def test_no_unseen_character_is_in_a_page(hostile):
+    for html in pages_of(hostile).values():
+        assert not re.search(
+            "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069]", html
+        )
+
+
+def test_a_page_can_be_found_ones_way_in(hostile):
+    for name, html in pages_of(hostile).items():
+        parsed = page(html)
+        assert parsed.all("html") == [{"lang": "en"}]
+        assert [len(parsed.all(tag)) for tag in ("h1", "main", "nav", "title")] == [1, 1, 1, 1]
+        ids = [a["id"] for _, a in parsed.tags if "id" in a]
+        assert len(ids) == len(set(ids)), name
+        targets = {a["href"][1:] for a in parsed.all("a") if a["href"].startswith("#")}
+        assert targets <= set(ids)
+        assert all(th.get("scope") for th in parsed.all("th") if "class" in th)
+        levels = [int(tag[1]) for tag, _ in parsed.tags if re.fullmatch(r"h[1-6]", tag)]
+        assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_links_between_the_pages_lead_somewhere(hostile):
+    html = pages_of(hostile)
+    for text in html.values():
+        for link in page(text).all("a"):
+            file, _, anchor = link["href"].partition("#")
+            if not file or ":" in file:
+                continue
+            assert (hostile.folder / file).is_file()
+            assert not anchor or f'id="{anchor}"' in html[file]
+
+
+def test_no_trace_of_this_machine_is_in_any_file(hostile):
+    traces = {str(ROOT), sys.prefix, str(Path.home()) + "/", tempfile.gettempdir() + "/"}
+    traces |= {str(hostile.folder.parent), f"/{getpass.getuser()}/"}
+    for path in hostile.folder.rglob("*.*"):
+        text = path.read_text("utf-8")
+        assert not [trace for trace in traces if trace in text], path.name
+        assert "papermill" not in text, path.name
+
+
+def test_the_executed_notebook_names_the_snapshot_without_its_path(hostile):
+    node = nbformat.read(hostile.folder / "notebooks" / "00-overview.ipynb", 4)
+    (cell,) = [c for c in node.cells if "injected-parameters" in c.metadata.get("tags", [])]
+    assert cell.source.splitlines() == ["# Parameters", 'snapshot = "client-2026"']
+    assert not [o for c in node.cells for o in c.get("outputs", []) if o.get("name") == "stderr"]
+
+
+# -- what a notebook of one's own may show ---------------------------------------------------------
+
+
+def test_only_html_of_the_kit_is_taken_as_html(small, tmp_path):
+    own = notebook(
+        tmp_path,
+        "# My page\n\nAbout <b>this</b> and [that](javascript:alert(1)).\n\n## Ask\n\n### Ask more",
+        "from IPython.display import HTML, display\nHTML('<script>forged()</script><i>x</i>')",
+        "print('<u>printed</u>\\nagain\\u202e')",
+        "import sys; print('a warning', file=sys.stderr)",
+        "display({'image/png': 'AAAA', 'text/plain': 'a \"figure\"'}, raw=True)",
+        "display({'application/json': {}}, raw=True)",
+        "display({'text/html': '<i>forged</i>', 'text/plain': 'plain <words>'}, raw=True)",
+    )
+    made = report(small, tmp_path / "out", notebooks=[own])
+    html = (made.folder / "own.html").read_text("utf-8")
+    parsed = page(html)
+    assert not {"script", "i", "u"} & {tag for tag, _ in parsed.tags}
+    assert "forged" not in html
+    assert "javascript:" not in html
+    assert "<u>printed</u>" in parsed.text
+    assert "again[U+202E]" in parsed.text
+    assert "plain <words>" in parsed.text
+    assert "a warning" not in html
+    assert parsed.all("img") == [{"src": "data:image/png;base64,AAAA", "alt": 'a "figure"'}]
+    assert "About <b>this</b>" in parsed.text
+    assert 'id="ask-more"' in html
+
+
+def test_findings_no_notebook_shows_have_their_card_on_the_index(small, tmp_path):
+    own = notebook(tmp_path, "# My page", "1")
+    made = report(small, tmp_path / "out", notebooks=[own])
+    index = made.index.read_text("utf-8")
+    for finding in made.audit.findings:
+        assert f'<article class="card not_applicable" id="{finding.check.id}"' in index
+
+
+# -- parameters -----------------------------------------------------------------------------------
+
+WITNESS = "import pathlib; pathlib.Path(name).write_text(repr((port, strict, share)))"
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"prot": 1}, "no notebook of this report has a parameter 'prot'; they take name, port"),
+        ({"port": "https"}, "parameter 'port' must be int, not 'https': a port"),
+        ({"port": 1.5}, "parameter 'port' must be int, not 1.5"),
+        ({"port": True}, "parameter 'port' must be int, not True"),
+        ({"strict": "perhaps"}, "parameter 'strict' must be bool"),
+        ({"name": 3}, "parameter 'name' must be str, not 3"),
+        ({"share": "half"}, "parameter 'share' must be float"),
+        ({"snapshot": "x"}, "'snapshot' is not a parameter to set here"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_before_a_kernel_starts(small, tmp_path, given, named):
+    own = notebook(tmp_path, "raise SystemExit")
+    with pytest.raises(ParameterError, match=re.escape(named)):
+        report(small, tmp_path / "out", notebooks=[own], parameters=given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_parameters_arrive_with_their_types(small, tmp_path):
+    own = notebook(tmp_path, WITNESS)
+    given = {"port": "22", "strict": "yes", "share": 1, "name": str(tmp_path / "witness")}
+    report(small, tmp_path / "out", notebooks=[own], parameters=given)
+    assert (tmp_path / "witness").read_text() == "(22, True, 1.0)"
+
+
+def test_kit_notebooks_that_take_no_further_parameter_say_so(small, tmp_path):
+    with pytest.raises(ParameterError, match="they take none"):
+        report(small, tmp_path / "out", notebooks=["00"], parameters={"x": 1})
+
+
+def test_a_notebook_without_the_snapshot_parameter_is_refused(small, tmp_path):
+    own = notebook(tmp_path, "1", parameters="")
+    with pytest.raises(ParameterError, match="'own' declares no parameter 'snapshot'"):
+        report(small, tmp_path / "out", notebooks=[own])
+
+
+def test_notebooks_are_known_by_name_number_and_path(small, tmp_path):
+    own = notebook(tmp_path, "1")
+    made = report(small, tmp_path / "out", notebooks=["00", own])
+    assert [path.stem for path in made.pages] == ["00-overview", "own"]
+
+
+def test_an_unknown_notebook_is_refused_with_those_there_are(small, tmp_path):
+    with pytest.raises(ParameterError, match=r"no notebook '99'; there are 00-overview, 10-"):
+        report(small, tmp_path / "out", notebooks=["99"])
+
+
+def test_a_notebook_asked_for_twice_is_refused(small, tmp_path):
+    with pytest.raises(ParameterError, match="'00-overview' was asked for twice"):
+        report(small, tmp_path / "out", notebooks=["00", "00-overview"])
+
+
+def test_a_file_that_is_no_notebook_is_refused(small, tmp_path):
+    (tmp_path / "own.ipynb").write_text("{")
+    with pytest.raises(ReportError, match=r"own\.ipynb is not a Jupyter notebook"):
+        report(small, tmp_path / "out", notebooks=[tmp_path / "own.ipynb"])
+
+
+# -- failing well ---------------------------------------------------------------------------------
+
+
+def test_a_failed_cell_publishes_nothing_and_names_notebook_cell_and_reason(small, tmp_path):
+    out = tmp_path / "out"
+    good = notebook(tmp_path, "# One", "1", name="good")
+    before = {p.name: p.read_bytes() for p in report(small, out, [good]).folder.rglob("*.*")}
+    bad = notebook(tmp_path, "# Two", "## A section", "x = 1\n1 / 0", name="bad")
+    with pytest.raises(ReportError) as failure:
+        report(small, out, [good, bad])
+    assert str(failure.value) == (
+        "notebook bad failed in section 'A section' at the cell that begins 'x = 1': "
+        "ZeroDivisionError: division by zero; nothing was published"
+    )
+    assert {p.name: p.read_bytes() for p in out.rglob("*.*")} == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.ipynb", "good.ipynb", "out"]
+
+
+def test_a_kernel_that_dies_publishes_nothing(small, tmp_path):
+    bad = notebook(tmp_path, "import os; os._exit(1)")
+    with pytest.raises(ReportError, match="notebook own could not be run: DeadKernelError"):
+        report(small, tmp_path / "out", [bad])
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_older_report_is_replaced_as_a_whole(small, tmp_path):
+    one, two = (notebook(tmp_path, "# T", "1", name=name) for name in ("one", "two"))
+    report(small, tmp_path / "out", [one])
+    report(small, tmp_path / "out", [two])
+    names = {p.name for p in (tmp_path / "out").rglob("*.*")}
+    assert names == {"index.html", "findings.json", "two.html", "two.ipynb"}
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "own.html", "notebooks/thesis.txt"])
+def test_a_folder_with_other_files_is_left_alone(small, tmp_path, name):
+    other = tmp_path / "out" / name
+    other.parent.mkdir(parents=True)
+    other.write_text("mine")
+    with pytest.raises(ReportError, match=f"files that are not a report's, '{name}' for one"):
+        report(small, tmp_path / "out", ["00"])
+    assert other.read_text() == "mine"
+
+
+def test_a_file_in_the_place_of_the_folder_is_left_alone(small, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(ReportError, match="is a file; give a folder"):
+        report(small, tmp_path / "out", ["00"])
+
+
+def test_a_place_that_cannot_be_written_is_said(small, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ReportError, match="cannot be written"):
+        report(small, tmp_path / "file" / "out", [notebook(tmp_path, "1")])
+
+
+def test_a_snapshot_that_cannot_be_read_starts_no_kernel(tmp_path):
+    own = notebook(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(SnapshotError):
+        report(tmp_path / "missing", tmp_path / "out", [own])
+    assert not (tmp_path / "ran").exists()
+
+
+# -- the kernel -----------------------------------------------------------------------------------
+
+
+def test_the_kernel_is_this_interpreter_whatever_kernels_are_installed(
+    small, tmp_path, monkeypatch
+):
+    foreign = tmp_path / "jupyter" / "kernels" / "python3"
+    foreign.mkdir(parents=True)
+    (foreign / "kernel.json").write_text(
+        json.dumps({"argv": ["/bin/false"], "display_name": "x", "language": "python"})
+    )
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    own = notebook(tmp_path, "import sys; open(name, 'w').write(sys.prefix)")
+    report(small, tmp_path / "out", [own], {"name": str(tmp_path / "witness")})
+    assert (tmp_path / "witness").read_text() == sys.prefix
+
+
+def test_the_clients_folder_and_the_users_profile_run_no_code(tmp_path, monkeypatch):
+    """A module beside the snapshot, or a start-up file of IPython, is never imported."""
+    client = tmp_path / "client"
+    client.mkdir()
+    for name in ("pandas.py", "ipykernel_launcher.py", "json.py"):
+        (client / name).write_text("raise SystemExit('ran')")
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    own = notebook(client, "import auditlib; auditlib.open_audit(snapshot).findings")
+    report(saved(worlds.empty(), client / "snapshot"), tmp_path / "out", [own])
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_zip_is_reported_on_too(tmp_path):
+    made = saved(worlds.empty(), tmp_path / "client.zip")
+    assert report(made, tmp_path / "out", ["00"]).index.is_file()

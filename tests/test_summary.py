@@ -1,0 +1,167 @@
+"""Sentences and counts over a whole audit."""
+
+import pytest
+
+from auditlib import summary
+from auditlib.audit import Audit
+from auditlib.check import Severity, Status
+from auditlib.plots import severity_by_endpoint
+from tests import report_worlds as worlds
+from tests.worlds import World
+
+SEVERITIES = [severity.value for severity in Severity]
+
+
+def audited(world: World) -> Audit:
+    return Audit(world.snapshot(**worlds.MOMENT))
+
+
+@pytest.fixture(scope="module")
+def refused() -> Audit:
+    return audited(worlds.refused())
+
+
+def test_a_place_whose_endpoints_were_not_read_has_no_number_of_endpoints(refused):
+    places = summary.places(refused).set_index("region")["endpoints"]
+    assert dict(places) == {"ap-northeast-1": "2", "eu-west-1": "could not be read"}
+
+
+def test_calls_are_counted_by_how_they_ended(refused):
+    for place in summary.places(refused).to_dict("records"):
+        ended = [place[k] for k in ("read", "denied", "failed", "unsupported")]
+        assert sum(ended) == place["calls"]
+    assert summary.places(refused)["denied"].sum() == 3
+
+
+def test_a_refused_call_is_named_once_with_all_tables_that_lack_it(refused):
+    calls = summary.refused_calls(refused.gaps)
+    interfaces = calls[calls["operation"] == "describe-network-interfaces"]
+    assert list(interfaces["region"]) == ["ap-northeast-1", "eu-west-1"]
+    assert interfaces["tables"].iloc[0] == (
+        "network_interface_addresses",
+        "network_interface_groups",
+        "network_interfaces",
+    )
+
+
+def test_no_refused_call_is_an_empty_frame_with_columns():
+    calls = summary.refused_calls(audited(worlds.empty()).gaps)
+    assert calls.empty
+    assert "tables" in calls
+
+
+def test_a_region_nobody_could_look_into_has_a_row_that_counts_no_pass(refused):
+    rows = summary.by_endpoint(refused)
+    unseen = rows[rows["endpoint_id"] == "endpoints could not be listed"]
+    assert list(unseen["region"]) == ["eu-west-1"]
+    assert unseen["not_assessed"].iloc[0] > 0
+
+
+def test_every_endpoint_has_a_row_also_when_nothing_is_wrong():
+    world = World()
+    world.endpoint(world.vpc(), name="new")
+    rows = summary.by_endpoint(audited(world))
+    assert "new" in list(rows["name"])
+
+
+def test_a_failing_check_counts_once_per_endpoint_it_names():
+    audit = audited(worlds.exposed())
+    rows = summary.by_endpoint(audit).set_index("name")
+    ids = dict(zip(rows.index, rows["endpoint_id"], strict=True))
+    for name in ("staff", "legacy"):
+        failing = [
+            finding.check.severity.value
+            for finding in audit.findings
+            if "endpoint_id" in finding.evidence
+            and (finding.evidence["endpoint_id"] == ids[name]).any()
+        ]
+        assert {s: failing.count(s) for s in SEVERITIES} == rows.loc[name, SEVERITIES].to_dict()
+
+
+def test_evidence_that_names_no_endpoint_has_a_row_of_its_own():
+    rows = summary.by_endpoint(audited(worlds.exposed()))
+    assert summary.NO_ENDPOINT in set(rows["endpoint_id"])
+
+
+def test_the_verdict_counts_all_four_results_apart(refused):
+    found = summary.counts(refused.findings)
+    said = " ".join(summary.verdict(refused))
+    assert f"{found[Status.FAIL]} fail" in said
+    assert f"{found[Status.NOT_ASSESSED]} could not be assessed" in said
+    assert "The endpoints of eu-west-1 could not be listed" in said
+
+
+def test_the_verdict_of_an_empty_account_says_that_nothing_was_there():
+    said = summary.verdict(audited(worlds.empty()))
+    assert said[0].startswith("No Client VPN endpoint was seen in one Region")
+    assert "fail" not in said[1]
+
+
+def test_an_unread_account_is_not_called_empty_of_endpoints():
+    world = World().refuse("ec2-describe-client-vpn-endpoints")
+    said = " ".join(summary.verdict(audited(world)))
+    assert "could not be listed, so nothing can be said of them" in said
+    assert "pass" not in said
+
+
+def test_reading_again_comes_before_what_is_mild(refused):
+    steps = summary.first_steps(refused, 20)
+    ranks = {f.check.id: f.check.severity.rank for f in refused.findings}
+    again = next(i for i, step in enumerate(steps) if not step.check_id)
+    assert "ec2:DescribeNetworkInterfaces" in steps[again].what
+    assert all(ranks[step.check_id] >= Severity.HIGH.rank for step in steps[:again])
+    assert all(ranks[step.check_id] < Severity.HIGH.rank for step in steps[again + 1 :])
+
+
+def test_a_call_that_failed_asks_for_another_reading_and_no_permission():
+    world = worlds.exposed()
+    world.refuse("ec2-describe-security-groups", status="failed", code="RequestLimitExceeded")
+    step = next(s for s in summary.first_steps(audited(world), 20) if not s.check_id)
+    assert step.what == "Collect again."
+
+
+def test_the_severe_and_the_frequent_come_first():
+    found = summary.by_urgency(audited(worlds.exposed()).findings)
+    failing = [f for f in found if f.status is Status.FAIL]
+    keys = [(-f.check.severity.rank, -len(f.evidence)) for f in failing]
+    assert keys == sorted(keys)
+    assert list(found[: len(failing)]) == failing
+
+
+def test_a_thing_without_a_name_has_none():
+    world = World()
+    subnet = world.subnet(world.vpc(), "10.0.1.0/24")
+    assert subnet not in summary.names(audited(world))
+
+
+def test_the_picture_is_the_same_for_the_same_data_and_carries_no_date():
+    audit = audited(worlds.hostile())
+    first, second = severity_by_endpoint(audit), severity_by_endpoint(audit)
+    assert first == second
+    assert b"<dc:date>" not in first.svg
+
+
+def test_names_in_a_picture_are_neither_mathematics_nor_markup():
+    from xml.etree import ElementTree
+
+    made = severity_by_endpoint(audited(worlds.hostile()))
+    texts = "".join(ElementTree.fromstring(made.svg).itertext())  # noqa: S314 # our own
+    assert "$\\frac{1}{0}$" in texts
+    assert "<script>" in texts
+    assert "[U+202E]" in texts
+    assert "営業部の端末" in texts
+
+
+def test_the_words_for_a_picture_say_its_numbers(refused):
+    made = severity_by_endpoint(refused)
+    rows = summary.by_endpoint(refused)
+    for row in rows.to_dict("records"):
+        assert (row["name"] or row["endpoint_id"]) in made.text
+        if row["not_assessed"]:
+            assert f"{row['not_assessed']} lacking an answer" in made.text
+
+
+def test_a_picture_of_nothing_is_drawn_and_says_so():
+    made = severity_by_endpoint(audited(worlds.empty()))
+    assert made.text == "No endpoint was seen."
+    assert made.svg.startswith(b"<?xml")
