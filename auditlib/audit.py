@@ -17,6 +17,8 @@ from auditlib.tables import Tables, nearest
 if TYPE_CHECKING:
     from os import PathLike
 
+    from auditlib.explanation import Explanation
+
 __all__ = ["Audit", "export_tables", "open_audit", "tables_overview"]
 
 
@@ -63,18 +65,34 @@ class Audit:
             raise nearest(id, by_id, noun="check")
         return by_id[id]
 
-    def reach(self, **question: Any) -> pd.DataFrame:
-        """Return who reaches what; see :func:`auditlib.access.reach`."""
+    def reach(
+        self,
+        endpoint: str | None = None,
+        group: str | None = None,
+        to: str | None = None,
+        port: int | None = None,
+        *,
+        protocol: str | None = None,
+        summary: bool = False,
+    ) -> pd.DataFrame:
+        """Return who reaches what; parameters and columns are :func:`auditlib.access.reach`'s."""
         from auditlib.access import reach
 
-        found: pd.DataFrame = reach(self.tables, **question)
-        return found
+        return reach(self.tables, endpoint, group, to, port, protocol=protocol, summary=summary)
 
-    def explain(self, **question: Any) -> Any:
-        """Return why something is reachable or not; see :func:`auditlib.access.explain`."""
+    def explain(
+        self,
+        endpoint: str,
+        to: str,
+        port: int | None = None,
+        *,
+        protocol: str = "tcp",
+        group: str | None = None,
+    ) -> "Explanation":
+        """Return why an address is reached or not, hop by hop; see :func:`auditlib.access.explain`."""
         from auditlib.access import explain
 
-        return explain(self.tables, **question)
+        return explain(self.tables, endpoint, to, port, protocol=protocol, group=group)
 
     def __repr__(self) -> str:
         try:

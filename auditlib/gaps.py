@@ -4,7 +4,8 @@ Worked out from the table of reads and the outcome of every call, in one place, 
 or forgotten call is a gap in exactly the tables that would have been built from its answer.
 """
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -32,13 +33,19 @@ def gap_frame(
     unsettled
         Endpoints of which it cannot be told what they are attached to.
     """
-    rows = [
-        row | {"table": table}
-        for read in READS
-        for account, region in snapshot.places or ((None, None),)
-        for row in _gaps(snapshot, account, region, read, found)
-        for table in read.tables
-    ]
+    calls = _calls_by_read(snapshot)
+    rows = []
+    for read in READS:
+        for account, region in snapshot.places:
+            resources: set[str] = set()
+            if read.resources is not None:
+                asked = {call.resource for call in calls[account, region, read.id]}
+                resources = found(account, region, read) | {one for one in asked if one}
+            for row in _gaps(snapshot, account, region, read, sorted(resources)):
+                rows += [row | {"table": table} for table in read.tables]
+        if not snapshot.places:
+            row = _row(read, None, None, "missing", message="the snapshot is empty")
+            rows += [row | {"table": table} for table in read.tables]
     reason = (
         "shows neither a VPC nor a transit gateway, and the SDK that read it was too old, or is "
         "not recorded, to tell"
@@ -58,9 +65,10 @@ def gap_frame(
 def coverage_frame(snapshot: Snapshot, found: Callable[[str, str, Read], set[str]]) -> pd.DataFrame:
     """Return one row per read and place, in the columns of ``schemas.COVERAGE``."""
     rows = []
+    made = _calls_by_read(snapshot)
     for account, region in snapshot.places:
         for read in READS:
-            calls = _calls(snapshot, account, region, read)
+            calls = made[account, region, read.id]
             wanted = {None} if read.resources is None else found(account, region, read)
             missing = len(wanted - {call.resource for call in calls})
             rows.append(
@@ -84,33 +92,24 @@ def coverage_frame(snapshot: Snapshot, found: Callable[[str, str, Read], set[str
     return frame_of_rows(COVERAGE, rows)
 
 
-def _calls(snapshot: Snapshot, account: str, region: str, read: Read) -> list[Call]:
-    return [
-        call
-        for call in snapshot.calls
-        if (call.account, call.region) == (account, region)
-        and (call.service, call.operation) == (read.service, read.operation)
-    ]
+def _calls_by_read(snapshot: Snapshot) -> Mapping[tuple[str, str, str], list[Call]]:
+    calls: dict[tuple[str, str, str], list[Call]] = defaultdict(list)
+    for call in snapshot.calls:
+        calls[call.key[:3]].append(call)
+    return calls
 
 
 def _gaps(
-    snapshot: Snapshot,
-    account: str | None,
-    region: str | None,
-    read: Read,
-    found: Callable[[str, str, Read], set[str]],
+    snapshot: Snapshot, account: str, region: str, read: Read, resources: Iterable[str]
 ) -> Iterator[Row]:
-    if account is None or region is None:
-        yield _row(read, account, region, "missing", message="the snapshot is empty")
-        return
+    """Yield the gaps of one read in one place, without the tables they are gaps of."""
     if read.resources is None:
         yield from _outcome(snapshot, account, region, read)
         yield from _too_old(snapshot, account, region, read)
         return
     for parent in read.parents:
         yield from _outcome(snapshot, account, region, read_of(parent))
-    asked = {call.resource for call in _calls(snapshot, account, region, read)}
-    for resource in sorted(found(account, region, read) | {one for one in asked if one}):
+    for resource in resources:
         yield from _outcome(snapshot, account, region, read, resource)
         yield from _too_old(snapshot, account, region, read, resource)
 

@@ -236,7 +236,7 @@ class Records:
         file = self.answers[self.answer_of[i]].file
         raise SnapshotError(
             f"{file}: record {self.position[i]} {why}: not what the AWS CLI prints. "
-            "Collect this file again, or remove it to have it reported as missing."
+            "Collect it again."
         )
 
     def _refuse_value(self, i: int, key: str, wanted: str) -> NoReturn:

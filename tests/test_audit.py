@@ -82,6 +82,22 @@ def test_a_mistyped_check_gets_the_nearest_ids() -> None:
         audit.finding(id[:-1])
 
 
+def test_reach_and_explain_are_asked_of_the_audit() -> None:
+    world = small_world()
+    endpoint = next(id for id in world._by_id if id.startswith("cvpn-endpoint-"))
+    world.authorize(endpoint, "10.0.0.0/16")
+    subnet = next(id for id in world._by_id if id.startswith("subnet-"))
+    web = world.security_group(world.record(subnet)["VpcId"], "web")
+    world.ingress(web, "10.0.0.0/16", "6", (443, 443))
+    world.interface(subnet, web, ip="10.0.0.99")
+    audit = Audit(world.snapshot())
+    rows = audit.reach(endpoint, to="10.0.0.99", port=443)
+    assert rows["ip"].tolist() == ["10.0.0.99"]
+    assert len(audit.reach(summary=True)) >= 1
+    assert audit.explain(endpoint, "10.0.0.99", 443).reachable == "yes"
+    assert audit.explain(endpoint, "10.0.0.99", 22).reachable == "no"
+
+
 def test_gaps_are_those_of_all_tables() -> None:
     audit = Audit(small_world().refuse("ec2-describe-vpcs").snapshot())
     assert set(audit.gaps["table"]) == {"vpcs", "vpc_cidr_blocks"}
