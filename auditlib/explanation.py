@@ -344,7 +344,7 @@ class _Walk:
             change=f"Add a route for {self.one}, or its network, to {target} to the endpoint.",
         )
 
-    def _outward(self, source: Source, groups: tuple[str, ...], step: Step) -> Iterator[Hop]:
+    def _outward(self, source: Source, groups: tuple[str, ...] | None, step: Step) -> Iterator[Hop]:
         association = self.association
         if association.transit_gateway_id:
             return
@@ -553,7 +553,7 @@ class _Walk:
     def _without_receiver(self, first: Sequence[Hop], step: Step) -> _Found:
         source = self._sources()[0]
         vpc = step.vpc_id
-        hops = [*first, *self._outward(source, (), step)]
+        hops = [*first, *self._outward(source, None, step)]
         if self.association.transit_gateway_id is None:
             hops += self._acl("network ACL", self.association.subnet_id, self.address, out=True)
         hops += self._vpc_route(step.exit, vpc, step.leaves, None)

@@ -153,13 +153,11 @@ class Peering:
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a small frame, missing values as ``None``."""
-    columns = {
-        name: frame[name].astype(object).where(frame[name].notna(), None).tolist()
+    columns = [
+        [None if value is pd.NA or value != value else value for value in frame[name].tolist()]  # noqa: PLR0124 # only NaN differs from itself
         for name in frame.columns
-    }
-    return [
-        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
+    return [dict(zip(frame.columns, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _by(rows: Iterable[dict[str, Any]], key: str) -> dict[Any, list[dict[str, Any]]]:

@@ -319,20 +319,25 @@ class Way:
         return closed("no active route of this association leads there"), False
 
     def egress(
-        self, source: Source, address: int, groups: tuple[str, ...], references: bool | None
+        self,
+        source: Source,
+        address: int,
+        groups: tuple[str, ...] | None,
+        references: bool | None,
     ) -> Passage:
         """Return what the endpoint's security groups let out to an address.
 
         Parameters
         ----------
         groups
-            Security groups on the receiver; what lies outside of what was read may carry any.
+            Security groups on the receiver; ``None`` for what lies outside of what was read, which
+            may carry any.
         references
             Whether rules that name a group work on this way; ``None`` when not known.
         """
         if self.association.transit_gateway_id:
             return OPEN
-        if not self._names_groups(source.groups):
+        if groups and not self._names_groups(source.groups):
             groups = ()
         key = (source.groups, source.groups_known, address, groups, references)
         found = self._egress.get(key)
@@ -341,7 +346,7 @@ class Way:
                 self.network,
                 {g: self.network.rules.of(g, is_egress=True) for g in source.groups},
                 address,
-                groups if references is not None else None,
+                groups,
                 references=references,
                 known=source.groups_known,
             )
@@ -635,7 +640,7 @@ class Way:
         found = NONE
         association = self.association
         for source in (*association.present, *association.possible) or association.wide:
-            found |= self.egress(source, address, (), None).maybe
+            found |= self.egress(source, address, None, None).maybe
         return found & self.own_acl(address).maybe
 
     # -- everything that is reached ---------------------------------------------------------------
@@ -662,6 +667,8 @@ class Way:
             order = np.argsort(key, kind="stable")
             distinct, bounds = np.unique(key[order], return_index=True)
             positions = here[inside][order]
+            if not len(distinct):
+                continue
             for number, part in zip(
                 distinct.tolist(), np.split(positions, bounds[1:]), strict=True
             ):
@@ -732,7 +739,7 @@ class Way:
         present = (*self.association.present, *self.association.possible)
         sources = self.association.wide if certainty == "reliable" or not present else present
         for source in sources:
-            groups = kind[2] if kind else ()
+            groups = kind[2] if kind else None
             references = step.references if kind else None
             tell("egress", self.egress(source, address, groups, references))
         if not same:
