@@ -39,6 +39,10 @@ __all__ = [
 ]
 
 
+_JUDGED = "judged"
+_ASIDE = ("rank", "by_absence")
+
+
 class Severity(StrEnum):
     """How bad the condition is, from the kit's point of view."""
 
@@ -139,6 +143,12 @@ class Check:
     ratings: Mapping[str, str] = field(default_factory=dict)
     accepted_by_design: str = ""
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The tables in which a gap may hide evidence, views included."""
+        beside = inspect.signature(self.unseen).parameters if self.unseen else ()
+        return tuple(dict.fromkeys((*self.tables, *(n for n in beside if n != _JUDGED))))
+
     def population_in(self, tables: TableSource) -> pd.DataFrame:
         """Return the rows the check judges."""
         frame = tables[self.population]
@@ -170,8 +180,6 @@ class Finding:
 
 
 _REGISTRY: dict[str, Check] = {}
-_JUDGED = "judged"
-_ASIDE = ("rank", "by_absence")
 
 
 def check(
@@ -352,7 +360,7 @@ def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.Data
     in every account of a Region where there is something to judge, or where nobody could see
     whether there is.
     """
-    gaps = tables.gaps(made.population, *made.tables)
+    gaps = tables.gaps(made.population, *made.needs)
     if made.unseen is not None:
         unseen = made.unseen(**_given(made.unseen, tables, population))
         known = _rows(gaps, ["table", "account", "region"])

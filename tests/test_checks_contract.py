@@ -45,7 +45,7 @@ def base_tables(name):
 
 def reads_needed(made):
     """Return the ids of the reads a check's verdict rests on."""
-    tables = set().union(*(base_tables(t) for t in (made.population, *made.tables)))
+    tables = set().union(*(base_tables(t) for t in (made.population, *made.needs)))
     reads = [read for table in tables for read in reads_for(table)]
     return {read.id for read in reads} | {parent for read in reads for parent in read.parents}
 

@@ -490,6 +490,29 @@ def test_a_group_that_no_answer_holds_is_not_assessed(id, place):
     assert set(found.gaps["status"]) == {"missing"}
 
 
+@pytest.mark.parametrize("id", ["vpn-sg-is-shared", "vpn-sg-lets-members-in"])
+def test_a_group_associated_with_a_vpc_nobody_read_may_have_members_there(id, place):
+    group = place.group()
+    place.endpoint(group)
+    place.world.share(group, "vpc-0000000000000peer", owner="444455556666")
+    found = finding(place.world, id)
+    assert found.status is Status.NOT_ASSESSED
+    assert column_of(found.gaps, "account", "resource") == {
+        ("444455556666", "vpc-0000000000000peer")
+    }
+
+
+def column_of(frame, *names):
+    return set(frame[list(names)].itertuples(index=False, name=None))
+
+
+def test_a_group_associated_with_a_further_vpc_of_the_account_is_read_in_full(place):
+    group = place.group()
+    place.endpoint(group)
+    place.world.share(group, place.world.vpc("10.7.0.0/16"))
+    assert finding(place.world, "vpn-sg-is-shared").status is Status.PASS
+
+
 def test_a_group_owned_by_another_account_is_named_with_it(place):
     group = place.group()
     rule = place.world.ingress(
@@ -512,3 +535,11 @@ def test_several_endpoints_are_judged_each_by_its_own_groups(place):
     found = finding(place.world, "vpn-sg-is-shared")
     assert column(found, "endpoint_id") == {endpoint}
     assert found.answer.startswith("One of the 2 VPC-attached Client VPN endpoints shares")
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_an_endpoint_that_an_old_sdk_cannot_place_is_not_assessed(id):
+    world = World()
+    world.endpoint()
+    tables = Tables(world.snapshot(botocore_version="1.40.0"))
+    assert audit(tables, only=[id])[0].status is Status.NOT_ASSESSED

@@ -408,11 +408,18 @@ class World:
         """Add an outbound rule; ``peer`` is a CIDR, a group id or a prefix list id."""
         return self._rule(group, peer, protocol, ports, True, description, **more)
 
-    def share(self, group: str, vpc: str, *, state: str = "associated") -> None:
-        """Associate a security group with a further VPC."""
+    def share(
+        self, group: str, vpc: str, *, state: str = "associated", owner: str | None = None
+    ) -> None:
+        """Associate a security group with a further VPC, of another account where one is given."""
         self._add(
             "ec2-describe-security-group-vpc-associations",
-            {"GroupId": group, "VpcId": vpc, "VpcOwnerId": self.account, "State": state},
+            {
+                "GroupId": group,
+                "VpcId": vpc,
+                "VpcOwnerId": owner or self.account,
+                "State": state,
+            },
         )
 
     def revoke(self, *ids: str) -> None:

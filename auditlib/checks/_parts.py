@@ -55,29 +55,77 @@ def unread_groups(
     endpoint_security_groups: pd.DataFrame,
     security_groups: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return a gap for each group of an endpoint that no answer holds.
+    """Return a gap for each group of an endpoint, or for all its groups, that no answer holds.
 
     A group shared by another account, say, or the default group of somebody else's VPC: its rules
     are then unknown, and an unknown rule must not read as no rule.
     """
-    held = endpoint_security_groups.merge(judged[ENDPOINT], on=ENDPOINT)
+    held = judged[ENDPOINT].merge(endpoint_security_groups, on=ENDPOINT, how="left")
     unread = held[~held["group_id"].isin(security_groups["group_id"])]
     rows = [
-        {
-            "table": "security_groups",
-            "account": row.account,
-            "region": row.region,
-            "service": "ec2",
-            "operation": "describe-security-groups",
-            "resource": row.group_id,
-            "status": "missing",
-            "error_code": None,
-            "error_message": f"{row.endpoint_id} carries a group that the answer does not hold",
-            "iam_action": "ec2:DescribeSecurityGroups",
-        }
+        _gap(
+            "security_groups",
+            "describe-security-groups",
+            account=row.account,
+            region=row.region,
+            resource=row.group_id,
+            message=f"{row.endpoint_id} has a group that the answer does not hold",
+        )
         for row in rows_of(unread)
     ]
     return pd.DataFrame(rows, columns=list(GAPS.names))
+
+
+def unread_members(
+    judged: pd.DataFrame,
+    endpoint_security_groups: pd.DataFrame,
+    security_groups: pd.DataFrame,
+    security_group_vpc_associations: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return, beside groups that were not read, accounts whose interfaces may carry a group too.
+
+    A group can be associated with a VPC of another account of the Region. That account was read
+    when the answers hold groups of it: every VPC has at least its default one.
+    """
+    held = security_group_vpc_associations["group_id"].isin(
+        groups_in_force(judged, endpoint_security_groups)["group_id"]
+    )
+    read = security_group_vpc_associations["vpc_owner_id"].isin(
+        security_groups["account"].astype(str)
+    )
+    rows = [
+        _gap(
+            "network_interfaces",
+            "describe-network-interfaces",
+            account=row.vpc_owner_id,
+            region=row.region,
+            resource=row.vpc_id,
+            message=f"{row.group_id} is associated with this VPC of an account that was not read",
+        )
+        for row in rows_of(security_group_vpc_associations[held & ~read])
+    ]
+    members = pd.DataFrame(rows, columns=list(GAPS.names))
+    return pd.concat(
+        [unread_groups(judged, endpoint_security_groups, security_groups), members],
+        ignore_index=True,
+    )
+
+
+def _gap(
+    table: str, operation: str, *, account: str, region: str, resource: str, message: str
+) -> dict[str, Any]:
+    action = "".join(word.capitalize() for word in operation.split("-"))
+    return {
+        "table": table,
+        "account": account,
+        "region": region,
+        "service": "ec2",
+        "operation": operation,
+        "resource": resource,
+        "status": "missing",
+        "error_message": message,
+        "iam_action": f"ec2:{action}",
+    }
 
 
 def groups_in_force(endpoints: pd.DataFrame, endpoint_groups: pd.DataFrame) -> pd.DataFrame:

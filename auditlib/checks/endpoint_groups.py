@@ -22,6 +22,7 @@ from auditlib.checks._parts import (
     place_of,
     rows_of,
     unread_groups,
+    unread_members,
     with_security_groups,
     without_security_groups,
 )
@@ -120,6 +121,7 @@ def vpn_sg_is_default(
     title="The security groups of Client VPN endpoints are on nothing else",
     severity=Severity.MEDIUM,
     **_JUDGED,
+    unseen=unread_members,
     condition=(
         "shares a security group with other interfaces",
         "share a security group with other interfaces",
@@ -213,7 +215,7 @@ def vpn_sg_is_shared(
     title="No security group of a Client VPN endpoint lets VPN clients into its other members",
     severity=Severity.HIGH,
     **_JUDGED,
-    unseen=unread_groups,
+    unseen=unread_members,
     condition=(
         "lets VPN clients into other interfaces with the same security group",
         "let VPN clients into other interfaces with the same security group",
@@ -521,6 +523,7 @@ def _let_out(rule: Any, entries: Mapping[Any, Iterable[str]]) -> Traffic:
     title="The security groups in force on Client VPN endpoints are the ones configured",
     severity=Severity.MEDIUM,
     **_JUDGED,
+    unseen=unread_groups,
     condition=(
         "has other security groups in force than configured",
         "have other security groups in force than configured",
