@@ -113,6 +113,15 @@ class Place:
             GroupId=group, IpPermissions=[self._permission(peer, span, text)]
         )
 
+    def prefix_list(self, name: str, *cidrs: str) -> str:
+        made = self.ec2.create_managed_prefix_list(
+            PrefixListName=name,
+            AddressFamily="IPv4",
+            MaxEntries=len(cidrs),
+            Entries=[{"Cidr": cidr, "Description": f"東京 {name}"} for cidr in cidrs],
+        )
+        return str(made["PrefixList"]["PrefixListId"])
+
     def empty(self, group: str) -> None:
         """Revoke all rules of a group."""
         filters = [{"Name": "group-id", "Values": [group]}]
@@ -305,15 +314,7 @@ def _production(tokyo: Place) -> None:
         tokyo.route(corp, "10.40.0.0/16", subnet, "Shared services, by peering")
     first, _ = tokyo.vpn_addresses(corp)
 
-    office_ips = tokyo.ec2.create_managed_prefix_list(
-        PrefixListName="office-ips",
-        AddressFamily="IPv4",
-        MaxEntries=5,
-        Entries=[
-            {"Cidr": "198.51.100.0/28", "Description": "東京本社"},
-            {"Cidr": "192.0.2.64/29", "Description": "Osaka"},
-        ],
-    )["PrefixList"]["PrefixListId"]
+    office_ips = tokyo.prefix_list("office-ips", "198.51.100.0/28", "192.0.2.64/29")
 
     balancer = tokyo.group(prod, "public-web-alb", "Public load balancer")
     tokyo.admit(balancer, ANYWHERE, 443, text="Customers")
