@@ -7,7 +7,7 @@ into a page, which shows the characters that could make it read as something els
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -208,11 +208,12 @@ def init_notebook(audit: "Audit | None" = None) -> Html:
 
 @dataclass(frozen=True, kw_only=True)
 class _Cell:
-    """One cell: its text, the name that goes with an id, and how to set it."""
+    """One cell: its text, the name that goes with an id, a small line below, how to set it."""
 
     text: str
     name: str = ""
     kind: str = "text"
+    below: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -357,7 +358,7 @@ class _Evidence:
     shared
         What all rows have in common: (column's name for people, cell).
     columns, rows
-        The reason first, then what tells the rows apart, then the record that shows it.
+        The reason first, with the record that shows it, then what tells the rows apart.
     """
 
     shared: list[tuple[str, _Cell]]
@@ -371,15 +372,19 @@ def _evidence(finding: Finding, names: Mapping[str, str]) -> _Evidence:
     things = [column for column in _EVIDENCE_IDS if column in filled]
     places = [column for column in ("account", "region") if column in filled]
     same = [c for c in (*things, *places) if evidence[c].nunique(dropna=False) == 1]
-    telling = [c for c in things if c not in same][:TELLING] + [c for c in places if c not in same]
+    telling = [column for column in things if column not in same][:TELLING]
+    telling = telling or [column for column in places if column not in same]
     wanted = [c for c in ("reason", *telling) if c in filled]
     own = {**names, **_own_names(evidence)}
     rows = _rows(evidence, wanted, own)
+    if things and telling and (apart := [c for c in places if c not in same]):
+        first = wanted.index(telling[0])
+        for row, place in zip(rows, evidence[apart].itertuples(index=False), strict=True):
+            row[first] = replace(row[first], below=" ".join(map(_text, place)))
     columns = _columns(evidence, wanted)
     if "source" in filled:
-        columns.append(_Column(head="Record", kind="text"))
-        for row, cell in zip(rows, _record_cells(evidence), strict=True):
-            row.append(cell)
+        for row, record in zip(rows, _records(evidence), strict=True):
+            row[0] = replace(row[0], below=record)
     shared = _rows(evidence.head(1), same, own)
     return _Evidence(
         shared=[(_head(c), cell) for c, cell in zip(same, shared[0], strict=True)]
@@ -403,15 +408,13 @@ def _own_names(evidence: pd.DataFrame) -> dict[str, str]:
     return named
 
 
-def _record_cells(evidence: pd.DataFrame) -> list[_Cell]:
-    """Return where in the snapshot each row's record stands; account and Region are in the row."""
-    cells = []
+def _records(evidence: pd.DataFrame) -> list[str]:
+    """Return where in the snapshot each row's record stands; its place is told by the row itself."""
     numbers = evidence["record"] if "record" in evidence else [None] * len(evidence)
-    for source, number in zip(evidence["source"], numbers, strict=True):
-        file, position = _text(source).rsplit("/", 1)[-1], _text(number)
-        where = "" if position == "–" else f" #{position}"
-        cells.append(_Cell(text=file + where, kind="text" if file == "–" else "record"))
-    return cells
+    return [
+        _text(source).rsplit("/", 1)[-1] + ("" if pd.isna(number) else f" #{number}")
+        for source, number in zip(evidence["source"], numbers, strict=True)
+    ]
 
 
 # -- cards ----------------------------------------------------------------------------------------
@@ -487,11 +490,11 @@ def verdict(audit: "Audit") -> Html:
     )
 
 
-def first_steps(audit: "Audit", number: int = 3) -> Html:
+def first_steps(audit: "Audit", number: int = 3, pages: Mapping[str, str] | None = None) -> Html:
     """Return the things to do first, the most urgent first, and why these."""
     steps = summary.first_steps(audit, number)
     return Html(
-        markup=render("steps.html.j2", steps=steps),
+        markup=render("steps.html.j2", steps=steps, pages=pages or {}),
         text="\n".join(f"{i}. {step.what}" for i, step in enumerate(steps, 1)),
     )
 

@@ -74,6 +74,15 @@ def severity_by_endpoint(audit: "Audit") -> Picture:
     with _drawing():
         figure, axes = _figure(7.4, height)
         _bars(axes, frame, used)
+        if used:
+            figure.legend(
+                loc="outside upper left",
+                ncols=len(used),
+                frameon=False,
+                borderaxespad=0.2,
+                handlelength=1.2,
+                columnspacing=1.4,
+            )
         svg = _svg(figure)
     return Picture(
         svg=svg,
@@ -120,16 +129,6 @@ def _bars(axes: "Axes", frame: pd.DataFrame, used: list[str]) -> None:
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "bottom"):
         axes.spines[side].set_visible(False)
-    if used:
-        axes.legend(
-            loc="lower left",
-            bbox_to_anchor=(0, 1.0),
-            ncols=len(used),
-            frameon=False,
-            borderaxespad=0.2,
-            handlelength=1.2,
-            columnspacing=1.4,
-        )
 
 
 def _label(row: Mapping[Hashable, Any]) -> str:

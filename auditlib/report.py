@@ -406,16 +406,15 @@ def _index(audit: "Audit", pages: Sequence[Page], html: Mapping[str, str]) -> st
         for finding in audit.findings
         if f'id="{finding.check.id}"' in html[page.file]
     }
+    cards = {f.check.id: holders.get(f.check.id, "") for f in audit.findings}
     names = summary.names(audit)
     return display.render(
         "index.html.j2",
         **_frame(audit, "Security groups around Client VPN"),
         pages=pages,
         verdict=display.verdict(audit).markup,
-        steps=display.first_steps(audit).markup,
-        findings=display.findings(
-            audit, pages={f.check.id: holders.get(f.check.id, "") for f in audit.findings}
-        ).markup,
+        steps=display.first_steps(audit, pages=cards).markup,
+        findings=display.findings(audit, pages=cards).markup,
         cards=[
             display.card(finding, names).markup
             for finding in summary.by_urgency(audit.findings)

@@ -35,6 +35,9 @@ __all__ = [
 NO_ENDPOINT = "not tied to one endpoint"
 """Row of :func:`by_endpoint` for evidence that names no endpoint."""
 
+UNLISTED = "endpoints could not be listed"
+"""Row of :func:`by_endpoint` for a place whose endpoints AWS did not list."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
@@ -233,7 +236,7 @@ def by_endpoint(audit: "Audit") -> pd.DataFrame:
     for account, region, endpoint, name in known.itertuples(index=False, name=None):
         row(account, region, endpoint, name)
     for account, region in unseen[["account", "region"]].itertuples(index=False, name=None):
-        row(account, region, "endpoints could not be listed")
+        row(account, region, UNLISTED)
     for finding in audit.findings:
         for place in _places_of(finding, rows):
             found = row(*place)
@@ -242,10 +245,15 @@ def by_endpoint(audit: "Audit") -> pd.DataFrame:
             rows[place]["not_assessed"] += 1  # type: ignore[operator]
     columns = ["account", "region", "endpoint_id", "name", *severities, "not_assessed"]
     frame = pd.DataFrame(rows.values(), columns=columns)
-    return frame.sort_values(
-        [*severities, "account", "region", "endpoint_id"],
-        ascending=[*[False] * len(severities), True, True, True],
-        ignore_index=True,
+    no_endpoint = frame["endpoint_id"].isin([NO_ENDPOINT, UNLISTED])
+    return (
+        frame.assign(no_endpoint=no_endpoint)
+        .sort_values(
+            ["no_endpoint", *severities, "account", "region", "endpoint_id"],
+            ascending=[True, *[False] * len(severities), True, True, True],
+            ignore_index=True,
+        )
+        .drop(columns="no_endpoint")
     )
 
 
@@ -307,8 +315,8 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
     partly = [f for f in blocked_checks(audit.findings) if f.status is not Status.NOT_ASSESSED]
     if partly:
         they = "it" if len(partly) == 1 else "they"
-        seen = count(len(partly), "further check")
-        sentences.append(_opening(f"{seen} saw only part of what {they} should have seen."))
+        some = _opening(count(len(partly), "")).strip()
+        sentences.append(f"{some} of these checks saw only part of what {they} should have seen.")
     return tuple(sentences)
 
 
@@ -333,6 +341,9 @@ def _result(
     if found[Status.FAIL] == 1:
         parts[Status.FAIL] = parts[Status.FAIL].replace("fail", "fails", 1)
     said = [f"{found[status]} {words}" for status, words in parts.items() if found[status]]
+    if len(said) == 1:
+        words = said[0].partition(" ")[2]
+        return f"All {len(findings)} checks {words}."
     return f"Of {count(len(findings), 'check')}, {listed(said)}."
 
 
