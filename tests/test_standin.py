@@ -470,3 +470,22 @@ def test_the_stand_in_runs_by_hand_and_says_how_to_use_it() -> None:
     assert (
         f"auditlib collect --endpoint-url {url} --region ap-northeast-1 --region us-east-1" in text
     )
+
+
+def test_an_association_may_bring_several_interfaces_that_do_not_name_the_endpoint(
+    aws: StandIn, network: Network
+) -> None:
+    aws.switches.interfaces_per_association = 2
+    aws.switches.named_interfaces = False
+    network.associate(network.endpoint(), network.a)
+    assert [eni["Description"] for eni in network.interfaces()] == [
+        "ClientVPN Endpoint resource"
+    ] * 2
+    addresses = {eni["PrivateIpAddress"] for eni in network.interfaces()}
+    assert addresses == {"10.0.1.10", "10.0.1.11"}
+
+
+def test_a_region_can_start_with_its_default_vpc(aws: StandIn) -> None:
+    aws.switches.default_vpcs = True
+    (vpc,) = aws.client("ec2", "eu-west-1").describe_vpcs()["Vpcs"]
+    assert (vpc["IsDefault"], vpc["CidrBlock"]) == (True, "172.31.0.0/16")
