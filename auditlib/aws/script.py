@@ -174,7 +174,7 @@ def script_of(
 ) -> str:
     """Return the script; regions given to it when it runs take the place of these."""
     environment = [
-        f"export {name}={shlex.quote(value)}"
+        f"# shellcheck disable=SC2016 # as given\nexport {name}={shlex.quote(value)}"
         for name, value in (("AWS_PROFILE", profile), ("AWS_ENDPOINT_URL", endpoint_url))
         if value
     ]
