@@ -20,7 +20,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import pandas as pd
 
@@ -70,15 +69,13 @@ COLUMNS = (
 )
 """Columns of :func:`reach`."""
 
-# An index lives as long as its tables: making it again for each question would not be interactive.
-_MADE: "WeakKeyDictionary[TableSource, Access]" = WeakKeyDictionary()
-
-
 def access_of(tables: TableSource) -> "Access":
-    """Return what can be asked about these tables; made once and kept as long as they live."""
-    found = _MADE.get(tables)
-    if found is None:
-        found = _MADE[tables] = Access(tables)
+    """Return what can be asked about these tables; made once and kept with them."""
+    # Kept on the tables themselves: the two refer to each other and go together.
+    kept = vars(tables)
+    if "_access" not in kept:
+        kept["_access"] = Access(tables)
+    found: Access = kept["_access"]
     return found
 
 

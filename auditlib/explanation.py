@@ -226,7 +226,7 @@ class _Walk:
     def path(self) -> _Found:
         """Return the hops; of several receivers with the address, the nearest to being reached."""
         first = [self._authorization(), *self._endpoint_route()]
-        if self.way.endpoint_route(self.address)[1]:
+        if self._is_client():
             return self._to_client(first)
         exit = self.way.vpc_route(self.address)
         vpc, references, leaves = self.way.destination(exit)
@@ -331,6 +331,9 @@ class _Walk:
         passage, _ = self.way.endpoint_route(self.address)
         waiting = self._waiting(self.network.endpoint_routes, "destination_cidr")
         target = subnet or self.association.transit_gateway_id or "its subnet"
+        block = endpoint["client_cidr_block"]
+        if block and self.address in addresses(block):
+            target = "local"
         shut = f"no active route to {target} holds {self.ip}"
         shut += f"; one for {waiting}" if waiting else ""
         admits = ", ".join(label for label, _ in passage.admits)
@@ -516,10 +519,15 @@ class _Walk:
         """Return the way that would lead to a receiver, were the routes right."""
         if kind[0] == self.association.vpc_id:
             return Exit("local", "local"), True
-        for (id, here), peering in self.network.peerings.items():
-            if here == self.association.vpc_id and peering.vpc_id == kind[0]:
-                return Exit("vpc_peering_connection", id), peering.same_region
-        return None
+        found = [
+            peering
+            for (_, here), peering in self.network.peerings.items()
+            if here == self.association.vpc_id and peering.vpc_id == kind[0]
+        ]
+        if not found:
+            return None
+        best = max(found, key=lambda peering: peering.active)
+        return Exit("vpc_peering_connection", best.id), best.same_region
 
     def _with_receiver(self, first: Sequence[Hop], step: Step, eni_id: str, kind: Kind) -> _Found:
         way, association = self.way, self.association
@@ -531,6 +539,9 @@ class _Walk:
                 references: bool | None = True
             else:
                 exit, references = self._assumed(kind) or (Exit("vpc_peering_connection"), None)
+                peering = self.network.peerings.get((exit.target_id, association.vpc_id or ""))
+                if peering is not None and not peering.active:
+                    route = [*route, self._peering(exit, None, "")]
             step = self._step(exit, step.vpc_id, references, step.leaves)
         family = ALL_IPV4 if self.address < 2**32 else ALL_IPV6
         found = []
@@ -567,7 +578,15 @@ class _Walk:
             )
         return _Found(tuple(hops), "unknown", source)
 
+    def _is_client(self) -> bool:
+        """Tell whether the packet goes, or is meant to go, to another client."""
+        route, local = self.way.endpoint_route(self.address)
+        block = self.way.endpoint["client_cidr_block"]
+        return local or (not route.maybe and bool(block) and self.address in addresses(block))
+
     def _to_client(self, first: Sequence[Hop]) -> _Found:
+        if not self.way.endpoint_route(self.address)[1]:
+            return _Found(tuple(first), None)
         step = self._step(Exit("client_vpn", "local", "local"), None, None, "", local=True)
         certainty = self.way.departure_certainty(step, self.group)
         state: State = "open" if certainty == "reliable" else "unknown"

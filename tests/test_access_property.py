@@ -112,8 +112,12 @@ def random_world(some: Random) -> RandomWorld:
                 {"VpcPeeringConnectionId": "pcx-unheard-of"},
             ]
         )
-        w.route(some.choice([a, b]), some.choice([*V4, *lists]), **target)
-        route = w.record(f"{a}/route-table")["Routes"][-1]
+        vpc, destination = some.choice([a, b]), some.choice([*V4, *lists])
+        routes = w.record(f"{vpc}/route-table")["Routes"]
+        if any(destination in route.values() for route in routes):
+            continue  # AWS has one route per destination
+        w.route(vpc, destination, **target)
+        route = routes[-1]
         if some.random() < 0.2 and route.get("GatewayId") != "local":
             route["State"] = "blackhole"
         elif some.random() < 0.2 and route.get("GatewayId") != "local":
