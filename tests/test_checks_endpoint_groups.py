@@ -421,6 +421,15 @@ def test_the_default_group_by_omission_is_no_difference_when_groups_were_refused
     assert finding(place.world, "vpn-sg-not-yet-effective").status is Status.NOT_ASSESSED
 
 
+def test_a_default_group_that_nobody_could_see_is_no_difference(place):
+    endpoint = place.endpoint(associated=False)
+    place.world.associate(endpoint, place.vpn_subnet)
+    for association in place.world.associations(endpoint):
+        association["SecurityGroups"] = []
+    place.world.refuse("ec2-describe-security-groups")
+    assert finding(place.world, "vpn-sg-not-yet-effective").status is Status.NOT_ASSESSED
+
+
 def test_an_endpoint_without_associations_has_no_difference(place):
     place.endpoint(place.group(), associated=False)
     assert finding(place.world, "vpn-sg-not-yet-effective").status is Status.PASS

@@ -610,6 +610,10 @@ class World:
             requester_managed=True,
         )
 
+    def associations(self, endpoint: str) -> list[dict[str, Any]]:
+        """Return the raw records of an endpoint's associations, to be changed in place."""
+        return self._lists[self.region, "ec2-describe-client-vpn-target-networks", endpoint]
+
     def endpoint_route(
         self,
         endpoint: str,
