@@ -454,8 +454,6 @@ class _Run:
         whole: dict[str, Any] = {}
         seen = set()
         for answer in pages:
-            if self._stop.is_set():
-                raise _Stopped
             page = dict(answer)  # botocore looks for the next token in its own
             page.pop("ResponseMetadata", None)
             token = page.pop("NextToken", None) or page.pop("nextToken", None)
@@ -464,6 +462,8 @@ class _Run:
                 raise _EndlessPagesError(f"{read.id} gave the same next token again")
             if token is not None:
                 seen.add(token)
+                if self._stop.is_set():
+                    raise _Stopped
             records = page.pop(key, None)
             if records is not None and key in whole:
                 whole[key].extend(records)
