@@ -374,6 +374,30 @@ def test_a_damaged_aws_configuration_is_one_line(aws, tmp_path, monkeypatch):
     assert "config" in refused_outright(result, out)
 
 
+@pytest.mark.parametrize(
+    ("profile", "said"),
+    [
+        ("aws_access_key_id = testing\n", "incomplete"),
+        ("credential_process = false\n", "could not be fetched"),
+        (
+            "sso_start_url = https://sso.example.com\nsso_region = eu-west-1\n"
+            "sso_account_id = 111122223333\nsso_role_name = auditor\n",
+            "aws sso login",
+        ),
+    ],
+)
+def test_a_profile_without_a_valid_sign_in_is_one_line(aws, tmp_path, monkeypatch, profile, said):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = tmp_path / "config"
+    config.write_text(f"[profile client]\nregion = eu-west-1\n{profile}", "utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    out = tmp_path / "s"
+    result = auditlib("collect", "--out", out, "--endpoint-url", aws.url, "--profile", "client")
+    assert said in refused_outright(result, out)
+
+
 def test_options_that_exclude_each_other_are_refused(tmp_path):
     for options in (
         ["--out", tmp_path / "s", "--region", REGION, "--all-regions"],

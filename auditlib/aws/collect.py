@@ -244,24 +244,25 @@ class _Run:
         for left in folder.rglob(".*.part"):
             left.unlink(missing_ok=True)
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="auditlib")
-        try:
-            with self._ctrl_c():
+        with self._ctrl_c():
+            try:
                 self._start()
                 while self._pending and not self._presses:
                     self._take(self._next(0.5))
-                if self._presses:
+                interrupted = bool(self._pending)
+                if interrupted:
                     self._end()
-        except BaseException:
-            self._stop.set()
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        if not self._presses:
-            self._pool.shutdown()
-            self._clients.close()
-        manifest = self._manifest(started)
-        write_manifest(folder, manifest)
-        self._sweep(manifest)
-        return Collected(manifest=manifest, interrupted=bool(self._presses))
+            except BaseException:
+                self._stop.set()
+                self._pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            if not interrupted:
+                self._pool.shutdown()
+                self._clients.close()
+            manifest = self._manifest(started)
+            write_manifest(folder, manifest)
+            self._sweep(manifest)
+        return Collected(manifest=manifest, interrupted=interrupted)
 
     def _start(self) -> None:
         # Answers that name the resources of other reads first: the longest chain decides how
