@@ -17,25 +17,31 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from auditlib import summary
+from auditlib import reached, summary
 from auditlib.characters import visible
 from auditlib.check import Finding, Severity, Status
 from auditlib.plots import Picture
+from auditlib.words import named
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
+    from auditlib.explanation import Explanation
 
 __all__ = [
     "Html",
     "card",
     "coverage",
+    "explain",
     "findings",
     "first_steps",
     "init_notebook",
     "picture",
+    "reach_evidence",
+    "reach_matrix",
     "stylesheet",
     "table",
     "verdict",
+    "who_reaches_what",
 ]
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -200,6 +206,7 @@ def init_notebook(audit: "Audit | None" = None) -> Html:
         bundle.for_type(Finding, shown(lambda finding: card(finding, names)))
         bundle.for_type(pd.DataFrame, shown(lambda frame: table(frame, names=names)))
         bundle.for_type(Picture, shown(picture))
+        bundle.for_type_by_name("auditlib.explanation", "Explanation", shown(_explained))
     return stylesheet()
 
 
@@ -221,6 +228,8 @@ class _Column:
     head: str
     kind: str
 
+
+LONG = {"reason", "by"}  # columns of sentences: they get the room
 
 _HEADS = {
     "arn": "ARN",
@@ -273,7 +282,13 @@ def _rows(
     frame: pd.DataFrame, columns: Sequence[str], names: Mapping[str, str]
 ) -> list[list[_Cell]]:
     kinds = {
-        column: "id" if _is_id(column) else "number" if _is_number(frame[column]) else "text"
+        column: "id"
+        if _is_id(column)
+        else "number"
+        if _is_number(frame[column])
+        else "long"
+        if column in LONG
+        else "text"
         for column in columns
     }
     rows = []
@@ -506,6 +521,105 @@ def picture(made: Picture) -> Html:
             "picture.html.j2", picture=made, data=base64.b64encode(made.svg).decode("ascii")
         ),
         text=made.text,
+    )
+
+
+# -- who reaches what -------------------------------------------------------------------------
+
+
+def who_reaches_what(audit: "Audit", rows: pd.DataFrame) -> Html:
+    """Return how much each user group reaches through each endpoint, and what makes it unsure.
+
+    Parameters
+    ----------
+    rows
+        Rows of :func:`auditlib.access.reach`.
+    """
+    from auditlib.access import TABLES
+
+    found = reached.by_group(audit, rows)
+    names = summary.names(audit)
+    columns = [c for c in found.columns if c != "account" or found["account"].nunique() > 1]
+    markup = render(
+        "reach.html.j2",
+        columns=_columns(found, columns),
+        rows=_rows(found, columns, names),
+        refused=summary.refused_calls(audit.tables.gaps(*TABLES)),
+    )
+    return Html(markup=markup, text=f"{len(found)} endpoints and user groups")
+
+
+def reach_matrix(audit: "Audit", rows: pd.DataFrame) -> Html:
+    """Return a table per endpoint: receivers by user groups, with protocols and ports.
+
+    Parameters
+    ----------
+    rows
+        Rows of :func:`auditlib.access.reach`.
+    """
+    names = summary.names(audit)
+    heads = {"receiver": "Receiver", "what": "Address or number"}
+    made = [
+        {
+            "name": names.get(matrix.endpoint_id, ""),
+            "endpoint_id": matrix.endpoint_id,
+            "by": matrix.by,
+            "columns": [
+                _Column(head=heads.get(str(c), str(c)), kind="text") for c in matrix.frame.columns
+            ],
+            "rows": _rows(matrix.frame.head(FOLDED), list(matrix.frame.columns), {}),
+            "total": len(matrix.frame),
+        }
+        for matrix in reached.matrices(audit, rows)
+    ]
+    return Html(
+        markup=render("matrix.html.j2", matrices=made), text=f"{len(made)} endpoints with reach"
+    )
+
+
+def reach_evidence(audit: "Audit", rows: pd.DataFrame, bound: int = 20) -> Html:
+    """Return rows of reach, each with the hops that admit, at most ``bound`` of them."""
+    part = reached.evidence(rows.head(bound))
+    columns = ["user_group", "eni_id", "open", "by"]
+    cells = _rows(part, columns, summary.names(audit))
+    below = zip(cells, part["address"], part["certainty"], strict=True)
+    for row, address, certainty in below:
+        row[1] = replace(row[1], below=_text(address))
+        row[2] = replace(row[2], below=_text(certainty))
+    markup = render(
+        "table.html.j2",
+        caption="",
+        columns=_columns(part, columns),
+        rows=cells,
+        total=len(rows),
+        empty="Nothing is reached, as far as could be read.",
+    )
+    return Html(markup=markup, text=f"{len(rows)} rows of reach")
+
+
+def explain(
+    audit: "Audit", *, endpoint: str = "", group: str = "", address: str = "", port: int = 0
+) -> Html:
+    """Return one way explained hop by hop; see :func:`auditlib.reached.example`."""
+    found = reached.example(audit, endpoint=endpoint, group=group, address=address, port=port)
+    if found is None:
+        nothing = "There is no way to explain: nothing is reached, as far as could be read."
+        return Html(
+            markup=Markup('<div class="audit"><p class="empty">{}</p></div>').format(nothing),
+            text=nothing,
+        )
+    return _explained(found)
+
+
+def explanation_html(explanation: "Explanation") -> str:
+    """Return an explanation as a card: the answer, and every hop of every path."""
+    return str(_explained(explanation).markup)
+
+
+def _explained(explanation: "Explanation") -> Html:
+    return Html(
+        markup=render("explanation.html.j2", explanation=explanation, named=named),
+        text=str(explanation),
     )
 
 

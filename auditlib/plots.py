@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from auditlib import summary
+from auditlib import reached, summary
 from auditlib.characters import visible
 from auditlib.check import Severity
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from auditlib.audit import Audit
 
-__all__ = ["Picture", "severity_by_endpoint"]
+__all__ = ["Picture", "paths", "severity_by_endpoint"]
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Hiragino Sans', 'Yu Gothic UI', Meiryo, 'Noto Sans CJK JP', sans-serif"
 
@@ -39,6 +39,7 @@ SHADES: dict[str, tuple[str, str, str]] = {
 WORDS = {"not_assessed": "lacking an answer"}
 
 INK = "#2b3238"
+LONGEST_BOX = 36
 LONGEST_LABEL = 34  # columns of a label; a wide character takes two
 
 
@@ -212,3 +213,121 @@ def _svg(figure: "Figure") -> bytes:
             out, format="svg", metadata={"Date": None, "Creator": None}, transparent=True
         )
     return out.getvalue().replace("'DejaVu Sans'", FONTS).encode()
+
+
+# -- who reaches what -------------------------------------------------------------------------
+
+STROKES = {"reliable": "-", "fragile": "--", "unknown": ":"}
+MOST = 14  # receivers drawn one by one; more are put together
+DRAWN = 30  # boxes in one column
+WIDE = 0.76  # of a box, where the columns are 1 apart
+
+
+def paths(audit: "Audit", rows: pd.DataFrame) -> Picture:
+    """Return the ways users take: endpoint, association, receivers, as lines between boxes.
+
+    Parameters
+    ----------
+    rows
+        Rows of :func:`auditlib.access.reach`.
+    """
+    columns, lines = _ways(audit, rows)
+    height = 0.42 * max([len(column) for column in columns] or [1]) + 1.0
+    with _drawing():
+        figure, axes = _figure(10.2, height)
+        _boxes(axes, columns, lines)
+        svg = _svg(figure)
+    return Picture(
+        svg=svg,
+        text=_ways_in_words(lines),
+        caption="From the endpoint through its associations to what it reaches. "
+        "Solid: reliable; dashed: fragile; dotted: unknown.",
+        width=round(10.2 * 96),
+        height=round(height * 96),
+    )
+
+
+Line = tuple[int, str, str]  # from which column, from which box, to which box
+
+
+def _ways(audit: "Audit", rows: pd.DataFrame) -> tuple[list[list[str]], dict[Line, str]]:
+    """Return the boxes of the three columns and the lines between them with their certainty."""
+    names = summary.names(audit)
+    _, labels = reached.receivers(audit, rows, MOST)
+    columns: list[dict[str, None]] = [{}, {}, {}]
+    lines: dict[Line, str] = {}
+    told = rows[["endpoint_id", "subnet_id", "eni_id", "certainty", "via"]]
+    for endpoint, subnet, eni, certainty, via in told.itertuples(index=False):
+        start = _box(names.get(endpoint, endpoint))
+        middle = _box(names.get(subnet, subnet)) if isinstance(subnet, str) else "transit gateway"
+        end = _box(labels[eni] if isinstance(eni, str) else reached.exit_word(via))
+        for column, box in zip(columns, (start, middle, end), strict=True):
+            column.setdefault(box)
+        for line in ((0, start, middle), (1, middle, end)):
+            lines[line] = reached.surest((lines.get(line, certainty), certainty))
+    return _drawn([list(column) for column in columns], lines)
+
+
+def _drawn(
+    columns: list[list[str]], lines: dict[Line, str]
+) -> tuple[list[list[str]], dict[Line, str]]:
+    """Return the boxes that are drawn, each near to what leads to it, and the lines between them."""
+    columns = [column[:DRAWN] for column in columns]
+    for x in (1, 2):
+        before = {box: y for y, box in enumerate(columns[x - 1])}
+        reaches = {
+            box: [before[s] for (c, s, e) in lines if c == x - 1 and e == box and s in before]
+            for box in columns[x]
+        }
+        columns[x].sort(
+            key=lambda box: sum(reaches[box]) / len(reaches[box]) if reaches[box] else 0
+        )
+    kept = {
+        line: certainty
+        for line, certainty in lines.items()
+        if line[1] in columns[line[0]] and line[2] in columns[line[0] + 1]
+    }
+    return columns, kept
+
+
+def _box(text: str) -> str:
+    return _cut(visible(text), LONGEST_BOX)
+
+
+def _boxes(axes: "Axes", columns: list[list[str]], lines: dict[Line, str]) -> None:
+    from matplotlib.patches import Rectangle
+
+    axes.set_axis_off()
+    axes.set_xlim(-0.01, 2 + WIDE + 0.01)
+    tallest = max([len(column) for column in columns] or [1])
+    axes.set_ylim(tallest - 0.4, -1.0)
+    at = {
+        (x, box): (x, (tallest - len(column)) / 2 + y)
+        for x, column in enumerate(columns)
+        for y, box in enumerate(column)
+    }
+    for x, head in enumerate(("Endpoint", "Association", "Receiver")):
+        axes.text(x, -0.8, head, fontweight="bold", va="center")
+    for (x, start, end), certainty in lines.items():
+        (x1, y1), (x2, y2) = at[x, start], at[x + 1, end]
+        axes.plot([x1 + WIDE, x2], [y1, y2], linestyle=STROKES[certainty], color=INK, linewidth=1.1)
+    for (x, box), (_, y) in at.items():
+        axes.add_patch(
+            Rectangle(
+                (x, y - 0.34),
+                WIDE,
+                0.68,
+                facecolor="#f6f7f8",
+                edgecolor=INK,
+                linewidth=0.6,
+                zorder=2,
+            )
+        )
+        axes.text(x + 0.02, y, box, va="center", zorder=3, fontsize=8.5)
+
+
+def _ways_in_words(lines: dict[Line, str]) -> str:
+    if not lines:
+        return "Nothing is reached."
+    said = [f"{start} to {end} ({certainty})" for (_, start, end), certainty in lines.items()]
+    return "Ways through the VPN: " + "; ".join(said) + "."

@@ -1,0 +1,276 @@
+"""Reach for people: few rows and columns out of many, and what to call them.
+
+Everything here is worked out from the rows of :func:`auditlib.access.reach`; nothing is judged anew.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from auditlib import summary
+from auditlib.words import count, listed, traffic
+
+if TYPE_CHECKING:
+    from auditlib.audit import Audit
+    from auditlib.explanation import Explanation
+
+__all__ = [
+    "Matrix",
+    "by_group",
+    "evidence",
+    "example",
+    "exit_word",
+    "matrices",
+    "receivers",
+    "surest",
+]
+
+EVERYONE = "*"
+CERTAINTIES = ("reliable", "fragile", "unknown")
+MARKS = {"reliable": "", "fragile": " (fragile)", "unknown": " (unknown)"}
+MOST = 20
+"""Receivers shown one by one; more are put together by security group, by subnet or by VPC."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """Who reaches what through one endpoint.
+
+    Attributes
+    ----------
+    by
+        What a row is: interface, security group, subnet or VPC.
+    frame
+        A row per receiver (``receiver``, ``what``), a column per user group: protocols and ports.
+    """
+
+    endpoint_id: str
+    by: str
+    frame: pd.DataFrame
+
+
+def group_word(group: str) -> str:
+    """Return what to call a user group.
+
+    >>> group_word("*"), group_word("hr")
+    ('everyone', 'hr')
+    """
+    return "everyone" if group == EVERYONE else group
+
+
+def by_group(audit: "Audit", rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per endpoint and user group: how many receivers, how surely, and what leaves.
+
+    Endpoints that let nobody anywhere have a row too.
+    """
+    kept = {
+        (a, r, e) for a, r, e in rows[["account", "region", "endpoint_id"]].itertuples(index=False)
+    }
+    found = []
+    for (account, region, endpoint, group), part in rows.groupby(
+        ["account", "region", "endpoint_id", "group"], sort=True
+    ):
+        inside = part[part["eni_id"].notna()]
+        best = inside.groupby("eni_id")["certainty"].agg(surest)
+        found.append(
+            {
+                "account": account,
+                "region": region,
+                "endpoint_id": endpoint,
+                "user_group": group_word(str(group)),
+                "receivers": inside["eni_id"].nunique(),
+                **{c: int((best == c).sum()) for c in CERTAINTIES},
+                "leaves": listed(dict.fromkeys(_exits(part)), most=3) or "–",
+            }
+        )
+    endpoints = audit.tables["client_vpn_endpoints"][["account", "region", "endpoint_id"]]
+    for account, region, endpoint in endpoints.itertuples(index=False):
+        if (account, region, endpoint) not in kept:
+            found.append(
+                {
+                    "account": account,
+                    "region": region,
+                    "endpoint_id": endpoint,
+                    "user_group": "–",
+                    "receivers": 0,
+                    **dict.fromkeys(CERTAINTIES, 0),
+                    "leaves": "–",
+                }
+            )
+    columns = [
+        "account",
+        "region",
+        "endpoint_id",
+        "user_group",
+        "receivers",
+        *CERTAINTIES,
+        "leaves",
+    ]
+    return pd.DataFrame(found, columns=columns)
+
+
+def surest(certainties: Iterable[str]) -> str:
+    """Return the surest of several certainties.
+
+    >>> surest(["unknown", "fragile"])
+    'fragile'
+    """
+    found = set(certainties)
+    return next((c for c in CERTAINTIES if c in found), "unknown")
+
+
+def _exits(rows: pd.DataFrame) -> list[str]:
+    """Return how traffic leaves what was read: the last step of rows without a receiver."""
+    last = rows.loc[rows["eni_id"].isna(), "via"]
+    return [exit_word(via) for via in last]
+
+
+def exit_word(via: tuple[str, ...]) -> str:
+    """Return where traffic goes on that reaches no interface that was read.
+
+    >>> exit_word(("egress: sgr-1", "leaves what was read through igw-1"))
+    'out through igw-1'
+    """
+    last = via[-1] if via else "to no receiver that was read"
+    return last.replace("leaves what was read", "out", 1)
+
+
+def receivers(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[str, dict[str, str]]:
+    """Return what receivers are put together by, and the label of each by interface id.
+
+    Up to ``most`` interfaces stand alone; more are put together by the security groups they carry,
+    then by subnet, then by VPC, whichever first gives few enough.
+    """
+    enis = set(rows["eni_id"].dropna())
+    interfaces = audit.tables["network_interfaces"]
+    interfaces = interfaces[interfaces["eni_id"].isin(enis)].drop_duplicates("eni_id")
+    called = summary.names(audit)
+    if len(enis) <= most:
+        return "interface", {eni: called.get(eni, eni) for eni in enis}
+    carried = audit.tables["network_interface_groups"]
+    carried = carried[carried["eni_id"].isin(enis)]
+    by_eni = {
+        str(eni): ", ".join(sorted(called.get(g, g) for g in groups))
+        for eni, groups in carried.groupby("eni_id")["group_id"]
+    }
+    levels = [("security group", {eni: by_eni.get(eni, "no group") for eni in enis})]
+    for noun, column in (("subnet", "subnet_id"), ("VPC", "vpc_id")):
+        place = dict(zip(interfaces["eni_id"], interfaces[column], strict=True))
+        levels.append((noun, {e: _called(place.get(e), called) for e in enis}))
+    return next(
+        ((noun, labels) for noun, labels in levels if len(set(labels.values())) <= most), levels[-1]
+    )
+
+
+def _called(id: object, names: dict[str, str]) -> str:
+    return names.get(id, id) if isinstance(id, str) else "unknown"
+
+
+def matrices(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[Matrix, ...]:
+    """Return one matrix per endpoint: receivers by user groups, with protocols and ports."""
+    made = []
+    for endpoint, part in rows.groupby("endpoint_id", sort=True):
+        by, labels = receivers(audit, part, most)
+        inside = part[part["eni_id"].notna()]
+        size = inside["eni_id"].drop_duplicates().map(labels).value_counts()
+        cells: dict[str, dict[str, dict[str, str]]] = {}
+        told = part[
+            ["eni_id", "ip", "group", "protocol", "from_port", "to_port", "certainty", "via"]
+        ]
+        for eni, ip, group, protocol, low, high, certainty, via in told.itertuples(index=False):
+            if isinstance(eni, str):
+                label, what = (
+                    labels[eni],
+                    ip if by == "interface" else count(size[labels[eni]], "interface"),
+                )
+            else:
+                label, what = exit_word(via), "not read"
+            row = cells.setdefault(label, {"what": {}})
+            row["what"].setdefault(what, "")
+            ports = row.setdefault(group_word(group), {})
+            open_ = traffic(protocol, low, high)
+            ports[open_] = _surer(ports.get(open_), certainty)
+        groups = sorted({group_word(g) for g in part["group"]}, key=lambda g: (g != "everyone", g))
+        frame = pd.DataFrame(
+            [
+                {
+                    "receiver": label,
+                    "what": listed(row["what"], most=3),
+                    **{
+                        group: ", ".join(p + MARKS[c] for p, c in row.get(group, {}).items()) or "–"
+                        for group in groups
+                    },
+                }
+                for label, row in sorted(cells.items())
+            ],
+            columns=["receiver", "what", *groups],
+        )
+        made.append(Matrix(endpoint_id=str(endpoint), by=by, frame=frame))
+    return tuple(made)
+
+
+def evidence(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of reach for reading: ports in words, and the hops as one line."""
+    told = zip(rows["protocol"], rows["from_port"], rows["to_port"], strict=True)
+    return pd.DataFrame(
+        {
+            "user_group": [group_word(group) for group in rows["group"]],
+            "eni_id": rows["eni_id"],
+            "address": rows["ip"],
+            "open": [traffic(*ports) for ports in told],
+            "certainty": rows["certainty"],
+            "by": [" → ".join(via) for via in rows["via"]],
+        }
+    )
+
+
+def _surer(one: str | None, other: str) -> str:
+    return other if one is None else surest((one, other))
+
+
+def example(
+    audit: "Audit", *, endpoint: str = "", group: str = "", address: str = "", port: int = 0
+) -> "Explanation | None":
+    """Return one way explained hop by hop; ``None`` where there is nothing to explain.
+
+    Parameters
+    ----------
+    endpoint, group, address, port
+        What is asked, as far as it is asked. What is left open is chosen: a receiver that is
+        reached, a fragile way before a reliable one; and where the address is not reached, the
+        first endpoint, so that the blockers are named.
+
+    Raises
+    ------
+    ParameterError
+        When the endpoint, group or address does not exist; names the nearest.
+    """
+    rows = audit.reach(
+        endpoint=endpoint or None, group=group or None, to=address or None, port=port or None
+    )
+    inside = rows[rows["eni_id"].notna()]
+    if not inside.empty:
+        order = inside["certainty"].map({"fragile": 0, "reliable": 1, "unknown": 2})
+        row = inside.loc[order.sort_values(kind="stable").index[0]]
+        protocol = row["protocol"] if row["protocol"] in {"tcp", "udp"} else "tcp"
+        first = (
+            443 if pd.isna(row["from_port"]) or row["protocol"] != protocol else row["from_port"]
+        )
+        return audit.explain(
+            endpoint=row["endpoint_id"],
+            to=row["ip"],
+            port=port or int(first),
+            protocol=protocol,
+            group=None if row["group"] == EVERYONE else row["group"],
+        )
+    endpoints = audit.tables["client_vpn_endpoints"]["endpoint_id"]
+    if not address or endpoints.empty:
+        return None
+    return audit.explain(
+        endpoint=endpoint or endpoints.iloc[0],
+        to=address,
+        port=port or 443,
+        group=group or None,
+    )

@@ -1,0 +1,171 @@
+"""Reach for people: counts, matrices, pictures and one way explained."""
+
+import pytest
+
+from auditlib import display, plots, reached, summary
+from auditlib.audit import Audit
+from tests import report_worlds as worlds
+from tests.pages import page
+from tests.worlds import World
+
+
+@pytest.fixture(scope="module")
+def exposed() -> Audit:
+    return Audit(worlds.exposed().snapshot())
+
+
+def many(number: int, subnets: int = 1) -> Audit:
+    """Return an audit where one endpoint reaches many receivers, each with a group of its own."""
+    world = World()
+    vpc = world.vpc(name="big")
+    group = world.security_group(vpc, "vpn")
+    home = world.subnet(vpc, "10.0.0.0/24", name="home")
+    endpoint = world.endpoint(vpc, (group,), name="staff")
+    world.associate(endpoint, home)
+    world.authorize(endpoint, "10.0.0.0/16", "staff")
+    places = [world.subnet(vpc, f"10.0.{n}.0/24", name=f"place-{n}") for n in range(1, subnets + 1)]
+    for n in range(number):
+        own = world.security_group(vpc, f"app-{n}")
+        world.ingress(own, group, "tcp", (443, 443))
+        world.interface(places[n % subnets], own, name=f"app-{n}")
+    return Audit(world.snapshot())
+
+
+def test_every_endpoint_has_a_row_also_one_that_reaches_nothing():
+    world = worlds.exposed()
+    world.endpoint(world.vpc("10.8.0.0/16"), name="idle")
+    audit = Audit(world.snapshot())
+    found = reached.by_group(audit, audit.reach())
+    assert set(found["endpoint_id"]) == set(audit.tables.client_vpn_endpoints["endpoint_id"])
+    assert list(found.loc[found["user_group"] == "–", "receivers"]) == [0]
+
+
+def test_a_receiver_counts_once_with_its_surest_way(exposed):
+    rows = exposed.reach()
+    for found in reached.by_group(exposed, rows).to_dict("records"):
+        assert found["reliable"] + found["fragile"] + found["unknown"] == found["receivers"]
+    assert reached.by_group(exposed, rows)["fragile"].sum() > 0
+
+
+def test_few_receivers_stand_alone(exposed):
+    by, labels = reached.receivers(exposed, exposed.reach())
+    assert by == "interface"
+    assert "app-1" in labels.values()
+
+
+@pytest.mark.parametrize(
+    ("number", "subnets", "by"), [(5, 1, "interface"), (30, 3, "subnet"), (60, 30, "VPC")]
+)
+def test_many_receivers_are_put_together(number, subnets, by):
+    audit = many(number, subnets)
+    (matrix,) = reached.matrices(audit, audit.reach())
+    assert matrix.by == by
+    assert len(matrix.frame) <= reached.MOST
+    assert set(matrix.frame["staff"]) == {"TCP 443"}
+
+
+def test_receivers_that_share_groups_are_one_row():
+    world = worlds.exposed()
+    vpc = world.vpc("10.7.0.0/16")
+    group = world.security_group(vpc, "vpn-7")
+    subnet = world.subnet(vpc, "10.7.1.0/24")
+    endpoint = world.endpoint(vpc, (group,), name="seven")
+    world.associate(endpoint, subnet)
+    world.authorize(endpoint, "10.7.0.0/16")
+    app = world.security_group(vpc, "app-7")
+    world.ingress(app, group, "tcp", (22, 22))
+    for _ in range(40):
+        world.interface(subnet, app)
+    audit = Audit(world.snapshot())
+    (matrix,) = reached.matrices(audit, audit.reach(endpoint=endpoint))
+    assert matrix.by == "security group"
+    (row,) = matrix.frame.to_dict("records")
+    assert row == {"receiver": "app-7", "what": "40 interfaces", "everyone": "TCP 22"}
+
+
+def test_the_matrix_says_what_is_not_reliable(exposed):
+    cells = " ".join(
+        str(v) for m in reached.matrices(exposed, exposed.reach()) for v in m.frame.values.ravel()
+    )
+    assert "TCP 443 (fragile)" in cells
+
+
+def test_traffic_that_leaves_is_a_row_and_not_dropped():
+    world = worlds.exposed()
+    vpc = world.vpc("10.6.0.0/16")
+    subnet = world.subnet(vpc, "10.6.1.0/24")
+    world.route(vpc, "0.0.0.0/0", GatewayId="igw-1")
+    endpoint = world.endpoint(vpc, (world.security_group(vpc, "own"),), name="out")
+    world.associate(endpoint, subnet)
+    world.authorize(endpoint, "0.0.0.0/0")
+    world.endpoint_route(endpoint, "0.0.0.0/0", subnet)
+    audit = Audit(world.snapshot())
+    rows = audit.reach(endpoint=endpoint)
+    (matrix,) = reached.matrices(audit, rows)
+    assert "out through igw-1" in set(matrix.frame["receiver"])
+    found = reached.by_group(audit, rows).set_index("endpoint_id").loc[endpoint]
+    assert found["leaves"] == "out through igw-1"
+    assert "out through igw-1" in plots.paths(audit, rows).text
+
+
+def test_the_picture_tells_its_ways_in_words(exposed):
+    made = plots.paths(exposed, exposed.reach())
+    assert "staff to net-1 (reliable)" in made.text
+    assert made == plots.paths(exposed, exposed.reach())
+
+
+def test_a_picture_of_very_many_ways_stays_bounded():
+    audit = many(60, 30)
+    assert plots.paths(audit, audit.reach()).height < 1400
+
+
+def test_nothing_reached_is_said_in_every_form():
+    audit = Audit(worlds.empty().snapshot())
+    rows = audit.reach()
+    assert plots.paths(audit, rows).text == "Nothing is reached."
+    assert "Nothing is reached" in display.reach_matrix(audit, rows).markup
+    assert "Nothing is reached" in display.reach_evidence(audit, rows).markup
+    assert "nothing is reached" in display.explain(audit).markup
+    assert "No endpoint was seen." in display.who_reaches_what(audit, rows).markup
+
+
+def test_what_was_not_read_is_named_beside_the_reach():
+    audit = Audit(worlds.refused().snapshot())
+    text = page(display.who_reaches_what(audit, audit.reach()).markup).words
+    assert "What is missing here may still be reached" in text
+    assert "ec2:DescribeNetworkInterfaces" in text
+
+
+def test_a_fragile_way_is_explained_before_a_reliable_one(exposed):
+    found = reached.example(exposed)
+    assert found.certainty == "fragile"
+
+
+def test_what_is_asked_is_explained_with_its_blockers(exposed):
+    (staff,) = [i for i, n in summary.names(exposed).items() if n == "staff"]
+    found = reached.example(exposed, endpoint=staff, address="10.0.2.11", port=22)
+    assert (found.endpoint_id, found.to, found.port) == (staff, "10.0.2.11", 22)
+    assert found.reachable == "no"
+    text = page(display.explanation_html(found)).words
+    assert "Not reached" in text
+    assert "To open it:" in text
+
+
+def test_an_explanation_is_well_formed_with_hostile_names():
+    audit = Audit(worlds.hostile().snapshot())
+    for made in (
+        display.explain(audit),
+        display.reach_matrix(audit, audit.reach()),
+        display.reach_evidence(audit, audit.reach()),
+        display.who_reaches_what(audit, audit.reach()),
+    ):
+        parsed = page(made.markup)
+        assert not parsed.problems
+        assert not {"script", "img", "svg"} & {tag for tag, _ in parsed.tags}
+        assert "\u202e" not in made.markup
+
+
+def test_evidence_of_reach_is_bounded_and_says_so():
+    audit = many(60, 30)
+    made = display.reach_evidence(audit, audit.reach(), bound=5)
+    assert "The first 5 of 60 rows." in made.markup
