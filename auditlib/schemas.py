@@ -118,6 +118,15 @@ vpc_peering_connection_id  str       peering the reference crosses, where there 
 description                str       the rule's own description
 """
 
+_WAY = (
+    "client_vpn_endpoints client_vpn_target_networks client_vpn_authorization_rules "
+    "client_vpn_routes security_groups security_group_rules network_interfaces "
+    "network_interface_groups network_interface_addresses vpcs subnets routes "
+    "route_table_associations network_acl_entries network_acl_associations "
+    "vpc_peering_connections prefix_list_entries endpoint_network_interfaces"
+)
+"""Everything a packet's way depends on: ``network.TABLES``."""
+
 _SCHEMAS: tuple[Schema, ...] = (
     _base(
         "client_vpn_endpoints",
@@ -521,6 +530,42 @@ target_networks       int   associations of the endpoint
 on_interfaces         int   interfaces of the endpoint that carry it
 interfaces            int   interfaces of the endpoint
 effective             bool  in force now: on an interface, or on an association in whose subnet no interface of the endpoint is seen for certain; for an endpoint with neither, the groups it will be given (configured, or the default by omission)
+""",
+    ),
+    _view(
+        "reached_interfaces",
+        "an interface that users of an endpoint reach, or may reach",
+        "endpoint_id eni_id",
+        _WAY,
+        """
+endpoint_id     str   endpoint id
+eni_id          str   the receiver's interface
+vpc_id          str   its VPC
+subnets         list  associations of the endpoint from which it is reached
+group_ids       list  security groups on the interface
+rule_ids        list  their inbound rules that admit the endpoint
+ports           list  what some user reaches, as "tcp 22-22", "icmp 8--1" (type and code, -1 any) or a protocol; reliable and fragile
+everyone_ports  list  what a user in no group reaches, likewise
+unknown_ports   list  what may be reached beside that: part of the way is not known
+all_ports       bool  some user reaches every TCP or every UDP port
+certainty       str   the best of its ports: reliable, fragile or unknown
+""",
+    ),
+    _view(
+        "opened_networks",
+        "an active authorization rule or route of an endpoint, and what it leads to",
+        "endpoint_id kind destination_cidr group_id target_subnet",
+        _WAY,
+        """
+endpoint_id       str   endpoint id
+kind              str   authorization_rule or route
+destination_cidr  str   its network
+group_id          str   for a rule: the group it is for; missing when it is for everyone
+access_all        flag  for a rule: it is for every connected user
+target_subnet     str   for a route: the associated subnet, or "local"
+interfaces        int   interfaces that are reached, or may be, where this rule decides or the route leads
+leaves            bool  some of its traffic leaves what was read, or reaches other clients
+stopped_by        str   what stops all of it; missing where something is reached or leaves
 """,
     ),
 )

@@ -852,7 +852,11 @@ class Tables:
 
     def _view(self, name: str) -> pd.DataFrame:
         function = views.VIEWS[name]
-        inputs = {one: self[one] for one in inspect.signature(function).parameters}
+        # A view that must know what could not be read asks for all tables, gaps included.
+        inputs = {
+            one: self if one == "tables" else self[one]
+            for one in inspect.signature(function).parameters
+        }
         return frame_of(SCHEMAS[name], function(**inputs))
 
     def _build(self, read: Read) -> None:

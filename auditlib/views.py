@@ -1,7 +1,7 @@
 """Views: tables worked out from other tables.
 
 To add a view, add its schema (with ``inputs``) to ``schemas.py`` and write a function of its name,
-decorated with ``@view``, whose parameter names are its inputs.
+decorated with ``@view``, whose parameter names are its inputs (or ``tables``, for all it names).
 """
 
 import re
@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from auditlib.check import TableSource
 from auditlib.frames import frame_of, frame_of_rows
 from auditlib.schemas import SCHEMAS
 
@@ -20,6 +21,8 @@ __all__ = [
     "endpoint_network_interfaces",
     "endpoint_security_groups",
     "ingress_rules",
+    "opened_networks",
+    "reached_interfaces",
     "view",
 ]
 
@@ -190,6 +193,22 @@ def endpoint_security_groups(
                 }
             )
     return frame_of_rows(SCHEMAS["endpoint_security_groups"], rows)
+
+
+@view
+def reached_interfaces(tables: TableSource) -> pd.DataFrame:
+    """Return the interfaces that users of an endpoint reach."""
+    from auditlib import reach_views  # which asks tables, and so this module, for its inputs
+
+    return reach_views.reached_interfaces(tables)
+
+
+@view
+def opened_networks(tables: TableSource) -> pd.DataFrame:
+    """Return the networks that endpoints authorize and route, and what they lead to."""
+    from auditlib import reach_views
+
+    return reach_views.opened_networks(tables)
 
 
 _GROUP = ["account", "region", "group_id", "group_name", "vpc_id", "is_default"]

@@ -708,6 +708,22 @@ class Way:
                 found.append(Leaving(step, on))
         return found
 
+    def admitting_rules(self, case: "Case", on: Ranges) -> set[str]:
+        """Return the receivers' inbound rules that admit some of these ports in a case."""
+        address = case.step.where.spans[0][0]
+        family = ALL_IPV4 if address < 2**32 else ALL_IPV6
+        found: set[str] = set()
+        present = (*self.association.present, *self.association.possible)
+        for source in present or self.association.wide:
+            for where, (_, maybe) in self.inbound(case.kind, source, case.step, family).parts:
+                here = source.address is None or source.address in where
+                if here and maybe & on:
+                    hop = self.ingress(
+                        case.kind[2], source, where.spans[0][0], case.step.references
+                    )
+                    found |= {label for label, admitted in hop.admits if admitted & on}
+        return found
+
     def departure_certainty(self, step: Step, group: str) -> Certainty:
         """Return how sure it is that traffic of a group departs: only client to client can be."""
         if not step.local or self.association.doubt or step.route.sure != ALL_PORTS:

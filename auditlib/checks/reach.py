@@ -1,0 +1,627 @@
+"""Checks that rest on who reaches what: authorization, routes, and receivers that are reached."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.addresses import Ranges, addresses, ports
+from auditlib.check import Severity, check, evidence_of
+from auditlib.checks._parts import ENDPOINT, GUIDE, called, living, place_of, rows_of
+from auditlib.schemas import GAPS
+
+_JUDGED: dict[str, Any] = {
+    "population": "client_vpn_endpoints",
+    "among": living,
+    "noun": "Client VPN endpoint",
+}
+_NIST = {"NIST SP 800-53 Rev. 5": ("AC-4", "SC-7")}
+
+SENSITIVE_PORTS: tuple[tuple[str, int, str], ...] = (
+    ("tcp", 22, "SSH"),
+    ("tcp", 23, "Telnet"),
+    ("tcp", 111, "RPC portmapper"),
+    ("tcp", 135, "Windows RPC"),
+    ("tcp", 445, "SMB"),
+    ("tcp", 1433, "SQL Server"),
+    ("tcp", 1521, "Oracle"),
+    ("tcp", 2049, "NFS"),
+    ("tcp", 2375, "Docker"),
+    ("tcp", 2376, "Docker"),
+    ("tcp", 2379, "etcd"),
+    ("tcp", 3306, "MySQL or MariaDB"),
+    ("tcp", 3389, "RDP"),
+    ("udp", 3389, "RDP"),
+    ("tcp", 5432, "PostgreSQL"),
+    ("tcp", 5439, "Redshift"),
+    ("tcp", 5900, "VNC"),
+    ("tcp", 5985, "WinRM"),
+    ("tcp", 5986, "WinRM"),
+    ("tcp", 6379, "Redis or Valkey"),
+    ("tcp", 6443, "Kubernetes API"),
+    ("tcp", 8182, "Neptune"),
+    ("tcp", 9042, "Cassandra"),
+    ("tcp", 9200, "OpenSearch"),
+    ("tcp", 10250, "kubelet"),
+    ("tcp", 11211, "Memcached"),
+    ("tcp", 27017, "MongoDB or DocumentDB"),
+    ("tcp", 50000, "Db2"),
+)
+"""Ports for administration and databases: what not every user needs. Protocol, port, service."""
+
+
+def doubtful_reach(judged: pd.DataFrame, reached_interfaces: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each endpoint of which it cannot be told what it reaches, whoever asks.
+
+    Where everything was read, that is behind a transit gateway, whose routes are not read, and
+    for IPv6, where AWS does not say how answers travel. Interfaces without any security group are
+    left out: there is no rule to judge.
+    """
+    doubt = reached_interfaces[
+        reached_interfaces["unknown_ports"].map(len).gt(0)
+        & reached_interfaces["group_ids"].map(len).gt(0)
+    ]
+    many = doubt.groupby("endpoint_id").size()
+    rows = []
+    for endpoint in rows_of(judged[judged["endpoint_id"].isin(many.index)]):
+        on_gateway = endpoint.attachment == "transit_gateway"
+        operation = "search-transit-gateway-routes" if on_gateway else "describe-network-acls"
+        action = "SearchTransitGatewayRoutes" if on_gateway else "DescribeNetworkAcls"
+        because = (
+            "the kit does not read the routes of transit gateways"
+            if on_gateway
+            else "AWS leaves open which way packets or their answers go"
+        )
+        number = words.count(int(many[endpoint.endpoint_id]), "interface")
+        rows.append(
+            {
+                "table": "routes" if on_gateway else "network_acl_entries",
+                "account": endpoint.account,
+                "region": endpoint.region,
+                "service": "ec2",
+                "operation": operation,
+                "resource": endpoint.endpoint_id,
+                "status": "unsupported",
+                "error_message": f"whether {number} can be reached in full cannot be told: {because}",
+                "iam_action": f"ec2:{action}",
+            }
+        )
+    return pd.DataFrame(rows, columns=list(GAPS.names))
+
+
+@check(
+    id="authorization-rule-hides-network",
+    title="No narrower authorization rule takes a network from a group that seems to have it",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    condition=(
+        "has a narrow rule that takes a network from others",
+        "have narrow rules that take networks from others",
+    ),
+    rationale=(
+        "AWS lets only the authorization rules with the longest prefix decide about a "
+        "destination, over all groups together. A narrower rule for one group therefore silently "
+        "takes that network from every other group, even from one with a wider rule. Whoever "
+        "reads the list believes those users have access; they find out when it does not work, "
+        "and the usual repair under pressure is a rule for everyone."
+    ),
+    remedy=(
+        "Decide for each network named whether the other groups need it. Where they do, add a "
+        "rule of the same network for each of them. Where the separation is meant, write that "
+        "into the description of the narrow rule. Changing authorization rules resets sessions: "
+        "plan a window."
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id <endpoint id> "
+        "lists the network once for every group that needs it; auditlib explain shows the path."
+    ),
+    false_alarms=(
+        "Separation on purpose: this is the only way to keep a network from a group that has a "
+        "wider one.",
+        "A rule for 0.0.0.0/0 that is meant for the internet only.",
+    ),
+    reference=f"{GUIDE}cvpn-working-rules.html",
+    controls=_NIST,
+)
+def authorization_rule_hides_network(
+    judged: pd.DataFrame, client_vpn_authorization_rules: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the networks that a narrower rule takes from groups with a wider one."""
+    endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
+    rules = client_vpn_authorization_rules
+    active = rules[rules["status"] == "active"].merge(judged[ENDPOINT], on=ENDPOINT)
+    rows = []
+    for id, mine in active.groupby("endpoint_id"):
+        held: dict[str, set[str]] = defaultdict(set)
+        for row in rows_of(mine):
+            held[row.destination_cidr].add("everyone" if row.access_all else str(row.group_id))
+        for row in rows_of(mine.sort_values("group_id").drop_duplicates("destination_cidr")):
+            cidr = row.destination_cidr
+            if "everyone" in held[cidr]:
+                continue
+            network = addresses(cidr)
+            wider = {
+                other: groups - held[cidr]
+                for other, groups in held.items()
+                if addresses(other) != network and network <= addresses(other)
+            }
+            hidden = sorted(set().union(*wider.values()))
+            if not hidden:
+                continue
+            through = sorted((o for o, groups in wider.items() if groups), key=_prefix)
+            names = ["every other user" if group == "everyone" else group for group in hidden]
+            rows.append(
+                {
+                    **place_of(row),
+                    "destination_cidr": cidr,
+                    "groups": tuple(sorted(held[cidr])),
+                    "hidden_from": tuple("*" if g == "everyone" else g for g in hidden),
+                    "source": row.source,
+                    "record": row.record,
+                    "reason": f"{called(endpoint_of[id])} opens {cidr} to "
+                    f"{words.listed(words.clean(g) for g in sorted(held[cidr]))} only, which takes it from "
+                    f"{words.listed(words.clean(n) for n in names)} in spite of "
+                    f"{words.listed(through)}.",
+                    "rank": _prefix(through[-1]) * -1,
+                }
+            )
+    return evidence_of(
+        "account region endpoint_id destination_cidr groups hidden_from reason source record", rows
+    )
+
+
+def _prefix(cidr: str) -> int:
+    return int(cidr.rpartition("/")[2])
+
+
+@check(
+    id="authorized-but-unreachable",
+    title="Every authorized and routed network leads somewhere",
+    severity=Severity.LOW,
+    **_JUDGED,
+    condition=(
+        "opens a network in which nothing can be reached",
+        "open networks in which nothing can be reached",
+    ),
+    rationale=(
+        "An authorization rule or route that leads nowhere is a promise that nobody keeps. Users "
+        "are told they have access and open tickets; worse, the day somebody adds the missing "
+        "piece for another reason, the forgotten rule opens the network at once, without review."
+    ),
+    remedy=(
+        "Remove the rule or route if it is left over; otherwise open what the reason names. Ask "
+        "auditlib explain about one address of the network to see every blocker and the smallest "
+        "change that opens it. Changing authorization rules resets sessions: plan a window."
+    ),
+    verify=(
+        "auditlib explain with an address of the network says that it is reached, or the network "
+        "is no longer in describe-client-vpn-authorization-rules and describe-client-vpn-routes."
+    ),
+    false_alarms=(
+        "A network prepared for receivers that are not there yet.",
+        "Receivers that have no interface of their own in the network, such as addresses routed "
+        "on by an appliance.",
+        "An endpoint that nobody has associated yet.",
+    ),
+    reference=f"{GUIDE}cvpn-working-routes.html",
+)
+def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFrame) -> pd.DataFrame:
+    """Return authorization rules and routes from which nothing is reached and nothing leaves."""
+    endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
+    stopped = opened_networks[opened_networks["stopped_by"].notna()]
+    unauthorized = "no active authorization rule decides there"
+    stopped = stopped[stopped["stopped_by"] != unauthorized]
+    rows = []
+    for row in rows_of(stopped.merge(judged[ENDPOINT], on=ENDPOINT)):
+        if row.kind == "route":
+            what = f"routes {row.destination_cidr} through {row.target_subnet}"
+        else:
+            who = "everyone" if row.access_all is True else words.clean(row.group_id)
+            what = f"authorizes {row.destination_cidr} for {who}"
+        rows.append(
+            {
+                **place_of(row),
+                "kind": row.kind,
+                "destination_cidr": row.destination_cidr,
+                "group_id": row.group_id,
+                "target_subnet": row.target_subnet,
+                "stopped_by": row.stopped_by,
+                "reason": f"{called(endpoint_of[row.endpoint_id])} {what}, but {row.stopped_by}.",
+                "by_absence": True,
+            }
+        )
+    return evidence_of(
+        "account region endpoint_id kind destination_cidr group_id target_subnet stopped_by reason",
+        rows,
+    )
+
+
+@check(
+    id="routed-but-not-authorized",
+    title="Every route of an endpoint leads to a network that somebody is authorized for",
+    severity=Severity.INFO,
+    **_JUDGED,
+    condition=(
+        "routes a network that nobody is authorized for",
+        "route networks that nobody is authorized for",
+    ),
+    rationale=(
+        "Nobody gets through such a route, so it opens nothing today. With split tunnel it still "
+        "reaches every client's route table and sends that traffic into a tunnel that drops it: "
+        "something at the user's own site may stop working. And one authorization rule, added "
+        "later for another reason, turns it into access that nobody planned."
+    ),
+    remedy=(
+        "Remove the route where it is left over, or add an authorization rule for the group that "
+        "needs the network. Under split tunnel changing routes resets sessions: plan a window."
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-routes and describe-client-vpn-authorization-rules, side by "
+        "side, show an authorization rule for every network that is routed."
+    ),
+    false_alarms=(
+        "The route that AWS adds by itself for the VPC of an association.",
+        "A wide route whose narrow parts are authorized is not reported.",
+    ),
+    reference=f"{GUIDE}cvpn-working-routes.html",
+)
+def routed_but_not_authorized(
+    judged: pd.DataFrame,
+    client_vpn_routes: pd.DataFrame,
+    client_vpn_authorization_rules: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return active routes of whose network no part is authorized for anybody."""
+    endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
+    rules = client_vpn_authorization_rules
+    authorized: dict[str, Ranges] = defaultdict(Ranges)
+    for rule in rows_of(rules[rules["status"] == "active"]):
+        authorized[rule.endpoint_id] |= addresses(rule.destination_cidr)
+    active = client_vpn_routes[client_vpn_routes["status"] == "active"]
+    rows = []
+    for row in rows_of(active.merge(judged[ENDPOINT], on=ENDPOINT)):
+        if addresses(row.destination_cidr) & authorized[row.endpoint_id]:
+            continue
+        target = row.target_subnet
+        if not isinstance(target, str):
+            target = row.transit_gateway_attachment_id
+        by_itself = ", a route that AWS made with the association" * (row.origin == "associate")
+        rows.append(
+            {
+                **place_of(row),
+                "destination_cidr": row.destination_cidr,
+                "target": target,
+                "source": row.source,
+                "record": row.record,
+                "reason": f"{called(endpoint_of[row.endpoint_id])} routes {row.destination_cidr} "
+                f"to {target}, and nobody is authorized for any of it{by_itself}.",
+                "by_absence": True,
+            }
+        )
+    return evidence_of(
+        "account region endpoint_id destination_cidr target reason source record", rows
+    )
+
+
+@check(
+    id="receiver-admits-all-ports-from-vpn",
+    title="Receivers admit VPN users on the ports they serve, not on all",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    unseen=doubtful_reach,
+    condition=("reaches receivers on every port", "reach receivers on every port"),
+    rationale=(
+        "A VPN user, or whoever took over a user's laptop, can try every service on such a "
+        "receiver, including those nobody meant to offer: a debugger, an agent, an administration "
+        "console. The endpoint does not filter ports, so the receiver's own security group is the "
+        "last place where a port could be refused."
+    ),
+    remedy=(
+        "Replace the rule by one per port that users need, with the endpoint's security group as "
+        "its source; add the new rules first, have users test, then remove the wide one by its "
+        "rule id."
+    ),
+    verify=(
+        "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<receiver's group> "
+        "shows no rule for all protocols or all ports that admits the endpoint."
+    ),
+    false_alarms=(
+        "Machines that are administered by the very users of this endpoint.",
+        "A network appliance that takes any port by its nature.",
+    ),
+    reference=f"{GUIDE}client-authorization.html",
+    controls=_NIST,
+)
+def receiver_admits_all_ports_from_vpn(
+    judged: pd.DataFrame,
+    reached_interfaces: pd.DataFrame,
+    endpoint_network_interfaces: pd.DataFrame,
+    network_interfaces: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the interfaces of which some user reaches every TCP or every UDP port."""
+    endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
+    held = reached_interfaces[reached_interfaces["all_ports"]]
+    found = _receivers(held, judged, endpoint_network_interfaces)
+    called_as = _interfaces(found, network_interfaces)
+    rows = [
+        {
+            **place_of(row),
+            "eni_id": row.eni_id,
+            "group_ids": row.group_ids,
+            "rule_ids": row.rule_ids,
+            "reason": f"Users of {called(endpoint_of[row.endpoint_id])} reach every port of "
+            f"{called_as[row.eni_id]}, let in by {words.listed(row.rule_ids, most=3)}.",
+        }
+        for row in rows_of(found)
+    ]
+    return evidence_of("account region endpoint_id eni_id group_ids rule_ids reason", rows)
+
+
+def _receivers(
+    reached: pd.DataFrame, judged: pd.DataFrame, endpoint_network_interfaces: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the reached interfaces but Client VPN's own: no service of the account answers there."""
+    own = reached["eni_id"].isin(endpoint_network_interfaces["eni_id"])
+    return reached[~own].merge(judged[ENDPOINT], on=ENDPOINT)
+
+
+def _interfaces(found: pd.DataFrame, network_interfaces: pd.DataFrame) -> dict[str, str]:
+    """Return what to call the interfaces of some evidence, by id."""
+    mine = network_interfaces[network_interfaces["eni_id"].isin(found["eni_id"])]
+    return {row.eni_id: words.interface(row) for row in rows_of(mine)}
+
+
+@check(
+    id="client-to-client-is-open",
+    title="VPN users cannot reach each other's devices",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    condition=(
+        "lets users reach each other's devices",
+        "let users reach each other's devices",
+    ),
+    rationale=(
+        "One infected laptop can attack all others that are connected, from inside and past "
+        "every security group: traffic between clients crosses no network interface of the VPC. "
+        "Only the firewalls on the devices themselves are left."
+    ),
+    remedy=(
+        "Remove the route of the client range to local, and the authorization rule for that "
+        "range, unless users have a stated need such as direct calls or remote support."
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-routes --client-vpn-endpoint-id <endpoint id> shows no "
+        "active route with the target local."
+    ),
+    false_alarms=(
+        "Remote support or telephony that needs direct connections between users.",
+        "Devices whose own firewalls refuse incoming connections.",
+    ),
+    reference=f"{GUIDE}scenario-client-to-client.html",
+    controls=_NIST,
+)
+def client_to_client_is_open(
+    judged: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+    client_vpn_routes: pd.DataFrame,
+    client_vpn_authorization_rules: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return active routes to other clients for which some user is authorized."""
+    endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
+    associated = set(
+        client_vpn_target_networks.loc[
+            client_vpn_target_networks["status"] == "associated", "endpoint_id"
+        ]
+    )
+    associated |= set(judged.loc[judged["attachment"] == "transit_gateway", "endpoint_id"])
+    rules = client_vpn_authorization_rules
+    active = rules[rules["status"] == "active"]
+    local = client_vpn_routes[
+        (client_vpn_routes["status"] == "active") & (client_vpn_routes["target_subnet"] == "local")
+    ]
+    rows = []
+    for row in rows_of(local.merge(judged[ENDPOINT], on=ENDPOINT)):
+        if row.endpoint_id not in associated:
+            continue
+        mine = active[active["endpoint_id"] == row.endpoint_id]
+        meant = addresses(row.destination_cidr)
+        deciding = [r for r in rows_of(mine) if addresses(r.destination_cidr) & meant]
+        if not deciding:
+            continue
+        everyone = any(r.access_all for r in deciding)
+        who = "every user" if everyone else "users of some groups"
+        doubt = "" if everyone else " (AWS does not support group rules between clients)"
+        rows.append(
+            {
+                **place_of(row),
+                "destination_cidr": row.destination_cidr,
+                "source": row.source,
+                "record": row.record,
+                "reason": f"{called(endpoint_of[row.endpoint_id])} routes {row.destination_cidr} "
+                f"to its own clients and authorizes {who} for it{doubt}.",
+            }
+        )
+    return evidence_of("account region endpoint_id destination_cidr reason source record", rows)
+
+
+@check(
+    id="sensitive-port-reachable-by-everyone",
+    title="Administration and database ports are not reachable by every VPN user",
+    severity=Severity.HIGH,
+    **_JUDGED,
+    unseen=doubtful_reach,
+    condition=(
+        "gives every user an administration or database port",
+        "give every user an administration or database port",
+    ),
+    rationale=(
+        "Whoever can connect, whatever the group, gets as far as the login of a server or a "
+        "database. A single stolen account, certificate or laptop is then enough to try passwords "
+        "and unpatched weaknesses where the damage is greatest. Neither the authorization rules "
+        "nor the receivers tell administrators from everybody else."
+    ),
+    remedy=(
+        "Authorize the network of these receivers for the group that administers them instead of "
+        "for everyone, or give administrators an endpoint with a security group of its own and "
+        "name that group in the receivers' rules. Changing authorization rules resets sessions: "
+        "plan a window."
+    ),
+    verify=(
+        'auditlib reach SNAPSHOT --group "*" --port <port> no longer lists the interface, after '
+        "collecting again."
+    ),
+    false_alarms=(
+        "An endpoint that only administrators can connect to, by certificate or SAML application.",
+        "A receiver that listens to something else on the port.",
+        "An endpoint whose authorization policy admits administrators only: policies are not "
+        "worked out here.",
+    ),
+    reference=f"{GUIDE}cvpn-working-rules.html",
+    controls=_NIST,
+)
+def sensitive_port_reachable_by_everyone(
+    judged: pd.DataFrame,
+    reached_interfaces: pd.DataFrame,
+    endpoint_network_interfaces: pd.DataFrame,
+    network_interfaces: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the interfaces that a user in no group reaches on a port of ``SENSITIVE_PORTS``."""
+    endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
+    held = reached_interfaces[reached_interfaces["everyone_ports"].map(len).gt(0)]
+    services = {on: _services(on) for on in set(held["everyone_ports"])}
+    named = held[held["everyone_ports"].map(lambda on: bool(services[on])).astype(bool)]
+    found = _receivers(named, judged, endpoint_network_interfaces)
+    called_as = _interfaces(found, network_interfaces)
+    rows = []
+    for row in rows_of(found):
+        offered = services[row.everyone_ports]
+        rows.append(
+            {
+                **place_of(row),
+                "eni_id": row.eni_id,
+                "ports": tuple(f"{protocol} {port}" for protocol, port, _ in offered),
+                "rule_ids": row.rule_ids,
+                "reason": f"Every user of {called(endpoint_of[row.endpoint_id])} reaches "
+                f"{called_as[row.eni_id]} on {words.listed(_told(offered), most=4)}, let in by "
+                f"{words.listed(row.rule_ids, most=3)}.",
+                "rank": -len(offered),
+            }
+        )
+    return evidence_of("account region endpoint_id eni_id ports rule_ids reason", rows)
+
+
+def _services(on: tuple[str, ...]) -> tuple[tuple[str, int, str], ...]:
+    """Return the sensitive ports among texts like ``tcp 20-25``."""
+    reached = Ranges.of(span for text in on for span in _ports_of(text).spans)
+    return tuple(one for one in SENSITIVE_PORTS if ports(one[0], one[1], one[1]) <= reached)
+
+
+def _ports_of(text: str) -> Ranges:
+    """Return what a text of the table means.
+
+    >>> _ports_of("tcp 20-25") == ports("tcp", 20, 25), _ports_of("all") == ports("all")
+    (True, True)
+    """
+    protocol, _, bounds = text.partition(" ")
+    if protocol in {"icmp", "icmpv6"} or not bounds:
+        return ports(protocol)
+    low, _, high = bounds.partition("-")
+    return ports(protocol, int(low), int(high))
+
+
+def _told(offered: tuple[tuple[str, int, str], ...]) -> Iterator[str]:
+    for protocol, port, service in offered:
+        yield f"{service} ({protocol.upper()} {port})"
+
+
+@check(
+    id="receiver-open-wider-than-vpn",
+    title="Receivers of VPN users do not admit the internet or a whole VPC as well",
+    severity=Severity.LOW,
+    **_JUDGED,
+    unseen=doubtful_reach,
+    condition=(
+        "reaches receivers that admit far more than the VPN",
+        "reach receivers that admit far more than the VPN",
+    ),
+    rationale=(
+        "VPN users get in by a rule that is not about them: it admits a whole VPC, or every "
+        "address. Whatever else stands in that range gets in too, now or later, and nobody can "
+        "tell from the rule who was meant. If the rule is there for the VPN, it could name the "
+        "endpoint's security group and admit nothing else."
+    ),
+    remedy=(
+        "Add a rule with the same ports that names the endpoint's security group, find out who "
+        "else uses the wide rule (VPC Flow Logs tell), then narrow or remove it by its rule id."
+    ),
+    verify=(
+        "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<receiver's group> "
+        "shows the endpoint's group as ReferencedGroupInfo, and no range that holds a whole VPC."
+    ),
+    false_alarms=(
+        "A public service that VPN users happen to reach by the same rule.",
+        "A service meant for the whole VPC, such as a resolver or a monitoring agent.",
+    ),
+    reference="https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
+    controls=_NIST,
+)
+def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
+    judged: pd.DataFrame,
+    reached_interfaces: pd.DataFrame,
+    endpoint_network_interfaces: pd.DataFrame,
+    ingress_rules: pd.DataFrame,
+    prefix_list_entries: pd.DataFrame,
+    vpc_cidr_blocks: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return inbound rules that admit the endpoint and, beside it, at least a whole VPC."""
+    endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
+    reached = reached_interfaces[reached_interfaces["rule_ids"].map(len).gt(0)]
+    reached = _receivers(reached, judged, endpoint_network_interfaces)
+    pairs = reached[[*ENDPOINT, "vpc_id", "eni_id", "rule_ids"]].explode("rule_ids")
+    pairs = pairs.rename(columns={"rule_ids": "rule_id"})
+    used = ingress_rules[ingress_rules["rule_id"].isin(pairs["rule_id"])]
+    rule_of = {row.rule_id: row for row in rows_of(used)}
+    lists: dict[str, Ranges] = defaultdict(Ranges)
+    for entry in rows_of(prefix_list_entries):
+        lists[entry.prefix_list_id] |= addresses(entry.cidr_block)
+    blocks: dict[str, list[Ranges]] = defaultdict(list)
+    for block in rows_of(vpc_cidr_blocks[vpc_cidr_blocks["state"].isin(["associated"])]):
+        blocks[block.vpc_id].append(addresses(block.cidr_block))
+    rows = []
+    for (id, rule_id), held in pairs.groupby(["endpoint_id", "rule_id"]):
+        rule, endpoint = rule_of.get(rule_id), endpoint_of[id]
+        if rule is None:
+            continue
+        source = _source_of(rule, lists)
+        vpcs = {*held["vpc_id"], endpoint.vpc_id}
+        whole = sorted(v for v in vpcs for b in blocks.get(v, ()) if b <= source)
+        if not whole:
+            continue
+        internet = source.size > 2**31
+        admits = "the internet" if internet else f"all of {words.listed(dict.fromkeys(whole))}"
+        rows.append(
+            {
+                **place_of(endpoint),
+                "group_id": rule.group_id,
+                "rule_id": rule_id,
+                "interfaces": held["eni_id"].nunique(),
+                "range": words.clean(rule.peer),
+                "source": rule.source,
+                "record": rule.record,
+                "reason": f"Users of {called(endpoint)} reach "
+                f"{words.count(held['eni_id'].nunique(), 'interface')} by {rule_id} of "
+                f"{rule.group_id}, which admits {admits} ({words.clean(rule.peer)}) on "
+                f"{words.traffic(rule.protocol, rule.from_port, rule.to_port)}.",
+                "rank": 0 if internet else 1,
+            }
+        )
+    return evidence_of(
+        "account region endpoint_id group_id rule_id interfaces range reason source record", rows
+    )
+
+
+def _source_of(rule: Any, lists: dict[str, Ranges]) -> Ranges:
+    if rule.peer_kind in {"ipv4", "ipv6"}:
+        return addresses(rule.peer)
+    return lists[rule.peer] if rule.peer_kind == "prefix_list" else Ranges()
