@@ -38,6 +38,7 @@ coverage: $(VENV)/.dev ## Run the tests with branch coverage
 
 docs: $(VENV)/.dev ## Make the generated documents anew: IAM policy, data dictionary
 	@$(BIN)/python -m auditlib.aws.policy > docs/iam/read-only.json
+	@$(BIN)/python -m auditlib.schemas > docs/tables.md
 
 sample: $(VENV)/.dev ## Collect the bundled sample snapshot anew from the stand-in for AWS
 	@$(BIN)/python -m tests.standin.sample

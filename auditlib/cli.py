@@ -6,7 +6,6 @@ assessed; 70 a bug in the kit (the only case that shows a traceback); 130 interr
 """
 
 import os
-import re
 import sys
 import traceback
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditlib import __version__
+from auditlib.characters import visible
 from auditlib.errors import AuditError
 
 if TYPE_CHECKING:
@@ -29,16 +29,14 @@ INTERRUPTED = 130
 SEVERITY = click.Choice(["info", "low", "medium", "high", "critical"])
 FAIL_ON = "Exit 1 on a finding of this severity or worse."
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-
 
 def one_line(text: object) -> str:
-    """Return the text on one line, without control characters a terminal would obey.
+    """Return the text on one line, what a terminal would obey written out.
 
     >>> one_line("a  b" + chr(10) + chr(27) + "[31m")
-    'a b [31m'
+    'a b [U+001B][31m'
     """
-    return " ".join(_CONTROL.sub(" ", str(text)).split())
+    return visible(" ".join(str(text).split()))
 
 
 class _Refusal(click.ClickException):
@@ -301,6 +299,11 @@ def reach(  # noqa: PLR0917 # click calls it by keyword
         endpoint=endpoint, group=group, to=to, port=port, protocol=protocol, summary=summary
     )
     gaps = audit.tables.gaps(*TABLES)
+    if endpoint is not None:
+        endpoints = audit.tables["client_vpn_endpoints"]
+        region = endpoints.loc[endpoints["endpoint_id"] == endpoint, "region"].iloc[0]
+        other = gaps["resource"].isin(set(endpoints["endpoint_id"]) - {endpoint})
+        gaps = gaps[(gaps["region"] == region) & ~other]
     if style == "table":
         from auditlib.terminal import print_gaps, print_reach
 

@@ -1,13 +1,14 @@
 """Short phrases for people: a rule in words, an interface with its name, a count.
 
 Plain text only. Names come from whoever can write to the account: they are shortened and freed of
-line breaks and control characters here; escaping for HTML is the business of the report side.
+line breaks here, and unseen characters are written out; escaping for HTML is the business of the report side.
 """
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from typing import Any
+
+from auditlib.characters import visible
 
 __all__ = [
     "clean",
@@ -65,15 +66,14 @@ def listed(items: Iterable[str], most: int = 6) -> str:
 
 
 def clean(text: object, most: int = 60) -> str:
-    r"""Return a name as one short line: no control characters, nothing that turns the text round.
+    r"""Return a name as one short line, with characters a reader would not see written out.
 
-    >>> clean("web\n server"), clean(None)
-    ('web server', '')
+    >>> clean("web\n server"), clean("a\u202eb"), clean(None)
+    ('web server', 'a[U+202E]b', '')
     """
     if not isinstance(text, str):
         return ""
-    visible = (" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
-    line = " ".join("".join(c for c in visible if unicodedata.category(c) != "Cf").split())
+    line = visible(" ".join(text.split()))
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 

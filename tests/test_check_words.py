@@ -66,9 +66,9 @@ def test_an_interface_is_named_by_what_is_known_of_it(row, said):
     ("name", "shown"),
     [
         ("two\nlines", "two lines"),
-        ("bell\x07", "bell"),
-        ("\u202eright to left", "right to left"),
-        ("zero\u200bwidth", "zerowidth"),
+        ("bell\x07", "bell[U+0007]"),
+        ("\u202eright to left", "[U+202E]right to left"),
+        ("zero\u200bwidth", "zero[U+200B]width"),
         ("営業部 VPN", "営業部 VPN"),
         ("x" * 80, "x" * 59 + "…"),
         (None, ""),

@@ -1,0 +1,201 @@
+"""The command line as scripts and people meet it: output, exit status, errors in one line."""
+
+import csv
+import io
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from auditlib.cli import main
+from auditlib.snapshot import save
+from tests.worlds import World
+
+CONTRACT = [
+    "account",
+    "region",
+    "endpoint_id",
+    "subnet_id",
+    "group",
+    "eni_id",
+    "ip",
+    "protocol",
+    "from_port",
+    "to_port",
+    "certainty",
+    "via",
+]
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def world():
+    world = World()
+    vpc = world.vpc()
+    subnet = world.subnet(vpc, "10.0.1.0/24")
+    group = world.security_group(vpc, "vpn")
+    receiver = world.security_group(vpc, "db")
+    world.ingress(receiver, group, "tcp", (5432, 5432))
+    world.endpoint(vpc, (group,))
+    world.associate("cvpn-endpoint-00000000000000001", subnet)
+    world.authorize("cvpn-endpoint-00000000000000001", "10.0.0.0/16", "staff")
+    data = world.subnet(vpc, "10.0.2.0/24")
+    world.interface(data, receiver, ip="10.0.2.50", name="db\x1b[31m\u202e")
+    return world
+
+
+@pytest.fixture
+def saved(world, tmp_path):
+    def keep(name="snapshot"):
+        save(world.snapshot(), tmp_path / name)
+        return tmp_path / name
+
+    return keep
+
+
+def test_check_exits_1_on_findings_and_0_when_nothing_is_that_severe(saved):
+    snapshot = saved()
+    found = run("check", snapshot)
+    assert found.exit_code == 1, found.output
+    assert "default-sg-has-rules" in found.stdout
+    assert run("check", snapshot, "--fail-on", "critical").exit_code == 0
+
+
+def test_check_exits_3_when_something_was_not_assessed(world, saved):
+    world.refuse("ec2-describe-network-interfaces")
+    shown = run("check", saved(), "--fail-on", "critical")
+    assert shown.exit_code == 3
+    assert "not_assessed" in shown.stdout
+    assert "ec2 describe-network-interfaces in ap-northeast-1" in shown.stdout
+
+
+def test_check_prints_every_check_as_json(saved):
+    from auditlib.check import checks
+
+    shown = run("check", saved(), "--format", "json")
+    document = json.loads(shown.stdout)
+    assert {entry["check"] for entry in document["findings"]} == {made.id for made in checks()}
+    assert set(document["findings"][0]) == {
+        "check",
+        "status",
+        "severity",
+        "title",
+        "answer",
+        "evidence",
+        "gaps",
+        "controls",
+        "accepted",
+    }
+
+
+def test_check_prints_csv_that_a_spreadsheet_reads(saved):
+    shown = run("check", saved(), "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(shown.stdout)))
+    assert {"check", "status", "severity", "reason"} <= set(rows[0])
+    assert {row["status"] for row in rows} <= {"fail", "pass", "not_assessed", "not_applicable"}
+
+
+def test_names_cannot_drive_the_terminal(saved):
+    snapshot = saved()
+    for command in ("check", "tables", "reach"):
+        shown = run(command, snapshot)
+        assert "\x1b" not in shown.output
+        assert "\u202e" not in shown.output
+
+
+def test_reach_keeps_the_contract(saved):
+    shown = run("reach", saved(), "--to", "10.0.2.50", "--port", "5432", "--format", "json")
+    assert shown.exit_code == 0, shown.output
+    rows = json.loads(shown.stdout)
+    assert [list(row) for row in rows] == [CONTRACT] * len(rows)
+    (row,) = rows
+    assert (row["group"], row["ip"], row["protocol"]) == ("staff", "10.0.2.50", "tcp")
+    assert (row["from_port"], row["to_port"], row["certainty"]) == (5432, 5432, "reliable")
+
+
+def test_reach_prints_a_table_and_csv(saved):
+    snapshot = saved()
+    assert "TCP 5432" in run("reach", snapshot, "--to", "10.0.2.50").stdout
+    rows = list(csv.DictReader(io.StringIO(run("reach", snapshot, "--format", "csv").stdout)))
+    assert "5432" in {row["from_port"] for row in rows}
+
+
+def test_reach_folds_the_associations(saved):
+    rows = json.loads(run("reach", saved(), "--summary", "--format", "json").stdout)
+    assert "subnets" in rows[0]
+    assert "subnet_id" not in rows[0]
+
+
+def test_reach_exits_3_where_part_of_the_way_could_not_be_read(world, saved):
+    world.refuse("ec2-describe-network-acls")
+    shown = run("reach", saved(), "--format", "json")
+    assert shown.exit_code == 3
+    assert {row["certainty"] for row in json.loads(shown.stdout)} == {"unknown"}
+
+
+def test_reach_of_one_endpoint_does_not_mind_what_is_missing_elsewhere(world, saved):
+    world.at("us-east-1").vpc()
+    world.refuse("ec2-describe-network-acls", region="us-east-1")
+    snapshot = saved()
+    assert run("reach", snapshot).exit_code == 3
+    assert run("reach", snapshot, "--endpoint", "cvpn-endpoint-00000000000000001").exit_code == 0
+
+
+def test_nothing_reached_is_said(saved):
+    shown = run("reach", saved(), "--to", "10.0.2.50", "--port", "23")
+    assert shown.stdout.strip() == "Nothing is reached."
+
+
+def test_explain_names_every_blocker(saved):
+    snapshot = saved()
+    question = ("--endpoint", "cvpn-endpoint-00000000000000001", "--to", "10.0.2.50", "--port", 22)
+    shown = run("explain", snapshot, *question)
+    assert shown.exit_code == 0
+    assert shown.stdout.count("✗") == 2
+    document = json.loads(run("explain", snapshot, *question, "--format", "json").stdout)
+    assert document["reachable"] == "no"
+    assert {hop["step"] for hop in document["blockers"]} == {"authorization", "ingress"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("reach", "--endpoint", "cvpn-endpoint-0000000000000000"), "nearest"),
+        (("reach", "--port", "70000"), "70000"),
+        (("reach", "--to", "10.0.1"), "10.0.1"),
+        (("explain", "--endpoint", "x", "--to", "10.0.2.50", "--port", "1"), "nearest"),
+        (("report", "--out", "OUT", "--notebook", "99-none"), "99-none"),
+        (("report", "--out", "OUT", "-p", "colour", "red"), "colour"),
+    ],
+)
+def test_a_wrong_word_gets_one_clear_line(arguments, said, saved, tmp_path):
+    command, *rest = (tmp_path / "out" if a == "OUT" else a for a in arguments)
+    shown = run(command, saved(), *rest)
+    assert shown.exit_code == 2
+    (line,) = shown.stderr.splitlines()
+    assert said in line
+
+
+def test_no_snapshot_is_one_clear_line(tmp_path):
+    shown = run("check", tmp_path / "nothing")
+    assert shown.exit_code == 2
+    assert len(shown.stderr.splitlines()) == 1
+    assert "Traceback" not in shown.output
+
+
+def test_tables_are_listed_and_exported(saved, tmp_path):
+    snapshot = saved()
+    assert "security_group_rules" in run("tables", snapshot).stdout
+    shown = run("tables", snapshot, "--export", tmp_path / "out")
+    assert shown.exit_code == 0
+    assert (tmp_path / "out" / "security_group_rules.csv").is_file()
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_every_command_explains_itself(command):
+    shown = run(command, "--help")
+    assert shown.exit_code == 0
+    assert len(shown.stdout.splitlines()) > 4
