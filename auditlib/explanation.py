@@ -24,7 +24,7 @@ class Hop:
     Attributes
     ----------
     step
-        Which hop: association, authorization, endpoint route, egress, network ACL out, network ACL
+        Which hop: source, association, authorization, endpoint route, egress, network ACL out, network ACL
         back, VPC route, peering, receiver, receiver network ACL in, receiver network ACL back,
         return route, ingress.
     object_id, object_name
@@ -192,6 +192,9 @@ def path_of(way: Way, group: str, address: int, on: Ranges) -> Path:
         reachable, certainty = "no", None
     elif certainty not in {"reliable", "fragile"}:
         reachable, certainty = "unknown", "unknown"
+    hops = found.hops
+    if reachable == "unknown" and all(hop.state == "open" for hop in hops):
+        hops = (*hops, walk.doubt(found.source))
     return Path(
         subnet_id=association.subnet_id,
         subnet_name=clean(subnet.get("name")),
@@ -200,7 +203,7 @@ def path_of(way: Way, group: str, address: int, on: Ranges) -> Path:
         eni_name=clean(network.eni_names.get(found.eni_id or "")),
         reachable=reachable,
         certainty=certainty,
-        hops=found.hops,
+        hops=hops,
     )
 
 
@@ -247,6 +250,16 @@ class _Walk:
         if self.association.transit_gateway_id:
             return f"the client's address, of {', '.join(cidrs(self.association.range))}"
         return "an address of the association's subnet"
+
+    def doubt(self, source: Source | None) -> Hop:
+        """Return the hop that says why nothing is certain although each hop for itself is open."""
+        why = "no interface of the endpoint was seen there, and not all its addresses get through"
+        return Hop(
+            step="source",
+            object_id=(source and source.eni_id) or str(self.association.subnet_id),
+            state="unknown",
+            reason=self.association.doubt or why,
+        )
 
     # -- hops -----------------------------------------------------------------------------------
 

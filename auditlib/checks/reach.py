@@ -136,10 +136,10 @@ def authorization_rule_hides_network(
     for id, mine in active.groupby("endpoint_id"):
         held: dict[str, set[str]] = defaultdict(set)
         for row in rows_of(mine):
-            held[row.destination_cidr].add("everyone" if row.access_all else str(row.group_id))
+            held[row.destination_cidr].add("*" if row.access_all else str(row.group_id))
         for row in rows_of(mine.sort_values("group_id").drop_duplicates("destination_cidr")):
             cidr = row.destination_cidr
-            if "everyone" in held[cidr]:
+            if "*" in held[cidr]:
                 continue
             network = addresses(cidr)
             wider = {
@@ -151,13 +151,13 @@ def authorization_rule_hides_network(
             if not hidden:
                 continue
             through = sorted((o for o, groups in wider.items() if groups), key=_prefix)
-            names = ["every other user" if group == "everyone" else group for group in hidden]
+            names = ["every other user" if group == "*" else group for group in hidden]
             rows.append(
                 {
                     **place_of(row),
                     "destination_cidr": cidr,
                     "groups": tuple(sorted(held[cidr])),
-                    "hidden_from": tuple("*" if g == "everyone" else g for g in hidden),
+                    "hidden_from": tuple(hidden),
                     "source": row.source,
                     "record": row.record,
                     "reason": f"{called(endpoint_of[id])} opens {cidr} to "
