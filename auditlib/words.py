@@ -212,6 +212,7 @@ def gap(row: Any) -> str:
         "failed": "failed",
         "unsupported": "is not supported by the SDK that read the account",
         "missing": "is not in the snapshot",
+        "untold": "does not tell what is needed",
     }.get(clean(row.status), "could not be read")
     return f"{where} {became}{code}"
 

@@ -67,8 +67,6 @@ def doubtful_reach(judged: pd.DataFrame, reached_interfaces: pd.DataFrame) -> pd
     rows = []
     for endpoint in rows_of(judged[judged["endpoint_id"].isin(many.index)]):
         on_gateway = endpoint.attachment == "transit_gateway"
-        operation = "search-transit-gateway-routes" if on_gateway else "describe-network-acls"
-        action = "SearchTransitGatewayRoutes" if on_gateway else "DescribeNetworkAcls"
         because = (
             "the kit does not read the routes of transit gateways"
             if on_gateway
@@ -77,15 +75,19 @@ def doubtful_reach(judged: pd.DataFrame, reached_interfaces: pd.DataFrame) -> pd
         number = words.count(int(many[endpoint.endpoint_id]), "interface")
         rows.append(
             {
-                "table": "routes" if on_gateway else "network_acl_entries",
+                "table": "routes" if on_gateway else "client_vpn_endpoints",
                 "account": endpoint.account,
                 "region": endpoint.region,
                 "service": "ec2",
-                "operation": operation,
+                "operation": "search-transit-gateway-routes"
+                if on_gateway
+                else "describe-client-vpn-endpoints",
                 "resource": endpoint.endpoint_id,
-                "status": "unsupported",
+                "status": "missing" if on_gateway else "untold",
                 "error_message": f"whether {number} can be reached in full cannot be told: {because}",
-                "iam_action": f"ec2:{action}",
+                "iam_action": "ec2:SearchTransitGatewayRoutes"
+                if on_gateway
+                else "ec2:DescribeClientVpnEndpoints",
             }
         )
     return pd.DataFrame(rows, columns=list(GAPS.names))
