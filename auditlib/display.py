@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 
 from auditlib import reached, summary
 from auditlib.characters import visible
-from auditlib.check import Finding, Severity, Status
+from auditlib.check import Finding, Status
 from auditlib.plots import Picture
 from auditlib.words import named
 
@@ -93,7 +93,7 @@ def environment_settings() -> dict[str, Any]:
 
 def add_filters(environment: Environment) -> Environment:
     """Add the kit's filters to a Jinja environment and return it."""
-    environment.filters.update(prose=prose, when=when, person=_text, severity_word=severity_word)
+    environment.filters.update(prose=prose, when=summary.when)
     environment.globals.update(STATUS_WORDS=STATUS_WORDS)
     return environment
 
@@ -133,18 +133,6 @@ def _code_marked(text: str) -> Markup:
         Markup("<code>{}</code>").format(visible(piece)) if odd % 2 else escape(visible(piece))
         for odd, piece in enumerate(pieces)
     )
-
-
-def when(moment: datetime | None) -> str:
-    """Return a moment for people, in UTC.
-
-    >>> from datetime import UTC
-    >>> when(datetime(2026, 11, 20, 9, 30, tzinfo=UTC)), when(None)
-    ('2026-11-20 09:30 UTC', 'a time the snapshot does not record')
-    """
-    if moment is None:
-        return "a time the snapshot does not record"
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 # -- objects a notebook shows ---------------------------------------------------------------------
@@ -273,7 +261,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bool) or type(value).__name__ == "bool":
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return when(value)
+        return summary.when(value)
     text = str(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
 
@@ -579,7 +567,8 @@ def reach_matrix(audit: "Audit", rows: pd.DataFrame) -> Html:
 
 def reach_evidence(audit: "Audit", rows: pd.DataFrame, bound: int = 20) -> Html:
     """Return rows of reach, each with the hops that admit, at most ``bound`` of them."""
-    part = reached.evidence(rows.head(bound))
+    inside_first = rows.sort_values("eni_id", key=lambda ids: ids.isna(), kind="stable")
+    part = reached.evidence(inside_first.head(bound))
     columns = ["user_group", "eni_id", "open", "by"]
     cells = _rows(part, columns, summary.names(audit))
     below = zip(cells, part["address"], part["certainty"], strict=True)
@@ -621,12 +610,3 @@ def _explained(explanation: "Explanation") -> Html:
         markup=render("explanation.html.j2", explanation=explanation, named=named),
         text=str(explanation),
     )
-
-
-def severity_word(severity: Severity) -> str:
-    """Return a severity as a word that begins a phrase.
-
-    >>> severity_word(Severity.HIGH)
-    'High'
-    """
-    return severity.value.capitalize()

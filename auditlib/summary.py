@@ -30,6 +30,7 @@ __all__ = [
     "places",
     "refused_calls",
     "verdict",
+    "when",
 ]
 
 NO_ENDPOINT = "not tied to one endpoint"
@@ -301,7 +302,7 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
         if number
         else f"no Client VPN endpoint was seen in {where}"
     )
-    sentences = [f"{_opening(looked)}, as things stood at {_when(said.finished or said.started)}."]
+    sentences = [f"{_opening(looked)}, as things stood at {when(said.finished or said.started)}."]
     if unseen:
         sentences.append(
             f"The endpoints of {listed(unseen)} could not be listed, so nothing can be said of them."
@@ -315,8 +316,8 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
     partly = [f for f in blocked_checks(audit.findings) if f.status is not Status.NOT_ASSESSED]
     if partly:
         they = "it" if len(partly) == 1 else "they"
-        some = _opening(count(len(partly), "")).strip()
-        sentences.append(f"{some} of these checks saw only part of what {they} should have seen.")
+        some = _opening(count(len(partly), "check"))
+        sentences.append(f"{some} saw only part of what {they} should have seen.")
     return tuple(sentences)
 
 
@@ -426,7 +427,13 @@ def _headed(sentence: str) -> tuple[str, str]:
     return f"{sentence[: min(cuts)]}.", _opening(sentence[min(cuts) + 2 :])
 
 
-def _when(moment: datetime | None) -> str:
+def when(moment: datetime | None) -> str:
+    """Return a moment for people, in UTC.
+
+    >>> from datetime import UTC
+    >>> when(datetime(2026, 11, 20, 9, 30, tzinfo=UTC)), when(None)
+    ('2026-11-20 09:30 UTC', 'a time the snapshot does not record')
+    """
     if moment is None:
         return "a time the snapshot does not record"
     return f"{moment:%Y-%m-%d %H:%M} UTC"

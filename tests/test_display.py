@@ -2,6 +2,7 @@
 
 import sys
 import unicodedata
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -202,6 +203,30 @@ def test_what_all_rows_share_is_said_once():
     assert "Region" not in [t for t in page(made.markup).text.split("\n") if t == "Region"]
 
 
+def test_evidence_names_its_things_and_the_record_that_shows_it():
+    found = finding(rows=2)
+    evidence = found.evidence.assign(
+        group_name=["<b>one</b>", "two"],
+        region=["eu-west-1", "us-east-1"],
+        source="111122223333/eu-west-1/ec2-describe-security-groups.json",
+        record=[4, None],
+    )
+    made = display.card(replace(found, evidence=evidence))
+    words = page(made.markup).words
+    assert "<b>one</b> sg-0 eu-west-1" in words
+    assert "ec2-describe-security-groups.json #4" in words
+    assert words.count("ec2-describe-security-groups.json") == 2
+
+
+def test_evidence_without_a_record_number_names_the_file():
+    evidence = finding().evidence.assign(source="a/b/ec2-describe-vpcs.json")
+    assert "ec2-describe-vpcs.json" in display.card(replace(finding(), evidence=evidence)).markup
+
+
+def test_lines_stay_lines_and_show_what_is_unseen():
+    assert display.visible_lines("a\u202e\nb\t") == "a[U+202E]\nb[U+0009]"
+
+
 def test_a_card_shows_controls_ratings_false_alarms_and_the_text_for_scanners():
     made = display.card(
         finding(
@@ -288,8 +313,8 @@ def test_a_picture_is_an_image_with_words_for_it(exposed):
 
 
 def test_a_moment_nobody_recorded_is_said_to_be_so():
-    assert display.when(None) == "a time the snapshot does not record"
-    assert display.when(datetime(2026, 1, 2, 3, 4, tzinfo=UTC)) == "2026-01-02 03:04 UTC"
+    assert summary.when(None) == "a time the snapshot does not record"
+    assert summary.when(datetime(2026, 1, 2, 3, 4, tzinfo=UTC)) == "2026-01-02 03:04 UTC"
 
 
 # -- in a notebook --------------------------------------------------------------------------------

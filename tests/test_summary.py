@@ -1,5 +1,7 @@
 """Sentences and counts over a whole audit."""
 
+from dataclasses import replace
+
 import pytest
 
 from auditlib import summary
@@ -102,6 +104,31 @@ def test_an_unread_account_is_not_called_empty_of_endpoints():
     said = " ".join(summary.verdict(audited(world)))
     assert "could not be listed, so nothing can be said of them" in said
     assert "pass" not in said
+
+
+@pytest.mark.parametrize(
+    ("statuses", "said"),
+    [
+        ([], "No check was made."),
+        ([Status.PASS] * 2, "All 2 checks pass."),
+        ([Status.FAIL, Status.PASS], "Of two checks, 1 fails (1 high) and 1 passes."),
+        (
+            [Status.FAIL, Status.FAIL, Status.NOT_ASSESSED, Status.NOT_APPLICABLE],
+            "Of four checks, 2 fail (2 high), 1 could not be assessed and 1 does not apply.",
+        ),
+    ],
+)
+def test_the_result_is_told_in_numbers_that_add_up(statuses, said):
+    audit = audited(worlds.empty())
+    some = audit.findings[0]
+    check = replace(some.check, severity=Severity.HIGH)
+    audit.__dict__["findings"] = tuple(replace(some, status=s, check=check) for s in statuses)
+    assert summary.verdict(audit)[1] == said
+
+
+def test_checks_that_saw_only_part_are_counted_in_words(refused):
+    found = [f for f in refused.findings if f.status is Status.FAIL and len(f.gaps)]
+    assert summary.verdict(refused)[-1].split()[1] == ("checks" if len(found) > 1 else "check")
 
 
 def test_reading_again_comes_before_what_is_mild(refused):
