@@ -1,15 +1,14 @@
 """An audit: a snapshot, its tables, what could not be read, and what the checks found."""
 
-import json
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from auditlib.check import Finding
 from auditlib.check import audit as findings_of
-from auditlib.errors import AuditError, ParameterError
+from auditlib.errors import AuditError
 from auditlib.schemas import SCHEMAS
 from auditlib.snapshot import Snapshot
 from auditlib.tables import Tables, nearest
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from auditlib.explanation import Explanation
 
-__all__ = ["Audit", "export_tables", "open_audit", "tables_overview"]
+__all__ = ["Audit", "open_audit", "tables_overview"]
 
 
 class Audit:
@@ -151,90 +150,3 @@ def tables_overview(audit: Audit) -> pd.DataFrame:
             "row": [SCHEMAS[name].row for name in tables.names],
         }
     )
-
-
-def export_tables(
-    audit: Audit, out: "str | PathLike[str]", format: Literal["csv", "parquet"] = "csv"
-) -> tuple[Path, ...]:
-    """Write every table and view into a folder, and the gaps beside them.
-
-    CSV files are UTF-8 with a byte order mark, so that spreadsheets read them right. Text that a
-    spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-``, ``@``, their
-    full-width forms, a tab or a line break), and text that begins with an apostrophe, gets an
-    apostrophe in front: take one leading apostrophe away to have the text as AWS gave it. Lists
-    are set apart by spaces, tags are a JSON object. Parquet keeps text and lists as they are.
-
-    Returns
-    -------
-    tuple of Path
-        The files, in the order of the data dictionary.
-
-    Raises
-    ------
-    ParameterError
-        When the format is unknown, or Parquet is asked for and pyarrow is not installed.
-    """
-    if format not in {"csv", "parquet"}:
-        raise ParameterError(f'The export format is csv or parquet, not "{format}".')
-    if format == "parquet":
-        try:
-            import pyarrow  # noqa: F401 # asked for here so that the message can say what to do
-        except ImportError:
-            raise ParameterError(
-                "Parquet needs pyarrow, which is not installed: pip install 'auditlib[parquet]', "
-                "or export CSV."
-            ) from None
-    folder = Path(out)
-    frames = {name: audit.tables[name] for name in audit.tables.names} | {"gaps": audit.gaps}
-    written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, frame in frames.items():
-            file = folder / f"{name}.{format}"
-            if format == "csv":
-                _flat(frame).to_csv(file, index=False, encoding="utf-8-sig", lineterminator="\r\n")
-            else:
-                _nested(frame).to_parquet(file, index=False)
-            written.append(file)
-    except OSError as error:
-        raise AuditError(f"{folder} cannot be written: {error.strerror or error}.") from None
-    return tuple(written)
-
-
-_FORMULA = r"\A(?=[=+\-@＝＋－＠\t\r\n'])"
-
-
-def _flat(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame of plain text and numbers that no spreadsheet takes for a formula."""
-    flat = {}
-    for name, values in frame.items():
-        kind = str(values.dtype)
-        if kind == "object":
-            lists = [_joined(value) for value in values]
-            text = pd.Series(lists, index=frame.index, dtype="str")
-        elif kind in {"str", "category"}:
-            text = values.astype("str")
-        else:
-            flat[str(name)] = values
-            continue
-        flat[str(name)] = text.str.replace(_FORMULA, "'", regex=True)
-    return pd.DataFrame(flat)
-
-
-def _joined(value: tuple[Any, ...]) -> str:
-    """Return a list as text, its items set apart by spaces; tags as a JSON object."""
-    if value and not isinstance(value[0], str):
-        return json.dumps(dict(value), ensure_ascii=False)
-    return " ".join(value)
-
-
-def _nested(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame whose lists are Parquet's own and whose tags are ``key=value`` texts."""
-    lists: dict[str, Any] = {
-        str(name): [
-            [item if isinstance(item, str) else "=".join(item) for item in v] for v in values
-        ]
-        for name, values in frame.items()
-        if str(values.dtype) == "object"
-    }
-    return frame.assign(**lists)

@@ -248,10 +248,12 @@ def _exit_status(findings: tuple["Finding", ...], fail_on: str) -> int:
 )
 def tables(snapshot: Path, out: Path | None, style: str) -> None:
     """List the tables of a snapshot with their sizes and gaps, or export them."""
-    from auditlib.audit import export_tables, open_audit, tables_overview
+    from auditlib.audit import open_audit, tables_overview
 
     audit = open_audit(snapshot)
     if out is not None:
+        from auditlib.export import export_tables
+
         written = export_tables(audit, out, "parquet" if style == "parquet" else "csv")
         click.echo(f"{len(written)} files in {one_line(out)}")
         return
@@ -313,7 +315,9 @@ def reach(  # noqa: PLR0917 # click calls it by keyword
         from auditlib import export
 
         text = (
-            export.json_text(export.records(frame)) if style == "json" else export.csv_text(frame)
+            export.json_text(export.records(frame))
+            if style == "json"
+            else export.csv_text(frame.assign(via=frame["via"].str.join("; ").astype("str")))
         )
         click.echo(text, nl=False)
     sys.exit(NOT_ALL_READ if len(gaps) else 0)

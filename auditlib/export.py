@@ -1,22 +1,24 @@
-"""Findings for machines and spreadsheets."""
+"""Findings and tables for machines and spreadsheets."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from auditlib import summary
 from auditlib.check import Finding
+from auditlib.errors import AuditError, ParameterError
 from auditlib.words import gap
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from auditlib.audit import Audit
 
-__all__ = ["csv_text", "findings_csv", "findings_json", "json_text", "records"]
+__all__ = ["csv_text", "export_tables", "findings_csv", "findings_json", "json_text", "records"]
 
 CSV_IDS = ("account", "region", "endpoint_id", "group_id", "rule_id", "eni_id")
 CSV_COLUMNS = (
@@ -108,9 +110,7 @@ def findings_csv(findings: Iterable[Finding]) -> str:
 
     A cell that a spreadsheet would take for a formula gets a leading apostrophe.
     """
-    out = io.StringIO()
-    writer = csv.DictWriter(out, CSV_COLUMNS, restval="", lineterminator="\r\n")
-    writer.writeheader()
+    rows = []
     for finding in findings:
         head = {
             "check": finding.check.id,
@@ -119,23 +119,17 @@ def findings_csv(findings: Iterable[Finding]) -> str:
             "title": finding.check.title,
             "answer": finding.answer,
         }
-        for row in [*_evidence_rows(finding), *_gap_rows(finding)] or [{}]:
-            writer.writerow({column: _cell(value) for column, value in {**head, **row}.items()})
-    return out.getvalue()
+        found = [*_evidence_rows(finding), *_gap_rows(finding)] or [{}]
+        rows += [{**head, **row} for row in found]
+    frame = pd.DataFrame(rows, columns=list(CSV_COLUMNS))
+    text = [name for name in CSV_COLUMNS if name != "record"]
+    return csv_text(frame.astype(dict.fromkeys(text, "str")).astype({"record": "Int64"}))
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """Return a frame as CSV, its lists joined by spaces, safe for spreadsheets."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(frame.columns)
-    for row in records(frame):
-        writer.writerow([_cell(_joined(value)) for value in row.values()])
-    return out.getvalue()
-
-
-def _joined(value: Any) -> Any:
-    return " ".join(map(str, value)) if isinstance(value, list) else value
+    """Return a frame as CSV, its lists set apart by spaces, safe for spreadsheets."""
+    text: str = _flat(frame).to_csv(index=False, lineterminator="\r\n")
+    return text
 
 
 def _evidence_rows(finding: Finding) -> list[dict[str, Any]]:
@@ -151,14 +145,88 @@ def _gap_rows(finding: Finding) -> list[dict[str, Any]]:
     ]
 
 
-def _cell(value: Any) -> Any:
-    """Return a value that no spreadsheet takes for a formula.
+def export_tables(
+    audit: "Audit", out: "str | PathLike[str]", format: Literal["csv", "parquet"] = "csv"
+) -> tuple[Path, ...]:
+    """Write every table and view into a folder, and the gaps beside them.
 
-    >>> _cell("=1+1"), _cell("vpn-users"), _cell(3), _cell(None)
-    ("'=1+1", 'vpn-users', 3, '')
+    CSV files are UTF-8 with a byte order mark, so that spreadsheets read them right. Text that a
+    spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-``, ``@``, their
+    full-width forms, a tab or a line break), and text that begins with an apostrophe, gets an
+    apostrophe in front: take one leading apostrophe away to have the text as AWS gave it. Lists
+    are set apart by spaces, tags are a JSON object. Parquet keeps text and lists as they are.
+
+    Returns
+    -------
+    tuple of Path
+        The files, in the order of the data dictionary.
+
+    Raises
+    ------
+    ParameterError
+        When the format is unknown, or Parquet is asked for and pyarrow is not installed.
     """
-    if value is None:
-        return ""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
-        return "'" + value
-    return value
+    if format not in {"csv", "parquet"}:
+        raise ParameterError(f'The export format is csv or parquet, not "{format}".')
+    if format == "parquet":
+        try:
+            import pyarrow  # noqa: F401 # asked for here so that the message can say what to do
+        except ImportError:
+            raise ParameterError(
+                "Parquet needs pyarrow, which is not installed: pip install 'auditlib[parquet]', "
+                "or export CSV."
+            ) from None
+    folder = Path(out)
+    frames = {name: audit.tables[name] for name in audit.tables.names} | {"gaps": audit.gaps}
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, frame in frames.items():
+            file = folder / f"{name}.{format}"
+            if format == "csv":
+                _flat(frame).to_csv(file, index=False, encoding="utf-8-sig", lineterminator="\r\n")
+            else:
+                _nested(frame).to_parquet(file, index=False)
+            written.append(file)
+    except OSError as error:
+        raise AuditError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    return tuple(written)
+
+
+_FORMULA = r"\A(?=[=+\-@＝＋－＠\t\r\n'])"
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame of plain text and numbers that no spreadsheet takes for a formula."""
+    flat = {}
+    for name, values in frame.items():
+        kind = str(values.dtype)
+        if kind == "object":
+            lists = [_joined(value) for value in values]
+            text = pd.Series(lists, index=frame.index, dtype="str")
+        elif kind in {"str", "category"}:
+            text = values.astype("str")
+        else:
+            flat[str(name)] = values
+            continue
+        flat[str(name)] = text.str.replace(_FORMULA, "'", regex=True)
+    return pd.DataFrame(flat)
+
+
+def _joined(value: tuple[Any, ...]) -> str:
+    """Return a list as text, its items set apart by spaces; tags as a JSON object."""
+    if value and not isinstance(value[0], str):
+        return json.dumps(dict(value), ensure_ascii=False)
+    return " ".join(value)
+
+
+def _nested(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose lists are Parquet's own and whose tags are ``key=value`` texts."""
+    lists: dict[str, Any] = {
+        str(name): [
+            [item if isinstance(item, str) else "=".join(item) for item in v] for v in values
+        ]
+        for name, values in frame.items()
+        if str(values.dtype) == "object"
+    }
+    return frame.assign(**lists)

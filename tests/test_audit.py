@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 import auditlib
-from auditlib.audit import Audit, export_tables, open_audit, tables_overview
+from auditlib.audit import Audit, open_audit, tables_overview
 from auditlib.aws.reads import READS
 from auditlib.errors import AuditError, ParameterError, SnapshotError
+from auditlib.export import export_tables
 from auditlib.schemas import COVERAGE, SCHEMAS
 from auditlib.snapshot import Snapshot, save
 from tests.worlds import ACCOUNT, REGION, World
