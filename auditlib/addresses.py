@@ -70,11 +70,18 @@ class Ranges:
     def __or__(self, other: "Ranges") -> "Ranges":
         if not other.spans or self.spans == other.spans:
             return self
-        return Ranges.of((*self.spans, *other.spans)) if self.spans else other
+        if not self.spans or (len(other.spans) == 1 and _holds(other.spans[0], self.spans)):
+            return other
+        return Ranges.of((*self.spans, *other.spans))
 
     def __and__(self, other: "Ranges") -> "Ranges":
-        if self.spans == other.spans:
+        if not self.spans or not other.spans:
+            return NONE
+        # Most often one of the two is a single span that holds the other altogether.
+        if len(other.spans) == 1 and _holds(other.spans[0], self.spans):
             return self
+        if len(self.spans) == 1 and _holds(self.spans[0], other.spans):
+            return other
         found, mine, theirs = [], 0, 0
         while mine < len(self.spans) and theirs < len(other.spans):
             first = max(self.spans[mine][0], other.spans[theirs][0])
@@ -88,6 +95,10 @@ class Ranges:
         return Ranges(tuple(found))
 
     def __sub__(self, other: "Ranges") -> "Ranges":
+        if not self.spans or not other.spans:
+            return self
+        if len(other.spans) == 1 and _holds(other.spans[0], self.spans):
+            return NONE
         left = []
         for first, last in self.spans:
             for out_first, out_last in other.spans:
@@ -127,6 +138,10 @@ class Ranges:
                 yield Ranges(((start, point - 1),))
                 start = point
             yield Ranges(((start, last),))
+
+
+def _holds(span: tuple[int, int], spans: tuple[tuple[int, int], ...]) -> bool:
+    return span[0] <= spans[0][0] and spans[-1][1] <= span[1]
 
 
 _END = 2**200

@@ -368,6 +368,13 @@ class Network:
         """Return where a subnet's route table sends packets for an address."""
         return _route(self, subnet_id, vpc_id, address)
 
+    def is_local(self, subnet_id: str | None, vpc_id: str | None, address: int) -> bool:
+        """Tell whether an address is one of the VPC's own, as a subnet's route table has it."""
+        table = self._route_tables.get(self.route_table(subnet_id, vpc_id) or "")
+        if table is None:
+            return True
+        return any(row["target_kind"] == "local" for level in table[0].at(address) for row in level)
+
     # -- network ACLs -----------------------------------------------------------------------------
 
     @cached_property

@@ -258,6 +258,9 @@ class Way:
         self._inbound: dict[Any, Inbound] = {}
         self._egress: dict[Any, Passage] = {}
         self._own_acl: dict[int, Passage] = {}
+        self._out: dict[Any, tuple[Ranges, Ranges]] = {}
+        self._arriving: dict[Any, tuple[Ranges, Ranges]] = {}
+        self._let_in: dict[Any, tuple[Ranges, Ranges]] = {}
         self._naming: dict[tuple[str, ...], bool] = {}
         self._cuts: dict[Any, list[int]] = {}
 
@@ -380,11 +383,16 @@ class Way:
         gateway = self.association.transit_gateway_id
         if gateway:
             return Exit("transit_gateway", gateway, gateway, sure=False)
-        subnet = self.network.subnets.get(self.association.subnet_id or "", {})
-        if any(address in addresses(block) for block in _blocks(subnet)):
+        id, vpc = self.association.subnet_id, self.association.vpc_id
+        subnet = self.network.subnets.get(id or "")
+        if subnet is not None and any(address in addresses(block) for block in _blocks(subnet)):
             # Inside one subnet no route table is asked.
-            return Exit("local", "local", f"inside {self.association.subnet_id}")
-        return self.network.route(self.association.subnet_id, self.association.vpc_id, address)
+            return Exit("local", "local", f"inside {id}")
+        exit = self.network.route(id, vpc, address)
+        if subnet is None and exit.kind != "local" and self.network.is_local(id, vpc, address):
+            why = f"which addresses {id} holds could not be read"
+            return Exit("unknown", exit.target_id, exit.label, False, why)
+        return exit
 
     def receiver_acl(self, subnet_id: str, address: int) -> Passage:
         """Return what the network ACL of a receiver's subnet lets in from a source, and back out."""
@@ -551,7 +559,7 @@ class Way:
         self, vpc: str, subnet: str, groups: tuple[str, ...], area: Ranges
     ) -> list[int]:
         """Return the addresses at which a receiver may treat sources differently."""
-        points: set[int] = set()
+        points: list[int] = []
         for key in (("subnet", subnet, vpc), *(("group", group, "") for group in groups)):
             found = self._cuts.get((key, area))
             if found is None:
@@ -568,8 +576,9 @@ class Way:
                 low, high = area.spans[0][0], area.spans[-1][1]
                 found = [point for point in every if low < point <= high]
                 self._cuts[key, area] = found
-            points.update(found)
-        return sorted(points)
+            if found:
+                points += found
+        return points
 
     def _rule(self, position: int) -> Rule:
         return self.network.rules.rule(position)
@@ -588,38 +597,88 @@ class Way:
     def _received(
         self, kind: Kind, source: Source, step: Step, address: int
     ) -> tuple[Ranges, Ranges]:
-        sure = maybe = ALL_PORTS
-        for _, hop in self.receiver_hops(kind, source, step, address):
-            sure, maybe = sure & hop.sure, maybe & hop.maybe
-        return sure, maybe
+        """Return what passes all hops at a receiver; each part of the answer is worked out once."""
+        vpc, subnet, groups = kind
+        key = (subnet, vpc, address, step.exit.kind, step.exit.target_id)
+        found = self._arriving.get(key)
+        if found is None:
+            acl = self.receiver_acl(subnet, address)
+            back = self.return_route(subnet, vpc, address, step.exit)
+            found = self._arriving[key] = (acl.sure & back.sure, acl.maybe & back.maybe)
+        sure, maybe = NONE, NONE
+        for group in groups or (None,):
+            one, other = self._group_lets_in(group, source, step.references, address)
+            sure, maybe = sure | one, maybe | other
+        return found[0] & sure, found[1] & maybe
+
+    def _group_lets_in(
+        self, group: str | None, source: Source, references: bool | None, address: int
+    ) -> tuple[Ranges, Ranges]:
+        """Return what one of a receiver's security groups lets in: groups add up."""
+        key = (group, source.groups, source.groups_known, references, address)
+        found = self._let_in.get(key)
+        if found is None:
+            held = () if group is None else (group,)
+            hop = self.ingress(held, source, address, references)
+            found = self._let_in[key] = (hop.sure, hop.maybe)
+        return found
+
+    @cached_property
+    def _sources(self) -> "list[Sources]":
+        """The sources of packets, put together where their security groups are the same."""
+        association = self.association
+        found: dict[tuple[tuple[str, ...], bool], Sources] = {}
+        for sources, name in (
+            (association.wide, "wide"),
+            (association.present, "present"),
+            (association.possible, "possible"),
+        ):
+            for source in sources:
+                key = (source.groups, source.groups_known)
+                one = found.setdefault(key, Sources(source))
+                if name == "wide":
+                    one.wide = True
+                else:
+                    getattr(one, name).append(source.address)
+        return list(found.values())
+
+    def _outward(
+        self, step: Step, source: Source, groups: tuple[str, ...], *, same: bool
+    ) -> tuple[Ranges, Ranges]:
+        """Return what the endpoint's security groups and its subnet's network ACL let out."""
+        if not self._names_groups(source.groups):
+            groups = ()
+        key = (step.where, source.groups, source.groups_known, groups, same)
+        found = self._out.get(key)
+        if found is None:
+            address = step.where.spans[0][0]
+            egress = self.egress(source, address, groups, step.references)
+            acl = OPEN if same else self.own_acl(address)
+            found = self._out[key] = (egress.sure & acl.sure, egress.maybe & acl.maybe)
+        return found
 
     def verdict(self, step: Step, kind: Kind, address: int) -> Verdict:
         """Return the ports reached at a receiver of this kind, at an address of this step."""
         association = self.association
         family = ALL_IPV4 if address < 2**32 else ALL_IPV6
         same = kind[1] == association.subnet_id
-        acl = OPEN if same else self.own_acl(step.where.spans[0][0])
-
-        def through(source: Source) -> tuple[Ranges, Ranges, Inbound]:
-            out = self.egress(source, step.where.spans[0][0], kind[2], step.references)
-            maybe = out.maybe & acl.maybe
-            inbound = self.inbound(kind, source, step, family) if maybe else _NOTHING
-            return out.sure & acl.sure, maybe, inbound
-
+        seen = bool(association.present) and family is ALL_IPV4
         reliable, fragile, maybe = ALL_PORTS, NONE, NONE
-        for source in association.wide:
-            out, may_out, inbound = through(source)
-            reliable &= out & inbound.sure
-            if not association.present or family is ALL_IPV6:
-                maybe |= may_out & inbound.maybe
-        for source in (*association.present, *association.possible):
+        for group in self._sources:
+            out, may_out = self._outward(step, group.source, kind[2], same=same)
+            inbound = self.inbound(kind, group.source, step, family) if may_out else _NOTHING
+            if group.wide:
+                reliable &= out & inbound.sure
+                if not seen:
+                    maybe |= may_out & inbound.maybe
             if family is ALL_IPV6:
-                break
-            out, may_out, inbound = through(source)
-            sure_in, may_in = inbound.at(source.address)
-            maybe |= may_out & may_in
-            if source in association.present:
+                continue
+            for where in group.present:
+                sure_in, may_in = inbound.at(where)
                 fragile |= out & sure_in
+                maybe |= may_out & may_in
+            for place in group.possible:
+                maybe |= may_out & inbound.at(place)[1]
         if (
             association.doubt
             or not step.exit.sure
@@ -826,13 +885,25 @@ class Inbound:
 
     def at(self, address: int | None) -> tuple[Ranges, Ranges]:
         """Return what certainly and possibly passes from one address; from any when not known."""
+        if address is None:
+            return NONE, self.maybe
         for where, passing in self.parts:
-            if address is not None and address in where:
+            if address in where:
                 return passing
         return NONE, self.maybe
 
 
 _NOTHING = Inbound(())
+
+
+@dataclass(slots=True)
+class Sources:
+    """Sources of packets that carry the same security groups."""
+
+    source: Source
+    wide: bool = False
+    present: list[int | None] = field(default_factory=list)
+    possible: list[int | None] = field(default_factory=list)
 
 
 def _lets(
