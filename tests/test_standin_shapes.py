@@ -274,7 +274,15 @@ def test_every_method_of_the_worlds_builder_is_called_here() -> None:
         for name, value in vars(worlds.World).items()
         if not name.startswith("_") and inspect.isfunction(value)
     }
-    assert makers - called <= {"at", "record", "refuse", "revoke", "snapshot", "default_group"}
+    assert makers - called <= {
+        "associations",
+        "at",
+        "default_group",
+        "record",
+        "refuse",
+        "revoke",
+        "snapshot",
+    }
 
 
 @pytest.mark.parametrize("make", [_everything, *_worlds().values()])
