@@ -27,6 +27,7 @@ import pandas as pd
 from auditlib.addresses import (
     NONE,
     Ranges,
+    address_text,
     addresses,
     cidrs,
     port_rows,
@@ -51,6 +52,7 @@ __all__ = [
     "Path",
     "access_of",
     "explain",
+    "networks_in_words",
     "reach",
     "reach_counts",
 ]
@@ -196,6 +198,23 @@ def reach(
         frame[name].astype("str") for name in ("protocol", "certainty")
     )
     return _folded(frame) if summary else frame
+
+
+def networks_in_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of :func:`reach` for people: networks that differ in nothing else in one row.
+
+    The ``ip`` of traffic that leaves what was read becomes a text such as "any IPv4 address but
+    10.0.0.0/16" instead of a row for each of many networks. Rows of interfaces stay as they are.
+    """
+    if frame.empty or frame["eni_id"].notna().all():
+        return frame
+    others = [name for name in frame.columns if name != "ip"]
+    leaving = frame[frame["eni_id"].isna()]
+    together = leaving.groupby(others, dropna=False, sort=False)["ip"].agg(
+        lambda ips: address_text(Ranges.of(span for ip in ips for span in addresses(ip).spans))
+    )
+    rows = together.reset_index()[list(frame.columns)]
+    return pd.concat([frame[frame["eni_id"].notna()], rows], ignore_index=True)
 
 
 def reach_counts(tables: TableSource) -> pd.DataFrame:

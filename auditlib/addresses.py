@@ -204,8 +204,8 @@ def address_text(ranges: Ranges, most: int = 6) -> str:
             continue
         if not missing:
             parts.append(name)
-        elif len(missing) <= 2 and len(missing) < len(cidrs(mine)):
-            parts.append(f"{name} but {' and '.join(missing)}")
+        elif len(missing) <= 4 and len(missing) < len(cidrs(mine)):
+            parts.append(f"{name} but {_and(list(missing))}")
         else:
             parts += cidrs(mine)
     if len(parts) > most:

@@ -190,7 +190,7 @@ def path_of(way: Way, group: str, address: int, on: Ranges) -> Path:
     certainty: Certainty | None = found.certainty
     if any(hop.state == "closed" for hop in found.hops):
         reachable, certainty = "no", None
-    elif certainty not in {"reliable", "fragile"}:
+    elif certainty not in {"reliable", "fragile"} or any(h.state == "unknown" for h in found.hops):
         reachable, certainty = "unknown", "unknown"
     hops = found.hops
     if reachable == "unknown" and all(hop.state == "open" for hop in hops):
@@ -455,6 +455,8 @@ class _Walk:
             return [hop("unknown", leaves)]
         if wanted not in {None, vpc}:
             return [hop("closed", f"{exit.label} keeps {self.ip} inside {vpc}, not {wanted}")]
+        if exit.label.startswith("inside "):
+            return [hop("open", f"{exit.label}: no route table is asked")]
         return [hop("open", f"routed by {exit.label}")]
 
     def _peering(self, exit: Exit, vpc: str | None, leaves: str) -> Hop:

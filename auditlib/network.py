@@ -172,7 +172,7 @@ class Network:
 
     def __init__(self, tables: TableSource) -> None:
         self._tables = tables
-        gaps = tables.gaps(*TABLES)
+        gaps = tables.gaps(*TABLES, "client_vpn_authorization_policies")
         self._places: set[tuple[str, str, str]] = set()
         self._resources: set[tuple[str, str, str, str]] = set()
         for row in rows_of(gaps[["table", "account", "region", "resource"]]):
@@ -270,11 +270,6 @@ class Network:
     def subnets(self) -> dict[str, dict[str, Any]]:
         """Subnets by id."""
         return {row["subnet_id"]: row for row in self._rows("subnets")}
-
-    @cached_property
-    def vpc_names(self) -> dict[str, str | None]:
-        """Name of each VPC that was read."""
-        return {row["vpc_id"]: row["name"] for row in self._rows("vpcs")}
 
     @cached_property
     def vpc_places(self) -> dict[str, set[Place]]:

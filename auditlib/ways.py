@@ -228,10 +228,6 @@ class Verdict:
             ("unknown", self.unknown),
         )
 
-    def doubted(self) -> "Verdict":
-        """Return the same with nothing certain."""
-        return Verdict(NONE, NONE, self.reliable | self.fragile | self.unknown)
-
 
 class Way:
     """The way of packets from one association: each hop can be asked, alone or all together.

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from auditlib.access import COLUMNS, EVERYONE, explain, reach
+from auditlib.access import COLUMNS, EVERYONE, explain, networks_in_words, reach
 from auditlib.errors import ParameterError
 from auditlib.tables import Tables
 from tests.worlds import ACCOUNT, REGION, World
@@ -634,6 +634,21 @@ def test_what_leaves_is_told_with_where_it_leaves(target, id):
     assert frame["via"].iloc[0][-1] == f"leaves what was read through {id}"
 
 
+def test_networks_that_leave_are_one_row_for_people():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    home = world._lists[REGION, "ec2-describe-subnets", None][0]["SubnetId"]
+    world.route(world.record(endpoint)["VpcId"], ANY, GatewayId="igw-1")
+    world.endpoint_route(endpoint, ANY, home)
+    world.authorize(endpoint, ANY)
+    frame = reach(tables_of(world))
+    assert frame["eni_id"].isna().sum() > 10
+    told = networks_in_words(frame)
+    assert list(told.columns) == list(frame.columns)
+    assert sorted(told["ip"]) == ["10.0.2.9", "any IPv4 address but 10.0.0.0/16"]
+    assert len(networks_in_words(frame[frame["eni_id"].notna()])) == 1
+    assert len(networks_in_words(reach(tables_of(world), summary=True))) == 2
+
+
 def test_a_peer_that_was_not_read_is_told_and_not_dropped():
     world, endpoint, _ = simple()
     vpc = world.record(endpoint)["VpcId"]
@@ -920,6 +935,111 @@ def test_a_refusal_for_one_endpoint_leaves_the_other_certain():
         endpoint: "reliable",
         other: "unknown",
     }
+
+
+def test_a_refused_policy_is_told_beside_the_answer():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    world.refuse("ec2-get-client-vpn-endpoint-authorization-policy")
+    frame = reach(tables_of(world))
+    assert set(frame["certainty"]) == {"reliable"}
+    assert "could not be read" in frame["via"].iloc[0][-1]
+    assert explain(tables_of(world), endpoint, "10.0.2.9", 22).notes
+
+
+@pytest.mark.parametrize("summary", [False, True])
+def test_one_interface_can_be_asked_for(summary):
+    world, _, db = simple(("vpn", "tcp", (22, 22)))
+    subnet = world._lists[REGION, "ec2-describe-subnets", None][1]["SubnetId"]
+    world.interface(subnet, db, ip="10.0.2.20")
+    frame = reach(tables_of(world), to="eni-00000000000000001", summary=summary)
+    assert list(frame["ip"]) == ["10.0.2.9"]
+
+
+def test_a_rule_of_an_unknown_kind_may_match():
+    world, _, db = simple(("vpn", "tcp", (22, 22)))
+    rules = world._lists[REGION, "ec2-describe-security-group-rules", None]
+    world.ingress(db, "10.9.0.0/16", "tcp", (23, 23))
+    del rules[-1]["CidrIpv4"]
+    assert ("*", "10.0.2.9", "tcp", 23, 23, "unknown") in reached(world)
+
+
+def test_a_prefix_list_routes_as_its_entries():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    vpc = world.record(endpoint)["VpcId"]
+    world.route(vpc, world.prefix_list("10.0.2.0/24"), TransitGatewayId="tgw-1")
+    frame = reach(tables_of(world))
+    assert set(frame["ip"]) == {"10.0.2.0/24"}
+    world.refuse("ec2-get-managed-prefix-list-entries")
+    assert reached(world) == {("*", "10.0.2.9", "tcp", 22, 22, "unknown")}
+
+
+def test_an_empty_prefix_list_admits_nobody():
+    world, _, db = simple()
+    world.ingress(db, world.prefix_list(), "tcp", (22, 22))
+    assert reached(world) == set()
+
+
+def test_answers_that_go_back_another_way_leave_it_unknown():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    vpc = world.record(endpoint)["VpcId"]
+    there = world._lists[REGION, "ec2-describe-subnets", None][1]["SubnetId"]
+    table = world.route_table(vpc, there)
+    world.record(table)["Routes"].append(
+        {
+            "DestinationCidrBlock": "10.0.1.0/24",
+            "TransitGatewayId": "tgw-1",
+            "Origin": "CreateRoute",
+            "State": "active",
+        }
+    )
+    assert reached(world) == {("*", "10.0.2.9", "tcp", 22, 22, "unknown")}
+
+
+def test_a_refused_peering_read_tells_where_traffic_goes():
+    world, address = a_peered_vpc()
+    world.refuse("ec2-describe-vpc-peering-connections")
+    frame = reach(tables_of(world), to=address)
+    assert set(frame["certainty"]) == {"unknown"}
+    assert "the peering could not be read" in frame["via"].iloc[0][-1]
+    made = explain(tables_of(world), world.endpoint_id, address, 5432)
+    assert made.reachable == "unknown"
+    assert "peering" in {h.step for h in made.paths[0].hops if h.state == "unknown"}
+
+
+def test_where_subnets_could_not_be_read_nothing_inside_the_vpc_is_ruled_out():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    world.route(world.record(endpoint)["VpcId"], "10.0.2.0/24", TransitGatewayId="tgw-1")
+    world.refuse("ec2-describe-subnets")
+    assert ("*", "10.0.2.9", "tcp", 22, 22, "unknown") in reached(world)
+
+
+def test_interfaces_that_may_be_another_endpoint_s_are_not_relied_on():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)), ("10.0.1.10/32", "tcp", (23, 23)))
+    vpn = world.record(endpoint)["SecurityGroupIds"][0]
+    home = world._lists[REGION, "ec2-describe-subnets", None][0]["SubnetId"]
+    for eni in world._lists[REGION, "ec2-describe-network-interfaces", None]:
+        if "ClientVPN" in eni["Description"]:
+            eni["Description"] = "ClientVPN Endpoint resource"
+    other = world.endpoint(world.record(endpoint)["VpcId"], (vpn,))
+    world.associate(other, home, named=False, ip="10.0.1.20")
+    world.authorize(other, "10.0.0.0/16")
+    found = {(p, c) for _, _, _, p, _, c in reached(world, endpoint=endpoint)}
+    assert found == {(22, "reliable"), (23, "unknown")}
+
+
+def test_an_explanation_shows_itself_in_a_notebook_and_says_how_to_open():
+    world, address = a_vpc("ingress")
+    made = explain(tables_of(world), world.endpoint_id, address, 5432)
+    assert "to open it: Allow inbound tcp 5432" in str(made)
+    assert "Allow inbound tcp 5432" in made._repr_html_()
+
+
+def test_a_route_that_keeps_the_packet_inside_the_vpc_is_named():
+    world, address = a_peered_vpc("VPC route")
+    world.route(world.vpc_id, "10.1.0.0/16", GatewayId="local")
+    made = explain(tables_of(world), world.endpoint_id, address, 5432)
+    assert [hop.step for hop in made.blockers] == ["VPC route"]
+    assert "not vpc-" in made.blockers[0].reason
 
 
 # -- metamorphic ---------------------------------------------------------------------------------------
