@@ -92,6 +92,9 @@ def print_reach(frame: pd.DataFrame, *, file: IO[str] | None = None) -> None:
     if frame.empty:
         print_lines(["Nothing is reached."], file=file)
         return
+    from auditlib.access import networks_in_words
+
+    frame = networks_in_words(frame)
     columns = ("protocol", "from_port", "to_port")
     words = [traffic(*row) for row in frame[list(columns)].astype(object).itertuples(index=False)]
     subnets = "subnet_id" if "subnet_id" in frame.columns else "subnets"
