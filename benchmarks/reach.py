@@ -157,12 +157,13 @@ def build(folder: Path, scale: float) -> None:
     vpn = [f"cvpn-endpoint-{n:017x}" for n in range(endpoints)]
     own = [
         eni(
-            enis + per_vpc * endpoints * 2 + v,
-            subnets[v * per_vpc],
+            enis + per_vpc * endpoints * 2 + n * endpoints + v,
+            subnets[v * per_vpc + n],
             [in_vpc[vpc][0]],
             f"ClientVPN Endpoint resource {vpn[v]}",
         )
         for v, vpc in enumerate(vpcs)
+        for n in range(2)
     ]
 
     def every_eni() -> Iterator[dict[str, Any]]:

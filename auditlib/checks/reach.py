@@ -70,7 +70,8 @@ def doubtful_reach(judged: pd.DataFrame, reached_interfaces: pd.DataFrame) -> pd
         because = (
             "the kit does not read the routes of transit gateways"
             if on_gateway
-            else "AWS leaves open which way packets or their answers go"
+            else "AWS leaves open how packets or their answers travel, or no interface of the "
+            "endpoint was seen where it is associated"
         )
         number = words.count(int(many[endpoint.endpoint_id]), "interface")
         rows.append(
