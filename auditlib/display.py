@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from auditlib import reached, summary
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
-from auditlib.plots import Picture
+from auditlib.plots import Picture, hops
 from auditlib.words import named
 
 if TYPE_CHECKING:
@@ -606,7 +606,8 @@ def explanation_html(explanation: "Explanation") -> str:
 
 
 def _explained(explanation: "Explanation") -> Html:
+    drawn = picture(hops(explanation)).markup
     return Html(
-        markup=render("explanation.html.j2", explanation=explanation, named=named),
+        markup=render("explanation.html.j2", explanation=explanation, named=named, picture=drawn),
         text=str(explanation),
     )

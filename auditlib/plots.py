@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from auditlib.audit import Audit
+    from auditlib.explanation import Explanation, Path
 
-__all__ = ["Picture", "paths", "severity_by_endpoint"]
+__all__ = ["Picture", "hops", "paths", "severity_by_endpoint"]
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Hiragino Sans', 'Yu Gothic UI', Meiryo, 'Noto Sans CJK JP', sans-serif"
 
@@ -331,3 +332,92 @@ def _ways_in_words(lines: dict[Line, str]) -> str:
         return "Nothing is reached."
     said = [f"{start} to {end} ({certainty})" for (_, start, end), certainty in lines.items()]
     return "Ways through the VPN: " + "; ".join(said) + "."
+
+
+# -- one way, and what blocks it --------------------------------------------------------------
+
+LANES = 3  # associations drawn side by side
+MARKS = {"open": "✓", "closed": "✕", "unknown": "?"}
+FILLS = {"open": ("#f6f7f8", ""), "closed": ("#f3d0cb", ""), "unknown": ("#ffffff", "////")}
+ENDS = {"yes": "reached", "no": "not reached", "unknown": "not known"}
+
+
+def hops(explanation: "Explanation") -> Picture:
+    """Return one way as a picture: from the client down through every hop, and what blocks it.
+
+    One lane per association, the first three; a closed hop has a heavy edge and a cross, and the
+    line goes on dotted behind it.
+    """
+    lanes = explanation.paths[:LANES]
+    tallest = max(len(path.hops) for path in lanes)
+    width, height = 0.6 + 3.4 * len(lanes), 0.46 * (tallest + 2) + 0.5
+    with _drawing():
+        figure, axes = _figure(width, height)
+        axes.set_axis_off()
+        axes.set_xlim(-0.02, len(lanes) - 1 + WIDE + 0.16)
+        axes.set_ylim(tallest + 1.7, -0.9)
+        for x, path in enumerate(lanes):
+            _lane(axes, x, path, explanation)
+        svg = _svg(figure)
+    rest = len(explanation.paths) - len(lanes)
+    more = f" The other {rest} associations are in the tables below." if rest else ""
+    return Picture(
+        svg=svg,
+        text=_hops_in_words(explanation),
+        caption="From the client through each hop to the receiver, by association. ✓ open; "
+        f"✕ and a heavy edge: closed; ? and hatched: unknown.{more}",
+        width=round(width * 96),
+        height=round(height * 96),
+    )
+
+
+def _lane(axes: "Axes", x: int, path: "Path", explanation: "Explanation") -> None:
+    who = "any user" if explanation.group == "*" else f"user in {explanation.group}"
+    where = path.subnet_name or path.subnet_id or "transit gateway"
+    port = "" if explanation.port is None else f" {explanation.port}"
+    aim = f"{explanation.to} {explanation.protocol.upper()}{port}: {ENDS[path.reachable]}"
+    boxes = [("open", f"{who}, landing on {where}")]
+    boxes += [
+        (hop.state, f"{MARKS[hop.state]} {hop.step}: {hop.object_name or hop.object_id}")
+        for hop in path.hops
+    ]
+    boxes.append(({"yes": "open", "no": "closed"}.get(path.reachable, "unknown"), aim))
+    passed = True
+    for y, (state, text) in enumerate(boxes):
+        _hop(axes, x, y, state, text)
+        passed = passed and state == "open"
+        if y + 1 < len(boxes):
+            middle = x + WIDE / 2
+            stroke = "-" if passed else ":"
+            axes.plot([middle, middle], [y + 0.34, y + 0.66], linestyle=stroke, color=INK, lw=1.3)
+
+
+def _hop(axes: "Axes", x: float, y: float, state: str, text: str) -> None:
+    from matplotlib.patches import Rectangle
+
+    face, hatch = FILLS[state]
+    edge, width = ("#a3281f", 2.0) if state == "closed" else (INK, 0.7)
+    axes.add_patch(
+        Rectangle(
+            (x, y - 0.34),
+            WIDE + 0.12,
+            0.68,
+            facecolor=face,
+            edgecolor=edge,
+            linewidth=width,
+            hatch=hatch,
+            zorder=2,
+        )
+    )
+    box = {"facecolor": face, "edgecolor": "none", "pad": 1.0} if hatch else None
+    label = _cut(visible(text), 46)
+    axes.text(x + 0.02, y, label, va="center", zorder=3, fontsize=8.5, bbox=box)
+
+
+def _hops_in_words(explanation: "Explanation") -> str:
+    said = []
+    for path in explanation.paths:
+        where = path.subnet_name or path.subnet_id or "the transit gateway"
+        stops = [f"{hop.step} {hop.state}" for hop in path.hops if hop.state != "open"]
+        said.append(f"from {where} {ENDS[path.reachable]} ({', '.join(stops) or 'every hop open'})")
+    return visible(f"{explanation.answer} {'; '.join(said)}.")

@@ -161,7 +161,9 @@ def test_an_explanation_is_well_formed_with_hostile_names():
     ):
         parsed = page(made.markup)
         assert not parsed.problems
-        assert not {"script", "img", "svg"} & {tag for tag, _ in parsed.tags}
+        assert not {"script", "svg"} & {tag for tag, _ in parsed.tags}
+        pictures = [dict(attributes)["src"] for tag, attributes in parsed.tags if tag == "img"]
+        assert all(src.startswith("data:image/svg+xml;base64,") for src in pictures)
         assert "\u202e" not in made.markup
 
 
@@ -169,3 +171,37 @@ def test_evidence_of_reach_is_bounded_and_says_so():
     audit = many(60, 30)
     made = display.reach_evidence(audit, audit.reach(), bound=5)
     assert "The first 5 of 60 rows." in made.markup
+
+
+def question(exposed, **asked):
+    endpoint = exposed.tables.client_vpn_endpoints["endpoint_id"].iloc[0]
+    return exposed.explain(endpoint=endpoint, **asked)
+
+
+def test_the_picture_of_one_way_marks_every_blocker(exposed):
+    explanation = question(exposed, to="10.9.9.9", port=22)
+    made = plots.hops(explanation)
+    assert made.svg.count("✕".encode()) == len(
+        [hop for path in explanation.paths for hop in path.hops if hop.state == "closed"]
+    )
+    assert "not reached" in made.text
+    assert made == plots.hops(explanation)
+
+
+def test_the_picture_of_an_open_way_has_no_cross(exposed):
+    rows = exposed.reach()
+    row = rows[(rows["certainty"] == "reliable") & rows["eni_id"].notna()].iloc[0]
+    group = None if row["group"] == "*" else row["group"]
+    port = 22 if row["protocol"] == "all" else int(row["from_port"])
+    explanation = exposed.explain(endpoint=row["endpoint_id"], to=row["ip"], port=port, group=group)
+    assert explanation.reachable == "yes"
+    made = plots.hops(explanation)
+    assert made.svg.count("✓".encode()) >= len(explanation.paths[0].hops)
+    assert "every hop open" in made.text
+
+
+def test_an_explanation_shows_its_picture_with_its_words(exposed):
+    explanation = question(exposed, to="10.9.9.9", port=22)
+    html = display.explanation_html(explanation)
+    assert html.count("<img ") == 1
+    assert "stopped by" in html
