@@ -177,7 +177,9 @@ def _association(
     if not carried:
         default = network.default_groups.get(vpc_id or "")
         groups = tuple(applied or endpoint["security_group_ids"] or ([default] if default else []))
-        wide = [Source(groups=tuple(sorted(groups)), groups_known=bool(groups))]
+        # Interfaces may carry other groups than what is applied: where none could be read, any.
+        seen = network.reads("network_interfaces", (endpoint["account"], endpoint["region"]))
+        wide = [Source(groups=tuple(sorted(groups)), groups_known=bool(groups) and seen)]
     else:
         wide = [Source(groups, groups_known=bool(groups)) for groups in sorted(carried)]
     return Association(
@@ -376,6 +378,11 @@ class Way:
             )
         return found
 
+    def _inside(self, address: int) -> bool:
+        """Tell whether an address is one of the association's own subnet."""
+        subnet = self.network.subnets.get(self.association.subnet_id or "", {})
+        return any(address in addresses(block) for block in _blocks(subnet))
+
     def vpc_route(self, address: int) -> Exit:
         """Return where the route table of the association's subnet sends a packet."""
         gateway = self.association.transit_gateway_id
@@ -383,7 +390,7 @@ class Way:
             return Exit("transit_gateway", gateway, gateway, sure=False)
         id, vpc = self.association.subnet_id, self.association.vpc_id
         subnet = self.network.subnets.get(id or "")
-        if subnet is not None and any(address in addresses(block) for block in _blocks(subnet)):
+        if self._inside(address):
             # Inside one subnet no route table is asked.
             return Exit("local", "local", f"inside {id}")
         exit = self.network.route(id, vpc, address)
@@ -700,7 +707,8 @@ class Way:
         association = self.association
         for source in (*association.present, *association.possible) or association.wide:
             found |= self.egress(source, address, None, None).maybe
-        return found & self.own_acl(address).maybe
+        # Inside one subnet no network ACL is asked.
+        return found if self._inside(address) else found & self.own_acl(address).maybe
 
     # -- everything that is reached ---------------------------------------------------------------
 
