@@ -348,7 +348,7 @@ tags                 pairs tags
     _base(
         "routes",
         "a route of a VPC route table",
-        "route_table_id destination",
+        "route_table_id destination origin",
         """
 route_table_id  str  route table id
 vpc_id          str  VPC

@@ -806,3 +806,20 @@ def test_a_document_is_parsed_once_for_all_its_tables() -> None:
         tables[name]
     tables.gaps()
     assert len(opened) == len(set(opened))
+
+
+def test_a_static_and_a_propagated_route_to_one_network_are_two_routes():
+    world = World()
+    vpc = world.vpc("10.0.0.0/16")
+    world.route(vpc, "10.9.0.0/16", TransitGatewayId="tgw-1")
+    world.record(f"{vpc}/route-table")["Routes"].append(
+        {
+            "DestinationCidrBlock": "10.9.0.0/16",
+            "GatewayId": "vgw-1",
+            "Origin": "EnableVgwRoutePropagation",
+            "State": "active",
+        }
+    )
+    routes = Tables(world.snapshot())["routes"]
+    found = routes[routes["destination"] == "10.9.0.0/16"]
+    assert sorted(found["target_kind"]) == ["transit_gateway", "virtual_private_gateway"]
