@@ -40,6 +40,12 @@ docs: $(VENV)/.dev ## Make the generated documents anew: IAM policy, data dictio
 	@$(BIN)/python -m auditlib.aws.policy > docs/iam/read-only.json
 	@$(BIN)/python -m auditlib.schemas > docs/tables.md
 
+prove: $(VENV)/.dev ## Hold reach against the naive evaluator on thousands of new random worlds (long)
+	@WORLDS=$(or $(WORLDS),4000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_access_property.py
+
+benchmark: $(VENV)/.base ## Time reach on a million rules against parsing the same files (minutes, some GB)
+	@$(BIN)/python benchmarks/reach.py
+
 sample: $(VENV)/.dev ## Collect the bundled sample snapshot anew from the stand-in for AWS
 	@$(BIN)/python -m tests.standin.sample
 
