@@ -485,6 +485,8 @@ def shape_problem(read: Read, document: Any) -> str | None:
     if not isinstance(document.get(read.result_key), wanted):
         kind = "list" if read.page_size else "object"
         return f'is not what {command} prints: no {kind} "{read.result_key}"'
+    if document.get("NextToken") or document.get("nextToken"):
+        return f"holds the first pages only: what {command} prints without --max-items is needed"
     return None
 
 

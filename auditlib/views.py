@@ -21,6 +21,7 @@ __all__ = [
     "endpoint_network_interfaces",
     "endpoint_security_groups",
     "ingress_rules",
+    "marked_client_vpn",
     "opened_networks",
     "reached_interfaces",
     "view",
@@ -149,7 +150,12 @@ def endpoint_security_groups(
     for key, endpoint in endpoints.items():
         place, enis = key[:2], interfaces[key]
         carried = [set(groups_of[(*place, eni["eni_id"])]) for eni in enis]
-        seen_in = {eni["subnet_id"] for eni in enis if eni["certain"]}
+        # An interface without any group tells nothing: what was applied counts there.
+        seen_in = {
+            eni["subnet_id"]
+            for eni, groups in zip(enis, carried, strict=True)
+            if eni["certain"] and groups
+        }
         configured = set(endpoint["security_group_ids"])
         default = defaults.get((*place, endpoint["vpc_id"]))
         omitted: set[str | None] = set() if configured else {default}
@@ -251,10 +257,24 @@ def _vpc_endpoints(
     return found
 
 
+def marked_client_vpn(interfaces: pd.DataFrame) -> pd.Series:
+    """Tell which interfaces AWS describes as Client VPN's.
+
+    AWS writes that text, but so may whoever creates an interface: what is on an instance, or of a
+    kind of its own (a load balancer's, say), is none of Client VPN's, whatever its text says.
+    """
+    description = interfaces["description"].fillna("")
+    plain = interfaces["interface_type"].fillna("interface").eq("interface")
+    return (
+        description.str.contains(_MARK, case=False, regex=False)
+        & plain.astype(bool)
+        & interfaces["instance_id"].isna()
+    )
+
+
 def _client_vpn_interfaces(network_interfaces: pd.DataFrame) -> list[Row]:
-    description = network_interfaces["description"].fillna("")
-    marked = description.str.contains(_MARK, case=False, regex=False)
-    return _rows(network_interfaces[marked].drop(columns=["tags"]))
+    marked = network_interfaces[marked_client_vpn(network_interfaces)]
+    return _rows(marked.drop(columns=["tags"]))
 
 
 def _groups_carried(

@@ -189,3 +189,18 @@ def test_an_endpoint_being_deleted_is_not_judged(world, id):
     world.authorize(endpoint, "0.0.0.0/0")
     world.record(endpoint)["Status"] = {"Code": "deleting"}
     assert finding(world, id).status is Status.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize("status", ["failed", "some-new-word", None])
+def test_a_handler_that_is_not_reported_as_applied_checks_nothing(world, endpoint, status):
+    handler(world, endpoint, status)
+    (reason,) = finding(world, SOURCE).evidence["reason"]
+    assert "its client connect handler is not reported as applied" in reason
+
+
+@pytest.mark.parametrize("told", [[], None])
+def test_authentication_that_the_answer_does_not_tell_is_not_assessed(world, endpoint, told):
+    world.record(endpoint)["AuthenticationOptions"] = told
+    found = finding(world, CERTIFICATE)
+    assert found.status is Status.NOT_ASSESSED
+    assert found.gaps["resource"].tolist() == [endpoint]

@@ -552,3 +552,41 @@ def test_an_endpoint_that_an_old_sdk_cannot_place_is_not_assessed(id):
     world.endpoint()
     tables = Tables(world.snapshot(botocore_version="1.40.0"))
     assert audit(tables, only=[id])[0].status is Status.NOT_ASSESSED
+
+
+MEMBERS = ("vpn-sg-is-shared", "vpn-sg-lets-members-in")
+
+
+@pytest.mark.parametrize("id", MEMBERS)
+def test_an_interface_dressed_up_as_client_vpn_s_is_still_another_member(place, id):
+    group = place.group()
+    endpoint = place.endpoint(group)
+    place.world.ingress(group, group)
+    eni = place.world.interface(
+        place.app_subnet,
+        group,
+        description=f"ClientVPN Endpoint resource {endpoint}",
+        Attachment={"InstanceId": "i-0000000000000000a"},
+    )
+    assert column(finding(place.world, id), "eni_id") == {eni}
+
+
+@pytest.mark.parametrize("id", MEMBERS)
+def test_an_associated_endpoint_that_names_no_vpc_is_judged_by_its_association(place, id):
+    group = place.group()
+    endpoint = place.endpoint(group)
+    del place.world.record(endpoint)["VpcId"]
+    place.world.ingress(group, group)
+    eni = place.world.interface(place.app_subnet, group)
+    assert column(finding(place.world, id), "eni_id") == {eni}
+
+
+@pytest.mark.parametrize("id", MEMBERS)
+def test_members_in_a_vpc_that_another_account_shares_are_not_all_seen(place, id):
+    place.endpoint(place.group())
+    assert finding(place.world, id).status is Status.PASS
+    groups = place.world._lists[place.world.region, "ec2-describe-security-groups", None]
+    groups[:] = [group for group in groups if group["GroupName"] != "default"]
+    found = finding(place.world, id)
+    assert found.status is Status.NOT_ASSESSED
+    assert found.gaps["resource"].tolist() == [place.vpc]

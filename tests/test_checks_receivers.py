@@ -143,10 +143,28 @@ def test_a_transit_gateway_endpoint_with_another_range_changes_nothing(world, re
     assert column(finding(world, ID), "why") == {"client_range"}
 
 
-def test_clients_with_ipv6_only_leave_no_ipv4_address_behind(world, receiver, endpoint):
+def test_an_endpoint_for_ipv6_alone_is_left_out_and_said_so(world, vpc, receiver, endpoint):
     world.record(endpoint)["TrafficIpAddressType"] = "ipv6"
     world.ingress(receiver, "10.0.1.0/24")
+    found = finding(world, ID)
+    assert found.status is Status.NOT_APPLICABLE
+    assert "One endpoint for IPv6 alone is not judged here" in found.answer
+    world.record(world.endpoint(vpc))["TrafficIpAddressType"] = "ipv6"
+    assert "2 endpoints for IPv6 alone are not judged here" in finding(world, ID).answer
+
+
+def test_an_endpoint_whose_kind_of_traffic_is_not_told_is_judged(world, receiver, endpoint):
+    del world.record(endpoint)["TrafficIpAddressType"]
+    rule = world.ingress(receiver, "10.0.1.0/24")
+    assert column(finding(world, ID), "rule_id") == {rule}
+
+
+def test_a_group_of_the_endpoint_that_a_receiver_carries_is_a_receivers_group(world, vpc, endpoint):
+    (group,) = world.record(endpoint)["SecurityGroupIds"]
+    rule = world.ingress(group, "10.0.1.0/24")
     assert finding(world, ID).status is Status.PASS
+    world.interface(world.subnet(vpc, "10.0.2.0/24"), group)
+    assert column(finding(world, ID), "rule_id") == {rule}
 
 
 def test_a_subnet_no_longer_associated_is_an_ordinary_subnet(world, vpc, endpoint, receiver):

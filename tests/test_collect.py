@@ -242,6 +242,15 @@ def test_pages_that_come_round_again_end_as_a_failure(aws, tmp_path, tokens):
     assert "token" in call.error_message.lower()
 
 
+def test_a_page_that_is_none_is_not_taken_for_the_end(aws, tmp_path):
+    wrong = b"<Response><Errors><Error><Code>InternalError</Code></Error></Errors></Response>"
+    aws.garble("ec2", "describe-vpcs", body=page("a"), times=1)
+    aws.garble("ec2", "describe-vpcs", body=wrong)
+    (call,) = by_read(read_all(aws, tmp_path / "s"))["ec2-describe-vpcs"]
+    assert (call.status, call.file) == ("failed", None)
+    assert "without Vpcs" in call.error_message
+
+
 def test_an_endpoint_deleted_meanwhile_is_a_failure_with_its_code(aws, account, tmp_path):
     gone = account.endpoints[1]
     aws.after("ec2", "describe-client-vpn-endpoints", lambda: aws.delete_endpoint(gone))

@@ -29,6 +29,7 @@ from auditlib.snapshot import (
     verify,
     write_file,
 )
+from auditlib.tables import Tables
 from tests.worlds import ACCOUNT, REGION, World
 
 VPCS = f"{ACCOUNT}/{REGION}/ec2-describe-vpcs.json"
@@ -586,3 +587,14 @@ def test_one_line_is_one_line(text):
 
 def test_an_empty_manifest_has_no_places():
     assert Snapshot(Manifest(), {}.__getitem__).places == ()
+
+
+def test_the_first_pages_of_an_answer_are_no_answer(snapshot, tmp_path):
+    save(snapshot, tmp_path / "s")
+    (tmp_path / "s" / "manifest.json").unlink()
+    document = json.loads((tmp_path / "s" / VPCS).read_text()) | {"NextToken": "abc"}
+    (tmp_path / "s" / VPCS).write_text(json.dumps(document))
+    (problem,) = verify(tmp_path / "s")
+    assert "ec2-describe-vpcs.json holds the first pages only" in problem
+    with pytest.raises(SnapshotError, match="--max-items"):
+        Tables(load(tmp_path / "s"))["vpcs"]

@@ -410,3 +410,22 @@ def test_interfaces_that_could_not_be_read_leave_the_associations_in_force() -> 
     assert row["effective"]
     assert counts(row) == (1, 1, 0, 0)
     assert not Tables(world.snapshot()).gaps("endpoint_security_groups").empty
+
+
+@pytest.mark.parametrize(
+    "more", [{"Attachment": {"InstanceId": "i-0000000000000000a"}}, {"type": "lambda"}]
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_text_that_anyone_can_write_makes_no_client_vpn_interface(more, named):
+    world, vpc, subnet, group = office()
+    endpoint = world.endpoint(vpc, (group,))
+    own = world.associate(endpoint, subnet)
+    world.interface(subnet, group, description=f"{TEXT} {endpoint if named else ''}", **more)
+    assert interfaces(world) == [(endpoint, own, "description", True)]
+
+
+def test_an_interface_that_shows_no_group_does_not_unsay_what_was_applied():
+    world, vpc, subnet, group = office()
+    eni = world.associate(world.endpoint(vpc, (group,)), subnet)
+    world.record(eni)["Groups"] = []
+    assert groups(world)[group]["effective"]

@@ -466,6 +466,9 @@ class _Run:
                 if self._stop.is_set():
                     raise _Stopped
             records = page.pop(key, None)
+            if records is None and (whole or token):
+                # Something else told as a page would otherwise read as the end, or as nothing.
+                raise _LostPageError(f"{read.id} gave a page without {key}")
             if records is not None and key in whole:
                 whole[key].extend(records)
             elif records is not None:
@@ -549,6 +552,10 @@ class _Unsupported(Exception):  # noqa: N818 # an outcome
 
 class _EndlessPagesError(Exception):
     """The pages of an answer have no end."""
+
+
+class _LostPageError(Exception):
+    """A page of an answer holds something else than records."""
 
 
 def _is_parent(read: Read) -> bool:

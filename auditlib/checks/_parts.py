@@ -7,6 +7,7 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.schemas import GAPS
+from auditlib.views import marked_client_vpn
 
 GUIDE = "https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/"
 ENDPOINT = ["account", "region", "endpoint_id"]
@@ -25,13 +26,22 @@ def with_security_groups(endpoints: pd.DataFrame) -> pd.Series:
     An endpoint on a transit gateway has none, and one that was never associated has none yet.
     Where the SDK was too old to tell, the endpoint is judged (and the old SDK is a gap).
     """
-    return living(endpoints) & endpoints["attachment"].isin(["vpc", "unknown"])
+    return living(endpoints) & ~_on_gateway(endpoints) & ~_never_attached(endpoints)
+
+
+def _on_gateway(endpoints: pd.DataFrame) -> pd.Series:
+    return endpoints["attachment"].eq("transit_gateway")
+
+
+def _never_attached(endpoints: pd.DataFrame) -> pd.Series:
+    """Tell which endpoints have no VPC; one in any other state has had a subnet associated."""
+    return endpoints["attachment"].eq("none") & endpoints["status"].eq("pending-associate")
 
 
 def without_security_groups(endpoints: pd.DataFrame) -> str:
     """Say which endpoints the checks of security groups leave out."""
-    kinds = endpoints.loc[living(endpoints), "attachment"]
-    on_gateway, unattached = int((kinds == "transit_gateway").sum()), int((kinds == "none").sum())
+    alive = endpoints[living(endpoints)]
+    on_gateway, unattached = int(_on_gateway(alive).sum()), int(_never_attached(alive).sum())
     said = []
     if on_gateway:
         noun = "endpoint attached to a transit gateway"
@@ -84,8 +94,9 @@ def unread_members(
 ) -> pd.DataFrame:
     """Return, beside groups that were not read, accounts whose interfaces may carry a group too.
 
-    A group can be associated with a VPC of another account of the Region. That account was read
-    when the answers hold groups of it: every VPC has at least its default one.
+    A group can be associated with a VPC of another account of the Region, and the endpoint's own
+    VPC can be another account's, shared with this one, which then sees its own interfaces only. An
+    account was read when the answers hold groups of it: every VPC has at least its default one.
     """
     held = security_group_vpc_associations["group_id"].isin(
         groups_in_force(judged, endpoint_security_groups)["group_id"]
@@ -104,6 +115,21 @@ def unread_members(
         )
         for row in rows_of(security_group_vpc_associations[held & ~read])
     ]
+    owned = set(security_groups.loc[security_groups["is_default"], "vpc_id"])
+    placed = endpoint_security_groups.merge(judged[ENDPOINT], on=ENDPOINT)
+    rows += [
+        _gap(
+            "network_interfaces",
+            "describe-network-interfaces",
+            account=row.account,
+            region=row.region,
+            resource=row.vpc_id,
+            message=f"no answer holds the default group of {row.vpc_id}: it belongs to an account "
+            "that was not read, and interfaces of others there are not shown",
+        )
+        for row in rows_of(placed[["account", "region", "vpc_id"]].drop_duplicates())
+        if row.vpc_id not in owned
+    ]
     members = pd.DataFrame(rows, columns=list(GAPS.names))
     return pd.concat(
         [unread_groups(judged, endpoint_security_groups, security_groups), members],
@@ -111,8 +137,33 @@ def unread_members(
     )
 
 
+def untold_authentication(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each endpoint of which the answer does not say how its users authenticate."""
+    rows = [
+        _gap(
+            "client_vpn_endpoints",
+            "describe-client-vpn-endpoints",
+            account=row.account,
+            region=row.region,
+            resource=row.endpoint_id,
+            message=f"the answer does not say how users of {row.endpoint_id} authenticate",
+            status="unsupported",
+        )
+        for row in rows_of(judged)
+        if not row.authentication_types
+    ]
+    return pd.DataFrame(rows, columns=list(GAPS.names))
+
+
 def _gap(
-    table: str, operation: str, *, account: str, region: str, resource: str, message: str
+    table: str,
+    operation: str,
+    *,
+    account: str,
+    region: str,
+    resource: str,
+    message: str,
+    status: str = "missing",
 ) -> dict[str, Any]:
     action = "".join(word.capitalize() for word in operation.split("-"))
     return {
@@ -122,7 +173,7 @@ def _gap(
         "service": "ec2",
         "operation": operation,
         "resource": resource,
-        "status": "missing",
+        "status": status,
         "error_message": message,
         "iam_action": f"ec2:{action}",
     }
@@ -156,13 +207,8 @@ def other_interfaces(
     rows = rows[~pd.Series(mine, index=rows.index, dtype=bool)]
     known = interfaces.drop(columns=["account", "region", "source", "record"])
     rows = rows.merge(known.drop_duplicates("eni_id"), on="eni_id")
-    # AWS writes this text; what runs on an instance is none of its own, whatever its text says.
-    written = (
-        rows["description"].fillna("").str.contains("clientvpn endpoint", case=False, regex=False)
-    )
     return rows.assign(
-        client_vpn=rows["eni_id"].isin(endpoint_interfaces["eni_id"])
-        | (written & rows["instance_id"].isna())
+        client_vpn=rows["eni_id"].isin(endpoint_interfaces["eni_id"]) | marked_client_vpn(rows)
     )
 
 

@@ -7,7 +7,16 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.check import Severity, check, evidence_of
-from auditlib.checks._parts import ENDPOINT, GUIDE, called, living, names_of, place_of, rows_of
+from auditlib.checks._parts import (
+    ENDPOINT,
+    GUIDE,
+    called,
+    living,
+    names_of,
+    place_of,
+    rows_of,
+    untold_authentication,
+)
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
@@ -142,14 +151,14 @@ def source_address_not_restricted(
 ) -> pd.DataFrame:
     """Return endpoints where neither a handler nor an enforced policy can see the address."""
     handled = _yes(judged["connect_handler_enabled"])
-    applying = judged["connect_handler_status"] == "applying"
+    applied = judged["connect_handler_status"].fillna("") == "applied"
     policy_of = {row.endpoint_id: row for row in rows_of(client_vpn_authorization_policies)}
     enforced = _enforced(client_vpn_authorization_policies)
     looking = enforced["policy_document"].map(_reads_public_ip).astype(bool)
     checked = set(enforced.loc[looking, "endpoint_id"])
     rows = []
-    open_ = judged[~(handled & ~applying) & ~judged["endpoint_id"].isin(checked)]
-    for row in rows_of(open_):
+    open_ = ~(handled & applied) & ~judged["endpoint_id"].isin(checked)
+    for row in rows_of(judged.assign(handled=handled)[open_]):
         policy = policy_of.get(row.endpoint_id)
         if policy is not None and policy.status != "active":
             remark = f"its authorization policy is {words.clean(policy.status)}, not active"
@@ -159,6 +168,8 @@ def source_address_not_restricted(
             remark = "its authorization policy does not read the public address"
         elif row.connect_handler_status == "applying":
             remark = "its client connect handler is still being applied"
+        elif row.handled:
+            remark = "its client connect handler is not reported as applied"
         else:
             remark = "it has neither a client connect handler nor an authorization policy"
         rows.append(
@@ -178,6 +189,7 @@ def source_address_not_restricted(
     title="Users prove who they are with more than a certificate",
     severity=Severity.MEDIUM,
     **_JUDGED,
+    unseen=untold_authentication,
     condition=("authenticates by certificate only", "authenticate by certificate only"),
     rationale=(
         "A client certificate is a file. Whoever copies it from a laptop connects as its owner "
@@ -216,7 +228,7 @@ def authentication_is_certificate_only(judged: pd.DataFrame) -> pd.DataFrame:
                 "reason": f"{called(row)} authenticates by client certificate and nothing else.",
             }
             for row in rows_of(judged)
-            if row.authentication_types == _CERTIFICATE_ONLY
+            if set(row.authentication_types) == set(_CERTIFICATE_ONLY)
         ),
     )
 

@@ -17,6 +17,7 @@ from auditlib.checks._parts import (
     groups_in_force,
     living,
     names_of,
+    other_interfaces,
     place_of,
     rows_of,
     unread_groups,
@@ -25,13 +26,37 @@ from auditlib.checks._parts import (
 )
 
 
+def _translated(endpoints: pd.DataFrame) -> pd.Series:
+    """Tell which endpoints' clients come from an interface that carries a security group.
+
+    IPv6 clients keep their addresses, and whether a group matches them AWS does not say.
+    """
+    return with_security_groups(endpoints) & endpoints["traffic_ip_address_type"].ne("ipv6").fillna(
+        True
+    ).astype(bool)
+
+
+def _not_translated(endpoints: pd.DataFrame) -> str:
+    """Say which endpoints are left out."""
+    only_ipv6 = int((with_security_groups(endpoints) & ~_translated(endpoints)).sum())
+    said = ""
+    if only_ipv6:
+        said = (
+            "One endpoint for IPv6 alone is not judged here: its clients keep their own addresses."
+            if only_ipv6 == 1
+            else f"{only_ipv6:,} endpoints for IPv6 alone are not judged here: their clients keep "
+            "their own addresses."
+        )
+    return f"{without_security_groups(endpoints)} {said}".strip()
+
+
 @check(
     id="receiver-allows-address-not-group",
     title="Receivers admit VPN users by naming the endpoint's security group, not an address",
     severity=Severity.MEDIUM,
     population="client_vpn_endpoints",
-    among=with_security_groups,
-    left_out=without_security_groups,
+    among=_translated,
+    left_out=_not_translated,
     unseen=unread_groups,
     noun="VPC-attached Client VPN endpoint",
     condition=(
@@ -77,13 +102,14 @@ def receiver_allows_address_not_group(  # noqa: PLR0917 # the tables it reads
     vpc_peering_connections: pd.DataFrame,
     ingress_rules: pd.DataFrame,
     prefix_list_entries: pd.DataFrame,
+    network_interfaces: pd.DataFrame,
+    network_interface_groups: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return receivers' inbound rules on addresses that only an endpoint explains.
 
     Receivers are looked for where a rule could name the endpoint's group instead: in its VPC, and
     across active peerings in its Region.
     """
-    judged = judged[judged["traffic_ip_address_type"] != "ipv6"]
     endpoint_of = {r.endpoint_id: r for r in rows_of(judged)}
     traces = [
         *_addresses(judged, endpoint_network_interfaces, subnets),
@@ -97,7 +123,13 @@ def receiver_allows_address_not_group(  # noqa: PLR0917 # the tables it reads
     rules = rules[rules["range"].isin(set().union(*meant))]
 
     held = groups_in_force(judged, endpoint_security_groups)
+    # The endpoint's own groups are receivers' groups too where something else carries them.
+    others = other_interfaces(
+        held, endpoint_network_interfaces, network_interfaces, network_interface_groups
+    )
+    others = others[~others["client_vpn"]]
     own = set(zip(held["endpoint_id"], held["group_id"], strict=True))
+    own -= set(zip(others["endpoint_id"], others["group_id"], strict=True))
     vpcs_of = _vpcs_of_groups(security_groups, security_group_vpc_associations)
     near = _near_vpcs(judged, client_vpn_target_networks, vpc_peering_connections)
     names = names_of(security_groups, "group_id", "group_name")
