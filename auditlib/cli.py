@@ -368,6 +368,65 @@ def explain(  # noqa: PLR0917 # click calls it by keyword
 
 
 @main.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.option(
+    "--fix", "fixes", multiple=True, metavar="CHECK-ID", help="Finding to fix; may be repeated."
+)
+@click.option("--endpoint", help="Fix only what concerns this endpoint.")
+@click.option("--plan", type=click.Path(path_type=Path), help="YAML or JSON file of changes.")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "cli", "terraform", "json"]),
+    default="table",
+    show_default=True,
+    help="table for people, cli and terraform to apply, json for programs.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder for apply.sh, rollback.sh, main.tf and preview.json.",
+)
+def preview(  # noqa: PLR0917 # click calls it by keyword
+    snapshot: Path,
+    fixes: tuple[str, ...],
+    endpoint: str | None,
+    plan: Path | None,
+    style: str,
+    out: Path | None,
+) -> None:
+    """Try changes on a snapshot: what they open, close and leave. AWS is not touched.
+
+    Exits 3 when it cannot be judged.
+    """
+    from auditlib.audit import open_audit
+    from auditlib.plans import cli_text, plan_of, preview_json, terraform_text, written
+    from auditlib.preview import preview as preview_of
+    from auditlib.preview import proposal
+
+    if bool(fixes) == (plan is not None):
+        raise click.UsageError("give --fix or --plan, one of the two")
+    if endpoint and plan:
+        raise click.UsageError("--endpoint goes with --fix only")
+    tables = open_audit(snapshot).tables
+    found = preview_of(tables, plan_of(plan)) if plan else proposal(tables, fixes, endpoint)
+    if style == "table":
+        from auditlib.terminal import print_preview
+
+        print_preview(found)
+    elif style == "json":
+        from auditlib import export
+
+        click.echo(export.json_text(preview_json(found)), nl=False)
+    else:
+        click.echo(cli_text(found) if style == "cli" else terraform_text(found), nl=False)
+    if out is not None:
+        for path in written(found, out):
+            click.echo(one_line(path), err=True)
+    sys.exit(NOT_ALL_READ if found.doubts else 0)
+
+
+@main.command()
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from auditlib.check import Finding
+    from auditlib.preview import Preview
 
-__all__ = ["print_findings", "print_frame", "print_gaps", "print_lines", "print_reach"]
+__all__ = [
+    "print_findings",
+    "print_frame",
+    "print_gaps",
+    "print_lines",
+    "print_preview",
+    "print_reach",
+]
 
 _WIDE = 100_000
 _COLOURS = {
@@ -104,6 +112,33 @@ def print_reach(frame: pd.DataFrame, *, file: IO[str] | None = None) -> None:
         ["endpoint_id", subnets, "group", "eni_id", "ip", "traffic", "certainty", "via"],
         file=file,
     )
+
+
+def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
+    """Print a preview: verdict, steps with their AWS CLI text, what changes, the rollback."""
+    from auditlib.plans import cli_text
+
+    resolved = preview.findings["state"].value_counts()
+    counts = [
+        f"{count(int(resolved.get(state, 0)), 'piece')} of evidence {state.replace('_', ' ')}"
+        for state in ("resolved", "still_open", "newly_raised")
+    ]
+    print_lines([f"Verdict: {preview.verdict}.", f"Findings: {', '.join(counts)}."], file=file)
+    for title, lines in (("Note", preview.warnings), ("Left to you", preview.decisions)):
+        print_lines([f"{title}: {line}" for line in lines], file=file)
+    new = preview.findings[preview.findings["state"] == "newly_raised"]
+    print_lines([f"Newly raised: {row.check}: {row.reason}" for row in new.itertuples()], file=file)
+    if len(preview.access):
+        columns = ("protocol", "from_port", "to_port")
+        told = [
+            traffic(*r)
+            for r in preview.access[list(columns)].astype(object).itertuples(index=False)
+        ]
+        shown = ["change", "part", "endpoint_id", "subnet_id", "group", "eni_id", "ip", "traffic"]
+        frame = preview.access.assign(traffic=told)
+        print_frame(frame, [*shown, "via_before", "via_after"], file=file)
+    if preview.steps:
+        print_lines(cli_text(preview).splitlines()[1:], file=file)
 
 
 def print_frame(

@@ -1,0 +1,535 @@
+"""The fix of every check: from its evidence to changes, or why it needs a human decision.
+
+To add one for a new check, add it to ``FIXES`` under the check's id: a sentence, or a function
+decorated with ``@fix`` that is given the tables and the evidence.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.changes import (
+    AddAuthorizationRule,
+    ApplySecurityGroups,
+    AuthorizeRule,
+    Change,
+    CreateSecurityGroup,
+    DeleteRoute,
+    ModifyLogging,
+    RemoveAuthorizationRule,
+    RevokeRule,
+)
+from auditlib.checks._parts import rows_of
+from auditlib.preview import Named
+from auditlib.tables import Tables
+
+__all__ = ["FIXES", "Fix"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fix:
+    """What to change about some evidence.
+
+    Attributes
+    ----------
+    named
+        The access the finding names, which the changes are meant to close or to open.
+    decisions
+        What is left to people, in sentences.
+    """
+
+    changes: tuple[Change, ...] = ()
+    named: tuple[Named, ...] = ()
+    decisions: tuple[str, ...] = ()
+
+
+FIXES: dict[str, Callable[[Tables, pd.DataFrame], Fix] | str] = {
+    "authentication-is-certificate-only": (
+        "How users prove who they are is chosen when an endpoint is created: build a second "
+        "endpoint beside the first and move the users. Which directory or SAML provider it asks is "
+        "yours to decide."
+    ),
+    "authorization-rule-hides-network": (
+        "Only you know whether the narrow rule separates on purpose. If not, add a rule of the same "
+        "network for each group that needs it, in a plan file with add-authorization-rule."
+    ),
+    "authorized-but-unreachable": (
+        "Only you know whether the network is left over (remove the rule or route) or was meant to "
+        "work (open what the reason names): write a plan file for either."
+    ),
+    "default-sg-is-used": (
+        "Which group each interface needs depends on what it serves. Endpoints are moved by the fix "
+        "of vpn-sg-is-default; for the rest write a plan file with set-interface-groups."
+    ),
+    "receiver-admits-all-ports-from-vpn": (
+        "Only you know which ports the receiver serves. Write a plan file: authorize-rule for each "
+        "port with the endpoint's group as its source, then revoke-rule for the wide one."
+    ),
+    "receiver-open-wider-than-vpn": (
+        "The rule admits others beside VPN users, and only you know which of them need it. Write a "
+        "plan file: authorize-rule for each source, then revoke-rule for the wide one."
+    ),
+    "routed-but-not-authorized": (
+        "Only you know whether the route is left over (delete-route in a plan file) or an "
+        "authorization rule is missing (add-authorization-rule)."
+    ),
+    "sensitive-port-reachable-by-everyone": (
+        "Only you know who administers these receivers. Authorize their network for that group "
+        "instead of for everyone (fix authorization-allows-everyone makes a proposal), or narrow "
+        "the receiver's rule in a plan file."
+    ),
+    "source-address-not-restricted": (
+        "Whether the address matters depends on where your users work, and a policy or connect "
+        "handler is code of yours: the kit proposes none."
+    ),
+}
+"""The fix of every check, by its id."""
+
+
+def fix(
+    id: str,
+) -> Callable[[Callable[[Tables, pd.DataFrame], Fix]], Callable[[Tables, pd.DataFrame], Fix]]:
+    """Register the decorated function as the fix of a check."""
+
+    def register(
+        function: Callable[[Tables, pd.DataFrame], Fix],
+    ) -> Callable[[Tables, pd.DataFrame], Fix]:
+        FIXES[id] = function
+        return function
+
+    return register
+
+
+# -- a security group of its own ------------------------------------------------------------------
+
+
+@fix("vpn-sg-is-default")
+@fix("vpn-sg-is-shared")
+def own_group(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return a group for each endpoint alone; whoever admits it today by the old one still does."""
+    return _own_groups(tables, evidence, frozenset())
+
+
+@fix("vpn-sg-lets-members-in")
+def own_group_and_no_members(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return a group for each endpoint alone that the rules of the finding do not admit."""
+    made = _own_groups(tables, evidence, frozenset(evidence["rule_id"].dropna()))
+    named = {
+        Named(change="lost", endpoint_id=row.endpoint_id, eni_id=row.eni_id)
+        for row in rows_of(evidence)
+        if isinstance(row.eni_id, str)
+    }
+    return Fix(
+        changes=made.changes,
+        named=tuple(sorted(named, key=repr)),
+        decisions=made.decisions,
+    )
+
+
+def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str]) -> Fix:
+    changes: list[Change] = []
+    decisions = []
+    taken = set(tables["security_groups"]["group_name"])
+    for (account, region, id), rows in evidence.groupby(
+        ["account", "region", "endpoint_id"], observed=True
+    ):
+        if rows["group_id"].isna().any():
+            decisions.append(f"Which group {id} has could not be read, so nothing is proposed.")
+            continue
+        leaving = set(rows["group_id"])
+        held = tables["endpoint_security_groups"]
+        mine = held[(held["endpoint_id"] == id) & (held["effective"] | held["by_omission"])]
+        staying = tuple(sorted(set(mine["group_id"].dropna()) - leaving))
+        name = _free_name(tables, str(id), taken)
+        taken.add(name)
+        vpc = str(mine["vpc_id"].iloc[0])
+        egress = _egress(tables, leaving, vpc)
+        made = CreateSecurityGroup(
+            account=str(account),
+            region=str(region),
+            vpc_id=vpc,
+            group_name=name,
+            description=f"Client VPN endpoint {id}",
+            open_egress=egress is None,
+        )
+        changes.append(made)
+        rules = (*_admitting(tables, str(id), leaving, without), *(egress or ()))
+        changes += [_copied(row, made.group_id) for row in rules]
+        changes.append(
+            ApplySecurityGroups(
+                account=str(account),
+                region=str(region),
+                endpoint_id=str(id),
+                vpc_id=vpc,
+                group_ids=(*staying, made.group_id),
+            )
+        )
+        decisions.append(
+            f"The rules that name {words.listed(sorted(leaving))} stay: other members may rely on "
+            f"them. Remove them once nothing of {id} does."
+        )
+    return Fix(changes=tuple(changes), decisions=tuple(decisions))
+
+
+def _free_name(tables: Tables, endpoint_id: str, taken: set[str]) -> str:
+    endpoints = tables["client_vpn_endpoints"]
+    names = endpoints.loc[endpoints["endpoint_id"] == endpoint_id, "name"].dropna()
+    called = names.iloc[0] if len(names) else ""
+    slug = re.sub(r"[^a-z0-9]+", "-", str(called).lower()).strip("-")[:40]
+    name = f"client-vpn-{slug or endpoint_id.removeprefix('cvpn-endpoint-')}"
+    number = 2
+    free = name
+    while free in taken:
+        free, number = f"{name}-{number}", number + 1
+    return free
+
+
+def _egress(tables: Tables, groups: set[str], vpc_id: str) -> list[Any] | None:
+    """Return outbound rules to copy; ``None`` where AWS's own for a new group let out as much."""
+    rules = tables["egress_rules"]
+    mine = list(rows_of(rules[rules["group_id"].isin(groups)].sort_values("rule_id")))
+    everything = {row.peer for row in mine if row.protocol == "all"}
+    blocks = tables["vpc_cidr_blocks"]
+    six = 6 in set(blocks.loc[blocks["vpc_id"] == vpc_id, "family"])
+    if "0.0.0.0/0" in everything and (not six or "::/0" in everything):
+        return None
+    same: dict[tuple[Any, ...], Any] = {}
+    for row in mine:
+        same.setdefault((row.protocol, str(row.from_port), str(row.to_port), row.peer), row)
+    return list(same.values())
+
+
+def _admitting(
+    tables: Tables, endpoint_id: str, groups: set[str], without: frozenset[str]
+) -> Iterator[Any]:
+    """Return the inbound rules that name the groups and admit the endpoint's users today."""
+    reached = tables["reached_interfaces"]
+    own = set(tables["endpoint_network_interfaces"]["eni_id"])
+    mine = reached[(reached["endpoint_id"] == endpoint_id) & ~reached["eni_id"].isin(own)]
+    used = {rule for rules in mine["rule_ids"] for rule in rules} - without
+    rules = tables["ingress_rules"]
+    # Where it is not known what admits them, every rule of the receiver may.
+    doubtful = mine[mine["unknown_ports"].map(len).gt(0)]
+    unsure = {group for some in doubtful["group_ids"] for group in some}
+    may = rules["rule_id"].isin(used) | (
+        rules["group_id"].isin(unsure) & ~rules["rule_id"].isin(without)
+    )
+    found = rules[may & rules["referenced_group_id"].isin(groups)]
+    seen = set()
+    for row in rows_of(found.sort_values("rule_id")):
+        same = (row.group_id, row.protocol, str(row.from_port), str(row.to_port))
+        if same not in seen:
+            seen.add(same)
+            yield row
+
+
+def _copied(row: Any, group_id: str) -> AuthorizeRule:
+    """Return an inbound rule with the group as its source, an outbound one as the group's own."""
+    return AuthorizeRule(
+        account=str(row.account),
+        region=str(row.region),
+        group_id=group_id if row.is_egress else row.group_id,
+        is_egress=bool(row.is_egress),
+        protocol=row.protocol,
+        from_port=_whole(row.from_port),
+        to_port=_whole(row.to_port),
+        peer_kind=str(row.peer_kind) if row.is_egress else "security_group",
+        peer=row.peer if row.is_egress else group_id,
+        description=_text(row.description) if row.is_egress else None,
+    )
+
+
+def _whole(value: Any) -> int | None:
+    return None if pd.isna(value) else int(value)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+# -- rules ----------------------------------------------------------------------------------------
+
+
+def _revoke(row: Any) -> RevokeRule:
+    return RevokeRule(
+        account=str(row.account),
+        region=str(row.region),
+        group_id=row.group_id,
+        rule_id=row.rule_id,
+        is_egress=bool(row.is_egress),
+    )
+
+
+def _rules(tables: Tables, ids: Iterable[str]) -> Iterator[Any]:
+    rules = tables["security_group_rules"]
+    yield from rows_of(rules[rules["rule_id"].isin(set(ids))].sort_values("rule_id"))
+
+
+@fix("vpn-sg-has-inbound-rules")
+def no_inbound_rules(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return the removal of inbound rules from groups that only endpoints carry."""
+    shared, free = _lived_in(tables, evidence)
+    return Fix(
+        changes=tuple(_revoke(row) for row in _rules(tables, free["rule_id"])),
+        decisions=tuple(
+            f"{group} is also on {words.listed(others, most=3)}, which may need its rules: move the "
+            "endpoint first (fix vpn-sg-is-shared or vpn-sg-is-default), then look again."
+            for group, others in shared.items()
+        ),
+    )
+
+
+def _lived_in(tables: Tables, evidence: pd.DataFrame) -> tuple[dict[str, list[str]], pd.DataFrame]:
+    """Return what else carries the groups of some evidence, and the rows of those with nothing."""
+    held = tables["network_interface_groups"]
+    own = set(tables["endpoint_network_interfaces"]["eni_id"])
+    others = held[held["group_id"].isin(evidence["group_id"]) & ~held["eni_id"].isin(own)]
+    shared = {str(g): sorted(rows["eni_id"]) for g, rows in others.groupby("group_id")}
+    return shared, evidence[~evidence["group_id"].isin(list(shared))]
+
+
+@fix("default-sg-has-rules")
+def empty_default(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return the removal of all rules of default groups in which nothing lives."""
+    held, used = tables["network_interface_groups"], tables["endpoint_security_groups"]
+    rules = tables["security_group_rules"]
+    changes: list[Change] = []
+    decisions = []
+    for group, rows in evidence.groupby("group_id"):
+        naming = rules[(rules["referenced_group_id"] == group) & (rules["group_id"] != group)]
+        living = [
+            *sorted(set(used.loc[used["group_id"] == group, "endpoint_id"])),
+            *sorted(held.loc[held["group_id"] == group, "eni_id"]),
+            *sorted(naming["rule_id"]),
+        ]
+        if living:
+            decisions.append(
+                f"{group} is not emptied: {words.listed(living, most=4)} rely on it. Move them first."
+            )
+        else:
+            changes += [_revoke(row) for row in _rules(tables, rows["rule_id"])]
+    if changes:
+        decisions.append(
+            "A launch template, Lambda function, Batch or CodeBuild setting that names a default "
+            "group is not in what was read: look there before you empty it."
+        )
+    return Fix(changes=tuple(changes), decisions=tuple(decisions))
+
+
+@fix("receiver-allows-address-not-group")
+def named_group(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return rules that name the endpoint's group in place of rules on addresses."""
+    held = tables["endpoint_security_groups"]
+    alone = _dedicated(tables)
+    rules = {row.rule_id: row for row in _rules(tables, evidence["rule_id"])}
+    existing = {
+        (r.group_id, r.protocol, str(r.from_port), str(r.to_port), r.peer)
+        for r in rows_of(tables["ingress_rules"])
+    }
+    changes: list[Change] = []
+    decisions: list[str] = []
+    named = []
+    blocked = set()
+    for row in rows_of(evidence):
+        mine = held[(held["endpoint_id"] == row.endpoint_id) & held["effective"]]
+        groups = sorted(set(mine["group_id"].dropna()) & alone)
+        rule = rules[row.rule_id]
+        if not groups:
+            blocked.add(row.rule_id)
+            decisions.append(
+                f"{row.endpoint_id} has no group of its own to name in place of {row.rule_id}: fix "
+                "vpn-sg-is-default or vpn-sg-is-shared first."
+            )
+            continue
+        same = (rule.group_id, rule.protocol, str(rule.from_port), str(rule.to_port), groups[0])
+        if same not in existing:
+            existing.add(same)
+            changes.append(
+                AuthorizeRule(
+                    account=str(rule.account),
+                    region=str(rule.region),
+                    group_id=rule.group_id,
+                    protocol=rule.protocol,
+                    from_port=_whole(rule.from_port),
+                    to_port=_whole(rule.to_port),
+                    peer=groups[0],
+                )
+            )
+        if row.why == "client_range":
+            decisions.append(
+                f"{row.rule_id} admits nobody today; the rule in its place does. If VPN users are "
+                "not meant to reach it, remove the rule and put none in its place."
+            )
+            carriers = tables["network_interface_groups"]
+            enis = carriers.loc[carriers["group_id"] == rule.group_id, "eni_id"]
+            named += [
+                Named(change="gained", endpoint_id=row.endpoint_id, eni_id=eni) for eni in enis
+            ]
+    for id, rule in rules.items():
+        if rule.peer_kind == "prefix_list":
+            decisions.append(
+                f"{id} names prefix list {rule.peer}: take the entry out of the list after a test; "
+                "the list may serve other rules."
+            )
+        elif id not in blocked:
+            changes.append(_revoke(rule))
+    return Fix(changes=tuple(changes), named=tuple(named), decisions=tuple(decisions))
+
+
+def _dedicated(tables: Tables) -> set[str]:
+    """Return the groups that a single endpoint carries, and nothing else."""
+    used = tables["endpoint_security_groups"]
+    used = used[used["effective"] & ~used["is_default"].fillna(True).astype(bool)]
+    endpoints = used.groupby("group_id")["endpoint_id"].nunique()
+    held = tables["network_interface_groups"]
+    own = set(tables["endpoint_network_interfaces"]["eni_id"])
+    others = set(held.loc[~held["eni_id"].isin(own), "group_id"])
+    return set(endpoints[endpoints == 1].index) - others
+
+
+@fix("vpn-sg-limits-outbound")
+def open_outbound(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return the outbound rule that an endpoint lacks which lets nothing out at all."""
+    changes: list[Change] = []
+    named = []
+    decisions = []
+    alone = _dedicated(tables)
+    for row in rows_of(evidence):
+        groups = sorted(set(row.group_ids) & alone)
+        if row.extent != "nothing":
+            decisions.append(
+                f"The outbound rules of {row.endpoint_id} let something out: whether they are a "
+                "second barrier on purpose is yours to say. If not, add a rule for all traffic to "
+                "0.0.0.0/0 with authorize-rule in a plan file."
+            )
+        elif not groups:
+            decisions.append(
+                f"{row.endpoint_id} has no group of its own: an outbound rule would open other "
+                "interfaces too. Fix vpn-sg-is-default or vpn-sg-is-shared first."
+            )
+        else:
+            changes.append(
+                AuthorizeRule(
+                    account=str(row.account),
+                    region=str(row.region),
+                    group_id=groups[0],
+                    is_egress=True,
+                    peer_kind="ipv4",
+                    peer="0.0.0.0/0",
+                )
+            )
+            named.append(Named(change="gained", endpoint_id=row.endpoint_id))
+    return Fix(changes=tuple(changes), named=tuple(named), decisions=tuple(decisions))
+
+
+@fix("vpn-sg-not-yet-effective")
+def configured_groups(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return what puts the configured groups in force at once."""
+    changes: list[Change] = []
+    decisions = []
+    endpoints = tables["client_vpn_endpoints"]
+    for id in dict.fromkeys(evidence["endpoint_id"]):
+        row = next(rows_of(endpoints[endpoints["endpoint_id"] == id]))
+        if not row.security_group_ids or not isinstance(row.vpc_id, str):
+            decisions.append(
+                f"{id} names no groups: which of those in force is meant is yours to say."
+            )
+            continue
+        changes.append(
+            ApplySecurityGroups(
+                account=str(row.account),
+                region=str(row.region),
+                endpoint_id=row.endpoint_id,
+                vpc_id=row.vpc_id,
+                group_ids=row.security_group_ids,
+            )
+        )
+    return Fix(changes=tuple(changes), decisions=tuple(decisions))
+
+
+# -- authorization, routes, logging ---------------------------------------------------------------
+
+
+@fix("authorization-allows-everyone")
+def narrowed_authorization(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return a proposal that lets one group in instead of everyone; its id is left blank."""
+    changes: list[Change] = []
+    named = []
+    decisions = []
+    endpoints = tables["client_vpn_endpoints"]
+    kinds = dict(zip(endpoints["endpoint_id"], endpoints["authentication_types"], strict=True))
+    for row in rows_of(evidence):
+        if kinds[row.endpoint_id] == ("certificate-authentication",):
+            decisions.append(
+                f"{row.endpoint_id} authenticates by certificate only, so AWS leaves no choice but "
+                "everyone: give each group of users an endpoint, or add SAML or Active Directory."
+            )
+            continue
+        place = {"account": str(row.account), "region": str(row.region)}
+        slug = re.sub(r"[^A-Z0-9]+", "_", row.destination_cidr.upper())
+        blank = f"<GROUP_FOR_{slug}>"
+        changes += [
+            AddAuthorizationRule(
+                **place,
+                endpoint_id=row.endpoint_id,
+                destination_cidr=row.destination_cidr,
+                group_id=blank,
+            ),
+            RemoveAuthorizationRule(
+                **place, endpoint_id=row.endpoint_id, destination_cidr=row.destination_cidr
+            ),
+        ]
+        named.append(Named(change="lost", endpoint_id=row.endpoint_id))
+        decisions.append(
+            f"A proposal: {blank} stands for the id of the directory or SAML group that needs "
+            f"{row.destination_cidr}. Where several do, repeat the rule for each."
+        )
+    return Fix(changes=tuple(changes), named=tuple(named), decisions=tuple(decisions))
+
+
+@fix("client-to-client-is-open")
+def no_client_to_client(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return the removal of the routes between clients."""
+    return Fix(
+        changes=tuple(
+            DeleteRoute(
+                account=str(row.account),
+                region=str(row.region),
+                endpoint_id=row.endpoint_id,
+                destination_cidr=row.destination_cidr,
+                target_subnet="local",
+            )
+            for row in rows_of(evidence)
+        ),
+        named=tuple(
+            Named(change="lost", endpoint_id=row.endpoint_id, eni_id="")
+            for row in rows_of(evidence)
+        ),
+        decisions=(
+            "The authorization rule of the client range stays; without a route it opens nothing.",
+        ),
+    )
+
+
+@fix("connection-logging-is-off")
+def logging_on(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return what turns the connection log on; the log group is left blank."""
+    return Fix(
+        changes=tuple(
+            ModifyLogging(
+                account=str(row.account),
+                region=str(row.region),
+                endpoint_id=row.endpoint_id,
+                enabled=True,
+                log_group="<LOG_GROUP>",
+            )
+            for row in rows_of(evidence)
+        ),
+        decisions=(
+            "<LOG_GROUP> stands for a CloudWatch log group that exists, with the retention you need.",
+        ),
+    )

@@ -1,0 +1,465 @@
+"""Plans as files: read one that somebody wrote, write what a preview leads to.
+
+The scripts are for people: nothing in the kit runs them. They begin with a dry run, check the
+account, stop for a yes before each window, note what they did, and roll back just that.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_type_hints
+
+from auditlib import words
+from auditlib.changes import (
+    CHANGES,
+    ApplySecurityGroups,
+    Change,
+    CreateSecurityGroup,
+    is_blank,
+)
+from auditlib.errors import AuditError, ParameterError
+from auditlib.export import records
+from auditlib.preview import Preview, Step
+from auditlib.tables import nearest
+
+__all__ = [
+    "apply_script",
+    "cli_text",
+    "plan_of",
+    "preview_json",
+    "rollback_script",
+    "terraform_text",
+    "written",
+]
+
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+def plan_of(path: Path) -> tuple[Change, ...]:
+    """Return the changes of a plan file, YAML or JSON.
+
+    A plan is ``account``, ``region`` and ``changes``, a list; each has ``change`` (one of
+    ``CHANGES``) and that change's own fields, and may name another account or region.
+
+    Raises
+    ------
+    ParameterError
+        When it is no such plan; names the entry and what is wrong with it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path} cannot be read: {error}.") from None
+    if path.suffix == ".json":
+        try:
+            plan = json.loads(text)
+        except ValueError as error:
+            raise ParameterError(f"{path} is no JSON: {error}.") from None
+    else:
+        import yaml
+
+        try:
+            plan = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ParameterError(f"{path} is no YAML: {error}.") from None
+    if not isinstance(plan, dict) or not isinstance(plan.get("changes"), list):
+        raise ParameterError(f"{path} is no plan: it needs a list called changes.")
+    if strange := set(plan) - {"account", "region", "changes"}:
+        raise ParameterError(
+            f"{path}: {words.listed(sorted(map(str, strange)))} is not part of a plan."
+        )
+    place = {name: plan[name] for name in ("account", "region") if name in plan}
+    return tuple(
+        _change(f"{path.name}, change {number}", place, entry)
+        for number, entry in enumerate(plan["changes"], start=1)
+    )
+
+
+def _change(where: str, place: Mapping[str, Any], entry: Any) -> Change:
+    if not isinstance(entry, dict) or "change" not in entry:
+        raise ParameterError(
+            f"{where}: an entry needs the key change, one of {', '.join(CHANGES)}."
+        )
+    kind = entry["change"]
+    if kind not in CHANGES:
+        raise ParameterError(f"{where}: {nearest(str(kind), CHANGES, noun='change')}")
+    made = CHANGES[kind]
+    given = {**place, **{name: value for name, value in entry.items() if name != "change"}}
+    known = {field.name: field for field in fields(made)}
+    for name in given:
+        if name not in known:
+            raise ParameterError(f"{where}: {nearest(str(name), known, noun=f'field of {kind}')}")
+    for name, field in known.items():
+        if name not in given and field.default is MISSING:
+            raise ParameterError(f"{where}: {kind} needs {name}.")
+    hints = get_type_hints(made)
+    return made(**{name: _typed(f"{where}: {name}", hints[name], v) for name, v in given.items()})
+
+
+def _typed(where: str, wanted: Any, value: Any) -> Any:
+    kinds = get_args(wanted) if isinstance(wanted, UnionType) else (wanted,)
+    if value is None and type(None) in kinds:
+        return None
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        if any(str(kind).startswith("tuple") for kind in kinds):
+            return tuple(value)
+    elif type(value) in kinds:
+        return value
+    if str in kinds and isinstance(value, int) and not isinstance(value, bool):
+        raise ParameterError(f'{where} must be text: put quotes around it, "{value}".')
+    names = {str: "text", int: "a whole number", bool: "true or false"}
+    wants = words.listed(names.get(k, "a list of texts") for k in kinds if k is not type(None))
+    raise ParameterError(f"{where} must be {wants}.")
+
+
+# -- shell ----------------------------------------------------------------------------------------
+
+
+def _variable(placeholder: str) -> str:
+    name = re.sub(r"[^A-Z0-9]+", "_", placeholder.upper()).strip("_")
+    return name if is_blank(placeholder) else f"ID_OF_{name}"
+
+
+def _word(word: str, placeholders: Iterable[str]) -> str:
+    """Return a word of a command, quoted; a placeholder becomes its variable."""
+    for one in placeholders:
+        if word == one:
+            return f'"${{{_variable(one)}}}"'
+        # In JSON a quotation mark inside a text is escaped, so this can be nothing but the value.
+        for key in ("GroupId", "CloudwatchLogGroup"):
+            told = f'"{key}": "{one}"'
+            if word.startswith(("[", "{")) and told in word:
+                before, after = word.split(told, 1)
+                return (
+                    shlex.quote(f'{before}"{key}": "')
+                    + f'"${{{_variable(one)}}}"'
+                    + shlex.quote(f'"{after}')
+                )
+    return shlex.quote(word)
+
+
+def _command(change: Change) -> str:
+    placeholders = change.uses
+    return " ".join(_word(word, placeholders) for word in change.cli())
+
+
+def cli_text(preview: Preview) -> str:
+    """Return the steps as AWS CLI calls to read, window by window, and the rollback."""
+    lines = [f"# Verdict: {words.clean(preview.verdict, 2000)}"]
+    used = {use for s in preview.steps for c in (s.change, s.inverse) for use in c.uses}
+    for window in _windows(preview.steps):
+        lines += ["", f"# {window[0].window}"]
+        for step in window:
+            change = step.change
+            lines.append(f"# {step.number}. {words.clean(change.words(), 500)}")
+            if change.creates in used:
+                lines.append(f"{_variable(change.creates)}=$(aws {_command(change)} --output text)")
+            else:
+                lines.append(f"aws {_command(change)}")
+            if isinstance(change, CreateSecurityGroup) and not change.open_egress:
+                lines += _without_egress(change)
+        lines += [f"# Verify: {text}" for text in _verify(window)]
+    lines += ["", "# Rollback, if needed, in this order"]
+    lines += [
+        f"# {step.number}.\n# aws {_command(step.inverse)}" for step in reversed(preview.steps)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _windows(steps: Iterable[Step]) -> list[list[Step]]:
+    found: list[list[Step]] = []
+    for step in steps:
+        if not found or found[-1][0].window != step.window:
+            found.append([])
+        found[-1].append(step)
+    return found
+
+
+def _verify(window: list[Step]) -> list[str]:
+    """Return what to look at before the next window."""
+    told = []
+    for step in window:
+        change = step.change
+        if isinstance(change, ApplySecurityGroups):
+            told.append(
+                "aws ec2 describe-client-vpn-target-networks --client-vpn-endpoint-id "
+                f"{shlex.quote(change.endpoint_id)} --region {shlex.quote(change.region)} "
+                "--query 'ClientVpnTargetNetworks[].SecurityGroups' shows these groups; so do the "
+                "endpoint's interfaces; a test user connects"
+            )
+    if any(step.change.resets_sessions for step in window):
+        told.append("users connect again and reach what they need")
+    return told
+
+
+_HEAD = r"""
+set -euo pipefail
+export AWS_PAGER=''
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+journal="$here/applied.txt"
+mode=dry-run
+case "${1:---dry-run}" in
+  --dry-run) ;;
+  --apply) mode=apply ;;
+  *) echo "usage: ${BASH_SOURCE[0]} [--dry-run|--apply]" >&2; exit 2 ;;
+esac
+
+account=$(aws sts get-caller-identity --query Account --output text)
+if [[ "$account" != "$expected_account" ]]; then
+  echo "These are credentials of account $account; this is for $expected_account." >&2
+  exit 2
+fi
+
+confirm() {  # WINDOW: what follows; goes on only after a yes
+  echo
+  echo "== $1"
+  if [[ "$mode" == apply ]]; then
+    local answer=''
+    read -r -p 'Type yes to go on: ' answer || true
+    if [[ "$answer" != yes ]]; then
+      echo 'Stopped; nothing of this window was changed.' >&2
+      exit 1
+    fi
+  fi
+}
+
+is_done() { [[ -f "$journal" ]] && cut -f 1 "$journal" | grep -qx -- "$1"; }
+
+id_of() {  # STEP: the id that a step noted; "none" where it was not made
+  local id=''
+  if [[ -f "$journal" ]]; then
+    id=$(awk -F '\t' -v step="$1" '$1 == step { print $2 }' "$journal")
+  fi
+  if [[ "$id" =~ ^sgr?-[0-9a-z]+$ ]]; then echo "$id"; else echo none; fi
+}
+
+failed=0
+try() {  # STEP arguments: only ask AWS whether it would be allowed
+  local step=$1 answer=''
+  shift
+  if [[ " $* " == *'none'* && "$later" == yes ]]; then
+    echo "   step $step cannot be tried before the steps it builds on are made"
+    return
+  fi
+  answer=$(aws "$@" --dry-run 2>&1) || true
+  if [[ "$answer" == *DryRunOperation* ]]; then
+    echo '   would be allowed'
+  else
+    echo "   would fail: $answer" >&2
+    failed=1
+  fi
+}
+"""
+
+_APPLY = r"""
+step() {  # STEP LATER WORDS arguments
+  local step=$1 later=$2 what=$3 answer=''
+  shift 3
+  echo "-- $step. $what"
+  if is_done "$step"; then
+    echo '   done before'
+  elif [[ "$mode" == dry-run ]]; then
+    try "$step" "$@"
+  else
+    answer=$(aws "$@" --output text)
+    printf '%s\t%s\n' "$step" "$answer" >> "$journal"
+  fi
+}
+"""
+
+_UNDO = r"""
+undo() {  # STEP LATER WORDS arguments
+  local step=$1 later=$2 what=$3
+  shift 3
+  if ! is_done "$step"; then
+    echo "-- $step. not made, nothing to undo"
+    return
+  fi
+  echo "-- $step. $what"
+  if [[ "$mode" == dry-run ]]; then
+    try "$step" "$@"
+  else
+    aws "$@" --output text > /dev/null
+    awk -F '\t' -v step="$step" '$1 != step && $1 != step ".1"' "$journal" > "$journal.new"
+    mv -- "$journal.new" "$journal"
+  fi
+}
+"""
+
+_FOOT = r"""
+if [[ "$mode" == dry-run ]]; then
+  echo
+  echo "Nothing was changed. Run with --apply to make the changes."
+fi
+exit "$failed"
+"""
+
+
+def _script(preview: Preview, about: str, functions: str, body: list[str]) -> str:
+    accounts = {step.change.account for step in preview.steps}
+    lines = [
+        "#!/usr/bin/env bash",
+        f"# {about}",
+        f"# Verdict of the preview: {words.clean(preview.verdict, 2000)}",
+        "# Made by auditlib. Read it before you run it; without --apply it changes nothing.",
+        _HEAD.strip("\n").replace(
+            "export AWS_PAGER=''",
+            f"export AWS_PAGER=''\nexpected_account={shlex.quote(min(accounts))}",
+            1,
+        ),
+    ]
+    for blank in preview.blanks:
+        name = _variable(blank)
+        lines.append(f': "${{{name}:?set {name} first: only you know it}}"')
+    return "\n".join([*lines, functions.rstrip("\n"), "", *body, _FOOT.strip("\n")]) + "\n"
+
+
+def _ids(step: Step) -> list[str]:
+    made = step.change.creates
+    return [f"{_variable(made)}=$(id_of {step.number})"] if made else []
+
+
+def apply_script(preview: Preview) -> str:
+    """Return the shell script that makes the changes, in windows, once somebody says yes."""
+    body = []
+    created = {step.change.creates: step.number for step in preview.steps if step.change.creates}
+    used = {use for step in preview.steps for use in step.change.uses}
+    for window in _windows(preview.steps):
+        body.append(f"confirm {shlex.quote(_title(window))}")
+        for step in window:
+            later = "yes" if any(use in created for use in step.change.uses) else "no"
+            what = shlex.quote(words.clean(step.change.words(), 500))
+            body.append(f"step {step.number} {later} {what} {_command(step.change)}")
+            if step.change.creates in used:
+                body += _ids(step)
+            if isinstance(step.change, CreateSecurityGroup) and not step.change.open_egress:
+                note = f"{step.number}.1"
+                body += [
+                    f'if [[ "$mode" == apply ]] && ! is_done {note}; then',
+                    *(f"  {line}" for line in _without_egress(step.change)),
+                    f"  printf '%s\\t\\n' {note} >> \"$journal\"",
+                    "fi",
+                ]
+        body += [f"echo {shlex.quote('   verify: ' + text)}" for text in _verify(window)]
+        body.append("")
+    about = "Makes the changes of a preview, step by step."
+    return _script(preview, about, _APPLY, body)
+
+
+def _without_egress(change: CreateSecurityGroup) -> list[str]:
+    """Return what takes AWS's outbound rules from a new group: they have ids only then."""
+    variable, region = _variable(change.group_id), shlex.quote(change.region)
+    return [
+        f'rules=$(aws ec2 describe-security-group-rules --filters "Name=group-id,Values=${{{variable}}}" '
+        "--query 'SecurityGroupRules[?IsEgress].SecurityGroupRuleId' "
+        f"--output text --region {region})",
+        'read -r -a rules <<< "$rules"',
+        f'aws ec2 revoke-security-group-egress --group-id "${{{variable}}}" '
+        f'--security-group-rule-ids "${{rules[@]}}" --output text --region {region} > /dev/null',
+    ]
+
+
+def _title(window: list[Step]) -> str:
+    ends = "; live sessions end" if any(s.change.resets_sessions for s in window) else ""
+    return f"{window[0].window}: {words.count(len(window), 'step')}{ends}"
+
+
+def rollback_script(preview: Preview) -> str:
+    """Return the shell script that undoes what the other one noted as done, the last step first."""
+    created = {step.change.creates for step in preview.steps if step.change.creates}
+    used = {use for step in preview.steps for use in step.inverse.uses}
+    body = [line for step in preview.steps if step.change.creates in used for line in _ids(step)]
+    for window in reversed(_windows(preview.steps)):
+        body += ["", f"confirm {shlex.quote('Undo ' + _title(window))}"]
+        for step in reversed(window):
+            later = "yes" if any(use in created for use in step.inverse.uses) else "no"
+            what = shlex.quote(words.clean(step.inverse.words(), 500))
+            body.append(f"undo {step.number} {later} {what} {_command(step.inverse)}")
+    body.append("")
+    about = "Undoes the changes that apply.sh noted in applied.txt beside it."
+    return _script(preview, about, _UNDO, body)
+
+
+# -- Terraform and JSON ---------------------------------------------------------------------------
+
+
+def terraform_text(preview: Preview) -> str:
+    """Return the changes as Terraform text; what belongs into other resources is a comment."""
+    parts = [
+        "# Made by auditlib from a preview. What Terraform manages already is changed where it is\n"
+        "# written: see the comments. Add nothing here that AWS holds already without importing it.\n"
+        f"# Verdict of the preview: {words.clean(preview.verdict, 2000)}\n"
+    ]
+    parts += [
+        f"# {step.number}. {words.clean(step.change.words(), 500)}\n{step.change.terraform()}"
+        for step in preview.steps
+    ]
+    return "\n".join(parts)
+
+
+def preview_json(preview: Preview) -> dict[str, Any]:
+    """Return a preview as JSON values."""
+    return {
+        "checks": list(preview.checks),
+        "verdict": preview.verdict,
+        "doubts": list(preview.doubts),
+        "warnings": list(preview.warnings),
+        "decisions": list(preview.decisions),
+        "blanks": list(preview.blanks),
+        "steps": [
+            {
+                "number": step.number,
+                "window": step.window,
+                "what": step.change.words(),
+                "change": step.change.to_dict(),
+                "cli": ["aws", *step.change.cli()],
+                "inverse": step.inverse.to_dict(),
+                "resets_sessions": step.change.resets_sessions,
+                "iam_action": step.change.iam_action,
+                "cuts_off": step.cuts_off,
+            }
+            for step in preview.steps
+        ],
+        "access": records(preview.access),
+        "findings": records(preview.findings),
+    }
+
+
+def written(preview: Preview, out: Path) -> tuple[Path, ...]:
+    """Write ``apply.sh``, ``rollback.sh``, ``main.tf`` and ``preview.json`` into a folder.
+
+    Raises
+    ------
+    AuditError
+        When there is nothing to apply, or the folder cannot be written.
+    """
+    from auditlib.export import json_text
+
+    if not preview.steps:
+        raise ParameterError("There is no change to write: see what needs a human decision.")
+    if len({step.change.account for step in preview.steps}) > 1:
+        raise ParameterError("The changes concern several accounts: make a plan for each.")
+    texts = {
+        "apply.sh": apply_script(preview),
+        "rollback.sh": rollback_script(preview),
+        "main.tf": terraform_text(preview),
+        "preview.json": json_text(preview_json(preview)),
+    }
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if (out / "applied.txt").exists():
+            raise ParameterError(
+                f"{out} holds the notes of an applied plan: choose another folder, or roll back first."
+            )
+        for name, text in texts.items():
+            (out / name).write_text(text, encoding="utf-8")
+            (out / name).chmod(0o755 if name.endswith(".sh") else 0o644)
+    except OSError as error:
+        raise AuditError(f"{out} cannot be written: {error.strerror or error}.") from None
+    return tuple(out / name for name in texts)
