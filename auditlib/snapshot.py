@@ -200,7 +200,7 @@ def _as_text(value: Any) -> str:
 
 
 class _Files(Protocol):
-    """The files of a snapshot, by path inside it."""
+    """The files of a snapshot, by path inside it; an empty folder's ends with a slash."""
 
     def names(self) -> tuple[str, ...]: ...
 
@@ -230,7 +230,8 @@ class _Folder:
                     "replace it by the file itself"
                 )
             if entry.is_dir():
-                yield from self._walk(Path(entry.path), f"{inside}{entry.name}/")
+                held = list(self._walk(Path(entry.path), f"{inside}{entry.name}/"))
+                yield from held or [f"{inside}{entry.name}/"]
             elif entry.is_file():
                 yield f"{inside}{entry.name}"
 
@@ -249,12 +250,12 @@ class _Zip:
                 f"{path} is not a zip file that can be read ({error}): copy or make it anew"
             ) from error
         weakref.finalize(self, self._zip.close)
-        self._members = {name: info for name, info in self._safe(path) if not info.is_dir()}
+        self._members = dict(self._safe(path))
         if top := _common_folder(self._members):
             self._members = {
                 name.removeprefix(top): info
                 for name, info in self._members.items()
-                if name.startswith(top)
+                if name.startswith(top) and name != top
             }
 
     def _safe(self, path: Path) -> Iterator[tuple[str, zipfile.ZipInfo]]:
@@ -528,7 +529,7 @@ def open_incomplete(path: Path) -> Snapshot | None:
             _ACCOUNT.fullmatch(entry.name) or entry.name.endswith(".part")
             for entry in path.iterdir()
         )
-        if nothing_else and all(name.endswith(".part") for name in folder.names()):
+        if nothing_else and all(name.endswith((".part", "/")) for name in folder.names()):
             return None
     except OSError as error:
         raise _unreadable(path, error) from error
@@ -697,9 +698,12 @@ def _manifest_without(files: _Files, names: tuple[str, ...], path: Path) -> Mani
     calls: dict[tuple[str, str, str, str | None], Call] = {}
     places = set()
     for name in names:
-        account, region, *rest = [*name.split("/"), "", ""][:3]
-        if not (_ACCOUNT.fullmatch(account) and _REGION.fullmatch(region) and rest[0]):
+        if name.count("/") < 2:
             continue
+        account, region, _ = name.split("/", 2)
+        if not (_ACCOUNT.fullmatch(account) and _REGION.fullmatch(region)):
+            continue
+        # A folder that holds nothing was made for a Region that nobody read in the end.
         places.add((account, region))
         call = _call_of_file(files, name, path)
         # An answer beside an older refusal is what counts.

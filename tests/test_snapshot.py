@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import stat
 import zipfile
 from dataclasses import replace
@@ -598,3 +599,18 @@ def test_the_first_pages_of_an_answer_are_no_answer(snapshot, tmp_path):
     assert "ec2-describe-vpcs.json holds the first pages only" in problem
     with pytest.raises(SnapshotError, match="--max-items"):
         Tables(load(tmp_path / "s"))["vpcs"]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_an_empty_folder_of_a_region_is_a_region_that_was_not_read(snapshot, tmp_path, zipped):
+    path = tmp_path / "s"
+    save(snapshot, path)
+    (path / "manifest.json").unlink()
+    (path / ACCOUNT / "eu-west-1").mkdir()
+    if zipped:
+        path = Path(shutil.make_archive(str(tmp_path / "z"), "zip", tmp_path, "s"))
+    loaded = load(path)
+    assert loaded.places == ((ACCOUNT, REGION), (ACCOUNT, "eu-west-1"))
+    gaps = Tables(loaded).gaps("client_vpn_endpoints")
+    assert gaps["region"].tolist() == ["eu-west-1"]
+    assert verify(path) == ()
