@@ -282,6 +282,23 @@ class Network:
         return found
 
     @cached_property
+    def _owned_vpcs(self) -> dict[str, bool]:
+        """Tell of each VPC whether the account it belongs to was read."""
+        rows = self._rows("vpcs")
+        owned = {row["vpc_id"]: False for row in rows}
+        owned |= {r["vpc_id"]: True for r in rows if r["owner_id"] in {None, r["account"]}}
+        return owned
+
+    def shows_all_of(self, vpc_id: str) -> bool:
+        """Tell whether the answers show all that stands in a VPC.
+
+        An account that a VPC is only shared with sees its own interfaces there, and not the VPC's
+        default security group.
+        """
+        owned = self._owned_vpcs.get(vpc_id)
+        return vpc_id in self.default_groups if owned is None else owned
+
+    @cached_property
     def peerings(self) -> dict[tuple[str, str], Peering]:
         """Peerings by id and the VPC they are seen from."""
         found = {}

@@ -130,6 +130,7 @@ def _opened(access: Access, ways: Iterable[Way], territory: Ranges) -> dict[str,
     receivers = access.network.receivers
     enis: set[int] = set()
     leaves = False
+    unlisted: dict[str, None] = {}
     stops: dict[str, None] = {}
     for way in ways:
         steps = [step for step in way.steps if step.where & territory]
@@ -137,10 +138,21 @@ def _opened(access: Access, ways: Iterable[Way], territory: Ranges) -> dict[str,
         cases = [case for case in way.cases if id(case.step) in here]
         for case in cases:
             enis |= {*receivers.eni[case.positions].tolist(), *(eni for eni, _ in case.odd)}
-        leaves = leaves or any(id(leaving.step) in here for leaving in way.departures)
+        gone = [leaving.step for leaving in way.departures if id(leaving.step) in here]
+        leaves = leaves or bool(gone)
+        unlisted |= {
+            step.leaves: None
+            for step in gone
+            if step.exit.kind in {"local", "vpc_peering_connection"} and not step.local
+        }
         stops[_stop(way, territory)] = None
     stopped = "" if enis or leaves or not territory else _worst(stops)
-    return {"interfaces": len(enis), "leaves": leaves, "stopped_by": stopped or None}
+    return {
+        "interfaces": len(enis),
+        "leaves": leaves,
+        "unlisted": "; ".join(unlisted) or None,
+        "stopped_by": stopped or None,
+    }
 
 
 _STOPS = (

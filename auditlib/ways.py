@@ -63,6 +63,7 @@ Kind = tuple[str, str, tuple[str, ...]]
 Certainty = Literal["reliable", "fragile", "unknown"]
 
 _LEAVING = "leaves what was read"
+_NOT_IN_FORCE = {"associating", "association-failed", "disassociated"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,19 +137,27 @@ def associations_of(network: Network, endpoint_id: str) -> tuple[Association, ..
         held = [
             (row["subnet_id"], row["vpc_id"], row["security_group_ids"])
             for row in network.target_networks.get(endpoint_id, ())
-            if row["status"] == "associated"
+            if row["status"] not in _NOT_IN_FORCE
         ]
+        changing = {
+            row["subnet_id"]: f"the association of {row['subnet_id']} is "
+            f"{row['status'] or 'in a state that was not told'}"
+            for row in network.target_networks.get(endpoint_id, ())
+            if row["status"] not in {"associated", *_NOT_IN_FORCE}
+        }
         doubt = ""
     else:
         routed = {row["target_subnet"] for row in network.endpoint_routes.get(endpoint_id, ())}
         subnets = ({eni["subnet_id"] for eni in enis} | routed) - {None, "local"}
         held = [(subnet, endpoint["vpc_id"], ()) for subnet in sorted(subnets)]
         held = held or [(None, endpoint["vpc_id"], ())]
-        doubt = "the endpoint's associations could not be read"
+        changing, doubt = {}, "the endpoint's associations could not be read"
     if not network.reads("network_interfaces", place):
         doubt = doubt or "the endpoint's interfaces could not be read"
     return tuple(
-        _association(network, endpoint, one, families=families, doubt=doubt)
+        _association(
+            network, endpoint, one, families=families, doubt=doubt or changing.get(one[0], "")
+        )
         for one in sorted(held, key=str)
     )
 
@@ -529,6 +538,11 @@ class Way:
             places = self.network.vpc_places.get(vpc) or {self.association.place}
             if not all(self.network.reads("network_interfaces", place) for place in places):
                 leaves = f"the interfaces of {vpc} could not be read"
+            elif not self.network.shows_all_of(vpc):
+                leaves = (
+                    f"{vpc} belongs to an account that was not read: not all interfaces there "
+                    "are shown"
+                )
         return vpc, references, leaves
 
     def _peer(self, id: str) -> tuple[str | None, bool | None, str]:

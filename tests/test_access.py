@@ -1154,3 +1154,39 @@ def test_a_hidden_network_is_explained_with_who_would_lose_it():
     assert "the narrowest rule that holds 10.0.2.119, is for mgr only" in hop.reason
     assert "it takes the address from the wider rule 10.0.0.0/16" in hop.reason
     assert "10.0.2.119/32" in hop.change
+
+
+@pytest.mark.parametrize("status", ["disassociating", "a-new-word", None])
+def test_an_association_in_no_known_state_leaves_reach_unknown_and_never_empty(status):
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    world.associations(endpoint)[0]["Status"] = {"Code": status}
+    rows = reach(tables_of(world), to="10.0.2.9", port=22, protocol="tcp")
+    assert set(rows["certainty"]) == {"unknown"}
+    made = explain(tables_of(world), endpoint, "10.0.2.9", 22)
+    assert made.reachable == "unknown"
+
+
+@pytest.mark.parametrize("status", ["associating", "association-failed", "disassociated"])
+def test_an_association_that_is_not_in_force_carries_nobody(status):
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    world.associations(endpoint)[0]["Status"] = {"Code": status}
+    assert reach(tables_of(world)).empty
+    assert explain(tables_of(world), endpoint, "10.0.2.9", 22).reachable == "no"
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_vpc_shared_by_an_account_that_was_not_read_may_hold_more_receivers(listed):
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    groups = world._lists[REGION, "ec2-describe-security-groups", None]
+    groups[:] = [group for group in groups if group["GroupName"] != "default"]
+    vpcs = world._lists[REGION, "ec2-describe-vpcs", None]
+    vpcs[0]["OwnerId"] = "444455556666"
+    if not listed:
+        vpcs.clear()
+    rows = reach(tables_of(world))
+    assert "eni-00000000000000001" in set(rows["eni_id"])
+    elsewhere = rows[rows["eni_id"].isna()]
+    assert set(elsewhere["certainty"]) == {"unknown"}
+    assert "belongs to an account that was not read" in elsewhere["via"].iloc[0][-1]
+    made = explain(tables_of(world), endpoint, "10.0.2.99", 22)
+    assert made.reachable == "unknown"

@@ -307,3 +307,36 @@ def test_counts_need_no_rows():
         ("*", 0, 0, True),
         ("dev", 1, 1, True),
     ]
+
+
+UNLISTED = (
+    "receiver-admits-all-ports-from-vpn",
+    "receiver-open-wider-than-vpn",
+    "sensitive-port-reachable-by-everyone",
+)
+
+
+@pytest.mark.parametrize("id", UNLISTED)
+def test_receivers_in_a_peered_vpc_that_was_not_read_are_not_assessed(id):
+    w = orderly()
+    far = w.vpc("10.1.0.0/16")
+    w.peering(w.vpc_id, far)
+    w.authorize(w.staff, "10.1.0.0/16")
+    w.endpoint_route(w.staff, "10.1.0.0/16", w.home)
+    assert found(w, id).status is Status.PASS
+    for read in ("vpcs", "security-groups", "route-tables", "network-acls"):
+        records = w._lists[w.region, f"ec2-describe-{read}", None]
+        records[:] = [record for record in records if record["VpcId"] != far]
+    made = found(w, id)
+    assert made.status is Status.NOT_ASSESSED
+    assert made.gaps["resource"].tolist() == [w.staff]
+    assert f"{far} was not read" in made.gaps["error_message"][0]
+
+
+@pytest.mark.parametrize("id", UNLISTED)
+def test_receivers_in_a_vpc_shared_by_another_account_are_not_assessed(id):
+    w = orderly()
+    w.record(w.vpc_id)["OwnerId"] = "444455556666"
+    made = found(w, id)
+    assert made.status is Status.NOT_ASSESSED
+    assert "not all interfaces there are shown" in made.gaps["error_message"][0]

@@ -52,12 +52,15 @@ SENSITIVE_PORTS: tuple[tuple[str, int, str], ...] = (
 """Ports for administration and databases: what not every user needs. Protocol, port, service."""
 
 
-def doubtful_reach(judged: pd.DataFrame, reached_interfaces: pd.DataFrame) -> pd.DataFrame:
+def doubtful_reach(
+    judged: pd.DataFrame, reached_interfaces: pd.DataFrame, opened_networks: pd.DataFrame
+) -> pd.DataFrame:
     """Return a gap for each endpoint of which it cannot be told what it reaches, whoever asks.
 
     Where everything was read, that is behind a transit gateway, whose routes are not read, and
     for IPv6, where AWS does not say how answers travel. Interfaces without any security group are
-    left out: there is no rule to judge.
+    left out: there is no rule to judge. Nor can it be told where receivers stand in a VPC that was
+    not read: across a peering, or shared by another account.
     """
     doubt = reached_interfaces[
         reached_interfaces["unknown_ports"].map(len).gt(0)
@@ -91,7 +94,26 @@ def doubtful_reach(judged: pd.DataFrame, reached_interfaces: pd.DataFrame) -> pd
                 else "ec2:DescribeClientVpnEndpoints",
             }
         )
-    return pd.DataFrame(rows, columns=list(GAPS.names))
+    unlisted = opened_networks[opened_networks["unlisted"].notna()].drop_duplicates(
+        ["endpoint_id", "unlisted"]
+    )
+    rows += [
+        {
+            "table": "network_interfaces",
+            "account": network.account,
+            "region": network.region,
+            "service": "ec2",
+            "operation": "describe-network-interfaces",
+            "resource": network.endpoint_id,
+            "status": "missing",
+            "error_message": f"receivers that {network.endpoint_id} leads to were not seen: "
+            f"{network.unlisted}",
+            "iam_action": "ec2:DescribeNetworkInterfaces",
+        }
+        for network in rows_of(unlisted.merge(judged[ENDPOINT], on=ENDPOINT))
+    ]
+    frame = pd.DataFrame(rows, columns=list(GAPS.names))
+    return frame.drop_duplicates(list(GAPS.key), ignore_index=True)
 
 
 @check(
