@@ -544,7 +544,8 @@ def revoke_client_vpn_ingress(self: EC2Response) -> dict[str, Any]:
         for r in endpoint.authorization_rules
         if r["DestinationCidr"] != p("TargetNetworkCidr")
         or (p("AccessGroupId") and r["GroupId"] != p("AccessGroupId"))
-        or (not p("AccessGroupId") and not p("RevokeAllGroups") and not r["AccessAll"])
+        # RevokeAllGroups leaves rules of groups for the same network alone, says the API reference.
+        or (not p("AccessGroupId") and not r["AccessAll"])
     ]
     if len(left) == len(endpoint.authorization_rules):
         raise EC2ClientError("InvalidClientVpnEndpointAuthorizationRuleNotFound", "No such rule")
