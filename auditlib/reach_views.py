@@ -121,6 +121,18 @@ def opened_networks(tables: TableSource) -> pd.DataFrame:
     return frame_of_rows(SCHEMAS["opened_networks"], rows)
 
 
+_OUTSIDE = {
+    "carrier_gateway",
+    "client_vpn",
+    "egress_only_internet_gateway",
+    "internet_gateway",
+    "local_gateway",
+    "nat_gateway",
+    "virtual_private_gateway",
+}
+"""Where traffic goes that reaches no interface of a VPC, read or not."""
+
+
 def _active(row: dict[str, Any]) -> bool:
     return bool(row["status"] == "active")
 
@@ -140,11 +152,7 @@ def _opened(access: Access, ways: Iterable[Way], territory: Ranges) -> dict[str,
             enis |= {*receivers.eni[case.positions].tolist(), *(eni for eni, _ in case.odd)}
         gone = [leaving.step for leaving in way.departures if id(leaving.step) in here]
         leaves = leaves or bool(gone)
-        unlisted |= {
-            step.leaves: None
-            for step in gone
-            if step.exit.kind in {"local", "vpc_peering_connection"} and not step.local
-        }
+        unlisted |= {step.leaves: None for step in gone if step.exit.kind not in _OUTSIDE}
         stops[_stop(way, territory)] = None
     stopped = "" if enis or leaves or not territory else _worst(stops)
     return {

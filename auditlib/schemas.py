@@ -565,7 +565,7 @@ access_all        flag  for a rule: it is for every connected user
 target_subnet     str   for a route: the associated subnet, or "local"
 interfaces        int   interfaces that are reached, or may be, where this rule decides or the route leads
 leaves            bool  some of its traffic leaves what was read, or reaches other clients
-unlisted          str   why receivers inside a VPC it leads to could not be listed; missing where they all were
+unlisted          str   why receivers in VPCs that it leads to, or may lead to, could not be listed; missing where they all were
 stopped_by        str   what stops all of it; missing where something is reached or leaves
 """,
     ),

@@ -283,6 +283,21 @@ def test_a_network_acl_that_could_not_be_read_is_no_pass_and_no_dead_end():
         assert found(w, id).status is Status.NOT_ASSESSED
 
 
+def test_a_refused_call_is_named_and_not_blamed_on_what_aws_leaves_open():
+    world = World().at("us-east-1")
+    vpc = world.vpc()
+    group, receiver = world.security_group(vpc, "vpn"), world.security_group(vpc, "db")
+    endpoint = world.endpoint(vpc, (group,))
+    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+    world.authorize(endpoint, "10.0.0.0/16")
+    world.ingress(receiver, group, "tcp", (5432, 5432))
+    world.interface(world.subnet(vpc, "10.0.2.0/24"), receiver)
+    world.refuse("ec2-describe-network-acls")
+    (found,) = audit(Tables(world.snapshot()), ["sensitive-port-reachable-by-everyone"])
+    assert found.status is Status.NOT_ASSESSED
+    assert set(found.gaps["operation"]) == {"describe-network-acls"}
+
+
 def test_the_view_of_reached_interfaces_says_who_reaches_what():
     w = orderly()
     rule = w.ingress(w.app, "10.0.1.11/32", "icmp", (8, -1))
@@ -340,3 +355,38 @@ def test_receivers_in_a_vpc_shared_by_another_account_are_not_assessed(id):
     made = found(w, id)
     assert made.status is Status.NOT_ASSESSED
     assert "not all interfaces there are shown" in made.gaps["error_message"][0]
+
+
+@pytest.mark.parametrize("id", UNLISTED)
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ({"TransitGatewayId": "tgw-1"}, Status.NOT_ASSESSED),
+        ({"CoreNetworkArn": "arn:aws:networkmanager::1:core-network/c"}, Status.NOT_ASSESSED),
+        ({"GatewayId": "vgw-1"}, Status.PASS),
+        ({"NatGatewayId": "nat-1"}, Status.PASS),
+    ],
+)
+def test_receivers_in_vpcs_behind_a_transit_gateway_are_not_assessed(id, target, status):
+    w = orderly()
+    w.authorize(w.staff, "10.1.0.0/16")
+    w.endpoint_route(w.staff, "10.1.0.0/16", w.home)
+    w.route(w.vpc_id, "10.1.0.0/16", **target)
+    assert found(w, id).status is status
+
+
+@pytest.mark.parametrize("id", UNLISTED)
+def test_an_endpoint_on_a_transit_gateway_without_a_receiver_in_sight_is_not_assessed(id):
+    w = World()
+    endpoint = w.endpoint(
+        TransitGatewayConfiguration={
+            "TransitGatewayId": "tgw-1",
+            "TransitGatewayAttachmentId": "tgw-attach-1",
+        }
+    )
+    w.record(endpoint)["Status"] = {"Code": "available"}
+    w.authorize(endpoint, "10.0.0.0/8")
+    w.endpoint_route(endpoint, "10.0.0.0/8", "")
+    routes = w._lists[w.region, "ec2-describe-client-vpn-routes", endpoint]
+    routes[0]["TransitGatewayAttachmentId"] = "tgw-attach-1"
+    assert found(w, id).status is Status.NOT_ASSESSED

@@ -204,3 +204,12 @@ def test_authentication_that_the_answer_does_not_tell_is_not_assessed(world, end
     found = finding(world, CERTIFICATE)
     assert found.status is Status.NOT_ASSESSED
     assert found.gaps["resource"].tolist() == [endpoint]
+
+
+def test_a_note_about_the_address_in_a_policy_reads_no_address(world, endpoint):
+    world.policy(
+        endpoint, '@note("the public_ip is \\"not\\" read") permit(principal, action, resource);'
+    )
+    assert finding(world, SOURCE).status is Status.FAIL
+    world.policy(endpoint, f'@note("gate") {GATE}')
+    assert finding(world, SOURCE).status is Status.PASS

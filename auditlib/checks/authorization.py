@@ -290,9 +290,10 @@ def _enforced(policies: pd.DataFrame) -> pd.DataFrame:
 
 
 def _reads_public_ip(policy: object) -> bool:
-    """Tell whether a Cedar policy reads the public address, comments aside.
+    """Tell whether a Cedar policy reads the public address, comments and annotations aside.
 
     AWS has not published how the attribute is spelt, so any spelling counts.
     """
     text = re.sub(r"//[^\n]*", "", policy if isinstance(policy, str) else "")
+    text = re.sub(r'@\w+\s*\(\s*"(?:[^"\\]|\\.)*"\s*\)', "", text)
     return re.search(r"public[ _-]?ip", text, re.IGNORECASE) is not None

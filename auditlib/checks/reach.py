@@ -60,7 +60,7 @@ def doubtful_reach(
     Where everything was read, that is behind a transit gateway, whose routes are not read, and
     for IPv6, where AWS does not say how answers travel. Interfaces without any security group are
     left out: there is no rule to judge. Nor can it be told where receivers stand in a VPC that was
-    not read: across a peering, or shared by another account.
+    not read: across a peering, behind a transit gateway, or shared by another account.
     """
     doubt = reached_interfaces[
         reached_interfaces["unknown_ports"].map(len).gt(0)
@@ -94,6 +94,7 @@ def doubtful_reach(
                 else "ec2:DescribeClientVpnEndpoints",
             }
         )
+    told = {row["resource"] for row in rows if row["table"] == "routes"}
     unlisted = opened_networks[opened_networks["unlisted"].notna()].drop_duplicates(
         ["endpoint_id", "unlisted"]
     )
@@ -111,6 +112,7 @@ def doubtful_reach(
             "iam_action": "ec2:DescribeNetworkInterfaces",
         }
         for network in rows_of(unlisted.merge(judged[ENDPOINT], on=ENDPOINT))
+        if network.endpoint_id not in told
     ]
     frame = pd.DataFrame(rows, columns=list(GAPS.names))
     return frame.drop_duplicates(list(GAPS.key), ignore_index=True)
