@@ -1033,12 +1033,13 @@ class ModifyLogging(Change):
     def inverse(self, tables: Tables) -> "Change":
         endpoints = tables["client_vpn_endpoints"]
         row = endpoints[endpoints["endpoint_id"] == self.endpoint_id].iloc[0]
+        enabled = row["connection_log_enabled"]
         group, stream = row["connection_log_group"], row["connection_log_stream"]
         return ModifyLogging(
             account=self.account,
             region=self.region,
             endpoint_id=self.endpoint_id,
-            enabled=row["connection_log_enabled"] is True or row["connection_log_enabled"] == True,  # noqa: E712 # NA
+            enabled=bool(pd.notna(enabled) and enabled),
             log_group=group if isinstance(group, str) else None,
             log_stream=stream if isinstance(stream, str) else None,
         )

@@ -1,0 +1,322 @@
+"""Changes: what AWS would refuse, what the tables look like after, how to undo, how they are written."""
+
+import pandas as pd
+import pytest
+from hypothesis import given
+
+from auditlib.changes import (
+    CHANGES,
+    AddAuthorizationRule,
+    ApplySecurityGroups,
+    AuthorizeRule,
+    CreateRoute,
+    CreateSecurityGroup,
+    DeleteRoute,
+    DeleteSecurityGroup,
+    ModifyLogging,
+    RemoveAuthorizationRule,
+    RevokeRule,
+    SetInterfaceGroups,
+)
+from auditlib.errors import ParameterError
+from auditlib.schemas import SCHEMAS
+from auditlib.tables import Tables
+from tests.test_access_property import GROUPS, TRAFFIC, V4, random_world, randoms, worlds
+from tests.worlds import ACCOUNT, REGION, World
+
+PLACE = {"account": ACCOUNT, "region": REGION}
+BASES = [name for name, schema in SCHEMAS.items() if not schema.inputs]
+ENDPOINT = "cvpn-endpoint-00000000000000001"
+
+
+class Small(World):
+    """An endpoint with a group, an application that admits it, and a group beside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.main = self.vpc()
+        self.vpn = self.subnet(self.main, "10.0.1.0/24")
+        self.clients = self.security_group(self.main, "vpn")
+        self.app = self.security_group(self.main, "app")
+        self.rule = self.ingress(self.app, self.clients, "tcp", (443, 443), "web")
+        self.endpoint(self.main, (self.clients,))
+        self.associate(ENDPOINT, self.vpn)
+        self.authorize(ENDPOINT, "10.0.0.0/16", "staff")
+        self.eni = self.interface(self.subnet(self.main, "10.0.2.0/24"), self.app)
+
+
+@pytest.fixture
+def world() -> Small:
+    return Small()
+
+
+def tables_of(world: World) -> Tables:
+    return Tables(world.snapshot())
+
+
+def contents(tables: Tables) -> dict[str, set[tuple]]:
+    """Return what the tables hold; ids of rules and files left out."""
+    return {
+        name: {
+            tuple(map(_plain, row))
+            for row in tables[name]
+            .drop(columns=["source", "record", "rule_id"], errors="ignore")
+            .astype(object)
+            .itertuples(index=False, name=None)
+        }
+        for name in BASES
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(sorted(map(str, value)))
+    return "" if value is None or value is pd.NA or value != value else value  # noqa: PLR0124 # only NaN differs from itself
+
+
+def refusal(change, tables: Tables) -> str:
+    with pytest.raises(ParameterError) as told:
+        change.apply(tables)
+    return str(told.value)
+
+
+def test_a_rule_that_is_there_already_is_refused(world):
+    same = AuthorizeRule(
+        **PLACE, group_id=world.app, protocol="tcp", from_port=443, to_port=443, peer=world.clients
+    )
+    assert f"{world.rule} says the same" in refusal(same, tables_of(world))
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"peer": "sg-0000000000000ffff"}, "there is no sg-0000000000000ffff"),
+        ({"peer_kind": "ipv4", "peer": "10.0.0.1/24"}, "host bits"),
+        ({"peer_kind": "ipv4", "peer": "::/0"}, "is not ipv4"),
+        ({"peer_kind": "ipv6", "peer": "::/0", "protocol": "tcp"}, "needs ports"),
+        ({"peer_kind": "ipv4", "peer": "10.0.0.0/8", "from_port": 1, "to_port": 2}, "no ports"),
+        ({"peer_kind": "ipv4", "peer": "10.0.0.0/8", "protocol": "icmp"}, "type and a code"),
+        ({"peer_kind": "ipv4", "peer": "10.0.0.0/8", "protocol": "300"}, "is no protocol"),
+        ({"peer_kind": "ipv4", "peer": "10.0.0.0/8", "description": "a\nb"}, "description"),
+        ({"peer_kind": "prefix_list", "peer": "pl-1"}, "there is no pl-1"),
+        ({"peer_kind": "moon", "peer": "x"}, "no kind of peer"),
+    ],
+)
+def test_a_rule_that_aws_does_not_take_is_refused_with_the_reason(world, fields, why):
+    assert why in refusal(AuthorizeRule(**PLACE, group_id=world.app, **fields), tables_of(world))
+
+
+def test_a_group_of_another_vpc_can_be_named_only_across_an_active_peering(world):
+    other = world.vpc("10.9.0.0/16")
+    far = world.security_group(other, "far")
+    change = AuthorizeRule(**PLACE, group_id=far, peer=world.clients)
+    assert "neither the same nor an active peer" in refusal(change, tables_of(world))
+    world.peering(world.main, other)
+    assert not change.problems(tables_of(world))
+
+
+def test_the_sixty_first_rule_is_refused_unless_there_are_more_already(world):
+    for number in range(59):
+        world.ingress(world.app, f"10.0.{number}.0/24", "tcp", (80, 80))
+    change = AuthorizeRule(**PLACE, group_id=world.app, peer=world.clients)
+    assert "60 inbound rules" in refusal(change, tables_of(world))
+    world.ingress(world.app, "10.1.0.0/24", "tcp", (80, 80))
+    assert not change.problems(tables_of(world))
+
+
+def test_six_groups_on_an_endpoint_are_refused_and_none_too(world):
+    six = tuple(world.security_group(world.main) for _ in range(6))
+    given = {**PLACE, "endpoint_id": ENDPOINT, "vpc_id": world.main}
+    assert "at most 5" in refusal(ApplySecurityGroups(**given, group_ids=six), tables_of(world))
+    assert "at least one" in refusal(ApplySecurityGroups(**given, group_ids=()), tables_of(world))
+    assert not ApplySecurityGroups(**given, group_ids=six[:5]).problems(tables_of(world))
+
+
+def test_a_group_of_another_vpc_cannot_be_applied(world):
+    far = world.security_group(world.vpc("10.9.0.0/16"), "far")
+    given = {**PLACE, "endpoint_id": ENDPOINT, "vpc_id": world.main}
+    change = ApplySecurityGroups(**given, group_ids=(far,))
+    assert f"{far} is not in {world.main}" in refusal(change, tables_of(world))
+
+
+def test_applying_groups_replaces_all_on_associations_interfaces_and_settings(world):
+    new = CreateSecurityGroup(**PLACE, vpc_id=world.main, group_name="vpn-new")
+    made = new.apply(tables_of(world))
+    after = ApplySecurityGroups(
+        **PLACE, endpoint_id=ENDPOINT, vpc_id=world.main, group_ids=(new.group_id,)
+    ).apply(made)
+    (row,) = after["endpoint_security_groups"].itertuples()
+    assert row.group_id == "sg-new-vpn-new"
+    assert (row.configured, row.on_target_networks, row.on_interfaces) == (True, 1, 1)
+    assert set(made["egress_rules"].query("group_id == 'sg-new-vpn-new'")["peer"]) == {"0.0.0.0/0"}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (CreateSecurityGroup(**PLACE, vpc_id="vpc-9", group_name="x"), "no vpc-9"),
+        (AddAuthorizationRule(**PLACE, endpoint_id="cvpn-9", destination_cidr="10.0.0.0/8"), "no cvpn-9"),
+        (AddAuthorizationRule(**PLACE, endpoint_id=ENDPOINT, destination_cidr="10.0.0.1/8"), "host bits"),
+        (AddAuthorizationRule(**PLACE, endpoint_id=ENDPOINT, destination_cidr="10.0.0.0/16", group_id="staff"), "already"),
+        (RemoveAuthorizationRule(**PLACE, endpoint_id=ENDPOINT, destination_cidr="10.0.0.0/16"), "no such rule"),
+        (CreateRoute(**PLACE, endpoint_id=ENDPOINT, destination_cidr="10.9.0.0/16", target_subnet="subnet-9"), "not associated"),
+        (DeleteRoute(**PLACE, endpoint_id=ENDPOINT, destination_cidr="10.9.0.0/16", target_subnet="local"), "no such route"),
+        (ModifyLogging(**PLACE, endpoint_id=ENDPOINT, enabled=True), "log group"),
+        (RevokeRule(**PLACE, group_id="sg-9", rule_id="sgr-9"), "has no inbound rule"),
+        (DeleteSecurityGroup(**PLACE, group_id="sg-9"), "no sg-9"),
+        (SetInterfaceGroups(**PLACE, eni_id="eni-9", group_ids=("sg-9",)), "no eni-9"),
+    ],
+    ids=lambda value: getattr(value, "kind", None),
+)  # fmt: skip
+def test_what_is_not_there_or_not_allowed_is_refused(world, change, why):
+    assert why in refusal(change, tables_of(world))
+
+
+def test_a_change_in_a_place_that_was_not_read_is_refused(world):
+    change = ModifyLogging(account=ACCOUNT, region="us-west-2", endpoint_id=ENDPOINT, enabled=False)
+    assert "was not read in us-west-2" in refusal(change, tables_of(world))
+
+
+def test_the_route_of_an_association_cannot_be_deleted(world):
+    change = DeleteRoute(
+        **PLACE, endpoint_id=ENDPOINT, destination_cidr="10.0.0.0/16", target_subnet=world.vpn
+    )
+    assert "only that can remove it" in refusal(change, tables_of(world))
+
+
+def test_the_default_group_and_a_group_in_use_cannot_be_deleted(world):
+    default = DeleteSecurityGroup(**PLACE, group_id=world.default_group(world.main))
+    assert "cannot be deleted" in refusal(default, tables_of(world))
+    used = DeleteSecurityGroup(**PLACE, group_id=world.clients)
+    assert f"{world.rule} still name it" in refusal(used, tables_of(world))
+
+
+def test_sessions_end_for_authorization_rules_and_routes_and_for_nothing_else():
+    ends = {kind for kind, made in CHANGES.items() if made.resets_sessions}
+    assert ends == {
+        "add-authorization-rule",
+        "remove-authorization-rule",
+        "create-route",
+        "delete-route",
+    }
+
+
+def random_change(world, tables, some):
+    """Return a change that AWS would take, or None."""
+    groups = list(tables["security_groups"]["group_id"])
+    enis = list(tables["network_interfaces"]["eni_id"])
+    rules = list(tables["security_group_rules"].itertuples())
+    routes = list(tables["client_vpn_routes"].itertuples())
+    allowed = list(tables["client_vpn_authorization_rules"].itertuples())
+    endpoint = {**PLACE, "endpoint_id": world.endpoint_id}
+    vpc = tables["client_vpn_endpoints"]["vpc_id"].iloc[0]
+    protocol, low_high = some.choice(TRAFFIC)
+    low, high = low_high or (None, None)
+    kind, peer = some.choice([("ipv4", some.choice(V4)), ("security_group", some.choice(groups))])
+    rule, route, rule_for = (
+        some.choice(rules),
+        some.choice(routes or [None]),
+        some.choice(allowed or [None]),
+    )
+    options = [
+        CreateSecurityGroup(
+            **PLACE, vpc_id=vpc, group_name="fresh", open_egress=some.random() < 0.5
+        ),
+        AuthorizeRule(
+            **PLACE,
+            group_id=some.choice(groups),
+            is_egress=some.random() < 0.3,
+            protocol="all" if protocol == "-1" else protocol,
+            from_port=low,
+            to_port=high,
+            peer_kind=kind,
+            peer=peer,
+        ),
+        RevokeRule(**PLACE, group_id=rule.group_id, rule_id=rule.rule_id, is_egress=rule.is_egress),
+        ApplySecurityGroups(
+            **endpoint, vpc_id=vpc, group_ids=tuple(some.sample(groups[:3], some.randint(1, 2)))
+        ),
+        SetInterfaceGroups(
+            **PLACE, eni_id=some.choice(enis), group_ids=tuple(some.sample(groups, 1))
+        ),
+        AddAuthorizationRule(
+            **endpoint, destination_cidr=some.choice(V4), group_id=some.choice(GROUPS)
+        ),
+        ModifyLogging(**endpoint, enabled=some.random() < 0.5, log_group="/new"),
+    ]
+    if rule_for is not None:
+        group = rule_for.group_id if isinstance(rule_for.group_id, str) else None
+        options.append(
+            RemoveAuthorizationRule(
+                **endpoint, destination_cidr=rule_for.destination_cidr, group_id=group
+            )
+        )
+    if route is not None:
+        options.append(
+            DeleteRoute(
+                **endpoint,
+                destination_cidr=route.destination_cidr,
+                target_subnet=route.target_subnet,
+            )
+        )
+        options.append(
+            CreateRoute(
+                **endpoint, destination_cidr=some.choice(V4), target_subnet=route.target_subnet
+            )
+        )
+    some.shuffle(options)
+    # A random world puts groups of other VPCs on interfaces, or none: AWS could not go back there.
+    odd = (SetInterfaceGroups, ApplySecurityGroups)
+    return next(
+        change
+        for change in options
+        if not change.problems(tables)
+        and not (isinstance(change, odd) and change.inverse(tables).problems(tables))
+    )
+
+
+@worlds
+@given(randoms)
+def test_a_change_followed_by_its_inverse_is_the_identity(some):
+    world = random_world(some)
+    before = tables_of(world)
+    change = random_change(world, before, some)
+    after = change.apply(before)
+    back = change.inverse(before).apply(after)
+    wanted, got = contents(before), contents(back)
+    if isinstance(change, ApplySecurityGroups):
+        # What is in force is restored; where the endpoint's places differed, they agree now.
+        assert restored(back) == restored(before) or differed(before)
+        return
+    for name in ("client_vpn_authorization_rules", "client_vpn_routes"):
+        # The status of what is made anew is active, and a route made anew was made by hand.
+        got[name] = {row[:5] for row in got[name]}
+        wanted[name] = {row[:5] for row in wanted[name]}
+    for name in BASES:
+        assert got[name] == wanted[name], (change, name)
+
+
+def restored(tables):
+    held = tables["endpoint_security_groups"]
+    return set(held.loc[held["effective"], "group_id"])
+
+
+def differed(tables):
+    held = tables["endpoint_security_groups"]
+    unlike = (held["on_target_networks"] < held["target_networks"]) | (
+        held["on_interfaces"] < held["interfaces"]
+    )
+    return bool(unlike.any() or (~held["configured"]).any())
+
+
+@worlds
+@given(randoms)
+def test_a_change_always_changes_something_and_never_the_tables_it_is_given(some):
+    world = random_world(some)
+    before = tables_of(world)
+    kept = contents(before)
+    change = random_change(world, before, some)
+    after = change.apply(before)
+    assert contents(before) == kept
+    if isinstance(change, (CreateSecurityGroup, AuthorizeRule, RevokeRule, AddAuthorizationRule)):
+        assert contents(after) != kept
