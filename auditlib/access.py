@@ -51,11 +51,14 @@ __all__ = [
     "Hop",
     "Path",
     "access_of",
+    "endpoint_of",
     "explain",
     "networks_in_words",
     "reach",
     "reach_counts",
 ]
+
+_NONE_READ = "there is none in what was read"
 
 COLUMNS = (
     "account",
@@ -132,6 +135,38 @@ class Access:
         return (f"not narrowed: the Cedar policy of {id} is not proven enforced ({why})",)
 
 
+def endpoint_of(tables: TableSource, text: str) -> str:
+    """Return the id of the endpoint that is meant by an id, or by a Name tag that only it has.
+
+    Raises
+    ------
+    ParameterError
+        When there is none (names the nearest), or several have the name (names their ids).
+    """
+    endpoints = access_of(tables).network.endpoints
+    if text in endpoints:
+        return text
+    called = [id for id, row in sorted(endpoints.items()) if text and row["name"] == text]
+    if len(called) == 1:
+        return called[0]
+    if called:
+        raise ParameterError(
+            f'"{clean(text)}" is the name of {len(called)} endpoints: '
+            f"give the id of one, {listed(called)}."
+        )
+    words: dict[str, list[str]] = defaultdict(list)
+    for id, row in sorted(endpoints.items()):
+        for word in (id, clean(row["name"])):
+            words[word.lower()].append(id)
+    asked = text.lower()
+    close = difflib.get_close_matches(asked, words, n=3, cutoff=0.6)
+    close = close or [word for word in words if asked and asked in word]
+    near = list(dict.fromkeys(id for word in close for id in words[word]))
+    shown = listed((named(id, endpoints[id]["name"]) for id in near or sorted(endpoints)), most=3)
+    hint = f"{'the nearest' if near else 'there are'}: {shown}" if shown else _NONE_READ
+    raise ParameterError(f'"{text}" is not an endpoint that was read; {hint}.')
+
+
 def reach(
     tables: TableSource,
     endpoint: str | None = None,
@@ -149,7 +184,7 @@ def reach(
     tables
         The tables of a snapshot.
     endpoint
-        An endpoint id; every endpoint when not given.
+        An endpoint's id, or its Name tag where no other has it; every endpoint when not given.
     group
         A group an authorization rule names, or ``*`` for a user in no group; all when not given.
     to
@@ -182,7 +217,7 @@ def reach(
     """
     access = access_of(tables)
     if endpoint is not None:
-        _known(endpoint, access.network.endpoints, "endpoint")
+        endpoint = endpoint_of(tables, endpoint)
     if group is not None:
         _known_group(access, endpoint, group)
     wanted = _Wanted(access, to, port, protocol)
@@ -281,7 +316,7 @@ def explain(
     tables
         The tables of a snapshot.
     endpoint
-        An endpoint id.
+        An endpoint's id, or its Name tag where no other has it.
     to
         An address, or an interface id (its primary address).
     port, protocol
@@ -304,7 +339,7 @@ def explain(
     """
     access = access_of(tables)
     network = access.network
-    _known(endpoint, network.endpoints, "endpoint")
+    endpoint = endpoint_of(tables, endpoint)
     group = EVERYONE if group is None else group
     _known_group(access, endpoint, group)
     address = _one_address(access, to)
@@ -474,7 +509,7 @@ def _unknown(name: str, known: Iterable[str], noun: str) -> ParameterError:
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.6) or names[:3]
     article = "an" if noun[0] in "aeiou" else "a"
-    hint = f"the nearest: {', '.join(close)}" if close else "there is none in what was read"
+    hint = f"the nearest: {', '.join(close)}" if close else _NONE_READ
     return ParameterError(f'"{name}" is not {article} {noun} that was read; {hint}.')
 
 

@@ -264,7 +264,7 @@ def tables(snapshot: Path, out: Path | None, style: str) -> None:
 
 @main.command()
 @click.argument("snapshot", type=click.Path(path_type=Path))
-@click.option("--endpoint", help="Endpoint id; every endpoint when not given.")
+@click.option("--endpoint", help="Endpoint id or Name tag; every endpoint when not given.")
 @click.option("--group", help="Group id of an authorization rule, or * for a user in no group.")
 @click.option("--to", metavar="ENI-OR-IP", help="Interface id or address.")
 @click.option("--port", type=int, help="Port (ICMP: type).")
@@ -293,10 +293,12 @@ def reach(  # noqa: PLR0917 # click calls it by keyword
     Exits 3 when part of the paths could not be read: what is missing from the answer may still be
     reachable.
     """
-    from auditlib.access import TABLES
+    from auditlib.access import TABLES, endpoint_of
     from auditlib.audit import open_audit
 
     audit = open_audit(snapshot)
+    if endpoint is not None:
+        endpoint = endpoint_of(audit.tables, endpoint)
     frame = audit.reach(
         endpoint=endpoint, group=group, to=to, port=port, protocol=protocol, summary=summary
     )
@@ -325,7 +327,7 @@ def reach(  # noqa: PLR0917 # click calls it by keyword
 
 @main.command()
 @click.argument("snapshot", type=click.Path(path_type=Path))
-@click.option("--endpoint", required=True, help="Endpoint id.")
+@click.option("--endpoint", required=True, help="Endpoint id or Name tag.")
 @click.option("--to", required=True, metavar="ENI-OR-IP", help="Address or interface id.")
 @click.option("--port", type=int, help="Port (ICMP: type).")
 @click.option("--protocol", default="tcp", show_default=True, help="tcp, udp, icmp, icmpv6 …")

@@ -39,7 +39,7 @@ def world():
     group = world.security_group(vpc, "vpn")
     receiver = world.security_group(vpc, "db")
     world.ingress(receiver, group, "tcp", (5432, 5432))
-    world.endpoint(vpc, (group,))
+    world.endpoint(vpc, (group,), name="corp-vpn")
     world.associate("cvpn-endpoint-00000000000000001", subnet)
     world.authorize("cvpn-endpoint-00000000000000001", "10.0.0.0/16", "staff")
     data = world.subnet(vpc, "10.0.2.0/24")
@@ -144,6 +144,36 @@ def test_reach_of_one_endpoint_does_not_mind_what_is_missing_elsewhere(world, sa
     assert run("reach", snapshot, "--endpoint", "cvpn-endpoint-00000000000000001").exit_code == 0
 
 
+def test_an_endpoint_is_called_by_its_name(saved):
+    snapshot = saved()
+    by_name, by_id = (
+        run("reach", snapshot, "--endpoint", endpoint, "--format", "json").stdout
+        for endpoint in ("corp-vpn", "cvpn-endpoint-00000000000000001")
+    )
+    assert by_name == by_id
+    assert json.loads(by_name)
+    question = ("--to", "10.0.2.50", "--port", "5432", "--format", "json")
+    shown = run("explain", snapshot, "--endpoint", "corp-vpn", *question)
+    assert json.loads(shown.stdout)["endpoint_id"] == "cvpn-endpoint-00000000000000001"
+
+
+def test_a_mistyped_name_of_an_endpoint_gets_the_nearest_with_its_id(saved):
+    shown = run("reach", saved(), "--endpoint", "Corp-VPM")
+    assert shown.exit_code == 2
+    assert "the nearest: cvpn-endpoint-00000000000000001 (corp-vpn)." in shown.stderr
+
+
+def test_a_name_of_two_endpoints_gets_the_ids_of_both(world, saved):
+    ids = [
+        "cvpn-endpoint-00000000000000001",
+        world.endpoint(world.vpc(), (), name="corp-vpn"),
+    ]
+    shown = run("explain", saved(), "--endpoint", "corp-vpn", "--to", "10.0.2.50", "--port", "1")
+    assert shown.exit_code == 2
+    assert all(id in shown.stderr for id in ids)
+    assert "give the id of one" in shown.stderr
+
+
 def test_nothing_reached_is_said(saved):
     shown = run("reach", saved(), "--to", "10.0.2.50", "--port", "23")
     assert shown.stdout.strip() == "Nothing is reached."
@@ -166,7 +196,7 @@ def test_explain_names_every_blocker(saved):
         (("reach", "--endpoint", "cvpn-endpoint-0000000000000000"), "nearest"),
         (("reach", "--port", "70000"), "70000"),
         (("reach", "--to", "10.0.1"), "10.0.1"),
-        (("explain", "--endpoint", "x", "--to", "10.0.2.50", "--port", "1"), "nearest"),
+        (("explain", "--endpoint", "x", "--to", "10.0.2.50", "--port", "1"), "00001 (corp-vpn)"),
         (("report", "--out", "OUT", "--notebook", "99-none"), "99-none"),
         (("report", "--out", "OUT", "-p", "colour", "red"), "colour"),
     ],
