@@ -307,7 +307,7 @@ def _judge(made: Check, tables: TableSource) -> Finding:
     evidence = made.function(**_given(made.function, tables, population))
     evidence = evidence.assign(**{name: 0 for name in _ASIDE if name not in evidence})
     key = list(SCHEMAS[made.population].key)
-    evidence = _in_order(_without_guesses(evidence, gaps), key)
+    evidence = _traced(_in_order(_without_guesses(evidence, gaps), key), population, key)
     affected = _rows(evidence, key)
     if strangers := affected - _rows(population, key):
         raise ValueError(f"{made.id} has evidence about what it does not judge: {strangers}")
@@ -337,6 +337,18 @@ def _in_order(evidence: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     return evidence.loc[order].drop(columns=list(_ASIDE)).reset_index(drop=True)
 
 
+def _traced(evidence: pd.DataFrame, population: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Name the file and record of every row: where it rests on no single record, the judged one."""
+    judged = population.set_index(key)
+    at = pd.MultiIndex.from_frame(evidence[key])
+    traced = evidence.copy()
+    for name in ("source", "record"):
+        of_judged = pd.Series(judged[name].reindex(at).astype(object).to_numpy(), evidence.index)
+        held = evidence[name].astype(object) if name in evidence else of_judged
+        traced[name] = held.where(held.notna(), of_judged)
+    return traced.astype({"source": "str", "record": "Int64"})
+
+
 def _without_guesses(evidence: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
     """Drop rows that rest on the absence of something a gap may hide.
 
@@ -364,9 +376,14 @@ def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.Data
     if made.unseen is not None:
         unseen = made.unseen(**_given(made.unseen, tables, population))
         known = _rows(gaps, ["table", "account", "region"])
+        places = _rows(gaps, ["account", "region"])
+        # Where a call was refused, that is the reason to name, not AWS's silence.
         new = [
-            row not in known
-            for row in map(tuple, unseen[["table", "account", "region"]].astype(str).to_numpy())
+            (table, account, region) not in known
+            and not (status == "untold" and (account, region) in places)
+            for table, account, region, status in map(
+                tuple, unseen[["table", "account", "region", "status"]].astype(str).to_numpy()
+            )
         ]
         gaps = pd.concat([gaps, unseen[pd.Series(new, index=unseen.index, dtype=bool)]])
     regions = {*population["region"], *tables.gaps(made.population)["region"]}

@@ -284,18 +284,10 @@ def test_a_network_acl_that_could_not_be_read_is_no_pass_and_no_dead_end():
 
 
 def test_a_refused_call_is_named_and_not_blamed_on_what_aws_leaves_open():
-    world = World().at("us-east-1")
-    vpc = world.vpc()
-    group, receiver = world.security_group(vpc, "vpn"), world.security_group(vpc, "db")
-    endpoint = world.endpoint(vpc, (group,))
-    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
-    world.authorize(endpoint, "10.0.0.0/16")
-    world.ingress(receiver, group, "tcp", (5432, 5432))
-    world.interface(world.subnet(vpc, "10.0.2.0/24"), receiver)
-    world.refuse("ec2-describe-network-acls")
-    (found,) = audit(Tables(world.snapshot()), ["sensitive-port-reachable-by-everyone"])
-    assert found.status is Status.NOT_ASSESSED
-    assert set(found.gaps["operation"]) == {"describe-network-acls"}
+    w = orderly().refuse("ec2-describe-network-acls")
+    judged = found(w, "sensitive-port-reachable-by-everyone")
+    assert judged.status is Status.NOT_ASSESSED
+    assert set(judged.gaps["operation"]) == {"describe-network-acls"}
 
 
 def test_the_view_of_reached_interfaces_says_who_reaches_what():

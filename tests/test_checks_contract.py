@@ -151,6 +151,7 @@ def test_it_fails_in_the_exposed_world_with_evidence_that_can_be_traced(id):
     assert set(SCHEMAS[found.check.population].key) <= set(found.evidence)
     assert {"account", "region", "reason"} <= set(found.evidence)
     assert not found.evidence["reason"].isna().any()
+    assert not found.evidence[["source", "record"]].isna().any(axis=None)
     for reason in found.evidence["reason"]:
         assert reason.endswith(".")
         assert not re.search(r"[.!?] [A-Z]", reason), "one sentence"
