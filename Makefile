@@ -44,7 +44,7 @@ prove: $(VENV)/.dev ## Hold reach against the naive evaluator on thousands of ne
 	@WORLDS=$(or $(WORLDS),4000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_access_property.py
 
 benchmark: $(VENV)/.base ## Time reach on a million rules against parsing the same files (minutes, some GB)
-	@$(BIN)/python benchmarks/reach.py
+	@$(BIN)/python -m benchmarks.reach
 
 sample: $(VENV)/.dev ## Collect the bundled sample snapshot anew from the stand-in for AWS
 	@$(BIN)/python -m tests.standin.sample
