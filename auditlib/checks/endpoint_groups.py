@@ -212,13 +212,16 @@ def vpn_sg_is_shared(
 
 @check(
     id="vpn-sg-lets-members-in",
-    title="No security group of a Client VPN endpoint lets VPN clients into its other members",
+    title=(
+        "No security group of a Client VPN endpoint lets VPN clients into its other "
+        "members by naming itself"
+    ),
     severity=Severity.HIGH,
     **_JUDGED,
     unseen=unread_members,
     condition=(
-        "lets VPN clients into other interfaces with the same security group",
-        "let VPN clients into other interfaces with the same security group",
+        "lets VPN clients into other interfaces with the same security group by naming it",
+        "let VPN clients into other interfaces with the same security group by naming it",
     ),
     rationale=(
         "A rule that admits the group itself admits everything that carries the group, and traffic "
