@@ -202,16 +202,17 @@ def verify(snapshot: Path) -> None:
 def check(snapshot: Path, style: str, fail_on: str) -> None:
     """Judge a snapshot and print what was found.
 
-    Exits 0 when nothing at or above --fail-on was found and everything was assessed, 1 on
-    findings, 3 when nothing was found but something was not assessed.
+    Exits 1 when something at or above --fail-on was found. Else 3 when some check could not be
+    assessed, or only in part: what it found may be below --fail-on, and there may be more. Else 0.
     """
     from auditlib.audit import open_audit
 
     audit = open_audit(snapshot)
     if style == "table":
-        from auditlib.terminal import print_findings
+        from auditlib.terminal import print_audit, print_lines
 
-        print_findings(audit.findings)
+        print_audit(audit)
+        print_lines([f"As pages with all evidence: auditlib report {snapshot} --out DIR"])
     else:
         from auditlib import export
 
@@ -270,6 +271,7 @@ def tables(snapshot: Path, out: Path | None, style: str) -> None:
 @click.option("--port", type=int, help="Port (ICMP: type).")
 @click.option("--protocol", help="tcp, udp, icmp, icmpv6 or an IANA number.")
 @click.option("--summary", is_flag=True, help="One row for all associations of an endpoint.")
+@click.option("--via", is_flag=True, help="Show every hop in the table (json and csv always do).")
 @click.option(
     "--format",
     "style",
@@ -286,6 +288,7 @@ def reach(  # noqa: PLR0917 # click calls it by keyword
     port: int | None,
     protocol: str | None,
     summary: bool,
+    via: bool,
     style: str,
 ) -> None:
     """Tell who reaches what through the VPN, on which ports, by which rules.
@@ -311,7 +314,7 @@ def reach(  # noqa: PLR0917 # click calls it by keyword
     if style == "table":
         from auditlib.terminal import print_gaps, print_reach
 
-        print_reach(frame)
+        print_reach(frame, via=via)
         print_gaps(gaps, file=sys.stderr)
     else:
         from auditlib import export

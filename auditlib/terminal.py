@@ -10,16 +10,20 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
 
+from auditlib import summary
 from auditlib.characters import visible
-from auditlib.words import count, gap, traffic
+from auditlib.check import Severity, Status
+from auditlib.words import count, gap, listed, traffic
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from auditlib.audit import Audit
     from auditlib.check import Finding
     from auditlib.preview import Preview
 
 __all__ = [
+    "print_audit",
     "print_findings",
     "print_frame",
     "print_gaps",
@@ -50,10 +54,67 @@ def _console(file: IO[str] | None = None) -> "Console":
     )
 
 
+def print_audit(audit: "Audit", *, file: IO[str] | None = None) -> None:
+    """Print what was audited, each finding, what could not be read, and the findings counted."""
+    about = summary.identity(audit)
+    accounts = f"account {about.accounts[0]}" if len(about.accounts) == 1 else ""
+    print_lines(
+        [
+            f"Audit of {accounts or f'{len(about.accounts)} accounts'} in "
+            f"{listed(about.regions) or 'no Region'}, read on {summary.when(about.started)}. "
+            f"{summary.coverage_sentence(audit)}",
+            "",
+        ],
+        file=file,
+    )
+    print_findings(audit.findings, file=file)
+    print_lines([""], file=file)
+    _print_unread(audit, file)
+    print_lines([_counted(audit.findings)], file=file)
+
+
+def _print_unread(audit: "Audit", file: IO[str] | None) -> None:
+    """Print each call that gave no answer, once, and how many checks it leaves open."""
+    concerned: dict[str, set[str]] = {}
+    for finding in audit.findings:
+        for row in finding.gaps.itertuples():
+            concerned.setdefault(gap(row), set()).add(finding.check.id)
+    # Checks know of more than the tables do: what AWS names and no call was made for.
+    every = pd.concat([audit.gaps, *(finding.gaps for finding in audit.findings)])
+    lines: dict[str, None] = {}
+    for row in summary.refused_calls(every).itertuples():
+        line = gap(row)
+        checks = len(concerned.get(line, ()))
+        if row.status == "denied" and row.iam_action:
+            line += "; allow " + str(row.iam_action)
+        lines[line + (f" (leaves {count(checks, 'check')} open)" if checks else "")] = None
+    if lines:
+        print_lines(["Could not be read:", *_bulleted(lines, 20), ""], file=file)
+
+
+def _counted(findings: Sequence["Finding"]) -> str:
+    """Return how many checks came out how, and how many of them only in part."""
+    counts = summary.counts(findings)
+    failed = [f.check.severity for f in findings if f.status is Status.FAIL]
+    severities = ", ".join(
+        f"{failed.count(severity)} {severity.value}"
+        for severity in reversed(Severity)
+        if severity in failed
+    )
+    part = sum(f.status is Status.FAIL and len(f.gaps) > 0 for f in findings)
+    return (
+        f"{counts[Status.FAIL]} fail{f' ({severities})' if severities else ''}, "
+        f"{counts[Status.PASS]} pass, {counts[Status.NOT_ASSESSED]} not assessed, "
+        f"{counts[Status.NOT_APPLICABLE]} not applicable"
+        + (f"; {part} of those that fail could be assessed only in part" if part else "")
+        + "."
+    )
+
+
 def print_findings(
     findings: Iterable["Finding"], *, rows: int = 5, file: IO[str] | None = None
 ) -> None:
-    """Print each finding: its status, its answer, and the first rows of evidence and gaps."""
+    """Print each finding: its status, its answer, and the first rows of evidence."""
     from rich.padding import Padding
     from rich.text import Text
 
@@ -64,10 +125,7 @@ def print_findings(
         head.append(f"{finding.check.severity.value:<9}")
         head.append(finding.check.id, style="bold")
         console.print(head)
-        lines = [finding.answer]
-        lines += _bulleted(finding.evidence.get("reason", ()), rows)
-        lines += _bulleted((gap(row) for row in finding.gaps.itertuples()), rows)
-        for line in lines:
+        for line in (finding.answer, *_bulleted(finding.evidence.get("reason", ()), rows)):
             console.print(Padding(Text(visible(line)), (0, 0, 0, 4), expand=False))
 
 
@@ -91,18 +149,30 @@ def print_lines(lines: Iterable[str], *, file: IO[str] | None = None) -> None:
 
     console = _console(file)
     for line in lines:
+        if not line.strip():
+            console.print()
+            continue
         indent = len(line) - len(line.lstrip())
         console.print(Padding(Text(visible(line.strip())), (0, 0, 0, indent), expand=False))
 
 
-def print_reach(frame: pd.DataFrame, *, file: IO[str] | None = None) -> None:
-    """Print the rows of :func:`auditlib.access.reach` as a table, the traffic in words."""
+def print_reach(frame: pd.DataFrame, *, via: bool = False, file: IO[str] | None = None) -> None:
+    """Print the rows of :func:`auditlib.access.reach` as a table, the traffic in words.
+
+    Interfaces come first, then what leaves what was read, its networks put together.
+
+    Parameters
+    ----------
+    via
+        Show every hop; otherwise what grants the way (authorization and inbound rules) and what is
+        doubted about it.
+    """
     if frame.empty:
         print_lines(["Nothing is reached."], file=file)
         return
     from auditlib.access import networks_in_words
 
-    frame = networks_in_words(frame)
+    frame = networks_in_words(frame if via else _shortened(frame))
     columns = ("protocol", "from_port", "to_port")
     words = [traffic(*row) for row in frame[list(columns)].astype(object).itertuples(index=False)]
     subnets = "subnet_id" if "subnet_id" in frame.columns else "subnets"
@@ -112,6 +182,42 @@ def print_reach(frame: pd.DataFrame, *, file: IO[str] | None = None) -> None:
         ["endpoint_id", subnets, "group", "eni_id", "ip", "traffic", "certainty", "via"],
         file=file,
     )
+
+
+_PASSED = (
+    "endpoint route: ",
+    "egress: ",
+    "network ACL: ",
+    "VPC route: ",
+    "receiver network ACL: ",
+    "return route: ",
+)
+
+
+def _shortened(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of reach with the deciding hops only, the same for all networks of a way out."""
+    short = [tuple(hop for hop in via if not hop.startswith(_PASSED)) for via in frame["via"]]
+    # One way out is one row, however many authorization rules open parts of it.
+    leaving = frame["eni_id"].isna()
+    others = frame.drop(columns=["ip", "via"]).astype(str)
+    keys = list(others.itertuples(index=False, name=None))
+    together: dict[Any, dict[str, None]] = {}
+    for key, hops in zip(keys, short, strict=True):
+        together.setdefault(key, {}).update(dict.fromkeys(hops))
+    shown = [
+        _grants(together[key]) if leaves else hops
+        for key, hops, leaves in zip(keys, short, leaving, strict=True)
+    ]
+    return frame.assign(via=pd.Series(shown, index=frame.index, dtype=object))
+
+
+def _grants(hops: Iterable[str], most: int = 3) -> tuple[str, ...]:
+    """Return the hops with the authorization rules told in one, the first few by name."""
+    mark = "authorization: "
+    all_hops = list(hops)
+    rules = [hop.removeprefix(mark) for hop in all_hops if hop.startswith(mark)]
+    rest = [hop for hop in all_hops if not hop.startswith(mark)]
+    return ((mark + listed(rules, most=most),) if rules else ()) + tuple(rest)
 
 
 def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:

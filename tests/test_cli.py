@@ -3,10 +3,13 @@
 import csv
 import io
 import json
+import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+import auditlib
 from auditlib.cli import main
 from auditlib.snapshot import save
 from tests.worlds import World
@@ -69,7 +72,34 @@ def test_check_exits_3_when_something_was_not_assessed(world, saved):
     shown = run("check", saved(), "--fail-on", "critical")
     assert shown.exit_code == 3
     assert "not_assessed" in shown.stdout
-    assert "ec2 describe-network-interfaces in ap-northeast-1" in shown.stdout
+    (line,) = [line for line in shown.stdout.splitlines() if line.startswith("- ec2 ")]
+    assert "ec2 describe-network-interfaces in ap-northeast-1" in line
+    assert "was denied (UnauthorizedOperation); allow ec2:DescribeNetworkInterfaces" in line
+
+
+def test_check_says_what_was_audited_and_counts_what_came_of_it(saved):
+    snapshot = saved()
+    first, *_, last, hint = run("check", snapshot).stdout.splitlines()
+    assert first.startswith("Audit of account 111122223333 in ap-northeast-1, read on ")
+    found = re.fullmatch(
+        r"(\d+) fail \(.*(\d+) low.*\), (\d+) pass, 0 not assessed, (\d+) not applicable\.", last
+    )
+    assert found, last
+    findings = json.loads(run("check", snapshot, "--format", "json").stdout)["findings"]
+    statuses = [entry["status"] for entry in findings]
+    low = [e for e in findings if (e["status"], e["severity"]) == ("fail", "low")]
+    assert [int(n) for n in found.groups()] == [
+        statuses.count("fail"),
+        len(low),
+        statuses.count("pass"),
+        statuses.count("not_applicable"),
+    ]
+    assert "auditlib report" in hint
+
+
+def test_check_says_how_many_findings_are_not_the_whole():
+    last = run("check", Path(auditlib.__file__).with_name("sample")).stdout.splitlines()[-2]
+    assert re.search(r"; \d+ of those that fail could be assessed only in part\.$", last), last
 
 
 def test_check_prints_every_check_as_json(saved):
@@ -121,6 +151,33 @@ def test_reach_prints_a_table_and_csv(saved):
     assert "TCP 5432" in run("reach", snapshot, "--to", "10.0.2.50").stdout
     rows = list(csv.DictReader(io.StringIO(run("reach", snapshot, "--format", "csv").stdout)))
     assert "5432" in {row["from_port"] for row in rows}
+
+
+def test_the_reach_table_names_what_decides_and_every_hop_when_asked(saved):
+    question = ("reach", saved(), "--to", "10.0.2.50")
+    short, whole = run(*question).stdout, run(*question, "--via").stdout
+    for shown in (short, whole):
+        assert "authorization: 10.0.0.0/16 for staff" in shown
+        assert "ingress: sgr-" in shown
+    assert "egress: " in whole
+    assert "egress: " not in short
+
+
+def test_the_reach_table_tells_each_way_out_in_one_row_after_the_interfaces(world, saved):
+    endpoint = "cvpn-endpoint-00000000000000001"
+    vpc = world.record(endpoint)["VpcId"]
+    (association,) = world.associations(endpoint)
+    subnet = association["TargetNetworkId"]
+    world.endpoint_route(endpoint, "198.51.100.0/24", subnet)
+    world.endpoint_route(endpoint, "203.0.113.0/24", subnet)
+    world.authorize(endpoint, "198.51.100.0/24", "staff")
+    world.authorize(endpoint, "203.0.113.0/24", "staff")
+    world.route(vpc, "0.0.0.0/0", GatewayId="igw-1")
+    lines = run("reach", saved()).stdout.splitlines()
+    out = [line for line in lines if "leaves what was read" in line]
+    assert len(out) == 1
+    assert out == lines[-1:]
+    assert "198.51.100.0/24 for staff and 203.0.113.0/24 for staff" in out[0]
 
 
 def test_reach_folds_the_associations(saved):
