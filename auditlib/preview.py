@@ -16,7 +16,13 @@ import pandas as pd
 from auditlib import words
 from auditlib.access import EVERYONE, TABLES, access_of, reach
 from auditlib.addresses import NONE, Ranges, addresses, cidrs, port_rows, port_text, ports
-from auditlib.changes import ApplySecurityGroups, Change, RevokeRule, SetInterfaceGroups
+from auditlib.changes import (
+    ApplySecurityGroups,
+    AuthorizeRule,
+    Change,
+    RevokeRule,
+    SetInterfaceGroups,
+)
 from auditlib.check import audit
 from auditlib.checks._parts import rows_of
 from auditlib.errors import ParameterError
@@ -396,7 +402,7 @@ def preview(
         for row in access.to_dict("records")
     ]
     access = access.assign(part=pd.Series(parts, index=access.index, dtype="str"))
-    doubts = tuple(_doubts(tables, changes, access))
+    doubts = tuple(_doubts(tables, after, changes, access))
     return Preview(
         checks=tuple(checks),
         steps=steps,
@@ -455,7 +461,9 @@ def _number(value: Any) -> int | None:
     return None if pd.isna(value) else int(value)
 
 
-def _doubts(tables: Tables, changes: Sequence[Change], access: pd.DataFrame) -> Iterator[str]:
+def _doubts(
+    tables: Tables, after: Tables, changes: Sequence[Change], access: pd.DataFrame
+) -> Iterator[str]:
     regions = {change.region for change in changes}
     gaps = tables.gaps(*TABLES)
     unread = gaps[gaps["region"].isin(regions)]
@@ -471,9 +479,42 @@ def _doubts(tables: Tables, changes: Sequence[Change], access: pd.DataFrame) -> 
         )
     if len(rest := uncertain[~six]):
         yield f"part of the way is not known ({_extent(rest)})"
+    if not six.any():
+        yield from _references_over_ipv6(tables, after, changes)
     for change in changes:
         if isinstance(change, ApplySecurityGroups):
             yield from _references_elsewhere(tables, change)
+
+
+def _references_over_ipv6(
+    before: Tables, after: Tables, changes: Sequence[Change]
+) -> Iterator[str]:
+    """Say where rules that change name groups, and clients come over IPv6, untranslated."""
+    touched: set[str] = set()
+    for tables in (before, after):
+        rules = tables["ingress_rules"]
+        for change in changes:
+            if isinstance(change, ApplySecurityGroups):
+                held = tables["endpoint_security_groups"]
+                mine = (held["endpoint_id"] == change.endpoint_id) & held["effective"]
+                named = rules["referenced_group_id"].isin(held.loc[mine, "group_id"].dropna())
+                touched |= set(rules.loc[named, "group_id"])
+            elif isinstance(change, AuthorizeRule | RevokeRule):
+                mine = rules["rule_id"] == change.rule_id
+                touched |= set(rules.loc[mine & rules["referenced_group_id"].notna(), "group_id"])
+    held = after["network_interface_groups"]
+    enis = set(held.loc[held["group_id"].isin(touched), "eni_id"])
+    found = {
+        key[5]
+        for tables in (before, after)
+        for key in _held(tables)
+        if ":" in key[6] and key[5] in enis
+    }
+    if found:
+        yield (
+            "over IPv6 AWS does not say whether a reference to a group matches "
+            f"({words.listed(sorted(found), most=4)})"
+        )
 
 
 def _references_elsewhere(tables: Tables, change: ApplySecurityGroups) -> Iterator[str]:

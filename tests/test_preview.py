@@ -1,0 +1,427 @@
+"""Previews: the exact difference, the order of steps, and the verdict, in worlds where it matters."""
+
+import pytest
+from hypothesis import given, settings
+
+from auditlib.access import EVERYONE, reach
+from auditlib.changes import (
+    AddAuthorizationRule,
+    ApplySecurityGroups,
+    AuthorizeRule,
+    RemoveAuthorizationRule,
+    RevokeRule,
+)
+from auditlib.check import checks
+from auditlib.errors import ParameterError
+from auditlib.fixes import FIXES
+from auditlib.preview import DIFFERENCE, _access_held, difference, preview, proposal
+from auditlib.tables import Tables
+from tests.test_access_property import WORLDS, holds, packets, random_world, randoms, worlds
+from tests.test_changes import ENDPOINT, PLACE, Small, random_change
+from tests.worlds import World
+
+
+def tables_of(world: World) -> Tables:
+    return Tables(world.snapshot())
+
+
+def parts(found) -> set[tuple]:
+    return set(
+        found.access[found.access["part"] != "own_interface"][
+            ["change", "part", "eni_id"]
+        ].itertuples(index=False, name=None)
+    )
+
+
+# -- the fixes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("check", checks(), ids=lambda check: check.id)
+def test_every_check_has_a_fix_or_a_sentence_why_people_must_decide(check):
+    fix = FIXES[check.id]
+    assert callable(fix) or (len(fix) > 40 and fix.endswith("."))
+
+
+def test_there_is_no_fix_for_a_check_that_is_not_there():
+    assert set(FIXES) == {check.id for check in checks()}
+
+
+def test_an_unknown_check_or_endpoint_is_named_with_the_nearest():
+    tables = tables_of(Small())
+    with pytest.raises(ParameterError, match="vpn-sg-is-default"):
+        proposal(tables, ["vpn-sg-is-defualt"])
+    with pytest.raises(ParameterError, match=ENDPOINT):
+        proposal(tables, ["vpn-sg-is-default"], "cvpn-endpoint-00000000000000002")
+
+
+# -- worlds where a naive fix would cut people off ------------------------------------------------
+
+
+class OnDefault(World):
+    """An endpoint on the default group, a receiver admitted by it alone, a machine in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.main = self.vpc()
+        self.default = self.default_group(self.main)
+        self.vpn = self.subnet(self.main, "10.0.1.0/24")
+        self.far = self.subnet(self.main, "10.0.2.0/24")
+        self.app = self.security_group(self.main, "app")
+        self.rule = self.ingress(self.app, self.default, "tcp", (443, 443))
+        self.eni = self.interface(self.far, self.app)
+        self.endpoint(self.main)
+        self.associate(ENDPOINT, self.vpn)
+        self.authorize(ENDPOINT, "10.0.0.0/16", "staff")
+
+
+def test_a_group_of_its_own_keeps_what_the_default_one_gave():
+    world = OnDefault()
+    found = proposal(tables_of(world), ["vpn-sg-is-default"])
+    assert found.verdict == "changes nothing anyone can reach"
+    assert [type(step.change).__name__ for step in found.steps] == [
+        "CreateSecurityGroup",
+        "AuthorizeRule",
+        "ApplySecurityGroups",
+    ]
+    assert parts(found) == {("ground", "side_effect", world.eni)}
+    resolved = found.findings.query("state == 'resolved'")["check"]
+    assert "vpn-sg-is-default" in set(resolved)
+    assert any("cannot be brought back" in text for text in found.warnings)
+
+
+def test_a_receiver_allowed_only_through_the_old_group_is_lost_by_a_naive_switch():
+    world = OnDefault()
+    new = world.security_group(world.main, "vpn-new")
+    switch = ApplySecurityGroups(**PLACE, endpoint_id=ENDPOINT, vpc_id=world.main, group_ids=(new,))
+    found = preview(tables_of(world), [switch])
+    assert found.verdict == f"closes tcp 443 on {world.eni} for group staff of {ENDPOINT}"
+    assert parts(found) == {("lost", "side_effect", world.eni)}
+
+
+def test_the_default_group_is_not_emptied_while_an_endpoint_uses_it():
+    world = OnDefault()
+    found = proposal(tables_of(world), ["default-sg-has-rules"])
+    assert found.steps == ()
+    assert any(ENDPOINT in text and "not emptied" in text for text in found.decisions)
+
+
+def test_emptying_it_by_hand_all_the_same_shows_who_is_cut_off():
+    world = OnDefault()
+    tables = tables_of(world)
+    rules = tables["security_group_rules"].query(f"group_id == '{world.default}'")
+    changes = [
+        RevokeRule(**PLACE, group_id=r.group_id, rule_id=r.rule_id, is_egress=r.is_egress)
+        for r in rules.itertuples()
+    ]
+    found = preview(tables, changes)
+    assert found.verdict.startswith(f"closes tcp 443 on {world.eni}")
+    assert any(world.default in text and "is emptied while" in text for text in found.warnings)
+
+
+def test_what_members_reach_is_closed_and_nothing_else():
+    world = OnDefault()
+    wiki = world.interface(world.far, world.default, name="wiki")
+    found = proposal(tables_of(world), ["vpn-sg-lets-members-in"])
+    assert found.verdict == "closes only what the finding names"
+    assert parts(found) == {("lost", "intended", wiki), ("ground", "side_effect", world.eni)}
+
+
+def test_two_endpoints_that_share_a_group_each_get_their_own():
+    world = Small()
+    second = world.endpoint(world.main, (world.clients,), client_cidr="172.21.0.0/22")
+    world.associate(second, world.vpn)
+    world.authorize(second, "10.0.0.0/16", "contractors")
+    found = proposal(tables_of(world), ["vpn-sg-is-shared"])
+    applied = [s.change for s in found.steps if isinstance(s.change, ApplySecurityGroups)]
+    assert {change.endpoint_id for change in applied} == {ENDPOINT, second}
+    assert len({change.group_ids for change in applied}) == 2
+    assert found.verdict == "changes nothing anyone can reach"
+    one = proposal(tables_of(world), ["vpn-sg-is-shared"], second)
+    assert {
+        s.change.endpoint_id for s in one.steps if isinstance(s.change, ApplySecurityGroups)
+    } == {second}
+
+
+def test_removing_a_rule_that_two_endpoints_use_closes_for_both():
+    world = Small()
+    second = world.endpoint(world.main, (world.clients,), client_cidr="172.21.0.0/22")
+    world.associate(second, world.vpn)
+    world.authorize(second, "10.0.0.0/16", "contractors")
+    found = preview(tables_of(world), [RevokeRule(**PLACE, group_id=world.app, rule_id=world.rule)])
+    assert set(found.access.query("change == 'lost'")["endpoint_id"]) == {ENDPOINT, second}
+
+
+def test_a_reference_from_a_peered_vpc_is_rewritten_too():
+    world = OnDefault()
+    other = world.vpc("10.9.0.0/16")
+    world.peering(world.main, other)
+    far = world.subnet(other, "10.9.1.0/24")
+    group = world.security_group(other, "far")
+    world.ingress(group, world.default, "tcp", (22, 22))
+    eni = world.interface(far, group)
+    world.endpoint_route(ENDPOINT, "10.9.0.0/16", world.vpn)
+    world.authorize(ENDPOINT, "10.9.0.0/16", "staff")
+    found = proposal(tables_of(world), ["vpn-sg-is-default"])
+    assert found.verdict == "changes nothing anyone can reach"
+    assert ("ground", "side_effect", eni) in parts(found)
+
+
+def test_a_peered_vpc_that_was_not_read_leaves_it_unjudged():
+    world = OnDefault()
+    other = world.vpc("10.9.0.0/16")
+    pcx = world.peering(world.main, other)
+    for side in ("RequesterVpcInfo", "AccepterVpcInfo"):
+        info = world.record(pcx)[side]
+        if info["VpcId"] == other:
+            info |= {"VpcId": "vpc-0123456789abcdef0", "OwnerId": "444455556666"}
+    found = proposal(tables_of(world), ["vpn-sg-is-default"])
+    assert found.verdict.startswith("cannot be judged: ")
+    assert "account 444455556666" in found.verdict
+    assert world.default in found.verdict
+
+
+def test_a_refused_read_leaves_it_unjudged():
+    world = OnDefault()
+    world.refuse("ec2-describe-network-acls")
+    found = proposal(tables_of(world), ["vpn-sg-is-default"])
+    assert found.verdict.startswith("cannot be judged: ec2 describe-network-acls")
+
+
+def test_a_reference_over_ipv6_leaves_it_unjudged():
+    world = World()
+    vpc = world.vpc(ipv6="2001:db8::/56")
+    vpn = world.subnet(vpc, "10.0.1.0/24", ipv6="2001:db8:0:1::/64")
+    default = world.default_group(vpc)
+    world.egress(default, "::/0")
+    world.endpoint(vpc, TrafficIpAddressType="dual-stack")
+    world.associate(ENDPOINT, vpn)
+    world.authorize(ENDPOINT, "2001:db8::/56", "staff")
+    world.endpoint_route(ENDPOINT, "2001:db8::/56", vpn)
+    app = world.security_group(vpc, "app")
+    world.ingress(app, default, "tcp", (443, 443))
+    world.interface(vpn, app, ipv6=("2001:db8:0:1::5",))
+    found = proposal(tables_of(world), ["vpn-sg-is-default"])
+    assert found.verdict.startswith("cannot be judged: over IPv6")
+
+
+def test_a_narrower_authorization_rule_takes_the_network_from_others():
+    world = Small()
+    narrow = AddAuthorizationRule(
+        **PLACE, endpoint_id=ENDPOINT, destination_cidr="10.0.2.0/24", group_id="dba"
+    )
+    found = preview(tables_of(world), [narrow])
+    assert ("lost", "side_effect", world.eni) in parts(found)
+    assert "opens" in found.verdict
+    assert "closes" in found.verdict
+    assert found.resets_sessions
+
+
+def test_both_narrow_rules_are_added_in_the_order_that_cuts_nobody_off():
+    world = Small()
+    given = {**PLACE, "endpoint_id": ENDPOINT, "destination_cidr": "10.0.2.0/24"}
+    changes = [AddAuthorizationRule(**given, group_id=group) for group in ("dba", "staff")]
+    found = preview(tables_of(world), changes)
+    assert [step.change.group_id for step in found.steps] == ["staff", "dba"]
+    assert not any(step.cuts_off for step in found.steps)
+
+
+def test_an_order_that_must_cut_somebody_off_is_told():
+    world = Small()
+    world.authorize(ENDPOINT, "10.0.2.0/24", "staff")
+    given = {**PLACE, "endpoint_id": ENDPOINT}
+    changes = [
+        # The narrow rule for dba would take 10.0.2.0/25 from staff, until theirs comes; and both
+        # groups need it at the end.
+        AddAuthorizationRule(**given, destination_cidr="10.0.2.0/25", group_id="dba"),
+        RemoveAuthorizationRule(**given, destination_cidr="10.0.2.0/24", group_id="staff"),
+    ]
+    found = preview(tables_of(world), changes)
+    steps = {step.change.destination_cidr: step for step in found.steps}
+    assert not steps["10.0.2.0/24"].cuts_off
+    assert ("lost", "side_effect", world.eni) in parts(found)
+
+
+def test_authorization_changes_have_a_window_of_their_own():
+    world = Small()
+    changes = [
+        RevokeRule(**PLACE, group_id=world.app, rule_id=world.rule),
+        AddAuthorizationRule(**PLACE, endpoint_id=ENDPOINT, destination_cidr="10.0.2.0/24"),
+        AuthorizeRule(**PLACE, group_id=world.app, peer=world.clients),
+    ]
+    found = preview(tables_of(world), changes)
+    assert [(s.number, s.window) for s in found.steps] == [
+        (1, "Prepare"),
+        (2, "Sessions end here"),
+        (3, "Take away"),
+    ]
+
+
+def test_a_fragile_rule_is_replaced_and_becomes_reliable():
+    world = Small()
+    db = world.security_group(world.main, "db")
+    own = world.interface(world.vpn, db)
+    address = tables_of(world)["endpoint_network_interfaces"]["private_ip"].iloc[0]
+    world.ingress(db, f"{address}/32", "tcp", (5432, 5432))
+    found = proposal(tables_of(world), ["receiver-allows-address-not-group"])
+    assert found.verdict == "changes nothing anyone can reach"
+    assert parts(found) == {("steadier", "side_effect", own)}
+
+
+def test_a_dead_rule_s_replacement_opens_what_it_says_and_says_so():
+    world = Small()
+    db = world.security_group(world.main, "db")
+    world.ingress(db, "172.20.0.0/22", "tcp", (5432, 5432))
+    eni = world.interface(world.vpn, db)
+    found = proposal(tables_of(world), ["receiver-allows-address-not-group"])
+    assert found.verdict.startswith(f"opens what the finding asks for: tcp 5432 on {eni}")
+    assert any("admits nobody today" in text for text in found.decisions)
+
+
+def test_a_rule_on_a_subnet_warns_of_the_others_that_stand_in_it():
+    world = Small()
+    db = world.security_group(world.main, "db")
+    rule = world.ingress(db, "10.0.1.0/24", "tcp", (5432, 5432))
+    world.interface(world.subnet(world.main, "10.0.3.0/24"), db)
+    beside = world.interface(world.vpn, world.app)
+    found = proposal(tables_of(world), ["receiver-allows-address-not-group"])
+    assert any(rule in text and beside in text for text in found.warnings)
+
+
+def test_missing_outbound_is_added_to_a_group_of_its_own():
+    world = Small()
+    world.revoke(world.clients)
+    found = proposal(tables_of(world), ["vpn-sg-limits-outbound"])
+    (step,) = found.steps
+    assert step.change.is_egress
+    assert found.verdict.startswith("opens what the finding asks for")
+
+
+def test_everyone_is_narrowed_to_a_blank_for_the_group():
+    world = Small()
+    world.authorize(ENDPOINT, "10.0.2.0/24")
+    found = proposal(tables_of(world), ["authorization-allows-everyone"])
+    assert found.blanks == ("<GROUP_FOR_10_0_2_0_24>",)
+    assert {s.window for s in found.steps} == {"Sessions end here"}
+    lost = found.access.query("change == 'lost'")
+    assert set(lost["part"]) <= {"intended", "own_interface"}
+    assert EVERYONE in set(lost["group"])
+
+
+def test_only_inbound_rules_of_groups_without_other_members_are_removed():
+    world = Small()
+    rule = world.ingress(world.clients, "0.0.0.0/0", "tcp", (443, 443))
+    found = proposal(tables_of(world), ["vpn-sg-has-inbound-rules"])
+    assert [step.change.rule_id for step in found.steps] == [rule]
+    world.interface(world.vpn, world.clients)
+    kept = proposal(tables_of(world), ["vpn-sg-has-inbound-rules"])
+    assert kept.steps == ()
+    assert any("move the endpoint first" in text for text in kept.decisions)
+
+
+def test_a_route_between_clients_is_removed_and_closes_only_that():
+    world = Small()
+    world.endpoint_route(ENDPOINT, "172.20.0.0/22", "local")
+    world.authorize(ENDPOINT, "172.20.0.0/22")
+    found = proposal(tables_of(world), ["client-to-client-is-open"])
+    assert found.verdict == "closes only what the finding names"
+
+
+def test_fixes_one_after_the_other_build_on_each_other():
+    world = OnDefault()
+    found = proposal(tables_of(world), ["vpn-sg-is-default", "default-sg-has-rules"])
+    # The default group is still named by the receiver's old rule, so it is not emptied yet.
+    assert any(world.rule in text for text in found.decisions)
+    world.revoke(world.rule)
+    world.ingress(world.app, "10.0.0.0/8", "tcp", (443, 443))
+    both = proposal(tables_of(world), ["vpn-sg-is-default", "default-sg-has-rules"])
+    assert [s.window for s in both.steps] == ["Prepare", "Switch", "Take away", "Take away"]
+    assert both.verdict == "changes nothing anyone can reach"
+
+
+# -- against brute force --------------------------------------------------------------------------
+
+
+def certainties(frame, asked) -> dict[tuple, str]:
+    """Return how sure each packet is, where it gets through or may."""
+    return {
+        (row.subnet_id, row.group, row.eni_id, row.ip, packet): row.certainty
+        for row in frame.itertuples()
+        if row.eni_id == row.eni_id and row.eni_id  # only NaN differs from itself
+        for packet in asked
+        if holds(row, packet)
+    }
+
+
+@worlds
+@given(randoms)
+def test_the_difference_is_what_asking_packet_by_packet_finds(some):
+    world = random_world(some)
+    before = tables_of(world)
+    after = before
+    for _ in range(some.randint(1, 3)):
+        after = random_change(world, after, some).apply(after)
+    asked = packets(world, some, 25)
+    was, now = certainties(reach(before), asked), certainties(reach(after), asked)
+    groups = [{key[1] for key in side} for side in (_access_rows(before), _access_rows(after))]
+    told: dict[tuple, tuple] = {}
+    for row in difference(before, after).itertuples():
+        if row.eni_id and row.change != "ground":
+            for packet in asked:
+                if holds(row, packet):
+                    key = (row.subnet_id, row.group, row.eni_id, row.ip, packet)
+                    assert told.setdefault(key, (row.before, row.after)) == (row.before, row.after)
+    expected = {}
+    for key in {*was, *now, *told}:
+        pair = []
+        for side, known in ((was, groups[0]), (now, groups[1])):
+            asked_as = key if key[1] in known else (key[0], EVERYONE, *key[2:])
+            pair.append(side.get(asked_as))
+        if pair[0] != pair[1]:
+            expected[key] = tuple(pair)
+    plain = {k: tuple(v if isinstance(v, str) else None for v in pair) for k, pair in told.items()}
+    unknown = {k for k, pair in plain.items() if pair == ("unknown", "unknown")}
+    assert {k: v for k, v in plain.items() if k not in unknown} == expected
+
+
+def _access_rows(tables: Tables) -> set[tuple]:
+    """Return the groups that the active authorization rules of the endpoint name, and ``*``."""
+    rules = tables["client_vpn_authorization_rules"]
+    active = rules[rules["status"] == "active"]
+    return {(None, EVERYONE), *((None, g) for g in active["group_id"].dropna())}
+
+
+@settings(worlds, max_examples=max(1, WORLDS // 3))
+@given(randoms)
+def test_an_ordered_plan_never_loses_what_both_ends_have_unless_it_says_so(some):
+    world = random_world(some)
+    tables = tables_of(world)
+    changes, after = [], tables
+    for _ in range(3):
+        change = random_change(world, after, some)
+        if not change.problems(tables) and change.phase not in {c.phase for c in changes}:
+            changes.append(change)
+            after = change.apply(after)
+    try:
+        found = preview(tables, changes)
+    except ParameterError:
+        return  # in the order of a plan one of them is refused
+    ends = _access_held(tables), _access_held(found.after)
+    now = tables
+    for step in found.steps:
+        now = step.change.apply(now)
+        held = _access_held(now)
+        lost = any(
+            (on & ends[1][key]) - held.get(key, on - on)
+            for key, on in ends[0].items()
+            if key in ends[1]
+        )
+        assert bool(lost) == step.cuts_off
+
+
+@worlds
+@given(randoms)
+def test_nothing_differs_between_tables_and_themselves(some):
+    world = random_world(some)
+    found = difference(tables_of(world), tables_of(world))
+    assert list(found.columns) == list(DIFFERENCE)
+    assert found.empty
