@@ -427,7 +427,10 @@ def _answer(
         question = f"Whether {who[0].lower()}{who[1:]} reaches {what} could not be told"
         return f"{question}: {why}." if why else f"{question}."
     blockers = list(dict.fromkeys(hop.step for path in paths for hop in path.blockers))
-    return f"{who} does not reach {what}: stopped by {listed(blockers)}."
+    why = f"stopped by {listed(blockers)}"
+    if blockers == ["receiver"]:
+        why = "no interface that was read has the address"
+    return f"{who} does not reach {what}: {why}."
 
 
 class _Wanted:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from heapq import nsmallest
 from typing import Any, Literal
 
 import pandas as pd
@@ -36,7 +37,8 @@ class Hop:
     reason
         Why, in words.
     change
-        The smallest change that would open it; empty where nothing needs to change.
+        The smallest change that would open it; empty where nothing needs to change, and where no
+        change would help (nobody has the address).
     """
 
     step: str
@@ -585,13 +587,26 @@ class _Walk:
         hops += self._vpc_route(step.exit, vpc, step.leaves, None)
         if vpc is not None and not step.leaves:
             reason = f"no interface of {vpc} that was read has the address {self.ip}"
-            change = "Look up the receiver's address."
-            hops.append(
-                Hop(
-                    step="receiver", object_id=self.ip, state="closed", reason=reason, change=change
-                )
-            )
+            if near := self._nearest(vpc):
+                reason += f"; the nearest read: {listed(near)}"
+            # No change: nothing in the way is shut, there is nobody to answer.
+            hops.append(Hop(step="receiver", object_id=self.ip, state="closed", reason=reason))
         return _Found(tuple(hops), "unknown", source)
+
+    def _nearest(self, vpc: str) -> list[str]:
+        """Return the addresses of the VPC nearest to the one asked about, with whose they are."""
+        receivers = self.network.receivers
+        if self.address >= 2**32 or vpc not in receivers.by_vpc:
+            return []
+        at = receivers.address
+        near = nsmallest(
+            2, receivers.by_vpc[vpc].tolist(), key=lambda place: abs(int(at[place]) - self.address)
+        )
+        owners = [receivers.eni_ids[int(receivers.eni[place])] for place in near]
+        return [
+            f"{receivers.texts[place]} of {named(eni, self.network.eni_names.get(eni))}"
+            for place, eni in zip(near, owners, strict=True)
+        ]
 
     def _is_client(self) -> bool:
         """Tell whether the packet goes, or is meant to go, to another client."""

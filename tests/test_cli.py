@@ -286,3 +286,12 @@ def test_every_command_explains_itself(command):
     shown = run(command, "--help")
     assert shown.exit_code == 0
     assert len(shown.stdout.splitlines()) > 4
+
+
+def test_an_address_nobody_has_is_a_reason_with_its_neighbours_and_no_false_remedy(saved):
+    question = ("--endpoint", "corp-vpn", "--to", "10.0.2.51", "--port", "5432", "--group", "staff")
+    shown = run("explain", saved(), *question).stdout
+    (line,) = [line for line in shown.splitlines() if "receiver: " in line]
+    assert "that was read has the address 10.0.2.51; the nearest read: 10.0.2.50 of eni-" in line
+    assert "(corp-vpn): no interface that was read has the address.\n" in shown
+    assert "to open it" not in shown
