@@ -308,6 +308,8 @@ def _script(preview: Preview, about: str, functions: str, body: list[str]) -> st
         f"# {about}",
         f"# Verdict of the preview: {words.clean(preview.verdict, 2000)}",
         "# Made by auditlib. Read it before you run it; without --apply it changes nothing.",
+        "# Names may hold what looks like an expansion; in single quotes they stay as they are.",
+        "# shellcheck disable=SC2016",
         _HEAD.strip("\n").replace(
             "export AWS_PAGER=''",
             f"export AWS_PAGER=''\nexpected_account={shlex.quote(min(accounts))}",
