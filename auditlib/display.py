@@ -166,8 +166,9 @@ def sheet() -> str:
 
 def stylesheet() -> Html:
     """Return the kit's stylesheet as an output; a report has it in its head and drops this one."""
+    ours = Markup(sheet())  # noqa: S704 # our own file
     return Html(
-        markup=Markup("<style>\n{}</style>").format(Markup(sheet())),  # noqa: S704 # our own file
+        markup=Markup('<div class="audit-stylesheet"><style>\n{}</style></div>').format(ours),
         text="",
         kind="stylesheet",
     )
@@ -203,12 +204,13 @@ def init_notebook(audit: "Audit | None" = None) -> Html:
 
 @dataclass(frozen=True, kw_only=True)
 class _Cell:
-    """One cell: its text, the name that goes with an id, a small line below, how to set it."""
+    """One cell: its text (or lines), the name of an id, a small line below, how to set it."""
 
     text: str
     name: str = ""
     kind: str = "text"
     below: str = ""
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -458,9 +460,16 @@ def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
         The page that holds a check's card, by check id.
     """
     ordered = summary.by_urgency(audit.findings)
+    names = summary.names(audit)
     return Html(
-        markup=render("findings.html.j2", findings=ordered, pages=pages or {}),
-        text="\n".join(f"{f.status.value:14} {f.check.id}" for f in ordered),
+        markup=render(
+            "findings.html.j2",
+            findings=ordered,
+            pages=pages or {},
+            answers={f.check.id: summary.short(f) for f in ordered},
+            places={f.check.id: summary.where(f, names) for f in ordered},
+        ),
+        text="\n".join(f"{STATUS_WORDS[f.status][1]}: {f.check.title}" for f in ordered),
     )
 
 
@@ -498,7 +507,10 @@ def first_steps(audit: "Audit", number: int = 3, pages: Mapping[str, str] | None
     steps = summary.first_steps(audit, number)
     return Html(
         markup=render("steps.html.j2", steps=steps, pages=pages or {}),
-        text="\n".join(f"{i}. {step.what}" for i, step in enumerate(steps, 1)),
+        text="\n".join(
+            f"{i}. {step.what}" + (f" ({step.where})" if step.where else "")
+            for i, step in enumerate(steps, 1)
+        ),
     )
 
 
@@ -546,14 +558,14 @@ def reach_matrix(audit: "Audit", rows: pd.DataFrame) -> Html:
         Rows of :func:`auditlib.access.reach`.
     """
     names = summary.names(audit)
-    heads = {"receiver": "Receiver", "what": "Address or number"}
     made = [
         {
             "name": names.get(matrix.endpoint_id, ""),
             "endpoint_id": matrix.endpoint_id,
             "by": matrix.by,
             "columns": [
-                _Column(head=heads.get(str(c), str(c)), kind="text") for c in matrix.frame.columns
+                _Column(head=matrix.heads.get(str(c), str(c)), kind="text")
+                for c in matrix.frame.columns
             ],
             "rows": _rows(matrix.frame.head(FOLDED), list(matrix.frame.columns), {}),
             "total": len(matrix.frame),
@@ -571,10 +583,11 @@ def reach_evidence(audit: "Audit", rows: pd.DataFrame, bound: int = 20) -> Html:
     part = reached.evidence(inside_first.head(bound))
     columns = ["user_group", "eni_id", "open", "by"]
     cells = _rows(part, columns, summary.names(audit))
-    below = zip(cells, part["address"], part["certainty"], strict=True)
-    for row, address, certainty in below:
+    below = zip(cells, part["address"], part["certainty"], part["by"], strict=True)
+    for row, address, certainty, hops_of in below:
         row[1] = replace(row[1], below=_text(address))
         row[2] = replace(row[2], below=_text(certainty))
+        row[3] = replace(row[3], lines=hops_of)
     markup = render(
         "table.html.j2",
         caption="",

@@ -16,6 +16,7 @@ import pandas as pd
 from auditlib import reached, summary
 from auditlib.characters import visible
 from auditlib.check import Severity
+from auditlib.words import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,9 +90,25 @@ def severity_by_endpoint(audit: "Audit") -> Picture:
     return Picture(
         svg=svg,
         text=_in_words(frame, used),
-        caption="Checks that fail, by endpoint and severity; hatched: checks that lack an answer from AWS.",
+        caption=_bars_explained(audit),
         width=round(7.4 * 96),
         height=round(height * 96),
+    )
+
+
+def _bars_explained(audit: "Audit") -> str:
+    """Return how to read the bars, and how many checks the hatched parts are in all."""
+    lacking = len(summary.blocked_checks(audit.findings))
+    if not lacking:
+        return "Checks that fail, by endpoint and severity."
+    they = (
+        "stands at each endpoint it concerns"
+        if lacking == 1
+        else ("each stands at every endpoint it concerns")
+    )
+    return (
+        "Checks that fail, by endpoint and severity; hatched: checks that lack an answer. "
+        f"There {'is' if lacking == 1 else 'are'} {count(lacking, 'such check')} in all; {they}."
     )
 
 

@@ -5,11 +5,12 @@ Everything here is worked out from the rows of :func:`auditlib.access.reach`; no
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from auditlib import summary
+from auditlib.check import Finding, Severity
 from auditlib.words import count, listed, traffic
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ __all__ = [
 EVERYONE = "*"
 CERTAINTIES = ("reliable", "fragile", "unknown")
 MARKS = {"reliable": "", "fragile": " (fragile)", "unknown": " (unknown)"}
+NAMES_A_WAY = {"endpoint_id", "eni_id", "ports"}
+"""Columns of evidence that name a way: through which endpoint, to what, on which ports."""
+
 MOST = 20
 """Receivers shown one by one; more are put together by security group, by subnet or by VPC."""
 
@@ -49,6 +53,12 @@ class Matrix:
     endpoint_id: str
     by: str
     frame: pd.DataFrame
+
+    @property
+    def heads(self) -> dict[str, str]:
+        """What people call the first two columns."""
+        what = "Address" if self.by == "interface" else "Interfaces"
+        return {"receiver": "Receiver", "what": what}
 
 
 def group_word(group: str) -> str:
@@ -212,7 +222,7 @@ def matrices(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[Matr
 
 
 def evidence(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of reach for reading: ports in words, and the hops as one line."""
+    """Return rows of reach for reading: ports in words, and the hops as a tuple, first to last."""
     told = zip(rows["protocol"], rows["from_port"], rows["to_port"], strict=True)
     return pd.DataFrame(
         {
@@ -221,7 +231,7 @@ def evidence(rows: pd.DataFrame) -> pd.DataFrame:
             "address": rows["ip"],
             "open": [traffic(*ports) for ports in told],
             "certainty": rows["certainty"],
-            "by": [" → ".join(via) for via in rows["via"]],
+            "by": [tuple(via) for via in rows["via"]],
         }
     )
 
@@ -238,9 +248,9 @@ def example(
     Parameters
     ----------
     endpoint, group, address, port
-        What is asked, as far as it is asked. What is left open is chosen: a receiver that is
-        reached, a fragile way before a reliable one; and where the address is not reached, the
-        first endpoint, so that the blockers are named.
+        What is asked, as far as it is asked. What is left open is chosen: a way that a
+        failing finding of high severity names, else a fragile one, else a reliable one; and where
+        the address is not reached, the first endpoint, so that the blockers are named.
 
     Raises
     ------
@@ -251,6 +261,15 @@ def example(
         endpoint=endpoint or None, group=group or None, to=address or None, port=port or None
     )
     inside = rows[rows["eni_id"].notna()]
+    if port == 0 and (found := _most_severe(audit.findings, inside)) is not None:
+        row, protocol, first = found
+        return audit.explain(
+            endpoint=row["endpoint_id"],
+            to=row["ip"],
+            port=first,
+            protocol=protocol,
+            group=None if row["group"] == EVERYONE else row["group"],
+        )
     if not inside.empty:
         order = inside["certainty"].map({"fragile": 0, "reliable": 1, "unknown": 2})
         row = inside.loc[order.sort_values(kind="stable").index[0]]
@@ -274,3 +293,36 @@ def example(
         port=port or 443,
         group=group or None,
     )
+
+
+def _most_severe(
+    findings: Iterable[Finding], rows: pd.DataFrame
+) -> "tuple[pd.Series[Any], str, int] | None":
+    """Return the row of reach, protocol and port that the gravest finding names.
+
+    Only what fails at high severity and names ports of a receiver counts: the others do not say
+    which way is the trouble.
+    """
+    sure = rows[rows["certainty"] != "unknown"]
+    for finding in summary.by_urgency(findings):
+        evidence = finding.evidence
+        if finding.check.severity.rank < Severity.HIGH.rank or not set(evidence) >= NAMES_A_WAY:
+            continue
+        ports = {
+            (endpoint, eni): texts
+            for endpoint, eni, texts in evidence[["endpoint_id", "eni_id", "ports"]].itertuples(
+                index=False, name=None
+            )
+        }
+        for _, row in sure.iterrows():
+            for text in ports.get((row["endpoint_id"], row["eni_id"]), ()):
+                protocol, _, number = text.partition(" ")
+                if number.isdecimal() and _admits(row, protocol, int(number)):
+                    return row, protocol, int(number)
+    return None
+
+
+def _admits(row: "pd.Series[Any]", protocol: str, port: int) -> bool:
+    if row["protocol"] not in {protocol, "all"}:
+        return False
+    return bool(pd.isna(row["from_port"]) or row["from_port"] <= port <= row["to_port"])

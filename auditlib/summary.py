@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from auditlib.check import Finding, Severity, Status
-from auditlib.words import count, listed
+from auditlib.schemas import SCHEMAS
+from auditlib.words import clean, count, listed, named, plural
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -29,8 +30,10 @@ __all__ = [
     "names",
     "places",
     "refused_calls",
+    "short",
     "verdict",
     "when",
+    "where",
 ]
 
 NO_ENDPOINT = "not tied to one endpoint"
@@ -62,6 +65,8 @@ class Step:
     ----------
     what
         What to do, which begins with a verb.
+    where
+        The endpoints and groups it concerns, by name; a Region where a call was refused.
     how
         The rest of the remedy's first sentence.
     why
@@ -71,6 +76,7 @@ class Step:
     """
 
     what: str
+    where: str = ""
     how: str = ""
     why: str
     check_id: str = ""
@@ -242,6 +248,7 @@ def by_endpoint(audit: "Audit") -> pd.DataFrame:
         for place in _places_of(finding, rows):
             found = row(*place)
             found[finding.check.severity.value] += 1  # type: ignore[operator]
+    for finding in audit.findings:  # now that every row is there
         for place in _unassessed(finding, rows):
             rows[place]["not_assessed"] += 1  # type: ignore[operator]
     columns = ["account", "region", "endpoint_id", "name", *severities, "not_assessed"]
@@ -278,13 +285,16 @@ def _unassessed(
 ) -> set[tuple[str, str, str]]:
     """Return the rows that a missing answer of this finding concerns."""
     gaps = finding.gaps[["account", "region", "resource"]].astype(object).fillna("")
+    of_endpoints = "endpoint_id" in SCHEMAS[finding.check.population].names
     touched = set()
     for account, region, resource in gaps.itertuples(index=False, name=None):
         of_one_endpoint = str(resource).startswith("cvpn-endpoint-")
         touched |= {
             row
             for row in rows
-            if row[:2] == (account, region) and (not of_one_endpoint or row[2] == resource)
+            if row[:2] == (account, region)
+            and (row[2] != NO_ENDPOINT or not of_endpoints)
+            and (not of_one_endpoint or row[2] == resource)
         }
     return touched
 
@@ -312,7 +322,7 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
     sentences.append(_result(audit.findings, found, failing))
     if failing:
         worst = failing[0]
-        sentences.append(f"The most severe is {worst.check.severity.value}: {worst.answer}")
+        sentences.append(f"The most severe is {worst.check.severity.value}: {short(worst)}")
     partly = [f for f in blocked_checks(audit.findings) if f.status is not Status.NOT_ASSESSED]
     if partly:
         they = "it" if len(partly) == 1 else "they"
@@ -361,16 +371,59 @@ def first_steps(audit: "Audit", number: int = 3) -> tuple[Step, ...]:
     failing = [f for f in by_urgency(audit.findings) if f.status is Status.FAIL]
     urgent = [f for f in failing if f.check.severity.rank >= Severity.HIGH.rank]
     rest = [f for f in failing if f.check.severity.rank < Severity.HIGH.rank]
-    steps = [*map(_step, urgent), *_read_again(audit), *map(_step, rest)]
+    called = names(audit)
+    steps = [
+        *(_step(f, called) for f in urgent),
+        *_read_again(audit),
+        *(_step(f, called) for f in rest),
+    ]
     return tuple(steps[:number])
 
 
-def _step(finding: Finding) -> Step:
+def short(finding: Finding) -> str:
+    """Return a finding's answer as it stands in lists: its first sentence, and that there may be more."""
+    first = _first_sentence(finding.answer)
+    partly = finding.status is Status.FAIL and len(finding.gaps)
+    return f"{first} There may be more: part could not be read." if partly else first
+
+
+def where(finding: Finding, called: Mapping[str, str]) -> str:
+    """Return the endpoints and security groups of a finding's evidence by name, three of each.
+
+    What has no name is called by its id; so is a group called ``default``, for every VPC has one.
+
+    Parameters
+    ----------
+    called
+        Names by id, as :func:`names` returns them.
+    """
+    said = []
+    for column, noun in (("endpoint_id", "endpoint"), ("group_id", "security group")):
+        if column not in finding.evidence:
+            continue
+        ids = list(dict.fromkeys(finding.evidence[column].dropna().astype(str)))
+        if noun == "security group":  # an authorization rule's group is one of users
+            ids = [id for id in ids if id.startswith("sg-")]
+        if ids:
+            labels = listed((_label(id, called, ids) for id in ids), most=3)
+            said.append(f"{noun if len(ids) == 1 else plural(noun)} {labels}")
+    return "; ".join(said)
+
+
+def _label(id: str, called: Mapping[str, str], others: Sequence[str]) -> str:
+    """Return a thing's name, with its id where the name does not tell it from the others."""
+    name = clean(called.get(id))
+    alike = sum(clean(called.get(other)) == name for other in others)
+    return named(id, name) if not name or name == "default" or alike > 1 else name
+
+
+def _step(finding: Finding, called: Mapping[str, str]) -> Step:
     what, how = _headed(_first_sentence(finding.check.remedy))
     return Step(
         what=what,
+        where=where(finding, called),
         how=how,
-        why=f"{finding.check.severity.value.capitalize()}: {finding.answer}",
+        why=f"{finding.check.severity.value.capitalize()}: {short(finding)}",
         check_id=finding.check.id,
     )
 
@@ -379,7 +432,13 @@ def _read_again(audit: "Audit") -> list[Step]:
     blocked = blocked_checks(audit.findings)
     if not blocked:
         return []
-    refused = refused_calls(pd.concat([f.gaps for f in blocked]).drop_duplicates())
+    lacking = refused_calls(pd.concat([f.gaps for f in blocked]).drop_duplicates())
+    call = ["account", "region", "service", "operation", "resource"]
+    made = set(map(tuple, refused_calls(audit.gaps)[call].to_numpy()))
+    asked = pd.Series(
+        [tuple(row) in made for row in lacking[call].to_numpy()], index=lacking.index, dtype=bool
+    )
+    refused, beyond = lacking[asked], lacking[~asked]
     actions = sorted(
         {
             a
@@ -388,14 +447,24 @@ def _read_again(audit: "Audit") -> list[Step]:
         }
     )
     grant = f"Allow {listed(actions)} and collect again" if actions else "Collect again"
+    if refused.empty:  # nothing that another reading of the same account would answer
+        grant = "Find out by hand what the snapshot cannot tell"
     whole = sum(f.status is Status.NOT_ASSESSED for f in blocked)
     part = len(blocked) - whole
     parts = [f"{count(whole, 'check')} could not be assessed"] if whole else []
     parts += [f"{count(part, 'check')} could be assessed only in part"] if part else []
+    reasons = [f"{count(len(refused), 'call')} gave no answer"] if len(refused) else []
+    if len(beyond):
+        reasons.append(f"the snapshot leaves {count(len(beyond), 'more question')} open")
+    about = refused if len(refused) else beyond
+    places_of = sorted(set(zip(about["region"], about["account"], strict=True)))
     return [
         Step(
             what=f"{grant}.",
-            why=_opening(f"{listed(parts)}: {count(len(refused), 'call')} gave no answer."),
+            where=listed(
+                (f"{region} (account {account})" for region, account in places_of), most=3
+            ),
+            why=_opening(f"{listed(parts)}: {', and '.join(reasons)}."),
         )
     ]
 

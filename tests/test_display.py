@@ -274,7 +274,7 @@ def test_coverage_tells_what_was_read_as_whom_and_what_was_refused(refused):
     for wanted in ("111122223333", "eu-west-1", "user/auditor", "2026-11-20 09:00 UTC"):
         assert wanted in text
     assert "could not be read" in text
-    assert "Not assessed for want of one of these answers" in text
+    assert "Not assessed, because an answer is missing" in text
     assert "vpn-sg-is-shared" in text
 
 
@@ -290,8 +290,34 @@ def test_the_verdict_counts_every_finding_once(exposed):
     assert sum(numbers[:4]) == len(exposed.findings)
 
 
-def test_first_steps_are_a_list_of_three(exposed):
-    assert len(page(display.first_steps(exposed).markup).all("li")) == 3
+def test_first_steps_are_a_list_of_three_that_says_where(exposed):
+    steps = page(display.first_steps(exposed).markup)
+    assert len(steps.all("li")) == 3
+    assert "Where: endpoint legacy; security group sg-" in steps.words
+
+
+def test_the_table_of_findings_names_titles_and_places_and_keeps_answers_short(exposed, refused):
+    finding = exposed.finding("vpn-sg-is-default")
+    words = page(display.findings(exposed).markup).words
+    assert finding.check.title in words
+    assert f"{summary.where(finding, summary.names(exposed))} · {finding.check.id}" in words
+    partly = page(display.findings(refused).markup).words
+    assert "There may be more: part could not be read." in partly
+
+
+def test_what_no_answer_of_aws_tells_asks_for_no_permission(exposed):
+    finding = exposed.finding("vpn-sg-is-default")
+    row = dict.fromkeys(GAPS.names, "") | {
+        "table": "client_vpn_endpoints",
+        "operation": "describe-client-vpn-endpoints",
+        "status": "untold",
+        "error_message": "AWS leaves open how answers travel",
+        "iam_action": "ec2:DescribeClientVpnEndpoints",
+    }
+    silent = replace(finding, gaps=pd.DataFrame([row]))
+    words = page(display.card(silent).markup).words
+    assert "No answer of AWS tells it AWS leaves open how answers travel" in words
+    assert "ec2:DescribeClientVpnEndpoints" not in words
 
 
 def test_nothing_to_do_is_said():

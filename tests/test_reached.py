@@ -132,13 +132,31 @@ def test_nothing_reached_is_said_in_every_form():
 def test_what_was_not_read_is_named_beside_the_reach():
     audit = Audit(worlds.refused().snapshot())
     text = page(display.who_reaches_what(audit, audit.reach()).markup).words
-    assert "What is missing here may still be reached" in text
+    assert "so more may be reached than this page shows" in text
     assert "ec2:DescribeNetworkInterfaces" in text
 
 
-def test_a_fragile_way_is_explained_before_a_reliable_one(exposed):
-    found = reached.example(exposed)
+def test_a_fragile_way_is_explained_before_a_reliable_one():
+    audit = Audit(worlds.exposed().snapshot())
+    audit.__dict__["findings"] = ()  # none that names a way
+    found = reached.example(audit)
     assert found.certainty == "fragile"
+
+
+def test_the_way_that_a_grave_finding_names_is_explained_first(exposed):
+    found = reached.example(exposed)
+    evidence = exposed.finding("sensitive-port-reachable-by-everyone").evidence
+    named = evidence[evidence["endpoint_id"] == found.endpoint_id]
+    assert found.group == "*"
+    assert found.reachable == "yes"
+    assert f"{found.protocol} {found.port}" in set(named["ports"].explode())
+
+
+def test_hops_stand_one_a_line(exposed):
+    rows = exposed.reach()
+    made = display.reach_evidence(exposed, rows, bound=1).markup
+    via = reached.evidence(rows[rows["eni_id"].notna()])["by"].iloc[0]
+    assert made.count("<li>") == len(via) > 1
 
 
 def test_what_is_asked_is_explained_with_its_blockers(exposed):

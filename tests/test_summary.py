@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from auditlib import summary
 from auditlib.audit import Audit
 from auditlib.check import Severity, Status
 from auditlib.plots import severity_by_endpoint
+from auditlib.schemas import GAPS
 from tests import report_worlds as worlds
 from tests.worlds import World
 
@@ -145,6 +147,46 @@ def test_a_call_that_failed_asks_for_another_reading_and_no_permission():
     world.refuse("ec2-describe-security-groups", status="failed", code="RequestLimitExceeded")
     step = next(s for s in summary.first_steps(audited(world), 20) if not s.check_id)
     assert step.what == "Collect again."
+
+
+def test_only_calls_that_were_made_are_counted_as_unanswered():
+    world = worlds.exposed()
+    world.refuse("ec2-describe-network-acls")
+    audit = audited(world)
+    step = next(s for s in summary.first_steps(audit, 20) if not s.check_id)
+    assert len(summary.refused_calls(audit.gaps)) == 1
+    assert "one call gave no answer" in step.why
+    assert step.where == "ap-northeast-1 (account 111122223333)"
+
+
+def test_where_nothing_was_refused_no_other_reading_is_asked_for():
+    audit = audited(worlds.exposed())
+    row = dict.fromkeys(GAPS.names, "") | {
+        "table": "client_vpn_endpoints",
+        "account": "111122223333",
+        "region": "ap-northeast-1",
+        "status": "untold",
+    }
+    finding = replace(audit.findings[0], gaps=pd.DataFrame([row]))
+    audit.__dict__["findings"] = (finding,)
+    step = next(s for s in summary.first_steps(audit, 20) if not s.check_id)
+    assert step.what == "Find out by hand what the snapshot cannot tell."
+    assert "leaves one more question open" in step.why
+    assert "call" not in step.why
+
+
+def test_things_are_called_by_name_and_by_id_where_names_are_alike():
+    finding = audited(worlds.exposed()).findings[0]
+    ids = [f"sg-{n}" for n in range(5)]
+    rows = pd.DataFrame({"endpoint_id": ["cvpn-endpoint-1"] * 5, "group_id": ids})
+    called = {"sg-0": "default", "sg-1": "app", "sg-2": "web", "sg-3": "web"}
+    said = summary.where(replace(finding, evidence=rows), called)
+    assert (
+        said
+        == "endpoint cvpn-endpoint-1; security groups sg-0 (default), app, sg-2 (web) and 2 more"
+    )
+    users = pd.DataFrame({"group_id": ["research"]})
+    assert summary.where(replace(finding, evidence=users), called) == ""
 
 
 def test_the_severe_and_the_frequent_come_first():
