@@ -147,6 +147,8 @@ def collect(  # noqa: PLR0917 # click calls it by keyword
             resume=resume,
             progress=progress,
         )
+    if resume:
+        click.echo(f"kept: {collected.kept} answers of the earlier collection")
     for line in summary_of(collected.manifest):
         click.echo(one_line(line))
     click.echo(f"snapshot: {one_line(out)}")

@@ -601,6 +601,16 @@ def test_resume_after_the_run_was_killed_reads_the_rest(aws, account, tmp_path):
     assert not list(place.glob(".*"))
 
 
+def test_resume_says_how_many_answers_were_kept(aws, account, tmp_path):
+    whole = read_all(aws, tmp_path / "s", regions=[REGION, "eu-west-1"])
+    (tmp_path / "s" / ACCOUNT / REGION / "ec2-describe-vpcs.json").unlink()
+    options = ("--endpoint-url", aws.url, "--resume")
+    shown = auditlib("collect", "--out", tmp_path / "s", "--region", REGION, *options)
+    assert shown.exit_code == 0, shown.output
+    kept = len(whole.calls) - 1
+    assert shown.stdout.startswith(f"kept: {kept} answers of the earlier collection\n")
+
+
 def test_resume_into_an_empty_folder_just_reads(aws, tmp_path):
     (tmp_path / "s" / ACCOUNT).mkdir(parents=True)
     read_all(aws, tmp_path / "s", resume=True)
@@ -664,10 +674,15 @@ def test_ctrl_c_leaves_a_valid_snapshot_that_can_be_resumed(aws, account, tmp_pa
     assert run.returncode == 130, err
     assert "--resume" in err
     assert "Traceback" not in err
-    assert "NotCollected" in out
     manifest = load(tmp_path / "s").manifest
     missing = {(c.operation, c.status) for c in manifest.calls if c.error_code == "NotCollected"}
     assert missing == {("describe-client-vpn-routes", "failed"), ("describe-vpcs", "failed")}
+    left_out = sum(c.error_code == "NotCollected" for c in manifest.calls)
+    first, *others = [line for line in out.splitlines() if not line.startswith("snapshot: ")]
+    assert first.endswith(f" 0 denied, 0 failed, 0 unsupported, {left_out} not collected")
+    (told,) = others
+    assert told.startswith("not collected: ")
+    assert "--resume" in told
     assert verify(tmp_path / "s") == ()
     aws_calls = len(aws.calls)
     aws._faults.clear()

@@ -45,12 +45,14 @@ from auditlib.snapshot import (
     write_file,
     write_manifest,
 )
+from auditlib.words import count, listed
 
 __all__ = ["Collected", "collect", "summary_of"]
 
 # EC2 refills its buckets at some twenty describe calls a second per account and region.
 WORKERS_PER_REGION = 8
 MOST_WORKERS = 32
+NOT_COLLECTED = "NotCollected"
 GRACE = 2.0  # seconds after Ctrl-C for answers that are nearly there
 
 Progress = Callable[[int, int], None]
@@ -59,10 +61,21 @@ _Future = Future[tuple[Call, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """What came of a collection: the manifest that was written, and whether Ctrl-C cut it short."""
+    """What came of a collection.
+
+    Attributes
+    ----------
+    manifest
+        As it was written.
+    interrupted
+        Whether Ctrl-C cut it short.
+    kept
+        How many answers of an earlier collection were kept.
+    """
 
     manifest: Manifest
     interrupted: bool = False
+    kept: int = 0
 
 
 def _now() -> datetime:
@@ -230,6 +243,7 @@ class _Run:
         self._closed = False
         self._clients = _Clients(access=access, workers=self._workers, stop=self._stop)
         self._calls: dict[tuple[str, str, str, str | None], Call] = {}
+        self._reused: set[tuple[str, str, str, str | None]] = set()
         self._known: set[tuple[str, str, str | None]] = set()
         self._pending: dict[_Future, tuple[str, Read, str | None]] = {}
         # Ended calls, in the order they ended; None wakes the reader after Ctrl-C.
@@ -262,7 +276,7 @@ class _Run:
             manifest = self._manifest(started)
             write_manifest(folder, manifest)
             self._sweep(manifest)
-        return Collected(manifest=manifest, interrupted=interrupted)
+        return Collected(manifest=manifest, interrupted=interrupted, kept=len(self._reused))
 
     def _start(self) -> None:
         # Answers that name the resources of other reads first: the longest chain decides how
@@ -279,6 +293,7 @@ class _Run:
         self._known.add((region, read.id, resource))
         if (kept := self._kept(region, read, resource)) is not None:
             call, document = kept
+            self._reused.add(call.key)
             self._settle(call, read, document)
         elif self._stop.is_set():
             call = self._not_collected(region, read, resource)
@@ -353,7 +368,7 @@ class _Run:
         return replace(
             self._call(region, read, resource),
             status="failed",
-            error_code="NotCollected",
+            error_code=NOT_COLLECTED,
             error_message="the collection was interrupted before this call was answered",
         )
 
@@ -513,6 +528,8 @@ class _Run:
         for call in before.calls:
             if call.key not in calls and self._still_stands(call):
                 calls[call.key] = call
+                if call.status == "ok":
+                    self._reused.add(call.key)
         return Manifest(
             kit_version=__version__,
             botocore_version=botocore.__version__,
@@ -584,20 +601,29 @@ def _refused(call: Call, read: Read, error: ClientError) -> Call:
 
 
 def summary_of(manifest: Manifest) -> Iterator[str]:
-    """Yield what came of the calls, a line each: how many, and what was refused and why."""
-    counts = Counter(call.status for call in manifest.calls)
-    told = ", ".join(f"{counts[s]} {s}" for s in ("ok", "denied", "failed", "unsupported"))
+    """Yield what came of the calls, a line each: how many, and what was refused and why.
+
+    Calls that Ctrl-C left out are counted apart: nothing is wrong with them.
+    """
+    left_out = [call for call in manifest.calls if call.error_code == NOT_COLLECTED]
+    made = [call for call in manifest.calls if call.error_code != NOT_COLLECTED]
+    counts = Counter(call.status for call in made)
+    told = [f"{counts[s]} {s}" for s in ("ok", "denied", "failed", "unsupported")]
+    if left_out:
+        told.append(f"{len(left_out)} not collected")
     places = {(call.account, call.region) for call in manifest.calls}
-    yield f"{len(manifest.calls)} calls in {len(places)} region(s): {told}"
+    yield f"{len(manifest.calls)} calls in {count(len(places), 'region')}: {', '.join(told)}"
     refused: dict[tuple[str, str, str], list[Call]] = {}
-    for call in manifest.calls:
+    for call in made:
         if call.status != "ok":
             key = call.status, f"{call.service} {call.operation}", call.error_code or ""
             refused.setdefault(key, []).append(call)
     for (status, command, code), calls in sorted(refused.items()):
-        where = ", ".join(sorted({call.region for call in calls}))
+        where = listed(sorted({call.region for call in calls}), most=4)
         advice = ""
         if status == "denied" and (read := calls[0].read):
             advice = f"; allow {read.iam_action}"
         times = f" ({len(calls)} calls)" if len(calls) > 1 else ""
         yield f"{status}: {command} in {where}{times}: {code}{advice}"
+    if left_out:
+        yield f"not collected: {count(len(left_out), 'call')}; --resume reads what is missing"
