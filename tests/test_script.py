@@ -218,6 +218,9 @@ def test_what_the_script_was_refused_is_named_as_collect_names_it_and_read_next_
 def test_an_old_cli_says_unsupported_and_what_it_cannot_see_is_known(aws, account, tmp_path):
     ran = run_script(aws, tmp_path / "b", new_models=False)
     assert ran.returncode == 3
+    assert " 0 refused, 2 not known to this AWS CLI" in ran.stdout
+    assert "this AWS CLI does not know these calls; update it" in ran.stdout
+    assert ran.stdout.count("authorization-policy/") == 2
     snapshot = load(tmp_path / "b")
     odd = {(c.operation, c.status) for c in snapshot.calls if c.status != "ok"}
     assert odd == {("get-client-vpn-endpoint-authorization-policy", "unsupported")}

@@ -7,7 +7,7 @@ texts the AWS CLI leaves behind.
 import re
 from typing import Literal
 
-__all__ = ["Refusal", "message_of", "refusal_of_text", "status_of"]
+__all__ = ["UNKNOWN_TO_THE_CLI", "Refusal", "message_of", "refusal_of_text", "status_of"]
 
 Refusal = tuple[Literal["denied", "failed", "unsupported"], str, str]
 """Status, error code, error message."""
@@ -20,7 +20,8 @@ _SERVICE_ERROR = re.compile(
     r"(?: \(reached max retries: \d+\))?: ?(?P<message>.*)",
     re.DOTALL,
 )
-_UNKNOWN_TO_THE_CLI = re.compile(r"[Ii]nvalid choice|Unknown options|unrecognized arguments")
+UNKNOWN_TO_THE_CLI = "[Ii]nvalid choice|Unknown options|unrecognized arguments"
+"""What an AWS CLI says that does not know a call, as an expression for grep -E too."""
 _UNREACHABLE = re.compile(
     r"Could not connect to the endpoint URL|Connection was closed|Connect timeout|Read timeout"
 )
@@ -61,7 +62,7 @@ def refusal_of_text(text: str) -> Refusal:
         return status_of(code), code, message_of(found["message"])
     # The CLI's usage text comes before the error itself and is long; the error stands last.
     last = message_of(next((line for line in reversed(text.splitlines()) if line.strip()), ""))
-    if found := _UNKNOWN_TO_THE_CLI.search(text):
+    if found := re.search(UNKNOWN_TO_THE_CLI, text):
         return "unsupported", "UnknownToTheCli", f"the AWS CLI is too old: {last[:200]}"
     if found := _UNREACHABLE.search(text):
         return "failed", "EndpointConnectionError", last

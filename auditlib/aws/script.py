@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from auditlib import __version__
+from auditlib.aws.outcomes import UNKNOWN_TO_THE_CLI
 from auditlib.aws.reads import READS, Read
 from auditlib.snapshot import ERROR_SUFFIX, NOTES
 
@@ -25,7 +26,7 @@ _HEAD = r"""#!/bin/sh
 # Credentials, profile and address are those of the AWS CLI (AWS_PROFILE and so on). A call that
 # is refused leaves its error beside the place of its answer, and the rest goes on. Run again with
 # the same folder, it reads only what is missing. Exits 0 when everything was read, 3 when part
-# was refused, 2 when nothing could be read at all.
+# was refused or is not known to this AWS CLI, 2 when nothing could be read at all.
 set -u
 umask 077
 LC_ALL=C AWS_PAGER='' AWS_CLI_AUTO_PROMPT=off
@@ -60,12 +61,13 @@ esac
 
 mkdir -p "$out" || stop "$out cannot be made"
 part=$out/.collect.part
-trap 'rm -f "$part" "$part.error" "$part.names" "$part.refused"' EXIT
+trap 'rm -f "$part" "$part.error" "$part.names" "$part.refused" "$part.unknown"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 started=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 read_well=0
 refused=0
+unknown=0
 
 # keep FILE COMMAND...: the answer in FILE.json, whole or not at all; else why not, beside it.
 # An error that matches $none says "there is none", which is an answer too.
@@ -88,6 +90,9 @@ keep() {
     mv "$part.error" "$file@ERROR@" || stop "$file@ERROR@ cannot be written"
     if [ -n "$none" ] && grep -Eq "$none" "$file@ERROR@"; then
       read_well=$((read_well + 1))
+    elif ! grep -q 'An error occurred (' "$file@ERROR@" && grep -Eq '@UNKNOWN@' "$file@ERROR@"; then
+      unknown=$((unknown + 1))
+      printf '%s\n' "$file@ERROR@" >>"$part.unknown"
     else
       refused=$((refused + 1))
       printf '%s\n' "$file@ERROR@" >>"$part.refused"
@@ -155,13 +160,17 @@ done
 } >"$part"
 mv "$part" "$out/@NOTES@" || stop "$out/@NOTES@ cannot be written"
 
-echo "$read_well answers in $out, $refused refused"
+echo "$read_well answers in $out, $refused refused, $unknown not known to this AWS CLI"
 if [ "$refused" -gt 0 ]; then
   echo "refused (why stands in each file):"
   sed 's/^/  /' "$part.refused"
 fi
+if [ "$unknown" -gt 0 ]; then
+  echo "this AWS CLI does not know these calls; update it and run again with -o '$out':"
+  sed 's/^/  /' "$part.unknown"
+fi
 echo "to send it: zip -qr '$out.zip' '$out'"
-[ "$refused" -eq 0 ] || exit 3
+[ "$((refused + unknown))" -eq 0 ] || exit 3
 """
 
 
@@ -183,6 +192,7 @@ def script_of(
         "@ENVIRONMENT@\n": "".join(f"{line}\n" for line in environment),
         "@REGIONS@": _regions(tuple(regions), all_regions),
         "@VERSION@": __version__,
+        "@UNKNOWN@": UNKNOWN_TO_THE_CLI,
         "@ERROR@": ERROR_SUFFIX,
         "@NOTES@": NOTES,
     }.items():
