@@ -125,6 +125,21 @@ def _variable(placeholder: str) -> str:
     return name if is_blank(placeholder) else f"ID_OF_{name}"
 
 
+def _quoted(text: str) -> str:
+    r"""Return a word for bash; what a terminal would obey, or a reader not see, is written out.
+
+    >>> print(_quoted("it's"), _quoted("a" + chr(27) + "[31m'"))
+    'it'"'"'s' $'a\x1b[31m\x27'
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    plain = (
+        c if c.isprintable() and c not in "'\\" else "".join(f"\\x{b:02x}" for b in c.encode())
+        for c in text
+    )
+    return f"$'{''.join(plain)}'"
+
+
 def _word(word: str, placeholders: Iterable[str]) -> str:
     """Return a word of a command, quoted; a placeholder becomes its variable."""
     for one in placeholders:
@@ -140,7 +155,7 @@ def _word(word: str, placeholders: Iterable[str]) -> str:
                     + f'"${{{_variable(one)}}}"'
                     + shlex.quote(f'"{after}')
                 )
-    return shlex.quote(word)
+    return _quoted(word)
 
 
 def _command(change: Change) -> str:
