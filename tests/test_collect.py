@@ -309,8 +309,9 @@ def refused_outright(result: Result, out: Path) -> str:
     ("options", "said"),
     [
         (["--region", "ap-northeast-9"], "did you mean ap-northeast-"),
+        (["--region", "mars-north-1"], "is unknown: see --all-regions"),
         (["--profile", "nobody"], "nobody"),
-        (["--endpoint-url", "http://127.0.0.1:9"], "nothing answers"),
+        (["--endpoint-url", "http://127.0.0.1:9"], "at http://127.0.0.1:9: nothing answers"),
         (["--endpoint-url", "no-address"], "no-address"),
     ],
 )

@@ -128,7 +128,8 @@ def _refuse_unknown(session: boto3.session.Session, regions: Iterable[str]) -> N
     known = known_regions(session)
     for region in regions:
         if region not in known:
-            near = get_close_matches(region, known, n=3, cutoff=0.6)
+            # Region names share so much that anything less alike is another place.
+            near = get_close_matches(region, known, n=3, cutoff=0.8)
             hint = f": did you mean {' or '.join(near)}?" if near else ""
             raise AwsError(
                 f"region {region!r} is unknown{hint or ': see --all-regions, or update boto3'}"
@@ -177,7 +178,8 @@ def _caller(
         caller = client.get_caller_identity()
         return {"Account": str(caller["Account"]), "Arn": str(caller["Arn"])}
     except (BotoCoreError, ClientError, ResponseParserError, ValueError, KeyError) as error:
-        raise AwsError(_why(error, f"sts get-caller-identity in {region}")) from error
+        where = f"at {endpoint_url}" if endpoint_url else f"in {region}"
+        raise AwsError(_why(error, f"sts get-caller-identity {where}")) from error
 
 
 def _assumed(

@@ -1,8 +1,10 @@
 """Run the stand-in by hand: ``python -m tests.standin [--world sample] [--port N]``."""
 
 import argparse
+import os
 import sys
 import threading
+from pathlib import Path
 
 from tests.standin import StandIn
 from tests.standin.sample_world import REGIONS, build
@@ -21,10 +23,12 @@ def main() -> None:
         shown = {
             name: value for name, value in aws.environment.items() if name != "AWS_ENDPOINT_URL"
         }
+        beside = Path(sys.executable).with_name("auditlib")
+        command = os.path.relpath(beside) if beside.is_file() else "auditlib"
         exports = "\n".join(f"export {name}={value}" for name, value in shown.items())
         sys.stdout.write(
             f"A stand-in for AWS listens on {aws.url} ({asked.world} world). In another shell:\n\n"
-            f"{exports}\nauditlib collect --endpoint-url {aws.url} {regions} --out snapshot\n\n"
+            f"{exports}\n{command} collect --endpoint-url {aws.url} {regions} --out snapshot\n\n"
             "Ctrl-C ends it.\n"
         )
         sys.stdout.flush()
