@@ -24,6 +24,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from auditlib import words
+from auditlib.characters import visible
 from auditlib.schemas import GAPS, SCHEMAS
 
 __all__ = [
@@ -177,6 +178,23 @@ class Finding:
     evidence: pd.DataFrame = field(repr=False)
     gaps: pd.DataFrame = field(repr=False)
     population: int
+
+    def __repr__(self) -> str:
+        reasons = [f"- {reason}" for reason in self.evidence.get("reason", ())]
+        lines = [self.answer, *reasons[:5]]
+        if len(reasons) > 5:
+            lines.append(f"- … and {words.count(len(reasons) - 5, 'more row')}, see .evidence")
+        if len(self.gaps):
+            lines.append(f"{words.count(len(self.gaps), 'gap')}, see .gaps")
+        if self.status is Status.FAIL:
+            lines.append("what to do: .check.remedy; why: .check.rationale")
+        # Names in the account come from whoever can write to it: nothing in them drives a terminal.
+        return "\n    ".join(
+            [
+                f"{self.status.value} {self.check.severity.value} {self.check.id}",
+                *(visible(" ".join(line.split())) for line in lines),
+            ]
+        )
 
 
 _REGISTRY: dict[str, Check] = {}

@@ -252,3 +252,20 @@ def test_an_account_with_nothing_in_it_is_not_applicable():
     found = audit(Tables(World().snapshot()))
     assert {f.status for f in found} == {Status.NOT_APPLICABLE}
     assert all(f.population == 0 for f in found)
+
+
+def test_a_finding_shows_itself_in_a_few_lines_that_drive_no_terminal():
+    evidence = pd.DataFrame({"reason": [f"row {i}\x1b[31m\nforged" for i in range(7)]})
+    shown = repr(finding_of(made(), evidence, gaps("describe-vpcs"), 9, 7))
+    first, answer, *rows, more, unread, advice = (line.strip() for line in shown.splitlines())
+    assert first == "fail low a-check"
+    assert answer.startswith("7 of the 9 endpoints leak.")
+    assert rows == [f"- row {i}[U+001B][31m forged" for i in range(5)]
+    assert more == "- … and two more rows, see .evidence"
+    assert unread == "one gap, see .gaps"
+    assert ".check.remedy" in advice
+
+
+def test_a_finding_that_passes_shows_its_answer_only():
+    shown = repr(finding_of(made(), pd.DataFrame({"reason": []}), gaps(), 9, 0))
+    assert shown.splitlines() == ["pass low a-check", "    None of the 9 endpoints leaks."]
