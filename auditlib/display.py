@@ -6,6 +6,7 @@ into a page, which shows the characters that could make it read as something els
 """
 
 import base64
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -445,10 +446,31 @@ def card(finding: Finding, names: Mapping[str, str] | None = None) -> Html:
         folded=evidence.rows[SHOWN:],
         total=len(finding.evidence),
         elsewhere="findings.json",
+        ratings=[_rated(*pair) for pair in sorted(finding.check.ratings.items())],
         gaps=summary.refused_calls(finding.gaps),
     )
     sign, word = STATUS_WORDS[finding.status]
     return Html(markup=markup, text=f"{sign} {word}: {finding.check.title} {finding.answer}")
+
+
+_OPPOSITE = re.compile(r"(?P<tool>.+) \(reports the opposite: (?P<fact>.+)\)")
+
+
+def _rated(tool: str, rating: str) -> str:
+    """Return in a sentence how another tool rates the fact, or its opposite.
+
+    >>> _rated("Security Hub EC2.2", "High")
+    'Security Hub EC2.2 rates it High.'
+    >>> _rated("Trivy (reports the opposite: all outbound is open)", "Critical")
+    'Trivy objects to the opposite: where all outbound is open, it reports that as Critical.'
+    >>> _rated("Checkov (reports the opposite: all outbound is open)", "fails")
+    'Checkov objects to the opposite: where all outbound is open, its check fails.'
+    """
+    opposite = _OPPOSITE.fullmatch(tool)
+    if opposite is None:
+        return f"{tool} rates it {rating}."
+    then = "its check fails" if rating == "fails" else f"it reports that as {rating}"
+    return f"{opposite['tool']} objects to the opposite: where {opposite['fact']}, {then}."
 
 
 def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
