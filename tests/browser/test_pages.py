@@ -1,6 +1,7 @@
 """The report in a real browser, without a network: it opens, it complains of nothing, it runs nothing."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ pytestmark = [
     ),
 ]
 NAMES = ["index", *notebooks()]
+SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,17 @@ def test_hostile_names_run_nothing(browser, folder, name, trusting):
     assert page.value("document.title") != "ran"
     assert page.value("document.querySelectorAll('script, iframe, object, embed, svg').length") == 0
     assert page.complaints == []
+
+
+@pytest.mark.parametrize("trusting", [False, True], ids=["with-policy", "without-policy"])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_sample_s_pages_open_without_complaint_and_run_nothing(browser, name, trusting):
+    url = (SAMPLE / f"{name}.html").as_uri()
+    page = browser.open(url, ignore_policy=trusting)
+    assert page.complaints == []
+    assert [address for address in page.requests if not address.startswith("data:")] == [url]
+    assert page.value("document.title") != "pwned"
+    assert page.value("document.querySelectorAll('script, iframe, object, embed, svg').length") == 0
 
 
 @pytest.mark.parametrize("name", NAMES)
