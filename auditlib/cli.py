@@ -28,6 +28,7 @@ INTERRUPTED = 130
 
 SEVERITY = click.Choice(["info", "low", "medium", "high", "critical"])
 FAIL_ON = "Exit 1 on a finding of this severity or worse."
+_REPORT_EXITS = " Else 3 when something was not or only partly assessed. Without it, 0 once made."
 
 
 def one_line(text: object) -> str:
@@ -204,8 +205,8 @@ def verify(snapshot: Path) -> None:
 def check(snapshot: Path, style: str, fail_on: str) -> None:
     """Judge a snapshot and print what was found.
 
-    Exits 1 when something at or above --fail-on was found. Else 3 when some check could not be
-    assessed, or only in part: what it found may be below --fail-on, and there may be more. Else 0.
+    Exits 1 when something at or above --fail-on was found. Else 3 when any check, even one that
+    found something milder, could not be assessed or only in part: there may be more. Else 0.
     """
     from auditlib.audit import open_audit
 
@@ -379,7 +380,7 @@ def explain(  # noqa: PLR0917 # click calls it by keyword
 @click.option(
     "--fix", "fixes", multiple=True, metavar="CHECK-ID", help="Finding to fix; may be repeated."
 )
-@click.option("--endpoint", help="Fix only what concerns this endpoint.")
+@click.option("--endpoint", help="Fix only what concerns this endpoint (id or Name tag).")
 @click.option("--plan", type=click.Path(path_type=Path), help="YAML or JSON file of changes.")
 @click.option(
     "--format",
@@ -406,6 +407,7 @@ def preview(  # noqa: PLR0917 # click calls it by keyword
 
     Exits 3 when it cannot be judged.
     """
+    from auditlib.access import endpoint_of
     from auditlib.audit import open_audit
     from auditlib.plans import cli_text, plan_of, preview_json, terraform_text, written
     from auditlib.preview import preview as preview_of
@@ -416,6 +418,8 @@ def preview(  # noqa: PLR0917 # click calls it by keyword
     if endpoint and plan:
         raise click.UsageError("--endpoint goes with --fix only")
     tables = open_audit(snapshot).tables
+    if endpoint:
+        endpoint = endpoint_of(tables, endpoint)
     found = preview_of(tables, plan_of(plan)) if plan else proposal(tables, fixes, endpoint)
     if style == "table":
         from auditlib.terminal import print_preview
@@ -459,7 +463,7 @@ def demo(out: Path) -> None:
     metavar="NAME VALUE",
     help="A parameter of the notebooks; may be repeated.",
 )
-@click.option("--fail-on", type=SEVERITY, help=FAIL_ON + " Without it, exits 0 once made.")
+@click.option("--fail-on", type=SEVERITY, help=FAIL_ON + _REPORT_EXITS)
 def report(
     snapshot: Path,
     out: Path,

@@ -295,3 +295,14 @@ def test_an_address_nobody_has_is_a_reason_with_its_neighbours_and_no_false_reme
     assert "that was read has the address 10.0.2.51; the nearest read: 10.0.2.50 of eni-" in line
     assert "(corp-vpn): no interface that was read has the address.\n" in shown
     assert "to open it" not in shown
+
+
+def test_preview_calls_an_endpoint_by_its_name_too(saved):
+    snapshot = saved()
+    fix = ("--fix", "connection-logging-is-off", "--format", "json")
+    by_name, by_id = (
+        run("preview", snapshot, *fix, "--endpoint", endpoint)
+        for endpoint in ("corp-vpn", "cvpn-endpoint-00000000000000001")
+    )
+    assert by_name.exit_code == by_id.exit_code
+    assert json.loads(by_name.stdout) == json.loads(by_id.stdout)
