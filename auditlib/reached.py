@@ -317,12 +317,22 @@ def _most_severe(
         for _, row in sure.iterrows():
             for text in ports.get((row["endpoint_id"], row["eni_id"]), ()):
                 protocol, _, number = text.partition(" ")
-                if number.isdecimal() and _admits(row, protocol, int(number)):
+                if (
+                    number.isdecimal()
+                    and protocol in {"tcp", "udp"}
+                    and _admits(row, protocol, int(number))
+                ):
                     return row, protocol, int(number)
     return None
 
 
 def _admits(row: "pd.Series[Any]", protocol: str, port: int) -> bool:
+    """Return whether a row of reach holds for a port.
+
+    >>> row = pd.Series({"protocol": "tcp", "from_port": 20, "to_port": 23})
+    >>> _admits(row, "tcp", 22), _admits(row, "tcp", 80), _admits(row, "udp", 22)
+    (True, False, False)
+    """
     if row["protocol"] not in {protocol, "all"}:
         return False
     return bool(pd.isna(row["from_port"]) or row["from_port"] <= port <= row["to_port"])

@@ -1,5 +1,7 @@
 """Reach for people: counts, matrices, pictures and one way explained."""
 
+from dataclasses import replace
+
 import pytest
 
 from auditlib import display, plots, reached, summary
@@ -150,6 +152,15 @@ def test_the_way_that_a_grave_finding_names_is_explained_first(exposed):
     assert found.group == "*"
     assert found.reachable == "yes"
     assert f"{found.protocol} {found.port}" in set(named["ports"].explode())
+
+
+def test_a_finding_whose_ports_are_not_reached_names_no_way():
+    audit = Audit(worlds.exposed().snapshot())
+    finding = audit.finding("sensitive-port-reachable-by-everyone")
+    count = len(finding.evidence)
+    stale = finding.evidence.assign(ports=[("icmp -1", "sctp 9")] * count)
+    audit.__dict__["findings"] = (replace(finding, evidence=stale),)
+    assert reached.example(audit).certainty == "fragile"
 
 
 def test_hops_stand_one_a_line(exposed):
