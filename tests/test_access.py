@@ -270,8 +270,10 @@ def test_a_network_without_one_piece_is_not_reached_and_that_piece_is_named(netw
     made = explain(tables, world.endpoint_id, address, 5432)
     assert made.reachable == "no"
     assert [hop.step for hop in made.blockers] == [piece]
-    assert made.blockers[0].change
-    assert piece in made.answer
+    # Where nobody has the address, no change in the way would help.
+    assert bool(made.blockers[0].change) == (piece != "receiver")
+    told = "no interface that was read has the address" if piece == "receiver" else piece
+    assert told in made.answer
 
 
 @pytest.mark.parametrize("network", ["a VPC", "a peered VPC"])
