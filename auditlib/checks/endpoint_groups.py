@@ -212,16 +212,13 @@ def vpn_sg_is_shared(
 
 @check(
     id="vpn-sg-lets-members-in",
-    title=(
-        "No security group of a Client VPN endpoint lets VPN clients into its other "
-        "members by naming itself"
-    ),
+    title="No security group shared with a Client VPN endpoint lets its members in",
     severity=Severity.HIGH,
     **_JUDGED,
     unseen=unread_members,
     condition=(
-        "lets VPN clients into other interfaces with the same security group by naming it",
-        "let VPN clients into other interfaces with the same security group by naming it",
+        "shares a security group that lets its members in, VPN clients among them",
+        "share a security group that lets its members in, VPN clients among them",
     ),
     rationale=(
         "A rule that admits the group itself admits everything that carries the group, and traffic "
