@@ -212,13 +212,13 @@ def vpn_sg_is_shared(
 
 @check(
     id="vpn-sg-lets-members-in",
-    title="No security group shared with a Client VPN endpoint lets its members in",
+    title="No security group shared with a Client VPN endpoint admits every member",
     severity=Severity.HIGH,
     **_JUDGED,
     unseen=unread_members,
     condition=(
-        "shares a security group that lets its members in, VPN clients among them",
-        "share a security group that lets its members in, VPN clients among them",
+        "shares a security group that admits every member, VPN clients among them",
+        "share a security group that admits every member, VPN clients among them",
     ),
     rationale=(
         "A rule that admits the group itself admits everything that carries the group, and traffic "
