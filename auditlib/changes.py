@@ -13,6 +13,7 @@ https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
 import hashlib
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from ipaddress import ip_network
@@ -75,7 +76,7 @@ def is_blank(text: object) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class Change(ABC):
     """One change, as AWS knows it.
 
     Attributes
@@ -111,9 +112,9 @@ class Change:
         ]
         return tuple(dict.fromkeys(t for t in texts if is_blank(t) or is_new(t)))
 
+    @abstractmethod
     def words(self) -> str:
         """Return the change as a sentence without its full stop."""
-        raise NotImplementedError
 
     def problems(self, tables: Tables) -> tuple[str, ...]:
         """Return why AWS would refuse it, as far as the tables tell; empty when it would not."""
@@ -121,8 +122,9 @@ class Change:
             return (f"account {self.account} was not read in {self.region}",)
         return tuple(self._problems(tables))
 
+    @abstractmethod
     def _problems(self, tables: Tables) -> Iterable[str]:
-        raise NotImplementedError
+        """Return why AWS would refuse it, its place apart."""
 
     def apply(self, tables: Tables) -> Tables:
         """Return the tables as they are once the change is made.
@@ -136,23 +138,25 @@ class Change:
             raise ParameterError(f"Cannot {_lower(self.words())}: {words.listed(found)}.")
         return self._applied(tables)
 
+    @abstractmethod
     def _applied(self, tables: Tables) -> Tables:
-        raise NotImplementedError
+        """Return the tables with the change made, unchecked."""
 
+    @abstractmethod
     def inverse(self, tables: Tables) -> "Change":
         """Return the change that undoes it, given the tables before it."""
-        raise NotImplementedError
 
     def cli(self) -> tuple[str, ...]:
         """Return the AWS CLI call as words, without ``aws``; placeholders are left in."""
         return (*self._cli(), "--region", self.region)
 
+    @abstractmethod
     def _cli(self) -> tuple[str, ...]:
-        raise NotImplementedError
+        """Return the call without the options every call has."""
 
+    @abstractmethod
     def terraform(self) -> str:
         """Return the change as Terraform text, or a comment that says what to change where."""
-        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """Return the change as an entry of a plan file."""
