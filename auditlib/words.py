@@ -214,7 +214,8 @@ def gap(row: Any) -> str:
         "missing": "is not in the snapshot",
         "untold": "does not tell what is needed",
     }.get(clean(row.status), "could not be read")
-    return f"{where} {became}{code}"
+    told = row.status in {"missing", "untold"} and clean(row.error_message, 200)
+    return f"{where} {became}{code}" + (f": {told}" if told else "")
 
 
 def _number(value: object) -> int | None:

@@ -93,7 +93,8 @@ def test_a_long_list_says_how_many_more():
     [
         ("denied", "was denied (AccessDenied)"),
         ("failed", "failed (AccessDenied)"),
-        ("missing", "is not in the snapshot (AccessDenied)"),
+        ("missing", "is not in the snapshot (AccessDenied): the peer was not read"),
+        ("untold", "does not tell what is needed (AccessDenied): the peer was not read"),
         ("unsupported", "is not supported by the SDK that read the account (AccessDenied)"),
         ("odd", "could not be read (AccessDenied)"),
     ],
@@ -102,6 +103,7 @@ def test_a_gap_names_call_place_and_outcome(status, said):
     row = Row(
         service="ec2", operation="describe-vpcs", resource="x", region="eu-west-1",
         account="111122223333", status=status, error_code="AccessDenied",
+        error_message="the peer was not read",
     )  # fmt: skip
     begin = "ec2 describe-vpcs for x in eu-west-1 (account 111122223333)"
     assert words.gap(row) == f"{begin} {said}"
