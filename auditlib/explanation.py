@@ -582,7 +582,8 @@ class _Walk:
         source = self._sources()[0]
         vpc = step.vpc_id
         hops = [*first, *self._outward(source, None, step)]
-        if self.association.transit_gateway_id is None:
+        # Inside one subnet no network ACL is asked.
+        if self.association.transit_gateway_id is None and not self.way.inside(self.address):
             hops += self._acl("network ACL", self.association.subnet_id, self.address, out=True)
         hops += self._vpc_route(step.exit, vpc, step.leaves, None)
         if vpc is not None and not step.leaves:

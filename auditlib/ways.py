@@ -387,7 +387,7 @@ class Way:
             )
         return found
 
-    def _inside(self, address: int) -> bool:
+    def inside(self, address: int) -> bool:
         """Tell whether an address is one of the association's own subnet."""
         subnet = self.network.subnets.get(self.association.subnet_id or "", {})
         return any(address in addresses(block) for block in _blocks(subnet))
@@ -399,7 +399,7 @@ class Way:
             return Exit("transit_gateway", gateway, gateway, sure=False)
         id, vpc = self.association.subnet_id, self.association.vpc_id
         subnet = self.network.subnets.get(id or "")
-        if self._inside(address):
+        if self.inside(address):
             # Inside one subnet no route table is asked.
             return Exit("local", "local", f"inside {id}")
         exit = self.network.route(id, vpc, address)
@@ -722,7 +722,7 @@ class Way:
         for source in (*association.present, *association.possible) or association.wide:
             found |= self.egress(source, address, None, None).maybe
         # Inside one subnet no network ACL is asked.
-        return found if self._inside(address) else found & self.own_acl(address).maybe
+        return found if self.inside(address) else found & self.own_acl(address).maybe
 
     # -- everything that is reached ---------------------------------------------------------------
 

@@ -1192,3 +1192,18 @@ def test_a_vpc_shared_by_an_account_that_was_not_read_may_hold_more_receivers(li
     assert "belongs to an account that was not read" in elsewhere["via"].iloc[0][-1]
     made = explain(tables_of(world), endpoint, "10.0.2.99", 22)
     assert made.reachable == "unknown"
+
+
+def test_inside_the_association_s_subnet_no_network_acl_stops_what_could_not_be_listed():
+    world = World()
+    vpc = world.vpc()
+    home = world.subnet(vpc, "10.0.1.0/24")
+    group = world.security_group(vpc, "vpn")
+    endpoint = world.endpoint(vpc, (group,))
+    world.associate(endpoint, home)
+    world.authorize(endpoint, "10.0.0.0/16")
+    world.use_network_acl(world.network_acl(vpc), home)  # denies everything
+    world.refuse("ec2-describe-network-interfaces")
+    made = explain(Tables(world.snapshot()), endpoint=endpoint, to="10.0.1.77", port=443)
+    assert made.reachable == "unknown"
+    assert "network ACL out" not in {hop.step for path in made.paths for hop in path.hops}
