@@ -16,7 +16,7 @@ from auditlib.tables import Tables, nearest
 if TYPE_CHECKING:
     from os import PathLike
 
-    from auditlib.explanation import Explanation
+    from auditlib.access.explanation import Explanation
 
 __all__ = ["Audit", "open_audit", "tables_overview"]
 

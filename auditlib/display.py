@@ -25,8 +25,8 @@ from auditlib.plots import Picture, hops
 from auditlib.words import named
 
 if TYPE_CHECKING:
+    from auditlib.access.explanation import Explanation
     from auditlib.audit import Audit
-    from auditlib.explanation import Explanation
 
 __all__ = [
     "Html",
@@ -196,7 +196,7 @@ def init_notebook(audit: "Audit | None" = None) -> Html:
         bundle.for_type(Finding, shown(lambda finding: card(finding, names)))
         bundle.for_type(pd.DataFrame, shown(lambda frame: table(frame, names=names)))
         bundle.for_type(Picture, shown(picture))
-        bundle.for_type_by_name("auditlib.explanation", "Explanation", shown(_explained))
+        bundle.for_type_by_name("auditlib.access.explanation", "Explanation", shown(_explained))
     return stylesheet()
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from auditlib.access.explanation import Explanation, Path
     from auditlib.audit import Audit
-    from auditlib.explanation import Explanation, Path
 
 __all__ = ["Picture", "hops", "paths", "severity_by_endpoint"]
 

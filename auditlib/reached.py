@@ -14,8 +14,8 @@ from auditlib.check import Finding, Severity
 from auditlib.words import count, listed, traffic
 
 if TYPE_CHECKING:
+    from auditlib.access.explanation import Explanation
     from auditlib.audit import Audit
-    from auditlib.explanation import Explanation
 
 __all__ = [
     "Matrix",

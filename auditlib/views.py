@@ -204,17 +204,17 @@ def endpoint_security_groups(
 @view
 def reached_interfaces(tables: TableSource) -> pd.DataFrame:
     """Return the interfaces that users of an endpoint reach."""
-    from auditlib import reach_views  # which asks tables, and so this module, for its inputs
+    from auditlib.access import views  # which asks tables, and so this module, for its inputs
 
-    return reach_views.reached_interfaces(tables)
+    return views.reached_interfaces(tables)
 
 
 @view
 def opened_networks(tables: TableSource) -> pd.DataFrame:
     """Return the networks that endpoints authorize and route, and what they lead to."""
-    from auditlib import reach_views
+    from auditlib.access import views
 
-    return reach_views.opened_networks(tables)
+    return views.opened_networks(tables)
 
 
 _GROUP = ["account", "region", "group_id", "group_name", "vpc_id", "is_default"]

@@ -331,7 +331,7 @@ def stage(name: str, folder: Path) -> dict[str, float]:
         seconds, kept = timed(lambda: [json.loads(f.read_bytes()) for f in files])
         return {"seconds": seconds, "peak": peak(), "base": before, "files": len(kept)}
     from auditlib.access import explain, reach, reach_counts
-    from auditlib.network import TABLES
+    from auditlib.access.network import TABLES
     from auditlib.snapshot import load
     from auditlib.tables import Tables
 

@@ -4,10 +4,13 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -27,7 +30,9 @@ def test_environment_yml_lists_what_pyproject_lists():
 def locked(name: str) -> dict[str, set[str]]:
     text = (ROOT / name).read_text("utf-8")
     versions: dict[str, set[str]] = {}
-    for package, version in re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", text, re.MULTILINE):
+    for package, version in re.findall(
+        r"^([a-z0-9._-]+)(?:\[[a-z0-9, _-]+\])?==([^ ;\\]+)", text, re.MULTILINE
+    ):
         versions.setdefault(package, set()).add(version)
     return versions
 
@@ -38,6 +43,35 @@ def test_the_lock_holds_every_dependency_with_hashes():
     assert names <= set(base)
     text = (ROOT / "requirements.lock").read_text("utf-8")
     assert text.count("--hash=sha256:") > len(base)
+
+
+def test_a_package_asked_for_with_an_extra_is_locked_with_it():
+    # pip, told to require hashes, refuses "coverage[toml]" where only "coverage" is pinned, once a
+    # newer coverage is out.
+    lock = (ROOT / "requirements-dev.lock").read_text("utf-8")
+    extras = {
+        (canonicalize_name(requirement.name), extra)
+        for name in locked("requirements-dev.lock")
+        if is_installed(name)
+        for requirement in map(Requirement, metadata.requires(name) or ())
+        for extra in requirement.extras
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    }
+    pinned = {
+        (name, extra)
+        for name, held in re.findall(r"^([a-z0-9._-]+)\[([a-z0-9, _-]+)\]==", lock, re.MULTILINE)
+        for extra in held.split(", ")
+    }
+    assert ("coverage", "toml") in extras
+    assert extras <= pinned
+
+
+def is_installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def test_both_locks_agree():

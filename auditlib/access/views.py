@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from auditlib.access import Access, access_of
+from auditlib.access.questions import Access, access_of
+from auditlib.access.ways import EVERYONE, Case, Way
 from auditlib.addresses import NONE, Ranges, addresses, port_rows, ports
 from auditlib.check import TableSource
 from auditlib.frames import frame_of_rows
 from auditlib.schemas import SCHEMAS
-from auditlib.ways import EVERYONE, Case, Way
 
 __all__ = ["opened_networks", "reached_interfaces"]
 

@@ -24,8 +24,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from auditlib.addresses import ALL_IPV4, ALL_IPV6, ALL_PORTS, NONE, Ranges, addresses, cidrs
-from auditlib.network import (
+from auditlib.access.network import (
     OPEN,
     Exit,
     Network,
@@ -38,6 +37,7 @@ from auditlib.network import (
     closed,
     unread,
 )
+from auditlib.addresses import ALL_IPV4, ALL_IPV6, ALL_PORTS, NONE, Ranges, addresses, cidrs
 
 __all__ = [
     "EVERYONE",

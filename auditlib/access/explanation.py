@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from auditlib.access.network import Exit, Passage, Source, answerable
+from auditlib.access.ways import EVERYONE, Certainty, Kind, Step, Way
 from auditlib.addresses import ALL_IPV4, ALL_IPV6, Ranges, addresses, cidrs, port_rows, port_text
-from auditlib.network import Exit, Passage, Source, answerable
-from auditlib.ways import EVERYONE, Certainty, Kind, Step, Way
 from auditlib.words import clean, listed, named
 
 __all__ = ["Explanation", "Hop", "Path", "path_of"]

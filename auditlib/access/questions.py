@@ -1,19 +1,4 @@
-"""Who reaches what through a Client VPN endpoint, and why.
-
-:func:`reach` answers for everything at once, :func:`explain` for one packet, hop by hop; both ask
-the same hops (:mod:`auditlib.ways`).
-
-What is left out, and how: the answers are an upper bound. Whether a user may connect at all (a
-Cedar policy, a connect handler, device posture) is not worked out; ``via`` names a policy. Answers
-of TCP and UDP are taken to go to ports 1024–65535; an ICMP echo needs its echo reply, other ICMP
-messages no answer. An interface that is not attached counts, since its rules hold once it is. An
-interface without security groups (a load balancer or NAT gateway may be one) is not filtered by
-any, and what it does with a packet is unknown. IPv6 is not translated and how AWS sends answers
-back is not documented: every IPv6 answer is ``unknown``.
-
-References: https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/cvpn-working-rules.html,
-https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/scenario.html
-"""
+"""The questions about access: who reaches what, how many, and why or why not."""
 
 import difflib
 from collections import defaultdict
@@ -24,6 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from auditlib.access.explanation import Explanation, Hop, Path, path_of
+from auditlib.access.network import Network, rows_of
+from auditlib.access.ways import EVERYONE, Case, Certainty, Leaving, Way, associations_of
 from auditlib.addresses import (
     NONE,
     Ranges,
@@ -37,19 +25,11 @@ from auditlib.addresses import (
 )
 from auditlib.check import TableSource
 from auditlib.errors import ParameterError
-from auditlib.explanation import Explanation, Hop, Path, path_of
-from auditlib.network import TABLES, Network, rows_of
-from auditlib.ways import EVERYONE, Case, Certainty, Leaving, Way, associations_of
 from auditlib.words import clean, listed, named
 
 __all__ = [
     "COLUMNS",
-    "EVERYONE",
-    "TABLES",
     "Access",
-    "Explanation",
-    "Hop",
-    "Path",
     "access_of",
     "endpoint_of",
     "explain",
