@@ -111,6 +111,8 @@ class Check:
         ``{"CIS AWS Foundations v7.0": ("6.5",)}``.
     ratings
         What published tools say of the same fact, by tool: ``{"Security Hub EC2.2": "High"}``.
+    decision
+        Why its fix is left to people, in a sentence; empty where ``auditlib.changes.fixes`` has one.
     accepted_by_design
         For conditions the kit recommends and other scanners report: the text to hand to them.
     tables, wording
@@ -142,6 +144,7 @@ class Check:
     false_alarms: tuple[str, ...] = ()
     controls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ratings: Mapping[str, str] = field(default_factory=dict)
+    decision: str = ""
     accepted_by_design: str = ""
 
     @property

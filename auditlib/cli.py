@@ -409,9 +409,9 @@ def preview(  # noqa: PLR0917 # click calls it by keyword
     """
     from auditlib.access import endpoint_of
     from auditlib.audit import open_audit
-    from auditlib.plans import cli_text, plan_of, preview_json, terraform_text, written
-    from auditlib.preview import preview as preview_of
-    from auditlib.preview import proposal
+    from auditlib.changes.plans import cli_text, plan_of, preview_json, terraform_text, written
+    from auditlib.changes.preview import preview as preview_of
+    from auditlib.changes.preview import proposal
 
     if bool(fixes) == (plan is not None):
         raise click.UsageError("give --fix or --plan, one of the two")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from auditlib.audit import Audit
+    from auditlib.changes.preview import Preview
     from auditlib.check import Finding
-    from auditlib.preview import Preview
 
 __all__ = [
     "print_audit",
@@ -222,7 +222,7 @@ def _grants(hops: Iterable[str], most: int = 3) -> tuple[str, ...]:
 
 def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
     """Print a preview: verdict, steps with their AWS CLI text, what changes, the rollback."""
-    from auditlib.plans import cli_text
+    from auditlib.changes.plans import cli_text
 
     resolved = preview.findings["state"].value_counts()
     counts = [

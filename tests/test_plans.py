@@ -16,10 +16,10 @@ from auditlib.changes import (
     CreateSecurityGroup,
     ModifyLogging,
 )
+from auditlib.changes.plans import apply_script, plan_of, rollback_script, terraform_text
+from auditlib.changes.preview import preview, proposal
 from auditlib.cli import main
 from auditlib.errors import ParameterError
-from auditlib.plans import apply_script, plan_of, rollback_script, terraform_text
-from auditlib.preview import preview, proposal
 from auditlib.snapshot import save
 from auditlib.tables import Tables
 from tests.test_changes import ENDPOINT, PLACE, Small

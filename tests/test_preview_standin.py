@@ -10,8 +10,8 @@ import pytest
 
 from auditlib.aws.collect import collect
 from auditlib.changes import CreateSecurityGroup, SetInterfaceGroups
-from auditlib.plans import written
-from auditlib.preview import Preview, preview, proposal
+from auditlib.changes.plans import written
+from auditlib.changes.preview import Preview, preview, proposal
 from auditlib.schemas import SCHEMAS
 from auditlib.snapshot import load
 from auditlib.tables import Tables

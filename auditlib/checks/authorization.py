@@ -144,6 +144,7 @@ def authorization_allows_everyone(
         "An endpoint with a handler or a policy on the address is not reported, but whether that "
         "handler or policy decides rightly is not looked at here.",
     ),
+    decision="Whether the address matters depends on where your users work, and a policy or connect handler is code of yours: the kit proposes none.",
     reference=f"{GUIDE}connection-authorization.html",
 )
 def source_address_not_restricted(
@@ -214,6 +215,7 @@ def source_address_not_restricted(
         "Machines that connect without a person, where a certificate is the sensible choice.",
         "An endpoint whose authorization policy demands a managed device.",
     ),
+    decision="How users prove who they are is chosen when an endpoint is created: build a second endpoint beside the first and move the users. Which directory or SAML provider it asks is yours to decide.",
     reference=f"{GUIDE}client-authentication.html",
 )
 def authentication_is_certificate_only(judged: pd.DataFrame) -> pd.DataFrame:

@@ -149,6 +149,7 @@ def doubtful_reach(
         "wider one.",
         "A rule for 0.0.0.0/0 that is meant for the internet only.",
     ),
+    decision="Only you know whether the narrow rule separates on purpose. If not, add a rule of the same network for each group that needs it, in a plan file with add-authorization-rule.",
     reference=f"{GUIDE}cvpn-working-rules.html",
     controls=_NIST,
 )
@@ -232,6 +233,7 @@ def _prefix(cidr: str) -> int:
         "on by an appliance.",
         "An endpoint that nobody has associated yet.",
     ),
+    decision="Only you know whether the network is left over (remove the rule or route) or was meant to work (open what the reason names): write a plan file for either.",
     reference=f"{GUIDE}cvpn-working-routes.html",
 )
 def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFrame) -> pd.DataFrame:
@@ -292,6 +294,7 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
         "The route that AWS adds by itself for the VPC of an association.",
         "A wide route whose narrow parts are authorized is not reported.",
     ),
+    decision="Only you know whether the route is left over (delete-route in a plan file) or an authorization rule is missing (add-authorization-rule).",
     reference=f"{GUIDE}cvpn-working-routes.html",
 )
 def routed_but_not_authorized(
@@ -357,6 +360,7 @@ def routed_but_not_authorized(
         "Machines that are administered by the very users of this endpoint.",
         "A network appliance that takes any port by its nature.",
     ),
+    decision="Only you know which ports the receiver serves. Write a plan file: authorize-rule for each port with the endpoint's group as its source, then revoke-rule for the wide one.",
     reference=f"{GUIDE}client-authorization.html",
     controls=_NIST,
 )
@@ -504,6 +508,7 @@ def client_to_client_is_open(
         "An endpoint whose authorization policy admits administrators only: policies are not "
         "worked out here.",
     ),
+    decision="Only you know who administers these receivers. Authorize their network for that group instead of for everyone (fix authorization-allows-everyone makes a proposal), or narrow the receiver's rule in a plan file.",
     reference=f"{GUIDE}cvpn-working-rules.html",
     controls=_NIST,
 )
@@ -590,6 +595,7 @@ def _told(offered: tuple[tuple[str, int, str], ...]) -> Iterator[str]:
         "A public service that VPN users happen to reach by the same rule.",
         "A service meant for the whole VPC, such as a resolver or a monitoring agent.",
     ),
+    decision="The rule admits others beside VPN users, and only you know which of them need it. Write a plan file: authorize-rule for each source, then revoke-rule for the wide one.",
     reference="https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
     controls=_NIST,
 )

@@ -1,18 +1,18 @@
-"""The fix of every check: from its evidence to changes, or why it needs a human decision.
+"""The fixes of checks: from the evidence to changes.
 
-To add one for a new check, add it to ``FIXES`` under the check's id: a sentence, or a function
-decorated with ``@fix`` that is given the tables and the evidence.
+To add one, write a function that is given the tables and the evidence, and decorate it with
+``@fix`` and the check's id. A check without a fix says in its ``decision`` why people decide.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from auditlib import words
-from auditlib.changes import (
+from auditlib.changes.kinds import (
     AddAuthorizationRule,
     ApplySecurityGroups,
     AuthorizeRule,
@@ -24,10 +24,31 @@ from auditlib.changes import (
     RevokeRule,
 )
 from auditlib.checks._parts import rows_of
-from auditlib.preview import Named
 from auditlib.tables import Tables
 
-__all__ = ["FIXES", "Fix"]
+__all__ = ["FIXES", "Fix", "Named"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """Access that a finding names: what its fix means to close, or to open.
+
+    ``eni_id`` and ``group`` are ``None`` for any; ``local`` stands for traffic between clients.
+    """
+
+    change: Literal["lost", "gained"]
+    endpoint_id: str
+    eni_id: str | None = None
+    group: str | None = None
+
+    def covers(self, row: Any) -> bool:
+        """Tell whether a row of the difference is what is named."""
+        return (
+            row["change"] == self.change
+            and row["endpoint_id"] == self.endpoint_id
+            and self.eni_id in {None, row["eni_id"]}
+            and self.group in {None, row["group"]}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,47 +68,8 @@ class Fix:
     decisions: tuple[str, ...] = ()
 
 
-FIXES: dict[str, Callable[[Tables, pd.DataFrame], Fix] | str] = {
-    "authentication-is-certificate-only": (
-        "How users prove who they are is chosen when an endpoint is created: build a second "
-        "endpoint beside the first and move the users. Which directory or SAML provider it asks is "
-        "yours to decide."
-    ),
-    "authorization-rule-hides-network": (
-        "Only you know whether the narrow rule separates on purpose. If not, add a rule of the same "
-        "network for each group that needs it, in a plan file with add-authorization-rule."
-    ),
-    "authorized-but-unreachable": (
-        "Only you know whether the network is left over (remove the rule or route) or was meant to "
-        "work (open what the reason names): write a plan file for either."
-    ),
-    "default-sg-is-used": (
-        "Which group each interface needs depends on what it serves. Endpoints are moved by the fix "
-        "of vpn-sg-is-default; for the rest write a plan file with set-interface-groups."
-    ),
-    "receiver-admits-all-ports-from-vpn": (
-        "Only you know which ports the receiver serves. Write a plan file: authorize-rule for each "
-        "port with the endpoint's group as its source, then revoke-rule for the wide one."
-    ),
-    "receiver-open-wider-than-vpn": (
-        "The rule admits others beside VPN users, and only you know which of them need it. Write a "
-        "plan file: authorize-rule for each source, then revoke-rule for the wide one."
-    ),
-    "routed-but-not-authorized": (
-        "Only you know whether the route is left over (delete-route in a plan file) or an "
-        "authorization rule is missing (add-authorization-rule)."
-    ),
-    "sensitive-port-reachable-by-everyone": (
-        "Only you know who administers these receivers. Authorize their network for that group "
-        "instead of for everyone (fix authorization-allows-everyone makes a proposal), or narrow "
-        "the receiver's rule in a plan file."
-    ),
-    "source-address-not-restricted": (
-        "Whether the address matters depends on where your users work, and a policy or connect "
-        "handler is code of yours: the kit proposes none."
-    ),
-}
-"""The fix of every check, by its id."""
+FIXES: dict[str, Callable[[Tables, pd.DataFrame], Fix]] = {}
+"""The fixes, by the id of their check; a check without one says in ``decision`` why."""
 
 
 def fix(

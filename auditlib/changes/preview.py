@@ -16,7 +16,8 @@ import pandas as pd
 from auditlib import words
 from auditlib.access import EVERYONE, TABLES, access_of, reach
 from auditlib.addresses import NONE, Ranges, addresses, cidrs, port_rows, port_text, ports
-from auditlib.changes import (
+from auditlib.changes.fixes import FIXES, Fix, Named
+from auditlib.changes.kinds import (
     ApplySecurityGroups,
     AuthorizeRule,
     Change,
@@ -24,13 +25,13 @@ from auditlib.changes import (
     SetInterfaceGroups,
 )
 from auditlib.check import audit
+from auditlib.check import checks as all_checks
 from auditlib.checks._parts import rows_of
 from auditlib.errors import ParameterError
 from auditlib.tables import Tables
 
 __all__ = [
     "DIFFERENCE",
-    "Named",
     "Preview",
     "Step",
     "applied",
@@ -64,28 +65,6 @@ Part = Literal["intended", "side_effect", "own_interface"]
 
 _WINDOWS = {1: "Prepare", 2: "Prepare", 3: "Switch", 4: "Sessions end here", 5: "Take away"}
 _SURE = ("reliable", "fragile")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Named:
-    """Access that a finding names: what its fix means to close, or to open.
-
-    ``eni_id`` and ``group`` are ``None`` for any; ``local`` stands for traffic between clients.
-    """
-
-    change: Literal["lost", "gained"]
-    endpoint_id: str
-    eni_id: str | None = None
-    group: str | None = None
-
-    def covers(self, row: Any) -> bool:
-        """Tell whether a row of the difference is what is named."""
-        return (
-            row["change"] == self.change
-            and row["endpoint_id"] == self.endpoint_id
-            and self.eni_id in {None, row["eni_id"]}
-            and self.group in {None, row["group"]}
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -725,7 +704,6 @@ def proposal(tables: Tables, checks: Sequence[str], endpoint: str | None = None)
     ParameterError
         When there is no such check or endpoint; names the nearest.
     """
-    from auditlib.fixes import FIXES, Fix
     from auditlib.tables import nearest
 
     known = set(tables["client_vpn_endpoints"]["endpoint_id"])
@@ -734,10 +712,11 @@ def proposal(tables: Tables, checks: Sequence[str], endpoint: str | None = None)
     changes: list[Change] = []
     named: list[Named] = []
     decisions: list[str] = []
+    by_id = {check.id: check for check in all_checks()}
     now = tables
     for id in checks:
-        if id not in FIXES:
-            raise nearest(id, FIXES, noun="check")
+        if id not in by_id:
+            raise nearest(id, by_id, noun="check")
         (finding,) = audit(now, only=[id])
         evidence = finding.evidence
         if endpoint is not None and "endpoint_id" in evidence:
@@ -745,8 +724,7 @@ def proposal(tables: Tables, checks: Sequence[str], endpoint: str | None = None)
         if evidence.empty:
             decisions.append(f"{id}: nothing to fix. {finding.answer}")
             continue
-        made = FIXES[id]
-        fix = Fix(decisions=(made,)) if isinstance(made, str) else made(now, evidence)
+        fix = FIXES[id](now, evidence) if id in FIXES else Fix(decisions=(by_id[id].decision,))
         new = [c for c in dict.fromkeys(fix.changes) if c not in changes]
         now = applied(now, sorted(new, key=lambda c: c.phase))
         changes += new

@@ -14,16 +14,16 @@ from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from auditlib import words
-from auditlib.changes import (
+from auditlib.changes.kinds import (
     CHANGES,
     ApplySecurityGroups,
     Change,
     CreateSecurityGroup,
     is_blank,
 )
+from auditlib.changes.preview import Preview, Step
 from auditlib.errors import AuditError, ParameterError
 from auditlib.export import records
-from auditlib.preview import Preview, Step
 from auditlib.tables import nearest
 
 __all__ = [
