@@ -113,6 +113,9 @@ class Check:
         What published tools say of the same fact, by tool: ``{"Security Hub EC2.2": "High"}``.
     decision
         Why its fix is left to people, in a sentence; empty where ``auditlib.changes.fixes`` has one.
+    subject
+        What it belongs to: the section of a notebook that shows its card with those of the same
+        subject. The name of its module unless it says another.
     accepted_by_design
         For conditions the kit recommends and other scanners report: the text to hand to them.
     tables, wording
@@ -137,6 +140,7 @@ class Check:
     reference: str
     function: Callable[..., pd.DataFrame] = field(repr=False)
     tables: tuple[str, ...]
+    subject: str = ""
     wording: tuple[str, ...] = ()
     among: Callable[[pd.DataFrame], pd.Series] | None = field(default=None, repr=False)
     left_out: Callable[[pd.DataFrame], str] | None = field(default=None, repr=False)
@@ -209,7 +213,7 @@ def check(
     """Register the decorated function as a check; its parameters name the tables it reads.
 
     The keywords are the attributes of :class:`Check` but for ``function``, ``tables`` and
-    ``wording``.
+    ``wording``; ``subject`` is the module's name where it is not given.
     """
 
     def register(function: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
@@ -220,7 +224,7 @@ def check(
                 p.name for p in parameters if p.kind is not p.KEYWORD_ONLY and p.name != _JUDGED
             ),
             wording=tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY),
-            **description,  # type: ignore[arg-type] # the dataclass names what is missing or unknown
+            **{"subject": function.__module__.rpartition(".")[2], **description},  # type: ignore[arg-type] # the dataclass names what is missing or unknown
         )
         if made.id in _REGISTRY:
             raise ValueError(f"two checks are called {made.id}")

@@ -22,6 +22,7 @@ from auditlib import reached, summary
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
 from auditlib.plots import Picture, hops
+from auditlib.tables import nearest
 from auditlib.words import named
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Html",
     "card",
+    "cards",
     "coverage",
     "explain",
     "findings",
@@ -451,6 +453,35 @@ def card(finding: Finding, names: Mapping[str, str] | None = None) -> Html:
     )
     sign, word = STATUS_WORDS[finding.status]
     return Html(markup=markup, text=f"{sign} {word}: {finding.check.title} {finding.answer}")
+
+
+def cards(audit: "Audit", *subjects: str) -> Html:
+    """Return the cards of all checks of some subjects, the most urgent first.
+
+    Parameters
+    ----------
+    subjects
+        As the checks have them: the name of their module, mostly.
+
+    Raises
+    ------
+    ParameterError
+        When no check is about a subject; names the nearest.
+    """
+    known = {finding.check.subject for finding in audit.findings}
+    for subject in subjects:
+        if subject not in known:
+            raise nearest(subject, known, noun="subject of checks")
+    named = summary.names(audit)
+    shown = [
+        card(finding, named)
+        for finding in summary.by_urgency(audit.findings)
+        if finding.check.subject in subjects
+    ]
+    return Html(
+        markup=Markup("\n").join(one.markup for one in shown),
+        text="\n".join(one.text for one in shown),
+    )
 
 
 _OPPOSITE = re.compile(r"(?P<tool>.+) \(reports the opposite: (?P<fact>.+)\)")

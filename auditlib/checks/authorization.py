@@ -1,6 +1,5 @@
 """Checks of who is let through an endpoint: authorization rules, connections, authentication."""
 
-import re
 from typing import Any
 
 import pandas as pd
@@ -14,8 +13,11 @@ from auditlib.checks._parts import (
     living,
     names_of,
     place_of,
+    policy_text,
     rows_of,
+    unread_policies,
     untold_authentication,
+    yes,
 )
 
 _JUDGED: dict[str, Any] = {
@@ -111,11 +113,20 @@ def authorization_allows_everyone(
     )
 
 
+def _unread_enforced_policies(
+    judged: pd.DataFrame, client_vpn_authorization_policies: pd.DataFrame
+) -> pd.DataFrame:
+    """Return a gap for each policy in force that cannot be read: it may look at the address."""
+    enforced = _enforced(client_vpn_authorization_policies)
+    return unread_policies(enforced[enforced["endpoint_id"].isin(judged["endpoint_id"])])
+
+
 @check(
     id="source-address-not-restricted",
     title="The address that users connect from can be checked",
     severity=Severity.INFO,
     **_JUDGED,
+    unseen=_unread_enforced_policies,
     condition=(
         "takes connections from any address unchecked",
         "take connections from any address unchecked",
@@ -141,8 +152,9 @@ def authorization_allows_everyone(
     ),
     false_alarms=(
         "Users who travel: an address restriction would only lock them out.",
-        "An endpoint with a handler or a policy on the address is not reported, but whether that "
-        "handler or policy decides rightly is not looked at here.",
+        "An endpoint with a handler is not reported, nor one with an enforced policy that appears to "
+        "restrict by source address (every permit reads it, or a forbid does); whether handler or "
+        "policy decides rightly is not looked at here.",
     ),
     decision="Whether the address matters depends on where your users work, and a policy or connect handler is code of yours: the kit proposes none.",
     reference=f"{GUIDE}connection-authorization.html",
@@ -151,12 +163,16 @@ def source_address_not_restricted(
     judged: pd.DataFrame, client_vpn_authorization_policies: pd.DataFrame
 ) -> pd.DataFrame:
     """Return endpoints where neither a handler nor an enforced policy can see the address."""
-    handled = _yes(judged["connect_handler_enabled"])
+    handled = yes(judged["connect_handler_enabled"])
     applied = judged["connect_handler_status"].fillna("") == "applied"
     policy_of = {row.endpoint_id: row for row in rows_of(client_vpn_authorization_policies)}
     enforced = _enforced(client_vpn_authorization_policies)
-    looking = enforced["policy_document"].map(_reads_public_ip).astype(bool)
-    checked = set(enforced.loc[looking, "endpoint_id"])
+    checked = {
+        row.endpoint_id
+        for row in rows_of(enforced)
+        # One that cannot be read may look at the address: a gap, not evidence.
+        if policy_text(row).problem or policy_text(row).appears_to_restrict_addresses
+    }
     rows = []
     open_ = ~(handled & applied) & ~judged["endpoint_id"].isin(checked)
     for row in rows_of(judged.assign(handled=handled)[open_]):
@@ -165,6 +181,10 @@ def source_address_not_restricted(
             remark = f"its authorization policy is {words.clean(policy.status)}, not active"
         elif policy is not None and policy.shadow_mode != "disabled":
             remark = "its authorization policy is in shadow mode, which logs and refuses nobody"
+        elif policy is not None and any(
+            s.reads_public_address for s in policy_text(policy).permits
+        ):
+            remark = "some permits of its authorization policy do not read the public address"
         elif policy is not None:
             remark = "its authorization policy does not read the public address"
         elif row.connect_handler_status == "applying":
@@ -276,26 +296,11 @@ def connection_logging_is_off(judged: pd.DataFrame) -> pd.DataFrame:
                 "record": row.record,
                 "reason": f"{called(row)} does not log connection attempts.",
             }
-            for row in rows_of(judged[~_yes(judged["connection_log_enabled"])])
+            for row in rows_of(judged[~yes(judged["connection_log_enabled"])])
         ),
     )
-
-
-def _yes(flags: pd.Series) -> pd.Series:
-    """Tell where a flag is set; what AWS did not tell is not."""
-    return flags.fillna(False).astype(bool)
 
 
 def _enforced(policies: pd.DataFrame) -> pd.DataFrame:
     """Return the authorization policies that are in force and not only logging."""
     return policies[(policies["status"] == "active") & (policies["shadow_mode"] == "disabled")]
-
-
-def _reads_public_ip(policy: object) -> bool:
-    """Tell whether a Cedar policy reads the public address, comments and annotations aside.
-
-    AWS has not published how the attribute is spelt, so any spelling counts.
-    """
-    text = re.sub(r"//[^\n]*", "", policy if isinstance(policy, str) else "")
-    text = re.sub(r'@\w+\s*\(\s*"(?:[^"\\]|\\.)*"\s*\)', "", text)
-    return re.search(r"public[ _-]?ip", text, re.IGNORECASE) is not None
