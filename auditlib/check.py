@@ -356,6 +356,8 @@ def _given(
 
 def _in_order(evidence: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Sort evidence by rank, then by what it is about: the same whatever order the tables have."""
+    if evidence.empty:
+        return evidence.drop(columns=list(_ASIDE)).reset_index(drop=True)
     others = sorted({str(name) for name in evidence} - {*key, *_ASIDE, "reason"})
     texts = evidence.astype(str).assign(rank=evidence["rank"].fillna(0))
     order = texts.sort_values(["rank", *key, *others, "reason"], kind="stable").index
@@ -364,6 +366,10 @@ def _in_order(evidence: pd.DataFrame, key: list[str]) -> pd.DataFrame:
 
 def _traced(evidence: pd.DataFrame, population: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Name the file and record of every row: where it rests on no single record, the judged one."""
+    if evidence.empty:
+        return evidence.assign(source=None, record=None).astype(
+            {"source": "str", "record": "Int64"}
+        )
     judged = population.set_index(key)
     at = pd.MultiIndex.from_frame(evidence[key])
     traced = evidence.copy()
@@ -400,6 +406,9 @@ def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.Data
     gaps = tables.gaps(made.population, *made.needs)
     if made.unseen is not None:
         unseen = made.unseen(**_given(made.unseen, tables, population))
+    else:
+        unseen = pd.DataFrame()
+    if len(unseen):
         known = _rows(gaps, ["table", "account", "region"])
         places = _rows(gaps, ["account", "region"])
         # Where a call was refused, that is the reason to name, not AWS's silence.
@@ -411,6 +420,8 @@ def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.Data
             )
         ]
         gaps = pd.concat([gaps, unseen[pd.Series(new, index=unseen.index, dtype=bool)]])
+    if gaps.empty:
+        return gaps[list(GAPS.names)]
     regions = {*population["region"], *tables.gaps(made.population)["region"]}
     kept = gaps[gaps["region"].isin(regions)]
     return kept[list(GAPS.names)].sort_values(
