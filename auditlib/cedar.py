@@ -73,7 +73,8 @@ class Statement:
     effect
         ``permit`` or ``forbid``.
     scoped
-        It names a principal, an action or a resource; AWS has not published which it passes.
+        Its head or a condition names a principal, an action or a resource; AWS has not published
+        which it passes.
     conditions
         How many ``when`` and ``unless`` it has.
     reads
@@ -110,6 +111,9 @@ class Policy:
     ----------
     problem
         Why it could not be read as Cedar; empty where it could.
+    beyond
+        What in it is Cedar and is not followed here, so that ``reads`` may lack something; empty
+        where all is.
     size
         Bytes in UTF-8.
     dotted_hyphens
@@ -119,7 +123,13 @@ class Policy:
     problem: str
     size: int
     dotted_hyphens: tuple[str, ...]
+    beyond: str = ""
     statements: tuple[Statement, ...] = ()
+
+    @property
+    def doubt(self) -> str:
+        """Why what is said of it may be wrong or lack something; empty where it does not."""
+        return self.problem or self.beyond
 
     @property
     def permits(self) -> tuple[Statement, ...]:
@@ -142,7 +152,7 @@ class Policy:
 
         A ``forbid`` reads it, or every ``permit`` does. Whether it decides rightly is not looked at.
         """
-        if self.problem:
+        if self.doubt:
             return False
         return any(s.reads_public_address for s in self.forbids) or all(
             s.reads_public_address for s in self.permits
@@ -188,13 +198,15 @@ def policy_of(text: str) -> Policy:
     bare = _without_strings(text)
     hyphens = tuple(sorted({_spelt(found) for found in _DOTTED_HYPHEN.finditer(bare)}))
     try:
-        statements = _statements(text, bare, size)
+        statements, beyond = _statements(text, bare, size)
     except _UnreadableError as error:
         return Policy(problem=str(error), size=size, dotted_hyphens=hyphens)
     except RecursionError:
         problem = "it is nested too deeply to be read here"
         return Policy(problem=problem, size=size, dotted_hyphens=hyphens)
-    return Policy(problem="", size=size, dotted_hyphens=hyphens, statements=statements)
+    return Policy(
+        problem="", size=size, dotted_hyphens=hyphens, beyond=beyond, statements=statements
+    )
 
 
 class _UnreadableError(Exception):
@@ -221,7 +233,7 @@ def _without_strings(text: str) -> str:
     return _QUIET.sub(lambda found: '""' if found[0].startswith('"') else " ", text)
 
 
-def _statements(text: str, bare: str, size: int) -> tuple[Statement, ...]:
+def _statements(text: str, bare: str, size: int) -> tuple[tuple[Statement, ...], str]:
     import cedarpy
 
     if size > _MOST_BYTES:
@@ -240,7 +252,8 @@ def _statements(text: str, bare: str, size: int) -> tuple[Statement, ...]:
     parts = _parts_of(text)
     if len(parts) != len(policies):
         raise _UnreadableError("its statements could not be told apart")
-    return tuple(_statement(one, part) for one, part in zip(policies, parts, strict=True))
+    made = [_statement(one, part) for one, part in zip(policies, parts, strict=True)]
+    return tuple(one for one, _ in made), next((beyond for _, beyond in made if beyond), "")
 
 
 def _parts_of(text: str) -> list[str]:
@@ -265,14 +278,15 @@ def _depth(bare: str) -> int:
     return deepest
 
 
-def _statement(parsed: Mapping[str, Any], text: str) -> Statement:
-    scoped = any(parsed[part]["op"] != "All" for part in ("principal", "action", "resource"))
+def _statement(parsed: Mapping[str, Any], text: str) -> tuple[Statement, str]:
+    in_head = any(parsed[part]["op"] != "All" for part in ("principal", "action", "resource"))
     found = _Reader()
     known: frozenset[Path] = frozenset()
     for condition in parsed["conditions"]:
         holds, fails = found.read(condition["body"], known)
         known |= holds if condition["kind"] == "when" else fails
-    return Statement(
+    scoped = in_head or found.names_others
+    made = Statement(
         effect=parsed["effect"],
         scoped=scoped,
         conditions=len(parsed["conditions"]),
@@ -280,6 +294,7 @@ def _statement(parsed: Mapping[str, Any], text: str) -> Statement:
         unguarded=tuple(sorted(found.unguarded)),
         always=not scoped and _holds_for_the_unknown(text, parsed["effect"]),
     )
+    return made, found.beyond
 
 
 def _holds_for_the_unknown(text: str, effect: str) -> bool:
@@ -306,12 +321,20 @@ class _Reader:
     def __init__(self) -> None:
         self.reads: set[Path] = set()
         self.unguarded: set[tuple[Path, Path]] = set()
+        self.names_others = False
+        self.beyond = ""
 
     def read(self, node: Any, known: Known) -> tuple[Known, Known]:
         """Walk an expression; return what is there for certain when it is true, and when false."""
         if not isinstance(node, Mapping) or len(node) != 1:
             return _NOTHING, _NOTHING
         ((operator, inside),) = node.items()
+        if operator == "Var":
+            if inside == "context":
+                self.beyond = "it passes the whole context on"
+            else:
+                self.names_others = True
+            return _NOTHING, _NOTHING
         if operator in {"&&", "||"}:
             return self._chain(operator, node, known)
         if operator == "!":
@@ -368,6 +391,8 @@ class _Reader:
             return
         while isinstance(node, Mapping) and "." in node:
             node = node["."]["left"]
+        if "Var" in node:
+            self.beyond = f"it reads attributes of {node['Var']}, which AWS does not publish"
         self.read(node, known)
 
     def _look(self, path: Path, known: Known) -> None:

@@ -146,6 +146,26 @@ def test_each_statement_is_tried_alone():
     assert (permitting.effect, permitting.always) == ("permit", True)
 
 
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ('{a: context}.a.jamf.risk == "HIGH"', "whole context"),
+        ('(if true then context else context).jamf.risk == "HIGH"', "whole context"),
+        ('principal.department == "x"', "attributes of principal"),
+    ],
+)
+def test_what_is_not_followed_is_said(condition, said):
+    policy = policy_of(forbid(f"when {{ {condition} }}"))
+    assert policy.problem == ""
+    assert said in policy.doubt
+
+
+def test_a_condition_that_names_a_principal_is_a_scope():
+    statement = only(permit('when { action == Action::"connect" }'))
+    assert statement.scoped
+    assert not statement.always
+
+
 def test_a_scope_is_seen():
     assert only('permit(principal, action == Action::"connect", resource);').scoped
     assert not only(permit()).scoped

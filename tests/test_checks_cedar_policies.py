@@ -224,6 +224,13 @@ def test_an_attribute_that_every_permit_reads_as_well_is_remarked_on(world, endp
     assert "every permit reads the attribute as well" in reason(world, "forbid-unguarded")
 
 
+def test_a_forbid_that_passes_the_whole_context_on_is_not_assessed(world, endpoint):
+    text = f'{GROUP} forbid{HEAD} when {{ {{a: context}}.a.jamf.risk == "HIGH" }};'
+    world.policy(endpoint, text)
+    assert status(world, "forbid-unguarded") is Status.NOT_ASSESSED
+    assert status(world, "unreadable") is Status.PASS
+
+
 # -- attributes and providers ---------------------------------------------------------------------
 
 

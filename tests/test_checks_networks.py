@@ -325,6 +325,24 @@ def test_an_ipv6_range_is_not_missed_where_clients_have_none(world):
     assert column(finding(world, ROUTED), "destination_cidr") == {"2001:db8::/56"}
 
 
+@pytest.mark.parametrize("id", [OVERLAP, ROUTED])
+def test_a_vpc_that_no_answer_holds_is_not_assessed(world, endpoint, vpc, id):
+    tables = Tables(world.snapshot())
+    blocks = tables["vpc_cidr_blocks"]
+    bare = tables.replace(vpc_cidr_blocks=blocks[blocks["vpc_id"] != vpc])
+    (found,) = audit(bare, only=[id])
+    assert found.status is Status.NOT_ASSESSED
+    assert found.gaps["resource"].tolist() == [vpc]
+
+
+@pytest.mark.parametrize("id", [OVERLAP, NOWHERE])
+def test_a_route_table_that_no_answer_holds_is_not_assessed(world, endpoint, id):
+    tables = Tables(world.snapshot())
+    associations = tables["route_table_associations"]
+    (found,) = audit(tables.replace(route_table_associations=associations.iloc[:0]), only=[id])
+    assert found.status is Status.NOT_ASSESSED
+
+
 # -- dead configuration: the endpoint -------------------------------------------------------------
 
 

@@ -216,7 +216,7 @@ def untold(column: str, what: str) -> Callable[..., pd.DataFrame]:
 
 
 def unread_policies(client_vpn_authorization_policies: pd.DataFrame) -> pd.DataFrame:
-    """Return a gap for each authorization policy that cannot be read as Cedar."""
+    """Return a gap for each authorization policy that cannot be read as Cedar, or not followed."""
     rows = [
         gap(
             "client_vpn_authorization_policies",
@@ -224,12 +224,13 @@ def unread_policies(client_vpn_authorization_policies: pd.DataFrame) -> pd.DataF
             account=row.account,
             region=row.region,
             resource=row.endpoint_id,
-            message=f"the policy of {row.endpoint_id} cannot be read as Cedar: "
-            f"{words.clean(policy_text(row).problem, 100)}",
+            message=f"the policy of {row.endpoint_id} cannot be "
+            f"{'read as Cedar' if policy_text(row).problem else 'followed'}: "
+            f"{words.clean(policy_text(row).doubt, 100)}",
             status="untold",
         )
         for row in rows_of(client_vpn_authorization_policies)
-        if policy_text(row).problem
+        if policy_text(row).doubt
     ]
     return pd.DataFrame(rows, columns=list(GAPS.names))
 

@@ -12,6 +12,7 @@ from auditlib.checks._parts import (
     ENDPOINT,
     GUIDE,
     called,
+    gap,
     in_subnets,
     living,
     names_of,
@@ -20,6 +21,7 @@ from auditlib.checks._parts import (
     rows_of,
     untold,
 )
+from auditlib.schemas import GAPS
 
 _RULES = f"{GUIDE}what-is-best-practices.html"
 _JUDGED: dict[str, Any] = {
@@ -38,6 +40,69 @@ def _with_range(endpoints: pd.DataFrame) -> pd.Series:
     return living(endpoints) & endpoints["traffic_ip_address_type"].ne("ipv6")
 
 
+def unread_vpcs(
+    judged: pd.DataFrame, client_vpn_target_networks: pd.DataFrame, vpc_cidr_blocks: pd.DataFrame
+) -> pd.DataFrame:
+    """Return a gap for each VPC of an endpoint whose ranges no answer holds: another account's."""
+    held = client_vpn_target_networks.merge(judged[ENDPOINT], on=ENDPOINT)
+    named = pd.concat(
+        [held[["account", "region", "vpc_id"]], judged[["account", "region", "vpc_id"]]]
+    )
+    unread = named.dropna(subset=["vpc_id"]).drop_duplicates()
+    rows = [
+        gap(
+            "vpc_cidr_blocks",
+            "describe-vpcs",
+            account=row.account,
+            region=row.region,
+            resource=row.vpc_id,
+            message=f"no answer holds the ranges of {row.vpc_id}",
+        )
+        for row in rows_of(unread[~unread["vpc_id"].isin(vpc_cidr_blocks["vpc_id"])])
+    ]
+    return pd.DataFrame(rows, columns=list(GAPS.names))
+
+
+def unread_route_tables(
+    judged: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+    route_table_associations: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return a gap for each associated subnet whose route table no answer holds."""
+    networks = client_vpn_target_networks
+    held = networks[~networks["status"].isin(_GONE)].merge(judged[ENDPOINT], on=ENDPOINT)
+    rows = [
+        gap(
+            "routes",
+            "describe-route-tables",
+            account=row.account,
+            region=row.region,
+            resource=row.subnet_id,
+            message=f"no answer holds the route table of {row.subnet_id}",
+        )
+        for row in rows_of(held.drop_duplicates([*ENDPOINT, "subnet_id"]))
+        if not tables_in_force({row.subnet_id}, {row.vpc_id}, route_table_associations)
+    ]
+    return pd.DataFrame(rows, columns=list(GAPS.names))
+
+
+def _unread_overlaps(
+    judged: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+    vpc_cidr_blocks: pd.DataFrame,
+    route_table_associations: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return a gap for everything that may overlap a clients' range and was not read."""
+    return pd.concat(
+        [
+            _untold_range(judged),
+            unread_vpcs(judged, client_vpn_target_networks, vpc_cidr_blocks),
+            unread_route_tables(judged, client_vpn_target_networks, route_table_associations),
+        ],
+        ignore_index=True,
+    )
+
+
 _untold_range = untold("client_cidr_block", "which addresses clients are given by")
 
 
@@ -47,7 +112,7 @@ _untold_range = untold("client_cidr_block", "which addresses clients are given b
     severity=Severity.MEDIUM,
     **_JUDGED,
     among=_with_range,
-    unseen=_untold_range,
+    unseen=_unread_overlaps,
     condition=(
         "gives clients addresses that another network has too",
         "give clients addresses that another network has too",
@@ -365,6 +430,7 @@ def client_range_below_capacity(
     **(_JUDGED | {"noun": "VPC-attached Client VPN endpoint"}),
     among=in_subnets,
     left_out=outside_subnets,
+    unseen=unread_vpcs,
     condition=(
         "routes part of the VPC's ranges only",
         "route part of their VPC's ranges only",

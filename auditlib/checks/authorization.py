@@ -178,7 +178,7 @@ def source_address_not_restricted(
         row.endpoint_id
         for row in rows_of(enforced)
         # One that cannot be read may look at the address: a gap, not evidence.
-        if policy_text(row).problem or policy_text(row).appears_to_restrict_addresses
+        if policy_text(row).doubt or policy_text(row).appears_to_restrict_addresses
     }
     rows = []
     open_ = ~(handled & applied) & ~judged["endpoint_id"].isin(checked)

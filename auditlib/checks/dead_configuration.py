@@ -23,7 +23,7 @@ from auditlib.checks._parts import (
     with_security_groups,
     without_security_groups,
 )
-from auditlib.checks.addressing import tables_in_force
+from auditlib.checks.addressing import tables_in_force, unread_route_tables
 from auditlib.schemas import GAPS
 
 _JUDGED: dict[str, Any] = {
@@ -381,6 +381,7 @@ def endpoint_names_missing_security_group(
     title="The route tables of associated subnets lead somewhere",
     severity=Severity.LOW,
     **_JUDGED,
+    unseen=unread_route_tables,
     condition=(
         "stands in a subnet whose route table leads nowhere",
         "stand in subnets whose route tables lead nowhere",

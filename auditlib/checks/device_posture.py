@@ -141,6 +141,6 @@ def _unused(provider: str, policy: Any) -> str:
     if policy.shadow_mode != "disabled":
         return "its authorization policy is not reported as enforced"
     text = policy_text(policy)
-    if text.problem or any(path[0] == provider for path in text.reads):
+    if text.doubt or any(path[0] == provider for path in text.reads):
         return ""
     return "its authorization policy reads nothing of it"
