@@ -220,7 +220,7 @@ def test_with_a_user_beside_the_certificate_groups_are_known(world):
     both = (*CERTIFICATE, "federated-authentication")
     endpoint = world.endpoint(world.vpc(), authentication=both)
     world.authorize(endpoint, "10.0.0.0/16", "admins")
-    assert finding(world, GROUPS).status is Status.NOT_APPLICABLE
+    assert finding(world, GROUPS).status is Status.PASS
 
 
 def test_authentication_that_is_not_told_is_not_assessed(world, bare):

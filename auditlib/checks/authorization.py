@@ -266,13 +266,8 @@ def authentication_is_certificate_only(judged: pd.DataFrame) -> pd.DataFrame:
     id="certificate-only-where-groups-are-wanted",
     title="Endpoints whose rules are meant for groups authenticate users, not only certificates",
     severity=Severity.LOW,
-    population="client_vpn_endpoints",
-    among=lambda endpoints: (
-        living(endpoints)
-        & endpoints["authentication_types"].map(lambda types: set(types) <= set(_CERTIFICATE_ONLY))
-    ),
+    **_JUDGED,
     subject="authentication",
-    noun="certificate-only Client VPN endpoint",
     unseen=untold_authentication,
     condition=(
         "shows signs that groups are wanted and cannot have them",
@@ -318,7 +313,7 @@ def certificate_only_where_groups_are_wanted(
             beside.setdefault((other.account, other.region), []).append(called(other))
     rows = []
     for row in rows_of(judged):
-        if not row.authentication_types:
+        if set(row.authentication_types) != set(_CERTIFICATE_ONLY):
             continue
         mine = list(rows_of(rules[rules["endpoint_id"] == row.endpoint_id]))
         rows += [

@@ -71,8 +71,8 @@ def device_posture_not_checked(judged: pd.DataFrame) -> pd.DataFrame:
     title="What device trust providers say is used in a policy that is in force",
     severity=Severity.MEDIUM,
     population="client_vpn_endpoints",
-    among=lambda endpoints: living(endpoints) & endpoints["device_posture"].ne("off"),
-    noun="posture-checking Client VPN endpoint",
+    among=living,
+    noun="Client VPN endpoint",
     unseen=lambda judged, client_vpn_authorization_policies: pd.concat(
         [
             _TOLD(judged),

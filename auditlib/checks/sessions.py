@@ -241,13 +241,8 @@ def split_tunnel_is_on(judged: pd.DataFrame, *, client_vpn_routes: pd.DataFrame)
 @check(
     id="full-tunnel-drops-internet",
     title="A full tunnel has a way to the internet",
-    **(_JUDGED | {"noun": "full-tunnel Client VPN endpoint"}),
-    among=lambda endpoints: (
-        living(endpoints)
-        & endpoints["status"].ne("pending-associate")
-        & endpoints["split_tunnel"].ne(True).fillna(True)
-        & endpoints["traffic_ip_address_type"].ne("ipv6")
-    ),
+    **_JUDGED,
+    among=living,
     unseen=untold("split_tunnel", "whether split tunnel is on for"),
     condition=(
         "takes all traffic and drops what is for the internet",
@@ -282,7 +277,12 @@ def full_tunnel_drops_internet(
     active = routes[(routes["status"] == "active") & routes["target_subnet"].ne("local")]
     allowed = rules[rules["status"] == "active"]
     rows = []
-    for row in rows_of(judged[judged["split_tunnel"].eq(False).fillna(False).astype(bool)]):
+    full = (
+        judged["split_tunnel"].eq(False).fillna(False).astype(bool)
+        & judged["status"].ne("pending-associate")
+        & judged["traffic_ip_address_type"].ne("ipv6")
+    )
+    for row in rows_of(judged[full]):
         routed = _union(active.loc[active["endpoint_id"] == row.endpoint_id, "destination_cidr"])
         open_ = _union(allowed.loc[allowed["endpoint_id"] == row.endpoint_id, "destination_cidr"])
         if not _PUBLIC - (routed & open_):
