@@ -309,8 +309,8 @@ def _of_gateway(row: Any, judged: pd.DataFrame) -> Iterator[Overlap]:
     among=_with_range,
     unseen=_untold_range,
     condition=(
-        "uses most of the addresses it can give to clients",
-        "use most of the addresses they can give to clients",
+        "uses most of the addresses meant for clients",
+        "use most of the addresses meant for clients",
     ),
     rationale=(
         "Part of the clients' range serves the endpoint's own availability and is given to nobody, so "
@@ -372,8 +372,8 @@ def client_range_nearly_used_up(
     left_out=outside_subnets,
     unseen=_untold_range,
     condition=(
-        "has fewer addresses for clients than the associations can carry connections",
-        "have fewer addresses for clients than the associations can carry connections",
+        "caps connections by a narrow range for clients",
+        "cap connections by a narrow range for clients",
     ),
     rationale=(
         "AWS's default quota for connections at one time grows with the associations: 7,000 for one, "
@@ -432,8 +432,8 @@ def client_range_below_capacity(
     left_out=outside_subnets,
     unseen=unread_vpcs,
     condition=(
-        "routes part of the VPC's ranges only",
-        "route part of their VPC's ranges only",
+        "leaves a range of the VPC unrouted",
+        "leave a range of the VPC unrouted",
     ),
     rationale=(
         "AWS adds the route of the VPC when a subnet is associated. A range that the VPC got "

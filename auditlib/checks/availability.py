@@ -45,7 +45,7 @@ def _holding(client_vpn_target_networks: pd.DataFrame) -> pd.DataFrame:
     title="Endpoints stand in two Availability Zones or more",
     severity=Severity.LOW,
     **_JUDGED,
-    condition=("stands in one Availability Zone", "stand in one Availability Zone"),
+    condition=("depends on one Availability Zone", "depend on one Availability Zone"),
     rationale=(
         "An endpoint with one associated subnet depends on one Availability Zone: when that zone "
         "fails nobody connects, and remote administrators are locked out just when they are needed. "
@@ -233,7 +233,7 @@ def association_not_in_place(
     title="Endpoints are associated with a subnet",
     severity=Severity.INFO,
     **_JUDGED,
-    condition=("is associated with no subnet", "are associated with no subnet"),
+    condition=("lacks a subnet", "lack a subnet"),
     rationale=(
         "Nobody can connect to an endpoint without an association, and AWS bills associations and "
         "connections, not the endpoint: it costs nothing. It keeps its certificate, rules and "

@@ -160,7 +160,7 @@ def authorization_policy_in_shadow_mode(
     title="Authorization policies are active",
     severity=Severity.MEDIUM,
     **_JUDGED,
-    condition=("is not reported as active", "are not reported as active"),
+    condition=("stands in a state other than active", "stand in a state other than active"),
     rationale=(
         "Only a policy that AWS reports as active is known to be enforced. One that failed, or is "
         "still being made, changed or removed, may refuse nobody or everybody: AWS does not say "
@@ -193,7 +193,7 @@ def authorization_policy_not_active(
     title="Authorization policies can be read as Cedar",
     severity=Severity.MEDIUM,
     **_JUDGED,
-    condition=("cannot be read as Cedar", "cannot be read as Cedar"),
+    condition=("fails to parse as Cedar", "fail to parse as Cedar"),
     rationale=(
         "What cannot be parsed cannot be reviewed: nobody can say whom such a policy lets in, and "
         "it is not proven that it refuses anybody. It may use syntax newer than this kit, or be a "

@@ -128,7 +128,7 @@ def session_reconnects_at_timeout(judged: pd.DataFrame) -> pd.DataFrame:
     **_JUDGED,
     among=living,
     unseen=untold("banner_enabled", "whether a login banner is shown by"),
-    condition=("shows users no login banner", "show users no login banner"),
+    condition=("connects users without a login banner", "connect users without a login banner"),
     rationale=(
         "A banner tells whoever connects whose network this is, that use is logged and what is "
         "allowed; some rules of law and some standards ask for that before access is given. It "
