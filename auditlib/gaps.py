@@ -20,9 +20,16 @@ __all__ = ["coverage_frame", "gap_frame"]
 
 Row = dict[str, Any]
 
+_NOT_ALL_LISTED = (
+    "shows more sources and destinations in describe-security-groups than rules were listed"
+)
+
 
 def gap_frame(
-    snapshot: Snapshot, found: Callable[[str, str, Read], set[str]], unsettled: pd.DataFrame
+    snapshot: Snapshot,
+    found: Callable[[str, str, Read], set[str]],
+    unsettled: pd.DataFrame,
+    unlisted: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return the gaps of all base tables, in the columns of ``schemas.GAPS``.
 
@@ -32,6 +39,8 @@ def gap_frame(
         Given account, region and a read made per resource: the resources its parents name.
     unsettled
         Endpoints of which it cannot be told what they are attached to.
+    unlisted
+        Security groups not all of whose rules were listed.
     """
     calls = _calls_by_read(snapshot)
     rows = []
@@ -56,6 +65,14 @@ def gap_frame(
         | {"table": "client_vpn_endpoints"}
         for account, region, id in zip(
             unsettled["account"], unsettled["region"], unsettled["endpoint_id"], strict=True
+        )
+    ]
+    rules = read_of("ec2-describe-security-group-rules")
+    rows += [
+        _row(rules, account, region, "missing", id, message=f"{id} {_NOT_ALL_LISTED}")
+        | {"table": "security_group_rules"}
+        for account, region, id in zip(
+            unlisted["account"], unlisted["region"], unlisted["group_id"], strict=True
         )
     ]
     frame = frame_of_rows(GAPS, rows)

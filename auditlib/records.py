@@ -217,6 +217,15 @@ class Records:
                 gathered[parent].append(value)
         return [tuple(items) for items in gathered]
 
+    def many(self, key: str, members: Sequence[str]) -> list[int]:
+        """Return, per record, how many items the objects under a key hold in these lists of theirs."""
+        found = self.each(key)
+        sizes = [0] * len(self)
+        for member in members:
+            for parent, items in zip(found._parent, found._lists(member), strict=True):
+                sizes[parent] += len(items)
+        return sizes
+
     def tags(self, key: str = "Tags") -> list[tuple[tuple[str, str], ...]]:
         """Return the tags as (key, value) pairs."""
         if not any(row.get(key) for row in self.rows):

@@ -248,14 +248,16 @@ description      str   description
         "a security group",
         "group_id",
         """
-group_id     str   group id (sg-…)
-group_name   str   group name
-name         str   Name tag
-description  str   description
-owner_id     str   account that owns it
-vpc_id       str   its VPC
-is_default   bool  true for the VPC's default group (AWS reserves the name "default")
-tags         pairs tags
+group_id       str   group id (sg-…)
+group_name     str   group name
+name           str   Name tag
+description    str   description
+owner_id       str   account that owns it
+vpc_id         str   its VPC
+is_default     bool  true for the VPC's default group (AWS reserves the name "default")
+ingress_peers  int   sources of inbound traffic shown with the group itself
+egress_peers   int   destinations of outbound traffic shown with the group itself
+tags           pairs tags
 """,
     ),
     _base(

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from auditlib import views
+from auditlib.addresses import is_protocol
 from auditlib.aws.reads import READS, Read, read_of, reads_for
 from auditlib.errors import ParameterError, SnapshotError
 from auditlib.frames import frame_of
@@ -266,8 +267,13 @@ def security_groups(found: Records) -> tuple[Records, Columns]:
         "owner_id": found.text("OwnerId"),
         "vpc_id": found.text("VpcId"),
         "is_default": [name == "default" for name in names],
+        "ingress_peers": found.many("IpPermissions", _PEERS),
+        "egress_peers": found.many("IpPermissionsEgress", _PEERS),
         "tags": tags,
     }
+
+
+_PEERS = ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
 
 
 @table
@@ -668,7 +674,7 @@ def _port_range(
         low, high = -1 if low is None else low, -1 if high is None else high
         return (protocol, low, high) if -1 <= low <= 255 and -1 <= high <= 255 else None
     if protocol not in {"tcp", "udp"}:
-        return protocol, None, None
+        return (protocol, None, None) if protocol == "all" or is_protocol(protocol) else None
     if low in {None, -1} and high in {None, -1}:
         return protocol, 0, 65535
     if low is None or high is None or not 0 <= low <= high <= 65535:
@@ -809,7 +815,9 @@ class Tables:
         """
         wanted = {base for name in names or self.names for base in self.bases(name)}
         if self._gaps is None:
-            self._gaps = gap_frame(self._snapshot, self._found, self._unsettled())
+            self._gaps = gap_frame(
+                self._snapshot, self._found, self._unsettled(), self._unlisted_rules()
+            )
         gaps = self._gaps
         return gaps[gaps["table"].isin(list(wanted))].reset_index(drop=True)
 
@@ -916,6 +924,19 @@ class Tables:
         """Return the endpoints of which it cannot be told what they are attached to."""
         endpoints = self["client_vpn_endpoints"]
         return endpoints[endpoints["attachment"] == "unknown"]
+
+    def _unlisted_rules(self) -> pd.DataFrame:
+        """Return the security groups that show more sources and destinations than rules were listed."""
+        groups, rules = self["security_groups"], self["security_group_rules"]
+        listed = {
+            direction: rules.loc[rules["is_egress"] == is_egress, "group_id"].value_counts()
+            for direction, is_egress in (("ingress", False), ("egress", True))
+        }
+        short = pd.Series(False, index=groups.index)
+        for direction, counts in listed.items():
+            held = groups["group_id"].map(counts).fillna(0)
+            short |= groups[f"{direction}_peers"].fillna(0) > held
+        return groups[short]
 
 
 def _records(read: Read, call: Call, document: Mapping[str, Any]) -> list[Any]:

@@ -491,6 +491,8 @@ def test_one_id_in_two_regions_is_two_things() -> None:
         ("ec2-describe-security-group-rules", rule(IpProtocol="tcp", FromPort=9, ToPort=99999), "security_group_rules", "ports"),
         ("ec2-describe-security-group-rules", rule(IpProtocol="tcp", FromPort=9, ToPort=None), "security_group_rules", "ports"),
         ("ec2-describe-security-group-rules", rule(IpProtocol="icmp", FromPort=900), "security_group_rules", "ports"),
+        ("ec2-describe-security-group-rules", rule(IpProtocol="-2"), "security_group_rules", "protocol -2"),
+        ("ec2-describe-security-group-rules", rule(IpProtocol="ipsec"), "security_group_rules", "protocol ipsec"),
         ("ec2-describe-security-group-rules", rule(ReferencedGroupInfo="sg-2"), "security_group_rules", "an object"),
         ("ec2-describe-network-interfaces", {"NetworkInterfaceId": "eni-1", "Groups": "sg-1"}, "network_interface_groups", "a list"),
         ("ec2-describe-network-interfaces", {"NetworkInterfaceId": "eni-1", "Groups": [{}]}, "network_interface_groups", "no Groups[].GroupId"),

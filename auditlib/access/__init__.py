@@ -16,7 +16,7 @@ https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/scenario.html
 """
 
 from auditlib.access.explanation import Explanation, Hop, Path
-from auditlib.access.network import TABLES
+from auditlib.access.network import TABLES, standing
 from auditlib.access.questions import (
     COLUMNS,
     Access,
@@ -43,4 +43,5 @@ __all__ = [
     "networks_in_words",
     "reach",
     "reach_counts",
+    "standing",
 ]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from auditlib.access.network import Exit, Passage, Source, answerable
+from auditlib.access.network import Exit, Passage, Source, answerable, standing, status_word
 from auditlib.access.ways import EVERYONE, Certainty, Kind, Step, Way
 from auditlib.addresses import ALL_IPV4, ALL_IPV6, Ranges, addresses, cidrs, port_rows, port_text
 from auditlib.words import clean, listed, named
@@ -241,8 +241,8 @@ class _Walk:
             self._with_receiver(first, step, eni_id, kind)
             for eni_id, kind in self._receivers(vpc, everywhere)
         ]
-        if not found or (leaves and not everywhere and all(_closed(f.hops) for f in found)):
-            found.append(self._without_receiver(first, step))
+        if not found or (leaves and all(_closed(f.hops) for f in found)):
+            found.append(self._without_receiver(first, step, found))
         return min(found, key=lambda f: _cost(f.hops))
 
     def text_of(self, source: Source | None) -> str:
@@ -337,13 +337,13 @@ class _Walk:
     def _waiting(self, rows: dict[str, list[dict[str, Any]]], key: str) -> str:
         """Return a rule or route that would match but is not active."""
         for row in rows.get(self.way.endpoint["endpoint_id"], ()):
-            if row["status"] != "active" and self.address in addresses(row[key]):
-                return f"{row[key]} is there but {row['status']}"
+            if standing(row["status"]) != "in force" and self.address in addresses(row[key]):
+                return f"{row[key]} is there but {status_word(row)}"
         return ""
 
     def _endpoint_route(self) -> Iterator[Hop]:
         endpoint, subnet = self.way.endpoint, self.association.subnet_id
-        passage, _ = self.way.endpoint_route(self.address)
+        passage = self._route()
         waiting = self._waiting(self.network.endpoint_routes, "destination_cidr")
         target = subnet or self.association.transit_gateway_id or "its subnet"
         block = endpoint["client_cidr_block"]
@@ -465,8 +465,8 @@ class _Walk:
         peering = self.network.peerings.get((exit.target_id, self.association.vpc_id or ""))
         state: State = "open"
         reason, change = f"active, leads to {vpc}", ""
-        if leaves:
-            state, reason = "unknown", leaves
+        if leaves or exit.doubt:
+            state, reason = "unknown", leaves or exit.doubt
         elif vpc is None:
             what = "is not active" if peering else "does not exist for this VPC"
             state, reason = "closed", f"{exit.target_id} {what}"
@@ -578,7 +578,9 @@ class _Walk:
         certainty = next((c for c, on in verdict.by_certainty() if self.point in on), None)
         return _Found(best.hops, certainty, best.source, eni_id)
 
-    def _without_receiver(self, first: Sequence[Hop], step: Step) -> _Found:
+    def _without_receiver(
+        self, first: Sequence[Hop], step: Step, shut: Iterable[_Found] = ()
+    ) -> _Found:
         source = self._sources()[0]
         vpc = step.vpc_id
         hops = [*first, *self._outward(source, None, step)]
@@ -586,6 +588,15 @@ class _Walk:
         if self.association.transit_gateway_id is None and not self.way.inside(self.address):
             hops += self._acl("network ACL", self.association.subnet_id, self.address, out=True)
         hops += self._vpc_route(step.exit, vpc, step.leaves, None)
+        for one in shut:
+            who = named(one.eni_id, self.network.eni_names.get(one.eni_id or ""))
+            why = listed(h.reason for h in one.hops if h.state == "closed" and h not in hops)
+            reason = f"{who} has this address, and nothing gets in there"
+            reason += f" ({why})" if why else ""
+            reason += "; whether packets end there or elsewhere was not read"
+            hops.append(
+                Hop(step="receiver", object_id=str(one.eni_id), state="unknown", reason=reason)
+            )
         if vpc is not None and not step.leaves:
             reason = f"no interface of {vpc} that was read has the address {self.ip}"
             if near := self._nearest(vpc):
@@ -609,14 +620,21 @@ class _Walk:
             for place, eni in zip(near, owners, strict=True)
         ]
 
+    def _route(self) -> Passage:
+        """Return what the endpoint's routes say, to other clients where they may lead there."""
+        clients = self.way.client_route(self.address)
+        return clients if clients.maybe else self.way.endpoint_route(self.address)
+
     def _is_client(self) -> bool:
-        """Tell whether the packet goes, or is meant to go, to another client."""
-        route, local = self.way.endpoint_route(self.address)
+        """Tell whether the packet may go, or is meant to go, to another client."""
+        if self.way.client_route(self.address).maybe:
+            return True
         block = self.way.endpoint["client_cidr_block"]
-        return local or (not route.maybe and bool(block) and self.address in addresses(block))
+        meant = bool(block) and self.address in addresses(block)
+        return meant and not self.way.endpoint_route(self.address).maybe
 
     def _to_client(self, first: Sequence[Hop]) -> _Found:
-        if not self.way.endpoint_route(self.address)[1]:
+        if not self.way.client_route(self.address).maybe:
             return _Found(tuple(first), None)
         step = self._step(Exit("client_vpn", "local", "local"), None, None, "", local=True)
         certainty = self.way.departure_certainty(step, self.group)
@@ -640,7 +658,7 @@ class _Walk:
             where=Ranges(((self.address, self.address),)),
             groups=(self.group,),
             authorization=self.way.authorization(self.address, self.group),
-            route=self.way.endpoint_route(self.address)[0],
+            route=self._route(),
             local=local,
             exit=exit,
             vpc_id=vpc,

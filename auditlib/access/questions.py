@@ -11,7 +11,15 @@ import pandas as pd
 
 from auditlib.access.explanation import Explanation, Hop, Path, path_of
 from auditlib.access.network import Network, rows_of
-from auditlib.access.ways import EVERYONE, Case, Certainty, Leaving, Way, associations_of
+from auditlib.access.ways import (
+    EVERYONE,
+    Case,
+    Certainty,
+    Leaving,
+    Way,
+    associations_of,
+    may_hold,
+)
 from auditlib.addresses import (
     NONE,
     Ranges,
@@ -90,13 +98,13 @@ class Access:
             yield from self.ways(id)
 
     def groups(self, endpoint_id: str | None = None) -> tuple[str, ...]:
-        """Return the groups that authorization rules in force name, and ``*``."""
+        """Return the groups that authorization rules name that hold, or may, and ``*``."""
         ids = self.network.endpoints if endpoint_id is None else (endpoint_id,)
         found = {
             row["group_id"]
             for id in ids
             for row in self.network.authorization_rules.get(id, ())
-            if row["status"] == "active"
+            if may_hold(row)
         }
         return (EVERYONE, *sorted(found - {None}))
 
@@ -554,7 +562,11 @@ def _leaving_rows(
     bound: tuple[str, ...],
 ) -> Iterator[tuple[Any, ...]]:
     together: dict[tuple[Any, ...], Ranges] = defaultdict(lambda: NONE)
+    # Where packets may go to other clients or leave otherwise, one row says so: all ports go there.
+    clients = {(gone.step.where, gone.step.groups) for gone in way.departures if gone.step.local}
     for leaving in way.departures:
+        if not leaving.step.local and (leaving.step.where, leaving.step.groups) in clients:
+            continue
         if wanted.where is not None and not wanted.where & leaving.step.where:
             continue
         for one in _groups(way, leaving, group):

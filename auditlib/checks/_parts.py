@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from auditlib import words
+from auditlib.access import standing
 from auditlib.schemas import GAPS
 from auditlib.views import marked_client_vpn
 
@@ -153,6 +154,42 @@ def untold_authentication(judged: pd.DataFrame) -> pd.DataFrame:
         if not row.authentication_types
     ]
     return pd.DataFrame(rows, columns=list(GAPS.names))
+
+
+def changing_rules(
+    judged: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+    client_vpn_authorization_rules: pd.DataFrame,
+    client_vpn_routes: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return a gap for each association, authorization rule and route that may hold or not.
+
+    It is being made or taken away, or its status is not one that is known today.
+    """
+    described = (
+        (client_vpn_target_networks, "target-networks", "the association of {subnet_id}"),
+        (client_vpn_authorization_rules, "authorization-rules", "the rule for {destination_cidr}"),
+        (client_vpn_routes, "routes", "the route {destination_cidr}"),
+    )
+    rows = []
+    for frame, what, name in described:
+        changing = frame[frame["status"].map(standing, na_action=None).eq("changing").astype(bool)]
+        rows += [
+            _gap(
+                f"client_vpn_{what.replace('-', '_')}",
+                f"describe-client-vpn-{what}",
+                account=row.account,
+                region=row.region,
+                resource=row.endpoint_id,
+                message=f"{name.format_map(row._asdict())} of {row.endpoint_id} is "
+                f"{words.clean(row.status) or 'in a state that was not told'}: whether it holds "
+                "cannot be told before that is done",
+                status="untold",
+            )
+            for row in rows_of(changing.merge(judged[ENDPOINT], on=ENDPOINT))
+        ]
+    frame = pd.DataFrame(rows, columns=list(GAPS.names))
+    return frame.drop_duplicates(list(GAPS.key), ignore_index=True)
 
 
 def _gap(

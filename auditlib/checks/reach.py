@@ -7,9 +7,18 @@ from typing import Any
 import pandas as pd
 
 from auditlib import words
+from auditlib.access import standing
 from auditlib.addresses import Ranges, addresses, ports
 from auditlib.check import Severity, check, evidence_of
-from auditlib.checks._parts import ENDPOINT, GUIDE, called, living, place_of, rows_of
+from auditlib.checks._parts import (
+    ENDPOINT,
+    GUIDE,
+    called,
+    changing_rules,
+    living,
+    place_of,
+    rows_of,
+)
 from auditlib.schemas import GAPS
 
 _JUDGED: dict[str, Any] = {
@@ -52,8 +61,13 @@ SENSITIVE_PORTS: tuple[tuple[str, int, str], ...] = (
 """Ports for administration and databases: what not every user needs. Protocol, port, service."""
 
 
-def doubtful_reach(
-    judged: pd.DataFrame, reached_interfaces: pd.DataFrame, opened_networks: pd.DataFrame
+def doubtful_reach(  # noqa: PLR0917 # the tables it reads
+    judged: pd.DataFrame,
+    reached_interfaces: pd.DataFrame,
+    opened_networks: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+    client_vpn_authorization_rules: pd.DataFrame,
+    client_vpn_routes: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return a gap for each endpoint of which it cannot be told what it reaches, whoever asks.
 
@@ -66,9 +80,13 @@ def doubtful_reach(
         reached_interfaces["unknown_ports"].map(len).gt(0)
         & reached_interfaces["group_ids"].map(len).gt(0)
     ]
+    changing = changing_rules(
+        judged, client_vpn_target_networks, client_vpn_authorization_rules, client_vpn_routes
+    )
     many = doubt.groupby("endpoint_id").size()
     rows = []
-    for endpoint in rows_of(judged[judged["endpoint_id"].isin(many.index)]):
+    settled = judged[~judged["endpoint_id"].isin(changing["resource"])]
+    for endpoint in rows_of(settled[settled["endpoint_id"].isin(many.index)]):
         on_gateway = endpoint.attachment == "transit_gateway"
         because = (
             "the kit does not read the routes of transit gateways"
@@ -114,7 +132,7 @@ def doubtful_reach(
         for network in rows_of(unlisted.merge(judged[ENDPOINT], on=ENDPOINT))
         if network.endpoint_id not in told
     ]
-    frame = pd.DataFrame(rows, columns=list(GAPS.names))
+    frame = pd.concat([changing, pd.DataFrame(rows, columns=list(GAPS.names))])
     return frame.drop_duplicates(list(GAPS.key), ignore_index=True)
 
 
@@ -123,6 +141,7 @@ def doubtful_reach(
     title="No narrower authorization rule takes a network from a group that seems to have it",
     severity=Severity.MEDIUM,
     **_JUDGED,
+    unseen=changing_rules,
     condition=(
         "has a narrow rule that takes a network from others",
         "have narrow rules that take networks from others",
@@ -209,6 +228,7 @@ def _prefix(cidr: str) -> int:
     title="Every authorized and routed network leads somewhere",
     severity=Severity.LOW,
     **_JUDGED,
+    unseen=changing_rules,
     condition=(
         "opens a network in which nothing can be reached",
         "open networks in which nothing can be reached",
@@ -272,6 +292,7 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
     title="Every route of an endpoint leads to a network that somebody is authorized for",
     severity=Severity.INFO,
     **_JUDGED,
+    unseen=changing_rules,
     condition=(
         "routes a network that nobody is authorized for",
         "route networks that nobody is authorized for",
@@ -306,7 +327,7 @@ def routed_but_not_authorized(
     endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
     rules = client_vpn_authorization_rules
     authorized: dict[str, Ranges] = defaultdict(Ranges)
-    for rule in rows_of(rules[rules["status"] == "active"]):
+    for rule in rows_of(rules[rules["status"].map(standing) != "gone"]):
         authorized[rule.endpoint_id] |= addresses(rule.destination_cidr)
     active = client_vpn_routes[client_vpn_routes["status"] == "active"]
     rows = []
@@ -408,6 +429,7 @@ def _interfaces(found: pd.DataFrame, network_interfaces: pd.DataFrame) -> dict[s
     title="VPN users cannot reach each other's devices",
     severity=Severity.MEDIUM,
     **_JUDGED,
+    unseen=changing_rules,
     condition=(
         "lets users reach each other's devices",
         "let users reach each other's devices",
@@ -440,11 +462,8 @@ def client_to_client_is_open(
 ) -> pd.DataFrame:
     """Return active routes to other clients for which some user is authorized."""
     endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
-    associated = set(
-        client_vpn_target_networks.loc[
-            client_vpn_target_networks["status"] == "associated", "endpoint_id"
-        ]
-    )
+    networks = client_vpn_target_networks
+    associated = set(networks.loc[networks["status"] == "associated", "endpoint_id"])
     associated |= set(judged.loc[judged["attachment"] == "transit_gateway", "endpoint_id"])
     rules = client_vpn_authorization_rules
     active = rules[rules["status"] == "active"]
@@ -455,12 +474,11 @@ def client_to_client_is_open(
     for row in rows_of(local.merge(judged[ENDPOINT], on=ENDPOINT)):
         if row.endpoint_id not in associated:
             continue
-        mine = active[active["endpoint_id"] == row.endpoint_id]
-        meant = addresses(row.destination_cidr)
-        deciding = [r for r in rows_of(mine) if addresses(r.destination_cidr) & meant]
+        mine = rows_of(active[active["endpoint_id"] == row.endpoint_id])
+        deciding = _deciding(addresses(row.destination_cidr), list(mine))
         if not deciding:
             continue
-        everyone = any(r.access_all for r in deciding)
+        everyone = any(rule.access_all for rule in deciding)
         who = "every user" if everyone else "users of some groups"
         doubt = "" if everyone else " (AWS does not support group rules between clients)"
         rows.append(
@@ -474,6 +492,22 @@ def client_to_client_is_open(
             }
         )
     return evidence_of("account region endpoint_id destination_cidr reason source record", rows)
+
+
+def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
+    """Return the authorization rules that decide about some address: no longer prefix holds it."""
+    found = []
+    for rule in rules:
+        left = addresses(rule.destination_cidr) & territory
+        for other in rules:
+            inner = addresses(other.destination_cidr)
+            if inner != addresses(rule.destination_cidr) and inner <= addresses(
+                rule.destination_cidr
+            ):
+                left -= inner
+        if left:
+            found.append(rule)
+    return found
 
 
 @check(
