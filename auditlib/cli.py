@@ -297,9 +297,10 @@ def reach(  # noqa: PLR0917 # click calls it by keyword
     """Tell who reaches what through the VPN, on which ports, by which rules.
 
     Exits 3 when part of the paths could not be read: what is missing from the answer may still be
-    reachable.
+    reachable. A Cedar policy can only take away from the answer; one that could not be read also
+    makes it exit 3.
     """
-    from auditlib.access import TABLES, endpoint_of
+    from auditlib.access import BOUNDS, TABLES, endpoint_of
     from auditlib.audit import open_audit
 
     audit = open_audit(snapshot)
@@ -308,7 +309,7 @@ def reach(  # noqa: PLR0917 # click calls it by keyword
     frame = audit.reach(
         endpoint=endpoint, group=group, to=to, port=port, protocol=protocol, summary=summary
     )
-    gaps = audit.tables.gaps(*TABLES)
+    gaps = audit.tables.gaps(*TABLES, *BOUNDS)
     if endpoint is not None:
         endpoints = audit.tables["client_vpn_endpoints"]
         region = endpoints.loc[endpoints["endpoint_id"] == endpoint, "region"].iloc[0]

@@ -567,6 +567,7 @@ def who_reaches_what(audit: "Audit", rows: pd.DataFrame) -> Html:
         columns=_columns(found, columns),
         rows=_rows(found, columns, names),
         refused=summary.refused_calls(audit.tables.gaps(*TABLES)),
+        bounds=reached.bounds(audit, rows),
     )
     return Html(markup=markup, text=f"{len(found)} endpoints and user groups")
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Matrix",
+    "bounds",
     "by_group",
     "evidence",
     "example",
@@ -119,6 +120,18 @@ def by_group(audit: "Audit", rows: pd.DataFrame) -> pd.DataFrame:
         "leaves",
     ]
     return pd.DataFrame(found, columns=columns)
+
+
+def bounds(audit: "Audit", rows: pd.DataFrame) -> list[str]:
+    """Return what an authorization policy may take away from rows of reach, a line per endpoint."""
+    names = summary.names(audit)
+    told = rows[["endpoint_id", "via"]].drop_duplicates("endpoint_id").itertuples(index=False)
+    return [
+        f"{names.get(endpoint, endpoint)}: {hop}"
+        for endpoint, via in told
+        for hop in via
+        if hop.startswith(("upper bound: ", "not narrowed: "))
+    ]
 
 
 def surest(certainties: Iterable[str]) -> str:

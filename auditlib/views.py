@@ -94,6 +94,10 @@ def endpoint_network_interfaces(
                 association["security_group_ids"] or endpoint["security_group_ids"]
             )
             candidates[(*key[:2], association["subnet_id"])][key[2]] = expected
+    # An interface may outlive the association or endpoint it was made for.
+    claimed: dict[Key, set[str]] = defaultdict(set)
+    for row in _rows(client_vpn_target_networks):
+        claimed[row["account"], row["region"], row["subnet_id"]].add(row["endpoint_id"])
     for subnet, enis in unnamed.items():
         expected_of = candidates[subnet]
         owners = {
@@ -111,7 +115,7 @@ def endpoint_network_interfaces(
             if (row["account"], row["region"], row["subnet_id"]) == subnet
         }
         rows += [
-            eni | {"endpoint_id": id, "joined_by": "subnet", "certain": len(expected_of) == 1}
+            eni | {"endpoint_id": id, "joined_by": "subnet", "certain": len(claimed[subnet]) == 1}
             for eni in enis
             for id in sorted(owners[eni["eni_id"]] | left_out)
         ]

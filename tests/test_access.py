@@ -1479,3 +1479,42 @@ def test_inside_the_association_s_subnet_no_network_acl_stops_what_could_not_be_
     made = explain(Tables(world.snapshot()), endpoint=endpoint, to="10.0.1.77", port=443)
     assert made.reachable == "unknown"
     assert "network ACL out" not in {hop.step for path in made.paths for hop in path.hops}
+
+
+def shared_subnet() -> tuple[World, str, str]:
+    """Return two endpoints in one subnet, the second one's interface without its name."""
+    world, endpoint, db = simple(("10.0.1.11/32", "tcp", (22, 22)))
+    home = world.associations(endpoint)[0]["TargetNetworkId"]
+    vpc = world.record(endpoint)["VpcId"]
+    other = world.endpoint(vpc, (world.security_group(vpc, "other"),))
+    enis = world._lists[REGION, "ec2-describe-network-interfaces", None]
+    world.associate(other, home, ip="10.0.1.11", named=False)
+    mine = next(eni for eni in enis if endpoint in eni["Description"])
+    mine["Description"] = "ClientVPN Endpoint resource"
+    assert db
+    return world, endpoint, other
+
+
+def test_an_interface_that_outlives_its_endpoint_is_not_relied_on_for_another():
+    world, endpoint, other = shared_subnet()
+    world.record(other)["Status"] = {"Code": "deleted"}
+    rows = reach(tables_of(world), endpoint=endpoint, to="10.0.2.9")
+    assert set(rows["certainty"]) == {"unknown"}
+
+
+def test_an_interface_without_a_name_may_be_of_an_endpoint_whose_associations_were_refused():
+    world, endpoint, other = shared_subnet()
+    world.refuse("ec2-describe-client-vpn-target-networks", resource=other)
+    rows = reach(tables_of(world), endpoint=endpoint, to="10.0.2.9")
+    assert set(rows["certainty"]) == {"unknown"}
+
+
+def test_where_routes_could_not_be_read_other_clients_may_be_reached():
+    world, endpoint, _ = simple()
+    world.authorize(endpoint, "172.20.0.0/22")
+    world.refuse("ec2-describe-client-vpn-routes")
+    (row,) = reach(tables_of(world), to="172.20.0.7").itertuples()
+    assert (row.ip, row.certainty) == ("172.20.0.0/22", "unknown")
+    made = explain(tables_of(world), endpoint, "172.20.0.7", 22)
+    assert made.reachable == "unknown"
+    assert any("routes could not be read" in hop.reason for hop in made.paths[0].hops)

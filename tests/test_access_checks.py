@@ -430,3 +430,23 @@ def test_a_group_that_shows_more_than_was_listed_is_not_assessed(id):
     made = found(w, id)
     assert made.status is Status.NOT_ASSESSED
     assert w.app in made.gaps["resource"].tolist()
+
+
+def test_two_halves_of_a_vpc_in_two_rules_admit_all_of_it():
+    w = orderly()
+    low = w.ingress(w.app, "10.0.0.0/17", "tcp", (8443, 8443))
+    w.ingress(w.app, "10.0.128.0/17", "udp", (8443, 8443))
+    assert found(w, "receiver-open-wider-than-vpn").status is Status.PASS
+    high = w.ingress(w.app, "10.0.128.0/17", "tcp", (8443, 8443))
+    made = found(w, "receiver-open-wider-than-vpn")
+    assert made.status is Status.FAIL
+    assert made.evidence["rule_id"].tolist() == [low]
+    assert f"together with {high} (10.0.128.0/17) admits all of" in made.evidence["reason"][0]
+
+
+def test_two_halves_of_the_internet_are_the_internet():
+    w = orderly()
+    low = w.ingress(w.app, "0.0.0.0/1", "tcp", (8443, 8443))
+    w.ingress(w.app, "128.0.0.0/1", "tcp", (8443, 8443))
+    made = found(w, "receiver-open-wider-than-vpn")
+    assert made.evidence["rule_id"].tolist() == [low]

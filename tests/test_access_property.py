@@ -4,15 +4,19 @@ The normal run tries fifty worlds per property, ``WORLDS=4000 pytest tests/test_
 thousands; each is asked about some forty packets at and beside the boundaries of its rules.
 """
 
+import json
 import os
 from ipaddress import ip_address, ip_network
+from itertools import combinations
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from auditlib import export
 from auditlib.access import EVERYONE, explain, reach
+from auditlib.addresses import ports
 from auditlib.aws.reads import READS
 from auditlib.tables import Tables
 from tests.naive import NUMBERS, Naive
@@ -355,8 +359,8 @@ def packets(world: World, some: Random, many: int) -> list[tuple[int, int, int]]
                 for port in (edge - 1, edge, edge + 1)
                 if 0 <= port <= 65535
             }
-    for protocol, ports in TRAFFIC:
-        for edge in ports or ():
+    for protocol, span in TRAFFIC:
+        for edge in span or ():
             if protocol in {"tcp", "udp"}:
                 found |= {(NUMBERS[protocol], p, 0) for p in (edge, edge + 1) if p <= 65535}
     found |= {(1, 8, 0), (1, 0, 0), (1, 3, 4), (1, 3, 3), (50, 0, 0), (47, 0, 0), (58, 128, 0)}
@@ -563,7 +567,7 @@ def test_an_explanation_says_what_reach_says_and_names_a_blocker(some, refused):
 @worlds
 @given(randoms, st.sampled_from([*REFUSABLE, *REFUSABLE, "rules of a group"]))
 def test_a_refused_read_never_makes_an_answer_more_certain_nor_empty(some, read):
-    world = random_world(some)
+    world = random_world(some, ambiguous=some.random() < 0.3)
     naive = world.naive()
     if read == "rules of a group":
         hide_rules(world, some)
@@ -738,3 +742,82 @@ def test_the_naive_evaluator_reads_rules_as_aws_does(rule, packet, held):
     from tests.naive import covers
 
     assert covers(*rule, packet) is held
+
+
+# -- the public contract of reach ------------------------------------------------------------------
+
+ROW = {
+    "account": str,
+    "region": str,
+    "endpoint_id": str,
+    "subnet_id": str | None,
+    "group": str,
+    "eni_id": str | None,
+    "ip": str,
+    "protocol": str,
+    "from_port": int | None,
+    "to_port": int | None,
+    "certainty": str,
+    "via": list,
+}
+KEY = ("endpoint_id", "subnet_id", "group", "eni_id")
+
+
+def keeps_the_contract(row: dict) -> None:
+    for name, kind in ROW.items():
+        assert isinstance(row[name], kind), (name, row)
+    assert row["certainty"] in {"reliable", "fragile", "unknown"}
+    assert row["via"]
+    assert all(isinstance(hop, str) and hop for hop in row["via"])
+    network = ip_network(row["ip"])
+    # An interface has an address, or a delegated prefix; traffic that leaves has a network.
+    assert row["eni_id"] or "/" in row["ip"] or network.num_addresses == 1
+    protocol, low, high = row["protocol"], row["from_port"], row["to_port"]
+    if protocol in {"tcp", "udp"}:
+        assert 0 <= low <= high <= 65535
+    elif protocol in {"icmp", "icmpv6"}:
+        assert -1 <= low <= 255
+        assert -1 <= high <= 255
+    else:
+        assert protocol == "all" or int(protocol) not in NUMBERS.values()
+        assert protocol == "all" or 0 <= int(protocol) <= 255
+        assert (low, high) == (None, None)
+
+
+def extent(row: dict) -> tuple:
+    network = ip_network(row["ip"])
+    on = ports(row["protocol"], row["from_port"], row["to_port"])
+    return network.version, int(network[0]), int(network[-1]), on
+
+
+def overlap(one: tuple, other: tuple) -> bool:
+    beside = one[0] != other[0] or one[2] < other[1] or other[2] < one[1]
+    return not beside and bool(one[3] & other[3])
+
+
+@worlds
+@given(randoms, st.sampled_from([None, None, *REFUSABLE]), st.booleans())
+def test_every_row_of_the_json_keeps_the_contract_and_none_overlap(some, refused, summary):
+    world = random_world(some, ambiguous=some.random() < 0.3)
+    if refused:
+        world.refuse(refused)
+    tables = Tables(world.snapshot())
+    rows = json.loads(export.json_text(export.records(reach(tables, summary=summary))))
+    names = ["subnets" if summary and name == "subnet_id" else name for name in ROW]
+    by_key: dict[tuple, list[tuple]] = {}
+    for row in rows:
+        assert list(row) == names
+        if summary:
+            subnets = row.pop("subnets")
+            assert isinstance(subnets, list)
+            assert all(isinstance(subnet, str) for subnet in subnets)
+            # In a folded row each association stands by itself.
+            parts = [row | {"subnet_id": subnet} for subnet in subnets or [None]]
+        else:
+            parts = [row]
+        for part in parts:
+            keeps_the_contract(part)
+            by_key.setdefault(tuple(part[name] for name in KEY), []).append(extent(part))
+    for together in by_key.values():
+        for one, other in combinations(together, 2):
+            assert not overlap(one, other), (one, other)

@@ -193,6 +193,15 @@ def test_reach_exits_3_where_part_of_the_way_could_not_be_read(world, saved):
     assert {row["certainty"] for row in json.loads(shown.stdout)} == {"unknown"}
 
 
+def test_reach_exits_3_where_a_policy_could_not_be_read_and_takes_no_certainty_away(world, saved):
+    world.refuse("ec2-get-client-vpn-endpoint-authorization-policy")
+    shown = run("reach", saved(), "--format", "json")
+    assert shown.exit_code == 3
+    rows = json.loads(shown.stdout)
+    assert "unknown" not in {row["certainty"] for row in rows}
+    assert all("whether a Cedar policy narrows it" in row["via"][-1] for row in rows)
+
+
 def test_reach_of_one_endpoint_does_not_mind_what_is_missing_elsewhere(world, saved):
     world.at("us-east-1").vpc()
     world.refuse("ec2-describe-network-acls", region="us-east-1")

@@ -8,7 +8,7 @@ from auditlib import display, plots, reached, summary
 from auditlib.audit import Audit
 from tests import report_worlds as worlds
 from tests.pages import page
-from tests.worlds import World
+from tests.worlds import World, clean
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +234,26 @@ def test_an_explanation_shows_its_picture_with_its_words(exposed):
     html = display.explanation_html(explanation)
     assert html.count("<img ") == 1
     assert "stopped by" in html
+
+
+@pytest.mark.parametrize(
+    ("bend", "said"),
+    [
+        (lambda w, id: None, None),
+        (
+            lambda w, id: w.policy(id, "permit(principal, action, resource);"),
+            "upper bound: the Cedar policy of",
+        ),
+        (
+            lambda w, id: w.refuse("ec2-get-client-vpn-endpoint-authorization-policy"),
+            "upper bound: whether a Cedar policy narrows it could not be read",
+        ),
+    ],
+)
+def test_what_a_policy_may_take_away_stands_beside_the_reach(bend, said):
+    world = clean()
+    bend(world, "cvpn-endpoint-00000000000000001")
+    audit = Audit(world.snapshot())
+    text = page(display.who_reaches_what(audit, audit.reach()).markup).words
+    assert ("An authorization policy can only take away from it" in text) == bool(said)
+    assert said is None or said in text

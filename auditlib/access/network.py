@@ -17,6 +17,7 @@ from auditlib.addresses import ALL_PORTS, NONE, Ranges, addresses, ports
 from auditlib.check import TableSource
 
 __all__ = [
+    "BOUNDS",
     "TABLES",
     "Exit",
     "Network",
@@ -49,6 +50,9 @@ TABLES = (
     "endpoint_network_interfaces",
 )
 """Every table a packet's way depends on: a gap in one of them can make an answer unknown."""
+
+BOUNDS = ("client_vpn_authorization_policies",)
+"""Tables of what may refuse users whom the network lets through: a gap takes no certainty away."""
 
 Standing = Literal["in force", "changing", "gone"]
 
@@ -217,7 +221,7 @@ class Network:
 
     def __init__(self, tables: TableSource) -> None:
         self._tables = tables
-        gaps = tables.gaps(*TABLES, "client_vpn_authorization_policies")
+        gaps = tables.gaps(*TABLES, *BOUNDS)
         self._places: set[tuple[str, str, str]] = set()
         self._resources: set[tuple[str, str, str, str]] = set()
         for row in rows_of(gaps[["table", "account", "region", "resource"]]):
@@ -232,6 +236,11 @@ class Network:
         return (table, *place) not in self._places and (
             resource is None or (table, *place, resource) not in self._resources
         )
+
+    def reads_all(self, table: str, place: Place) -> bool:
+        """Tell whether a table was read in full at a place, for every resource."""
+        missing = {(name, *where) for name, *where, _ in self._resources}
+        return self.reads(table, place) and (table, *place) not in missing
 
     def _rows(self, table: str) -> list[dict[str, Any]]:
         return rows_of(self._tables[table])

@@ -181,23 +181,27 @@ def _association(
     here = [eni for eni in enis if eni["subnet_id"] == subnet_id]
     present: list[Source] = []
     possible: list[Source] = []
+    # An interface that names no endpoint is another's where that one's associations were not read.
+    place = (endpoint["account"], endpoint["region"])
+    all_read = network.reads_all("client_vpn_target_networks", place)
     for eni in here:
         groups = network.groups_of_eni.get(eni["eni_id"], ())
         address = addresses(eni["private_ip"]).spans[0][0] if eni["private_ip"] else None
         source = Source(groups, address, eni["eni_id"], groups_known=bool(groups))
-        (present if eni["certain"] and address is not None else possible).append(source)
+        certain = eni["certain"] and (all_read or eni["joined_by"] == "description")
+        (present if certain and address is not None else possible).append(source)
     carried = {source.groups for source in present}
     if not carried:
         default = network.default_groups.get(vpc_id or "")
         groups = tuple(applied or endpoint["security_group_ids"] or ([default] if default else []))
         # Interfaces may carry other groups than what is applied: where none could be read, any.
-        seen = network.reads("network_interfaces", (endpoint["account"], endpoint["region"]))
+        seen = network.reads("network_interfaces", place)
         wide = [Source(groups=tuple(sorted(groups)), groups_known=bool(groups) and seen)]
     else:
         wide = [Source(groups, groups_known=bool(groups)) for groups in sorted(carried)]
     return Association(
         endpoint_id=endpoint["endpoint_id"],
-        place=(endpoint["account"], endpoint["region"]),
+        place=place,
         subnet_id=subnet_id,
         vpc_id=vpc_id,
         present=tuple(present),

@@ -652,6 +652,10 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
     lists: dict[str, Ranges] = defaultdict(Ranges)
     for entry in rows_of(prefix_list_entries):
         lists[entry.prefix_list_id] |= addresses(entry.cidr_block)
+    # Two halves of a range in two rules admit the whole of it.
+    beside: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+    for rule in rows_of(ingress_rules[ingress_rules["group_id"].isin(used["group_id"])]):
+        beside[_traffic_of(rule)].append(rule)
     blocks: dict[str, list[Ranges]] = defaultdict(list)
     for block in rows_of(vpc_cidr_blocks[vpc_cidr_blocks["state"].isin(["associated"])]):
         blocks[block.vpc_id].append(addresses(block.cidr_block))
@@ -660,11 +664,17 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
         rule, endpoint = rule_of.get(rule_id), endpoint_of[id]
         if rule is None:
             continue
-        source = _source_of(rule, lists)
+        others = [other for other in beside[_traffic_of(rule)] if other.rule_id != rule_id]
+        source = own = _source_of(rule, lists)
+        for other in others:
+            source |= _source_of(other, lists)
         vpcs = {*held["vpc_id"], endpoint.vpc_id}
-        whole = sorted(v for v in vpcs for b in blocks.get(v, ()) if b <= source)
+        whole = sorted(v for v in vpcs for b in blocks.get(v, ()) if b <= source and b & own)
         if not whole:
             continue
+        alone = all(any(b <= own for b in blocks[v]) for v in whole)
+        source = own if alone else source
+        together = "" if alone else f" together with {_named_rules(others)}"
         internet = source.size > 2**31
         admits = "the internet" if internet else f"all of {words.listed(dict.fromkeys(whole))}"
         rows.append(
@@ -678,7 +688,7 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
                 "record": rule.record,
                 "reason": f"Users of {called(endpoint)} reach "
                 f"{words.count(held['eni_id'].nunique(), 'interface')} by {rule_id} of "
-                f"{rule.group_id}, which admits {admits} ({words.clean(rule.peer)}) on "
+                f"{rule.group_id}, which{together} admits {admits} ({words.clean(rule.peer)}) on "
                 f"{words.traffic(rule.protocol, rule.from_port, rule.to_port)}.",
                 "rank": 0 if internet else 1,
             }
@@ -686,6 +696,16 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
     return evidence_of(
         "account region endpoint_id group_id rule_id interfaces range reason source record", rows
     )
+
+
+def _traffic_of(rule: Any) -> tuple[Any, ...]:
+    """Return what a rule is about but its source; missing ports as one value."""
+    ends = (None if pd.isna(port) else int(port) for port in (rule.from_port, rule.to_port))
+    return (rule.group_id, rule.protocol, *ends)
+
+
+def _named_rules(rules: list[Any]) -> str:
+    return words.listed((f"{rule.rule_id} ({words.clean(rule.peer)})" for rule in rules), most=3)
 
 
 def _source_of(rule: Any, lists: dict[str, Ranges]) -> Ranges:
