@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from auditlib import words
-from auditlib.changes.kinds import (
+from auditlib.changes import (
     AddAuthorizationRule,
     ApplySecurityGroups,
     AuthorizeRule,

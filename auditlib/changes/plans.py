@@ -14,7 +14,7 @@ from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from auditlib import words
-from auditlib.changes.kinds import (
+from auditlib.changes import (
     CHANGES,
     ApplySecurityGroups,
     Change,

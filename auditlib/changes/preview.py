@@ -16,14 +16,14 @@ import pandas as pd
 from auditlib import words
 from auditlib.access import EVERYONE, TABLES, access_of, reach
 from auditlib.addresses import NONE, Ranges, addresses, cidrs, port_rows, port_text, ports
-from auditlib.changes.fixes import FIXES, Fix, Named
-from auditlib.changes.kinds import (
+from auditlib.changes import (
     ApplySecurityGroups,
     AuthorizeRule,
     Change,
     RevokeRule,
     SetInterfaceGroups,
 )
+from auditlib.changes.fixes import FIXES, Fix, Named
 from auditlib.check import audit
 from auditlib.check import checks as all_checks
 from auditlib.checks._parts import rows_of
