@@ -11,8 +11,9 @@ from auditlib.changes import (
     RemoveAuthorizationRule,
     RevokeRule,
 )
+from auditlib.changes.difference import DIFFERENCE, difference, sure_access
 from auditlib.changes.fixes import FIXES
-from auditlib.changes.preview import DIFFERENCE, _access_held, difference, preview, proposal
+from auditlib.changes.preview import preview, proposal
 from auditlib.check import checks
 from auditlib.errors import ParameterError
 from auditlib.tables import Tables
@@ -94,7 +95,7 @@ def test_a_receiver_allowed_only_through_the_old_group_is_lost_by_a_naive_switch
     new = world.security_group(world.main, "vpn-new")
     switch = ApplySecurityGroups(**PLACE, endpoint_id=ENDPOINT, vpc_id=world.main, group_ids=(new,))
     found = preview(tables_of(world), [switch])
-    assert found.verdict == f"closes tcp 443 on {world.eni} for group staff of {ENDPOINT}"
+    assert found.verdict == f"also closes tcp 443 on {world.eni} for group staff of {ENDPOINT}"
     assert parts(found) == {("lost", "side_effect", world.eni)}
 
 
@@ -114,7 +115,7 @@ def test_emptying_it_by_hand_all_the_same_shows_who_is_cut_off():
         for r in rules.itertuples()
     ]
     found = preview(tables, changes)
-    assert found.verdict.startswith(f"closes tcp 443 on {world.eni}")
+    assert found.verdict.startswith(f"also closes tcp 443 on {world.eni}")
     assert any(world.default in text and "is emptied while" in text for text in found.warnings)
 
 
@@ -273,18 +274,21 @@ def test_a_dead_rule_s_replacement_opens_what_it_says_and_says_so():
     world.ingress(db, "172.20.0.0/22", "tcp", (5432, 5432))
     eni = world.interface(world.vpn, db)
     found = proposal(tables_of(world), ["receiver-allows-address-not-group"])
-    assert found.verdict.startswith(f"opens what the finding asks for: tcp 5432 on {eni}")
+    assert found.verdict.startswith(f"opens tcp 5432 on {eni}")
+    assert found.verdict.endswith(", as the finding asks")
     assert any("admits nobody today" in text for text in found.decisions)
 
 
-def test_a_rule_on_a_subnet_warns_of_the_others_that_stand_in_it():
+def test_a_rule_on_a_subnet_cannot_be_judged_while_others_stand_in_it():
     world = Small()
     db = world.security_group(world.main, "db")
     rule = world.ingress(db, "10.0.1.0/24", "tcp", (5432, 5432))
     world.interface(world.subnet(world.main, "10.0.3.0/24"), db)
     beside = world.interface(world.vpn, world.app)
     found = proposal(tables_of(world), ["receiver-allows-address-not-group"])
-    assert any(rule in text and beside in text for text in found.warnings)
+    assert any(rule in text and beside in text for text in found.doubts)
+    assert found.verdict.startswith("cannot be judged: ")
+    assert found.verdict.endswith("it changes nothing anyone can reach")
 
 
 def test_missing_outbound_is_added_to_a_group_of_its_own():
@@ -293,7 +297,8 @@ def test_missing_outbound_is_added_to_a_group_of_its_own():
     found = proposal(tables_of(world), ["vpn-sg-limits-outbound"])
     (step,) = found.steps
     assert step.change.is_egress
-    assert found.verdict.startswith("opens what the finding asks for")
+    assert found.verdict.startswith("opens ")
+    assert found.verdict.endswith(", as the finding asks")
 
 
 def test_everyone_is_narrowed_to_a_blank_for_the_group():
@@ -405,11 +410,11 @@ def test_an_ordered_plan_never_loses_what_both_ends_have_unless_it_says_so(some)
         found = preview(tables, changes)
     except ParameterError:
         return  # in the order of a plan one of them is refused
-    ends = _access_held(tables), _access_held(found.after)
+    ends = sure_access(tables), sure_access(found.after)
     now = tables
     for step in found.steps:
         now = step.change.apply(now)
-        held = _access_held(now)
+        held = sure_access(now)
         lost = any(
             (on & ends[1][key]) - held.get(key, on - on)
             for key, on in ends[0].items()
