@@ -68,6 +68,8 @@ class Change(ABC):
     ----------
     kind, iam_action, resets_sessions
         Its name in a plan file; the IAM action it needs; whether AWS ends sessions for it.
+    doing
+        What it does and to what, to count several: ``("add", "security group rule")``.
     phase
         Where it belongs in a plan that must not cut anybody off: 1 create, 2 allow, 3 switch,
         4 authorization (which resets sessions), 5 take away.
@@ -77,6 +79,7 @@ class Change(ABC):
     region: str
 
     kind: ClassVar[str] = ""
+    doing: ClassVar[tuple[str, str]] = ("", "")
     iam_action: ClassVar[str] = ""
     resets_sessions: ClassVar[bool] = False
     phase: ClassVar[int] = 0

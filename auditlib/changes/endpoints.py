@@ -36,6 +36,7 @@ class AddAuthorizationRule(Change):
     description: str | None = None
 
     kind: ClassVar[str] = "add-authorization-rule"
+    doing: ClassVar[tuple[str, str]] = ("add", "authorization rule")
     iam_action: ClassVar[str] = "ec2:AuthorizeClientVpnIngress"
     resets_sessions: ClassVar[bool] = True
     phase: ClassVar[int] = 4
@@ -116,6 +117,7 @@ class RemoveAuthorizationRule(Change):
     group_id: str | None = None
 
     kind: ClassVar[str] = "remove-authorization-rule"
+    doing: ClassVar[tuple[str, str]] = ("remove", "authorization rule")
     iam_action: ClassVar[str] = "ec2:RevokeClientVpnIngress"
     resets_sessions: ClassVar[bool] = True
     phase: ClassVar[int] = 4
@@ -175,6 +177,7 @@ class CreateRoute(Change):
     description: str | None = None
 
     kind: ClassVar[str] = "create-route"
+    doing: ClassVar[tuple[str, str]] = ("add", "endpoint route")
     iam_action: ClassVar[str] = "ec2:CreateClientVpnRoute"
     # Under split tunnel only, but then for everybody: planned as if always.
     resets_sessions: ClassVar[bool] = True
@@ -246,6 +249,7 @@ class DeleteRoute(Change):
     target_subnet: str
 
     kind: ClassVar[str] = "delete-route"
+    doing: ClassVar[tuple[str, str]] = ("remove", "endpoint route")
     iam_action: ClassVar[str] = "ec2:DeleteClientVpnRoute"
     resets_sessions: ClassVar[bool] = True
     phase: ClassVar[int] = 4
@@ -303,6 +307,7 @@ class ModifyLogging(Change):
     log_stream: str | None = None
 
     kind: ClassVar[str] = "modify-logging"
+    doing: ClassVar[tuple[str, str]] = ("set the connection log of", "endpoint")
     iam_action: ClassVar[str] = "ec2:ModifyClientVpnEndpoint"
     phase: ClassVar[int] = 2
 

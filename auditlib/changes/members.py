@@ -30,6 +30,7 @@ class ApplySecurityGroups(Change):
     group_ids: tuple[str, ...]
 
     kind: ClassVar[str] = "apply-security-groups"
+    doing: ClassVar[tuple[str, str]] = ("give other security groups to", "endpoint")
     iam_action: ClassVar[str] = "ec2:ApplySecurityGroupsToClientVpnTargetNetwork"
     phase: ClassVar[int] = 3
 
@@ -110,6 +111,7 @@ class SetInterfaceGroups(Change):
     group_ids: tuple[str, ...]
 
     kind: ClassVar[str] = "set-interface-groups"
+    doing: ClassVar[tuple[str, str]] = ("give other security groups to", "interface")
     iam_action: ClassVar[str] = "ec2:ModifyNetworkInterfaceAttribute"
     phase: ClassVar[int] = 3
 

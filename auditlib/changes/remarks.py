@@ -221,17 +221,15 @@ def _other_traffic(before: Tables, after: Tables, change: Change) -> Iterator[st
         return
     others = _others(before, rule, own, carriers)
     if others:
-        opens = isinstance(change, AuthorizeRule)
-        what = (
-            f"a new rule of {change.group_id}"
-            if opens
-            else f"{change.rule_id} of {change.group_id}"
-        )
         verb = "lets out to" if change.is_egress else "admits"
-        yield (
-            f"{what} {verb} {words.listed(others, most=4)} too, and {'who else' if not opens else 'that'}"
-            f" {'needs it does not show in a snapshot' if not opens else 'is not followed here'}"
-        )
+        them = f"{verb} {words.listed(others, most=4)} too"
+        if isinstance(change, AuthorizeRule):
+            yield f"a new rule of {change.group_id} {them}, which is not followed here"
+        else:
+            yield (
+                f"{change.rule_id} of {change.group_id} {them}, and whether they need it does not "
+                "show in a snapshot"
+            )
 
 
 def _says_as_much(rule: Any, tables: Tables) -> bool:
@@ -298,9 +296,11 @@ def _no_way_back(tables: Tables, change: ApplySecurityGroups) -> Iterator[str]:
     named = endpoints.loc[endpoints["endpoint_id"] == change.endpoint_id, "security_group_ids"]
     back = change.inverse(tables)
     if isinstance(back, ApplySecurityGroups) and set(named.iloc[0]) != set(back.group_ids):
+        says = words.listed(named.iloc[0]) or "no group"
         yield (
-            f"Rolling back names {words.listed(back.group_ids)} for {change.endpoint_id}: what is in "
-            "force is restored, the settings cannot be brought back to what they say today."
+            f"Rolling back restores what is in force on {change.endpoint_id} today, "
+            f"{words.listed(back.group_ids)}. Its settings name {says} today and will then name the "
+            "groups in force: AWS documents no call that changes the one without the other."
         )
 
 

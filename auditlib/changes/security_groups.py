@@ -41,6 +41,7 @@ class CreateSecurityGroup(Change):
     group_id: str = ""
 
     kind: ClassVar[str] = "create-security-group"
+    doing: ClassVar[tuple[str, str]] = ("create", "security group")
     iam_action: ClassVar[str] = "ec2:CreateSecurityGroup"
     phase: ClassVar[int] = 1
 
@@ -128,8 +129,11 @@ class CreateSecurityGroup(Change):
             {"name": self.group_name, "description": self.description, "vpc_id": self.vpc_id},
         )
         if self.open_egress:
-            # Terraform takes away the outbound rule that AWS gives to a new group.
-            text += "\n" + hcl.block(
+            # Terraform takes away the outbound rules that AWS gives to a new group.
+            text += "\n" + hcl.comment(
+                "In a VPC with an IPv6 range AWS lets a new group out to ::/0 as well; add that here."
+            )
+            text += hcl.block(
                 "aws_vpc_security_group_egress_rule",
                 f"{name}_all",
                 {
@@ -148,6 +152,7 @@ class DeleteSecurityGroup(Change):
     group_id: str
 
     kind: ClassVar[str] = "delete-security-group"
+    doing: ClassVar[tuple[str, str]] = ("delete", "security group")
     iam_action: ClassVar[str] = "ec2:DeleteSecurityGroup"
     phase: ClassVar[int] = 6
 
@@ -220,6 +225,7 @@ class AuthorizeRule(Change):
     description: str | None = None
 
     kind: ClassVar[str] = "authorize-rule"
+    doing: ClassVar[tuple[str, str]] = ("add", "security group rule")
     phase: ClassVar[int] = 2
 
     @property
@@ -397,6 +403,7 @@ class RevokeRule(Change):
     is_egress: bool = False
 
     kind: ClassVar[str] = "revoke-rule"
+    doing: ClassVar[tuple[str, str]] = ("remove", "security group rule")
     phase: ClassVar[int] = 5
 
     @property
