@@ -230,7 +230,7 @@ class _Column:
     kind: str
 
 
-LONG = {"reason", "by"}  # columns of sentences: they get the room
+LONG = {"reason", "by", "outcome"}  # columns of sentences: they get the room
 
 _HEADS = {
     "arn": "ARN",
@@ -692,9 +692,9 @@ def fixes(audit: "Audit") -> Html:
     found = previewed.fixes(audit)
     rows = [
         [
-            replace(check, below=severity.text.capitalize()),
+            replace(check, below=severity.text.capitalize(), kind="id"),
             replace(steps, text="none" if steps.text == "0" else steps.text),
-            ends,
+            replace(ends, text="–") if steps.text == "0" else ends,
             outcome,
         ]
         for check, severity, steps, ends, outcome in _rows(found, list(found.columns), {})
@@ -761,8 +761,8 @@ def _access_rows(rows: pd.DataFrame, names: Mapping[str, str]) -> list[list[_Cel
         row[0] = replace(row[0], text=_CHANGE_WORDS[row[0].text])
         row[1] = replace(row[1], below=_text(address))
         row[2] = replace(row[2], below="through " + named(endpoint, names.get(endpoint)))
-        row[4] = replace(row[4], lines=tuple(before), kind="text")
-        row[5] = replace(row[5], lines=tuple(after), kind="text")
+        row[4] = replace(row[4], lines=tuple(before), kind="rules")
+        row[5] = replace(row[5], lines=tuple(after), kind="rules")
     return cells
 
 
@@ -808,8 +808,14 @@ def preview_rollback(previews: Sequence["Preview"]) -> Html:
         from auditlib.changes.plans import undo_line
 
         steps = [
-            {"number": s.number, "what": s.inverse.words(), "lines": [undo_line(s)]}
-            for s in reversed(preview.steps)
+            {
+                "number": step.number,
+                "what": step.inverse.words(),
+                "lines": [undo_line(step)],
+                "iam_action": step.inverse.iam_action,
+                "cuts_off": False,
+            }
+            for step in reversed(preview.steps)
         ]
         return render("preview-rollback.html.j2", steps=steps)
 

@@ -128,9 +128,11 @@ def ready() -> frozenset[str]:
 
 
 def title(preview: "Preview") -> str:
-    """Return what a preview answers: the checks by their titles, or the plan."""
+    """Return what a preview answers: a check by its title, several findings, or the plan."""
     titles = {check.id: check.title for check in checks()}
-    return "; ".join(titles[id] for id in preview.checks) or "The plan file"
+    if len(preview.checks) > 1:
+        return f"The fixes of {count(len(preview.checks), 'finding')} together"
+    return titles[preview.checks[0]] if preview.checks else "The plan file"
 
 
 def outcome(preview: "Preview") -> str:
@@ -149,16 +151,28 @@ def sentence(preview: "Preview") -> str:
         times[step.change.doing] = times.get(step.change.doing, 0) + 1
     steps = listed(f"{verb} {count(number, noun)}" for (verb, noun), number in times.items())
     ends = "Live sessions end" if preview.resets_sessions else "No session ends"
-    return f"The fix would {steps}. It {preview.verdict}. {ends}."
+    what = "fix" if len(preview.checks) == 1 else "plan"
+    if len(preview.doubts) > 1:
+        reasons = f"for {count(len(preview.doubts), 'reason')} named below"
+        judged = f"cannot be judged, {reasons}; for VPN users, as far as was read, it {preview.for_users}"
+    else:
+        judged = preview.verdict
+    return f"The {what} would {steps}. It {judged}. {ends}."
 
 
 def remarks(preview: "Preview") -> list[tuple[str, tuple[str, ...]]]:
-    """Return what else there is to know, by heading; no heading without a line."""
+    """Return what else there is to know, by heading; no heading without a line.
+
+    One reason why it cannot be judged stands in the verdict; several are here.
+    """
     blanks = tuple(
         f"Set {blank.strip('<>')} before applying: only you know it." for blank in preview.blanks
     )
     told = (
-        ("Cannot be judged", tuple(f"{d[:1].upper()}{d[1:]}." for d in preview.doubts)),
+        (
+            "What cannot be judged",
+            tuple(f"{d}." for d in preview.doubts if len(preview.doubts) > 1),
+        ),
         ("Note", preview.warnings),
         ("Left to you", (*preview.decisions, *blanks)),
     )

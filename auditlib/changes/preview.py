@@ -60,8 +60,9 @@ class Preview:
     ----------
     steps
         The changes in an order that loses nothing on the way, as far as there is one.
-    verdict
-        One sentence, which begins with one of ``VERDICTS``.
+    verdict, for_users
+        One sentence, which begins with one of ``VERDICTS``; and the same for VPN users alone, as
+        far as was read, whatever cannot be judged beside.
     access
         The difference, in ``DIFFERENCE`` columns; ``part`` sets what is intended apart.
     doubts, warnings, decisions
@@ -77,6 +78,7 @@ class Preview:
     checks: tuple[str, ...]
     steps: tuple[Step, ...]
     verdict: str
+    for_users: str
     access: pd.DataFrame = field(repr=False)
     doubts: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -197,6 +199,7 @@ def preview(
     changes = tuple(dict.fromkeys(changes))
     steps, after = ordered(tables, changes)
     access = _parted(difference(tables, after), tuple(named))
+    for_users = _for_users(tables, access)
     unjudged = tuple(dict.fromkeys(doubts(tables, after, changes, access)))
     cuts = (
         f"Step {step.number} cuts off access that a later step restores: no order of these changes "
@@ -207,7 +210,8 @@ def preview(
     return Preview(
         checks=tuple(checks),
         steps=steps,
-        verdict=_verdict(tables, access, unjudged),
+        verdict=_verdict(for_users, unjudged),
+        for_users=for_users,
         access=access,
         doubts=unjudged,
         warnings=(*cuts, *warnings(tables, after, changes, access)),
@@ -232,7 +236,16 @@ def _parted(access: pd.DataFrame, named: tuple[Named, ...]) -> pd.DataFrame:
     return access.assign(part=pd.Series(parts, index=access.index, dtype="str"))
 
 
-def _verdict(tables: Tables, access: pd.DataFrame, unjudged: Sequence[str]) -> str:
+def _verdict(for_users: str, unjudged: Sequence[str]) -> str:
+    if not unjudged:
+        return for_users
+    return (
+        f"{VERDICTS[4]}: {words.listed(unjudged, most=3)}; for VPN users, as far as was read, it "
+        f"{for_users}"
+    )
+
+
+def _for_users(tables: Tables, access: pd.DataFrame) -> str:
     told = access[access["part"] != "own_interface"]
     meant = told["part"] == "intended"
     gained, lost = told["change"] == "gained", told["change"] == "lost"
@@ -247,13 +260,7 @@ def _verdict(tables: Tables, access: pd.DataFrame, unjudged: Sequence[str]) -> s
     ]
     if not said:
         said = [VERDICTS[1] if (lost & meant).any() else VERDICTS[0]]
-    verdict = "; ".join(said)
-    if unjudged:
-        return (
-            f"cannot be judged: {words.listed(unjudged, most=3)}; for VPN users, as far as was "
-            f"read, it {verdict}"
-        )
-    return verdict
+    return "; ".join(said)
 
 
 # -- the findings ---------------------------------------------------------------------------------
