@@ -1,9 +1,11 @@
 """Previews: the exact difference, the order of steps, and the verdict, in worlds where it matters."""
 
+import copy
+
 import pytest
 from hypothesis import given, settings
 
-from auditlib.access import EVERYONE, reach
+from auditlib.access import EVERYONE
 from auditlib.changes import (
     AddAuthorizationRule,
     ApplySecurityGroups,
@@ -17,7 +19,19 @@ from auditlib.changes.preview import preview, proposal
 from auditlib.check import checks
 from auditlib.errors import ParameterError
 from auditlib.tables import Tables
-from tests.test_access_property import WORLDS, holds, packets, random_world, randoms, worlds
+from tests.naive import Naive
+from tests.naive_changes import make
+from tests.test_access_property import (
+    WORLDS,
+    groups_of,
+    holds,
+    packets,
+    random_world,
+    randoms,
+    receivers,
+    subnets_of,
+    worlds,
+)
 from tests.test_changes import ENDPOINT, PLACE, Small, random_change
 from tests.worlds import World
 
@@ -346,53 +360,51 @@ def test_fixes_one_after_the_other_build_on_each_other():
 # -- against brute force --------------------------------------------------------------------------
 
 
-def certainties(frame, asked) -> dict[tuple, str]:
-    """Return how sure each packet is, where it gets through or may."""
-    return {
-        (row.subnet_id, row.group, row.eni_id, row.ip, packet): row.certainty
-        for row in frame.itertuples()
-        if row.eni_id == row.eni_id and row.eni_id  # only NaN differs from itself
-        for packet in asked
-        if holds(row, packet)
-    }
+def difference_told(before, after, asked) -> dict[tuple, tuple]:
+    """Return what a difference says of each packet whose certainty changes: before and after."""
+    told: dict[tuple, tuple] = {}
+    for row in difference(before, after).itertuples():
+        pair = tuple(v if isinstance(v, str) else None for v in (row.before, row.after))
+        # By other rules as surely as before, or as little known as before: no packet tells them apart.
+        if row.eni_id and pair[0] != pair[1]:
+            for packet in asked:
+                if holds(row, packet):
+                    key = (row.subnet_id, row.group, row.eni_id, row.ip, packet)
+                    assert told.setdefault(key, pair) == pair
+    return told
 
 
 @worlds
 @given(randoms)
 def test_the_difference_is_what_asking_packet_by_packet_finds(some):
+    """Brute force: the records are edited, and a second evaluator is asked for each packet."""
     world = random_world(some)
-    before = tables_of(world)
-    after = before
+    before = after = tables_of(world)
+    changes = []
     for _ in range(some.randint(1, 3)):
-        after = random_change(world, after, some).apply(after)
+        changes.append(random_change(world, after, some))
+        after = changes[-1].apply(after)
+    changed = copy.deepcopy(world)
+    make(changed, changes)
+    was, now = Naive(world.snapshot()), Naive(changed.snapshot())
     asked = packets(world, some, 25)
-    was, now = certainties(reach(before), asked), certainties(reach(after), asked)
-    groups = [{key[1] for key in side} for side in (_access_rows(before), _access_rows(after))]
-    told: dict[tuple, tuple] = {}
-    for row in difference(before, after).itertuples():
-        if row.eni_id and row.change != "ground":
-            for packet in asked:
-                if holds(row, packet):
-                    key = (row.subnet_id, row.group, row.eni_id, row.ip, packet)
-                    assert told.setdefault(key, (row.before, row.after)) == (row.before, row.after)
-    expected = {}
-    for key in {*was, *now, *told}:
-        pair = []
-        for side, known in ((was, groups[0]), (now, groups[1])):
-            asked_as = key if key[1] in known else (key[0], EVERYONE, *key[2:])
-            pair.append(side.get(asked_as))
-        if pair[0] != pair[1]:
-            expected[key] = tuple(pair)
-    plain = {k: tuple(v if isinstance(v, str) else None for v in pair) for k, pair in told.items()}
-    unknown = {k for k, pair in plain.items() if pair == ("unknown", "unknown")}
-    assert {k: v for k, v in plain.items() if k not in unknown} == expected
-
-
-def _access_rows(tables: Tables) -> set[tuple]:
-    """Return the groups that the active authorization rules of the endpoint name, and ``*``."""
-    rules = tables["client_vpn_authorization_rules"]
-    active = rules[rules["status"] == "active"]
-    return {(None, EVERYONE), *((None, g) for g in active["group_id"].dropna())}
+    told = difference_told(before, after, asked)
+    places = [
+        (subnet, group, eni["NetworkInterfaceId"], ip)
+        for subnet in subnets_of(world)
+        for group in sorted({*groups_of(world), *groups_of(changed)})
+        for eni, ip in receivers(world)
+    ]
+    assert {key[:4] for key in told} <= set(places)
+    for place in some.sample(places, min(len(places), 8)):
+        subnet, group, eni, ip = place
+        for packet in some.sample(asked, 8):
+            pair = tuple(
+                naive.certainty(world.endpoint_id, subnet, group, ip, there.record(eni), packet)
+                for naive, there in ((was, world), (now, changed))
+            )
+            expected = pair if pair[0] != pair[1] else None
+            assert told.get((*place, packet)) == expected, (place, packet, changes)
 
 
 @settings(worlds, max_examples=max(1, WORLDS // 3))

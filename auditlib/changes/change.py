@@ -134,6 +134,11 @@ class Change(ABC):
     def inverse(self, tables: Tables) -> "Change":
         """Return the change that undoes it, given the tables before it."""
 
+    def forgets(self, tables: Tables) -> tuple[str, ...]:
+        """Return what its inverse does not bring back, given the tables before it; mostly nothing."""
+        del tables
+        return ()
+
     def cli(self) -> tuple[str, ...]:
         """Return the AWS CLI call as words, without ``aws``; placeholders are left in."""
         return (*self._cli(), "--region", self.region)

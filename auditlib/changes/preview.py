@@ -43,6 +43,8 @@ class Step:
         What undoes it.
     cuts_off
         Whether access that both ends have is lost from this step to a later one.
+    for_good
+        Why it cannot be undone, or not wholly; empty where it can.
     """
 
     number: int
@@ -50,6 +52,7 @@ class Step:
     change: Change
     inverse: Change
     cuts_off: bool = False
+    for_good: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,16 +155,18 @@ def ordered(tables: Tables, changes: Sequence[Change]) -> tuple[tuple[Step, ...]
             if all(not (on - held.get(key, NONE)) for key, on in kept.items()):
                 chosen, cuts_off = candidate, False
                 break
+        made = (*made, chosen)
+        inverse = chosen.inverse(now)
         steps.append(
             Step(
                 number=len(steps) + 1,
                 window=_WINDOWS.get(chosen.phase, "Take away"),
                 change=chosen,
-                inverse=chosen.inverse(now),
+                inverse=inverse,
                 cuts_off=cuts_off,
+                for_good=(*inverse.problems(known[made]), *chosen.forgets(now)),
             )
         )
-        made = (*made, chosen)
         left.remove(chosen)
     return tuple(steps), known[made]
 
@@ -201,12 +206,16 @@ def preview(
     access = _parted(difference(tables, after), tuple(named))
     for_users = _for_users(tables, access)
     unjudged = tuple(dict.fromkeys(doubts(tables, after, changes, access)))
-    cuts = (
+    about_steps = [
         f"Step {step.number} cuts off access that a later step restores: no order of these changes "
         "avoids it. Make both in one window."
         for step in steps
         if step.cuts_off
-    )
+    ] + [
+        f"Step {step.number} cannot be wholly undone: {words.listed(step.for_good)}."
+        for step in steps
+        if step.for_good
+    ]
     return Preview(
         checks=tuple(checks),
         steps=steps,
@@ -214,7 +223,7 @@ def preview(
         for_users=for_users,
         access=access,
         doubts=unjudged,
-        warnings=(*cuts, *warnings(tables, after, changes, access)),
+        warnings=(*about_steps, *warnings(tables, after, changes, access)),
         decisions=tuple(decisions),
         blanks=tuple(
             sorted({use for change in changes for use in change.uses if use.startswith("<")})

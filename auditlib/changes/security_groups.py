@@ -183,18 +183,27 @@ class DeleteSecurityGroup(Change):
         )
 
     def inverse(self, tables: Tables) -> "Change":
-        groups, rules = tables["security_groups"], tables["security_group_rules"]
+        groups = tables["security_groups"]
         row = groups[groups["group_id"] == self.group_id].iloc[0]
-        egress = rules[(rules["group_id"] == self.group_id) & rules["is_egress"]]
         return CreateSecurityGroup(
             account=self.account,
             region=self.region,
             vpc_id=row["vpc_id"],
             group_name=row["group_name"],
             description=row["description"],
-            open_egress=bool(egress["peer"].isin([peer for _, peer in _ANYWHERE]).any()),
+            open_egress=any(_by_aws(rule) for rule in self._rules(tables)),
             group_id=self.group_id,
         )
+
+    def _rules(self, tables: Tables) -> list[Any]:
+        rules = tables["security_group_rules"]
+        return list(rows_of(rules[rules["group_id"] == self.group_id]))
+
+    def forgets(self, tables: Tables) -> tuple[str, ...]:
+        told = [rule.rule_id for rule in self._rules(tables) if not _by_aws(rule)]
+        again = ("a group made anew has another id",) if not is_new(self.group_id) else ()
+        rules = (f"it comes without {words.listed(sorted(told), most=3)}",) if told else ()
+        return (*again, *rules)
 
     def _cli(self) -> tuple[str, ...]:
         return ("ec2", "delete-security-group", "--group-id", self.group_id)
@@ -464,6 +473,12 @@ class RevokeRule(Change):
 def _carriers(tables: Tables, group_id: str) -> list[str]:
     held = tables["network_interface_groups"]
     return sorted(held.loc[held["group_id"] == group_id, "eni_id"])
+
+
+def _by_aws(rule: Any) -> bool:
+    """Tell whether a rule is one that AWS gives to a new group."""
+    anywhere = (str(rule.peer_kind), rule.peer) in _ANYWHERE
+    return bool(rule.is_egress) and rule.protocol == "all" and anywhere
 
 
 def _may_name(tables: Tables, one: str, other: str) -> bool:
