@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from auditlib.access.explanation import Explanation
+    from auditlib.changes.preview import Preview
 
 __all__ = ["Audit", "open_audit", "tables_overview"]
 
@@ -35,6 +36,7 @@ class Audit:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.tables = Tables(snapshot)
+        self._proposals: dict[str, Preview] = {}
 
     @cached_property
     def gaps(self) -> pd.DataFrame:
@@ -63,6 +65,20 @@ class Audit:
         if id not in by_id:
             raise nearest(id, by_id, noun="check")
         return by_id[id]
+
+    def proposal(self, id: str) -> "Preview":
+        """Return the preview of one check's fix; where it makes no change, its decisions say why.
+
+        Raises
+        ------
+        ParameterError
+            When there is no check of this id; names the nearest.
+        """
+        if id not in self._proposals:
+            from auditlib.changes.preview import proposal
+
+            self._proposals[id] = proposal(self.tables, [id], known=self.findings)
+        return self._proposals[id]
 
     def reach(
         self,

@@ -7,7 +7,7 @@ into a page, which shows the characters that could make it read as something els
 
 import base64
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -18,7 +18,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from auditlib import reached, summary
+from auditlib import previewed, reached, summary
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
 from auditlib.plots import Picture, hops
@@ -27,6 +27,7 @@ from auditlib.words import named
 if TYPE_CHECKING:
     from auditlib.access.explanation import Explanation
     from auditlib.audit import Audit
+    from auditlib.changes.preview import Preview
 
 __all__ = [
     "Html",
@@ -35,8 +36,15 @@ __all__ = [
     "explain",
     "findings",
     "first_steps",
+    "fixes",
     "init_notebook",
     "picture",
+    "preview_access",
+    "preview_findings",
+    "preview_rollback",
+    "preview_steps",
+    "preview_verdicts",
+    "proposal_of",
     "reach_evidence",
     "reach_matrix",
     "stylesheet",
@@ -193,7 +201,9 @@ def init_notebook(audit: "Audit | None" = None) -> Html:
         def shown(made: Any) -> Any:
             return lambda value, **_: made(value)._repr_mimebundle_()
 
-        bundle.for_type(Finding, shown(lambda finding: card(finding, names)))
+        bundle.for_type(
+            Finding, shown(lambda finding: card(finding, names, proposal_of(audit, finding)))
+        )
         bundle.for_type(pd.DataFrame, shown(lambda frame: table(frame, names=names)))
         bundle.for_type(Picture, shown(picture))
         bundle.for_type_by_name("auditlib.access.explanation", "Explanation", shown(_explained))
@@ -220,7 +230,7 @@ class _Column:
     kind: str
 
 
-LONG = {"reason", "by"}  # columns of sentences: they get the room
+LONG = {"reason", "by", "outcome"}  # columns of sentences: they get the room
 
 _HEADS = {
     "arn": "ARN",
@@ -426,13 +436,19 @@ def _records(evidence: pd.DataFrame) -> list[str]:
 # -- cards ----------------------------------------------------------------------------------------
 
 
-def card(finding: Finding, names: Mapping[str, str] | None = None) -> Html:
+def card(
+    finding: Finding,
+    names: Mapping[str, str] | None = None,
+    proposal: "Preview | None" = None,
+) -> Html:
     """Return a finding as a card: the sentence, the evidence, why, what to do, how to verify.
 
     Parameters
     ----------
     names
         What people call the things behind the ids; see :func:`auditlib.summary.names`.
+    proposal
+        The preview of its fix, for a finding that fails.
     """
     evidence = _evidence(finding, names or {})
     markup = render(
@@ -448,9 +464,29 @@ def card(finding: Finding, names: Mapping[str, str] | None = None) -> Html:
         elsewhere="findings.json",
         ratings=[_rated(*pair) for pair in sorted(finding.check.ratings.items())],
         gaps=summary.refused_calls(finding.gaps),
+        fix="" if proposal is None else _fix(proposal),
     )
     sign, word = STATUS_WORDS[finding.status]
     return Html(markup=markup, text=f"{sign} {word}: {finding.check.title} {finding.answer}")
+
+
+def proposal_of(audit: "Audit | None", finding: Finding) -> "Preview | None":
+    """Return the preview of the fix that a finding's card tells of; none where nothing fails."""
+    if audit is None or finding.status is not Status.FAIL:
+        return None
+    return audit.proposal(finding.check.id)
+
+
+def _fix(preview: "Preview") -> Markup:
+    """Return what a card says of a fix: a sentence, the details folded; or why people decide."""
+    return render(
+        "fix.html.j2",
+        preview=preview,
+        ready=preview.checks[0] in previewed.ready(),
+        sentence=previewed.sentence(preview),
+        remarks=previewed.remarks(preview),
+        windows=_windows(preview),
+    )
 
 
 _OPPOSITE = re.compile(r"(?P<tool>.+) \(reports the opposite: (?P<fact>.+)\)")
@@ -646,4 +682,175 @@ def _explained(explanation: "Explanation") -> Html:
     return Html(
         markup=render("explanation.html.j2", explanation=explanation, named=named, picture=drawn),
         text=str(explanation),
+    )
+
+
+# -- what a fix would change ----------------------------------------------------------------------
+
+
+def fixes(audit: "Audit") -> Html:
+    """Return a row per failing finding: what its fix would do, or why people decide."""
+    found = previewed.fixes(audit)
+    rows = [
+        [
+            replace(check, below=severity.text.capitalize(), kind="id"),
+            replace(steps, text="none" if steps.text == "0" else steps.text),
+            replace(ends, text="–") if steps.text == "0" else ends,
+            outcome,
+        ]
+        for check, severity, steps, ends, outcome in _rows(found, list(found.columns), {})
+    ]
+    markup = render(
+        "table.html.j2",
+        caption="",
+        columns=_columns(found, ["check", "steps", "sessions_end", "outcome"]),
+        rows=rows,
+        total=len(found),
+        empty="No check fails, so there is nothing to fix.",
+    )
+    return Html(markup=markup, text=f"{len(found)} findings")
+
+
+def preview_verdicts(previews: Sequence["Preview"]) -> Html:
+    """Return for each preview what it would change and what comes of it, and what else to know."""
+
+    def body(preview: "Preview") -> Markup:
+        return render(
+            "preview-verdict.html.j2",
+            sentence=previewed.sentence(preview),
+            remarks=previewed.remarks(preview),
+        )
+
+    return _previews(previews, body, folded=False)
+
+
+def preview_access(audit: "Audit", previews: Sequence["Preview"]) -> Html:
+    """Return for each preview the access that is lost, gained or rests on other rules."""
+    names = summary.names(audit)
+
+    def body(preview: "Preview") -> Markup:
+        found = previewed.access(preview)
+        same = found["change"] == "ground"
+        parts = [
+            (
+                "Side effects: no finding names them",
+                found[~same & (found["part"] == "side_effect")],
+            ),
+            ("Intended: what the finding names", found[~same & (found["part"] == "intended")]),
+            ("Reached as before, by other rules", found[same]),
+        ]
+        return render(
+            "preview-access.html.j2",
+            parts=[
+                (heading, _columns(rows, _ACCESS), _access_rows(rows, names), len(rows))
+                for heading, rows in parts
+            ],
+        )
+
+    return _previews(previews, body)
+
+
+_ACCESS = ["change", "eni_id", "user_groups", "traffic", "before", "after"]
+
+
+def _access_rows(rows: pd.DataFrame, names: Mapping[str, str]) -> list[list[_Cell]]:
+    """Return rows of changed access: below the receiver its address, below the users where from."""
+    part = rows.head(FOLDED)
+    cells = _rows(part, _ACCESS, names)
+    columns = [part[name] for name in ("address", "endpoint_id", "before", "after")]
+    for row, address, endpoint, before, after in zip(cells, *columns, strict=True):
+        row[0] = replace(row[0], text=_CHANGE_WORDS[row[0].text])
+        row[1] = replace(row[1], below=_text(address))
+        row[2] = replace(row[2], below="through " + named(endpoint, names.get(endpoint)))
+        row[4] = replace(row[4], lines=tuple(before), kind="rules")
+        row[5] = replace(row[5], lines=tuple(after), kind="rules")
+    return cells
+
+
+_CHANGE_WORDS = {
+    "lost": "− Lost",
+    "gained": "+ Gained",
+    "uncertain": "? Uncertain",
+    "weaker": "↓ Weaker",
+    "steadier": "↑ Steadier",
+    "ground": "= Same",
+}
+"""How a change of access is shown: a sign and a word."""
+
+
+def preview_findings(previews: Sequence["Preview"]) -> Html:
+    """Return for each preview which findings it resolves, leaves and raises."""
+
+    def body(preview: "Preview") -> Markup:
+        found = previewed.findings(preview)
+        columns = list(found.columns)
+        new = preview.findings[preview.findings["state"] == "newly_raised"]
+        return render(
+            "preview-findings.html.j2",
+            columns=_columns(found, columns),
+            rows=_rows(found, columns, {}),
+            raised=list(zip(new["check"], new["reason"], strict=True))[:FOLDED],
+        )
+
+    return _previews(previews, body)
+
+
+def preview_steps(previews: Sequence["Preview"]) -> Html:
+    """Return for each preview its steps in their windows, as AWS CLI text, and what to verify."""
+    return _previews(
+        previews, lambda preview: render("preview-steps.html.j2", windows=_windows(preview))
+    )
+
+
+def preview_rollback(previews: Sequence["Preview"]) -> Html:
+    """Return for each preview what undoes it, the last step first."""
+
+    def body(preview: "Preview") -> Markup:
+        from auditlib.changes.plans import undo_line
+
+        steps = [
+            {
+                "number": step.number,
+                "what": step.inverse.words(),
+                "lines": [undo_line(step)],
+                "iam_action": step.inverse.iam_action,
+                "cuts_off": False,
+            }
+            for step in reversed(preview.steps)
+        ]
+        return render("preview-rollback.html.j2", steps=steps)
+
+    return _previews(previews, body)
+
+
+def _windows(preview: "Preview") -> list[dict[str, Any]]:
+    from auditlib.changes.plans import step_lines, verify_points, window_title, windows
+
+    return [
+        {
+            "title": window_title(window),
+            "steps": [
+                {
+                    "number": step.number,
+                    "what": step.change.words(),
+                    "lines": step_lines(preview, step),
+                    "iam_action": step.change.iam_action,
+                    "cuts_off": step.cuts_off,
+                }
+                for step in window
+            ],
+            "verify": verify_points(window),
+        }
+        for window in windows(preview.steps)
+    ]
+
+
+def _previews(
+    previews: Sequence["Preview"], body: Callable[["Preview"], Markup], *, folded: bool = True
+) -> Html:
+    """Return a part of each preview under its title; folded where there are several."""
+    shown = [{"title": previewed.title(p), "checks": p.checks, "body": body(p)} for p in previews]
+    markup = render("previews.html.j2", previews=shown, folded=folded and len(shown) > 1)
+    return Html(
+        markup=markup, text="\n".join(f"{previewed.title(p)}: {p.verdict}" for p in previews)
     )

@@ -416,7 +416,7 @@ def _index(audit: "Audit", pages: Sequence[Page], html: Mapping[str, str]) -> st
         steps=display.first_steps(audit, pages=cards).markup,
         findings=display.findings(audit, pages=cards).markup,
         cards=[
-            display.card(finding, names).markup
+            display.card(finding, names, display.proposal_of(audit, finding)).markup
             for finding in summary.by_urgency(audit.findings)
             if finding.check.id not in holders
         ],

@@ -844,7 +844,16 @@ class Tables:
         # What could not be read stays so, whatever is exchanged.
         self.gaps()
         changed._resources, changed._gaps = self._resources, self._gaps
-        kept = {name: frame for name, frame in self._frames.items() if not SCHEMAS[name].inputs}
+        # A view that rests on none of them stays, but for those that are given all tables.
+        kept = {
+            name: frame
+            for name, frame in self._frames.items()
+            if not SCHEMAS[name].inputs
+            or not (
+                self.bases(name) & set(frames)
+                or "tables" in inspect.signature(views.VIEWS[name]).parameters
+            )
+        }
         for name, frame in frames.items():
             if name not in SCHEMAS:
                 raise nearest(name, SCHEMAS, noun="table")
@@ -855,6 +864,14 @@ class Tables:
             kept[name] = frame_of(SCHEMAS[name], frame)
         changed._frames = kept
         return changed
+
+    def differing(self, other: "Tables") -> set[str]:
+        """Return the base tables that are not the very same frame in both."""
+        return {
+            name
+            for name, schema in SCHEMAS.items()
+            if not schema.inputs and self._frames.get(name) is not other._frames.get(name)
+        }
 
     # -- building -----------------------------------------------------------------------------
 

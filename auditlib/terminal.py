@@ -221,7 +221,11 @@ def _grants(hops: Iterable[str], most: int = 3) -> tuple[str, ...]:
 
 
 def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
-    """Print a preview: verdict, steps with their AWS CLI text, what changes, the rollback."""
+    """Print a preview: verdict, what changes for whom by which rules, the steps, the rollback.
+
+    Access that only rests on other rules afterwards is counted; ``--format json`` has every row.
+    """
+    from auditlib import previewed
     from auditlib.changes.plans import cli_text
 
     resolved = preview.findings["state"].value_counts()
@@ -229,20 +233,25 @@ def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
         f"{count(int(resolved.get(state, 0)), 'piece')} of evidence {state.replace('_', ' ')}"
         for state in ("resolved", "still_open", "newly_raised")
     ]
-    print_lines([f"Verdict: {preview.verdict}.", f"Findings: {', '.join(counts)}."], file=file)
-    for title, lines in (("Note", preview.warnings), ("Left to you", preview.decisions)):
-        print_lines([f"{title}: {line}" for line in lines], file=file)
+    what = "" if preview.steps else " (the kit proposes no change)"
+    print_lines(
+        [f"Verdict: {preview.verdict}{what}.", f"Findings: {', '.join(counts)}."], file=file
+    )
+    for heading, lines in previewed.remarks(preview):
+        print_lines([f"{heading}: {line}" for line in lines], file=file)
     new = preview.findings[preview.findings["state"] == "newly_raised"]
     print_lines([f"Newly raised: {row.check}: {row.reason}" for row in new.itertuples()], file=file)
-    if len(preview.access):
-        columns = ("protocol", "from_port", "to_port")
-        told = [
-            traffic(*r)
-            for r in preview.access[list(columns)].astype(object).itertuples(index=False)
-        ]
-        shown = ["change", "part", "endpoint_id", "subnet_id", "group", "eni_id", "ip", "traffic"]
-        frame = preview.access.assign(traffic=told)
-        print_frame(frame, [*shown, "via_before", "via_after"], file=file)
+    access = previewed.access(preview)
+    same = access["change"] == "ground"
+    if len(told := access[~same]):
+        print_lines([""], file=file)
+        print_frame(told, [c for c in told.columns if c != "subnets"], file=file)
+    if same.any():
+        number = access.loc[same, "eni_id"].nunique()
+        print_lines(
+            [f"Reached as before, by other rules: {count(number, 'receiver')}."],
+            file=file,
+        )
     if preview.steps:
         print_lines(cli_text(preview).splitlines()[1:], file=file)
 

@@ -629,7 +629,6 @@ def _told(offered: tuple[tuple[str, int, str], ...]) -> Iterator[str]:
         "A public service that VPN users happen to reach by the same rule.",
         "A service meant for the whole VPC, such as a resolver or a monitoring agent.",
     ),
-    decision="The rule admits others beside VPN users, and only you know which of them need it. Write a plan file: authorize-rule for each source, then revoke-rule for the wide one.",
     reference="https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
     controls=_NIST,
 )
