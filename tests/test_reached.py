@@ -239,13 +239,13 @@ def test_an_explanation_shows_its_picture_with_its_words(exposed):
 @pytest.mark.parametrize(
     ("bend", "said"),
     [
-        (lambda w, id: None, None),
+        (lambda w, endpoint: None, None),
         (
-            lambda w, id: w.policy(id, "permit(principal, action, resource);"),
+            lambda w, endpoint: w.policy(endpoint, "permit(principal, action, resource);"),
             "upper bound: the Cedar policy of",
         ),
         (
-            lambda w, id: w.refuse("ec2-get-client-vpn-endpoint-authorization-policy"),
+            lambda w, endpoint: w.refuse("ec2-get-client-vpn-endpoint-authorization-policy"),
             "upper bound: whether a Cedar policy narrows it could not be read",
         ),
     ],
