@@ -56,13 +56,14 @@ def test_few_receivers_stand_alone(exposed):
 
 
 @pytest.mark.parametrize(
-    ("number", "subnets", "by"), [(5, 1, "interface"), (30, 3, "subnet"), (60, 30, "VPC")]
+    ("number", "subnets", "by"),
+    [(5, 1, "interface"), (30, 3, "security group"), (70, 30, "subnet"), (70, 65, "VPC")],
 )
 def test_many_receivers_are_put_together(number, subnets, by):
     audit = many(number, subnets)
     (matrix,) = reached.matrices(audit, audit.reach())
     assert matrix.by == by
-    assert len(matrix.frame) <= reached.MOST
+    assert len(matrix.frame) <= reached.MOST_TOGETHER
     assert set(matrix.frame["staff"]) == {"TCP 443"}
 
 
