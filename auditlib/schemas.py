@@ -367,6 +367,7 @@ origin          str  CreateRouteTable, CreateRoute or EnableVgwRoutePropagation
         "route_table_id association_id",
         """
 route_table_id  str   route table id
+name            str   Name tag of the route table
 association_id  str   association id
 vpc_id          str   VPC
 main            bool  true for the VPC's main table, in force where a subnet names none
@@ -399,6 +400,7 @@ family          int   4 or 6
         "subnet_id",
         """
 network_acl_id  str  network ACL id
+name            str  Name tag of the network ACL
 subnet_id       str  subnet
 vpc_id          str  VPC
 """,

@@ -491,6 +491,7 @@ def route_table_associations(found: Records) -> tuple[Records, Columns]:
     association = found.each("Associations")
     return association, {
         "route_table_id": association.spread(found.id("RouteTableId")),
+        "name": association.spread(_name(found.tags())),
         "association_id": association.text("RouteTableAssociationId"),
         "vpc_id": association.spread(found.text("VpcId")),
         "main": [main is True for main in association.flag("Main")],
@@ -533,6 +534,7 @@ def network_acl_associations(found: Records) -> tuple[Records, Columns]:
     association = found.each("Associations")
     return association, {
         "network_acl_id": association.spread(found.id("NetworkAclId")),
+        "name": association.spread(_name(found.tags())),
         "subnet_id": association.id("SubnetId"),
         "vpc_id": association.spread(found.text("VpcId")),
     }

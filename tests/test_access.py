@@ -1518,3 +1518,31 @@ def test_where_routes_could_not_be_read_other_clients_may_be_reached():
     made = explain(tables_of(world), endpoint, "172.20.0.7", 22)
     assert made.reachable == "unknown"
     assert any("routes could not be read" in hop.reason for hop in made.paths[0].hops)
+
+
+def test_every_hop_is_named_by_id_and_name_and_the_receiver_too():
+    world, address = a_peered_vpc()
+    (receiver,) = (
+        e
+        for e in world._lists[REGION, "ec2-describe-network-interfaces", None]
+        if e["PrivateIpAddress"] == address
+    )
+    receiver["TagSet"] = [{"Key": "Name", "Value": "orders-db"}]
+    world.record(world.endpoint_id)["Tags"] = [{"Key": "Name", "Value": "staff-vpn"}]
+    for read, key in (
+        ("route-tables", "RouteTableId"),
+        ("network-acls", "NetworkAclId"),
+        ("vpc-peering-connections", "VpcPeeringConnectionId"),
+    ):
+        for record in world._lists[REGION, f"ec2-describe-{read}", None]:
+            record["Tags"] = [{"Key": "Name", "Value": f"name of {record[key]}"}]
+    made = explain(tables_of(world), world.endpoint_id, address, 5432)
+    for hop in made.paths[0].hops:
+        assert hop.object_id
+        assert hop.object_name, hop
+        assert f"{hop.step}: {hop.object_id} ({hop.object_name}): " in str(made)
+    ids = {hop.step: hop.object_name for hop in made.paths[0].hops}
+    assert ids["peering"] == "name of pcx-00000000000000001"
+    assert ids["VPC route"].startswith("name of rtb-")
+    assert ids["network ACL out"].startswith("name of acl-")
+    assert f"to {receiver['NetworkInterfaceId']} (orders-db): reached" in str(made)

@@ -56,13 +56,14 @@ def test_few_receivers_stand_alone(exposed):
 
 
 @pytest.mark.parametrize(
-    ("number", "subnets", "by"), [(5, 1, "interface"), (30, 3, "subnet"), (60, 30, "VPC")]
+    ("number", "subnets", "by"),
+    [(5, 1, "interface"), (30, 3, "security group"), (70, 30, "subnet"), (70, 65, "VPC")],
 )
 def test_many_receivers_are_put_together(number, subnets, by):
     audit = many(number, subnets)
     (matrix,) = reached.matrices(audit, audit.reach())
     assert matrix.by == by
-    assert len(matrix.frame) <= reached.MOST
+    assert len(matrix.frame) <= reached.MOST_TOGETHER
     assert set(matrix.frame["staff"]) == {"TCP 443"}
 
 
@@ -239,13 +240,13 @@ def test_an_explanation_shows_its_picture_with_its_words(exposed):
 @pytest.mark.parametrize(
     ("bend", "said"),
     [
-        (lambda w, id: None, None),
+        (lambda w, endpoint: None, None),
         (
-            lambda w, id: w.policy(id, "permit(principal, action, resource);"),
+            lambda w, endpoint: w.policy(endpoint, "permit(principal, action, resource);"),
             "upper bound: the Cedar policy of",
         ),
         (
-            lambda w, id: w.refuse("ec2-get-client-vpn-endpoint-authorization-policy"),
+            lambda w, endpoint: w.refuse("ec2-get-client-vpn-endpoint-authorization-policy"),
             "upper bound: whether a Cedar policy narrows it could not be read",
         ),
     ],

@@ -154,7 +154,8 @@ class Explanation:
         lines = [self.answer]
         for path in self.paths:
             where = named(path.subnet_id, path.subnet_name) or "the transit gateway"
-            lines += ["", f"From {where}: {_VERDICTS[path.reachable]}"]
+            to = f" to {named(path.eni_id, path.eni_name)}" if path.eni_id else ""
+            lines += ["", f"From {where}{to}: {_VERDICTS[path.reachable]}"]
             for hop in path.hops:
                 what = named(hop.object_id, hop.object_name)
                 lines.append(f"  {_MARKS[hop.state]} {hop.step}: {what}: {hop.reason}")
@@ -386,7 +387,7 @@ class _Walk:
             why = f"the network ACL of {subnet} could not be read"
             yield Hop(step=title, object_id=str(subnet), state="unknown", reason=why)
             return
-        name = self.network.subnets.get(subnet or "", {}).get("name")
+        name = self.network.names.get(id)
         ip = cidrs(Ranges(((remote, remote),)))[0]
         forth_way, back_way = ("out", "back") if out else ("in", "back")
         forth, admits = self.network.acl_lets(id, is_egress=out, remote=remote)
@@ -395,7 +396,7 @@ class _Walk:
             f"{title} {forth_way}",
             id,
             Passage(forth, forth, admits),
-            name=f"of subnet {name}" if name else "",
+            name=name,
             opened=f"let through by {_ids(Passage(forth, forth, admits), self.point)}",
             shut=f"no entry lets {toward[0]} {self.what} {toward[1]} {ip} through before one denies it",
             change=f"Allow {toward[0]} {self.what} {toward[1]} {ip}, numbered before the entry that denies it.",
@@ -410,7 +411,7 @@ class _Walk:
             f"{title} {back_way}",
             id,
             Passage(sure, maybe, (), why),
-            name=f"of subnet {name}" if name else "",
+            name=name,
             opened="the answer is let through",
             shut=f"{toward[0]} {answers} {toward[1]} {ip} are not let through: answers are stopped",
             change=f"Allow {toward[0]} {answers} {toward[1]} {ip}, numbered before the entry that denies it.",
@@ -436,6 +437,7 @@ class _Walk:
             return Hop(
                 step="VPC route",
                 object_id=table,
+                object_name=clean(self.network.names.get(table)),
                 state=state,
                 rules=(exit.label,) if state != "closed" else (),
                 reason=reason,
@@ -472,7 +474,12 @@ class _Walk:
             state, reason = "closed", f"{exit.target_id} {what}"
             change = f"Have {exit.target_id} accepted, or make a new peering and route to it."
         return Hop(
-            step="peering", object_id=exit.target_id, state=state, reason=reason, change=change
+            step="peering",
+            object_id=exit.target_id,
+            object_name=clean(self.network.names.get(exit.target_id)),
+            state=state,
+            reason=reason,
+            change=change,
         )
 
     def _arrival(self, kind: Kind, source: Source, step: Step, at: int) -> Iterator[Hop]:
@@ -490,6 +497,7 @@ class _Walk:
                 "return route",
                 table,
                 route,
+                name=self.network.names.get(table),
                 opened=f"answers go back by {', '.join(label for label, _ in route.admits)}",
                 shut=route.why,
                 change=f"Add a route for {back} to {over} to {table}.",
@@ -595,7 +603,13 @@ class _Walk:
             reason += f" ({why})" if why else ""
             reason += "; whether packets end there or elsewhere was not read"
             hops.append(
-                Hop(step="receiver", object_id=str(one.eni_id), state="unknown", reason=reason)
+                Hop(
+                    step="receiver",
+                    object_id=str(one.eni_id),
+                    object_name=clean(self.network.eni_names.get(one.eni_id or "")),
+                    state="unknown",
+                    reason=reason,
+                )
             )
         if vpc is not None and not step.leaves:
             reason = f"no interface of {vpc} that was read has the address {self.ip}"

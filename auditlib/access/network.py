@@ -353,6 +353,19 @@ class Network:
         return vpc_id in self.default_groups if owned is None else owned
 
     @cached_property
+    def names(self) -> dict[str, str | None]:
+        """Name tags of route tables, network ACLs and peerings, by id."""
+        return {
+            row[id]: row["name"]
+            for table, id in (
+                ("route_table_associations", "route_table_id"),
+                ("network_acl_associations", "network_acl_id"),
+                ("vpc_peering_connections", "vpc_peering_connection_id"),
+            )
+            for row in self._rows(table)
+        }
+
+    @cached_property
     def peerings(self) -> dict[tuple[str, str], Peering]:
         """Peerings by id and the VPC they are seen from."""
         found = {}
