@@ -69,6 +69,14 @@ def test_there_is_no_fix_for_a_check_that_is_not_there():
     assert set(FIXES) <= {check.id for check in checks()}
 
 
+def test_a_finding_that_was_not_assessed_is_not_called_nothing_to_fix():
+    world = OnDefault()
+    world.refuse("ec2-describe-security-group-rules")
+    found = proposal(tables_of(world), ["default-sg-has-rules"])
+    assert found.verdict.startswith("cannot be judged: default-sg-has-rules was not assessed")
+    assert not any("Nothing to fix" in text for text in found.decisions)
+
+
 def test_an_unknown_check_or_endpoint_is_named_with_the_nearest():
     tables = tables_of(Small())
     with pytest.raises(ParameterError, match="vpn-sg-is-default"):
@@ -109,7 +117,7 @@ def test_a_group_of_its_own_keeps_what_the_default_one_gave():
     assert parts(found) == {("ground", "side_effect", world.eni)}
     resolved = found.findings.query("state == 'resolved'")["check"]
     assert "vpn-sg-is-default" in set(resolved)
-    assert any("cannot be brought back" in text for text in found.warnings)
+    assert any("without the other" in text for text in found.warnings)
 
 
 def test_a_receiver_allowed_only_through_the_old_group_is_lost_by_a_naive_switch():

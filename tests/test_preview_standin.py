@@ -54,7 +54,7 @@ def run(aws: StandIn, script: Path, *arguments: str, yes: int = 9) -> subprocess
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=1200,
         check=False,
     )
 

@@ -38,9 +38,10 @@ def test_a_sentence_says_what_changes_what_comes_of_it_and_whether_sessions_end(
 
 def test_several_reasons_not_to_judge_are_counted_in_the_sentence_and_told_below():
     world = Small()
-    world.ingress(world.app, "10.0.0.0/8", "tcp", (8443, 8443))
+    wide = world.ingress(world.app, "10.0.0.0/8", "tcp", (8443, 8443))
     world.refuse("ec2-describe-network-acls")
-    found = proposal(tables_of(world), ["receiver-open-wider-than-vpn"])
+    change = RevokeRule(**PLACE, group_id=world.app, rule_id=wide)
+    found = preview(tables_of(world), [change])
     assert "for two reasons named below" in previewed.sentence(found)
     heading, reasons = previewed.remarks(found)[0]
     assert heading == "What cannot be judged"
