@@ -361,6 +361,16 @@ def test_a_route_between_clients_is_removed_and_closes_only_that():
     assert found.verdict == "closes only what the finding names"
 
 
+@pytest.mark.parametrize("more", [(), ("vpn-sg-has-inbound-rules",)])
+def test_a_fix_that_aws_would_refuse_is_told_and_not_proposed(more):
+    world = OnDefault()
+    for number in range(59):
+        world.ingress(world.app, f"10.0.{number}.0/24", "tcp", (80, 80))
+    found = proposal(tables_of(world), ["vpn-sg-is-default", *more])
+    assert not any(isinstance(step.change, ApplySecurityGroups) for step in found.steps)
+    assert any("60 inbound rules" in text for text in found.decisions)
+
+
 def test_fixes_one_after_the_other_build_on_each_other():
     world = OnDefault()
     found = proposal(tables_of(world), ["vpn-sg-is-default", "default-sg-has-rules"])

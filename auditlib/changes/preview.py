@@ -29,6 +29,7 @@ VERDICTS = (
 """How every verdict begins."""
 
 _WINDOWS = {1: "Prepare", 2: "Prepare", 3: "Switch", 4: "Sessions end here", 5: "Take away"}
+_REFUSED = "AWS would not take the fix as it stands."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -372,20 +373,30 @@ def proposal(
             decisions.append(f"{about}Nothing to fix. {finding.answer}")
             continue
         fix = FIXES[id](now, evidence) if id in FIXES else Fix(decisions=(by_id[id].decision,))
+        decisions += [f"{about}{text}" for text in fix.decisions]
         new = [c for c in dict.fromkeys(fix.changes) if c not in changes]
+        if id != checks[-1]:
+            try:
+                now = applied(now, sorted(new, key=lambda change: change.phase))
+            except ParameterError as refused:
+                decisions.append(f"{about}{_REFUSED} {refused}")
+                continue
         changes += new
         named += fix.named
-        decisions += [f"{about}{text}" for text in fix.decisions]
-        if id != checks[-1]:
-            now = applied(now, sorted(new, key=lambda c: c.phase))
-    if len({change.account for change in changes}) > 1:
-        raise ParameterError("These fixes concern several accounts: choose one with --endpoint.")
-    return preview(
-        tables,
-        changes,
-        checks=checks,
-        named=named,
-        decisions=decisions,
-        known=known,
-        unassessed=unassessed,
-    )
+
+    def tried(changes: Sequence[Change]) -> Preview:
+        return preview(
+            tables,
+            changes,
+            checks=checks,
+            named=named,
+            decisions=decisions,
+            known=known,
+            unassessed=unassessed,
+        )
+
+    try:
+        return tried(changes)
+    except ParameterError as refused:
+        decisions.append(f"{_REFUSED} {refused}")
+        return tried(())
