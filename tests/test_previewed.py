@@ -8,6 +8,7 @@ from auditlib.changes import RevokeRule
 from auditlib.changes.preview import preview, proposal
 from auditlib.check import Status
 from auditlib.display import (
+    _previewed,
     card,
     fixes,
     preview_access,
@@ -143,6 +144,14 @@ def test_every_part_of_a_preview_is_shown_and_escaped(audit):
     assert "Verify before going on" in words
     assert "delete-security-group" in page(str(preview_rollback(shown).markup)).words
     assert "<img src=x" in page(str(preview_access(audit, shown).markup)).words
+
+
+def test_a_preview_alone_shows_itself_in_a_notebook(audit):
+    shown = _previewed(audit.proposal("vpn-sg-is-default"))
+    words = page(str(shown.markup)).words
+    assert shown.text == previewed.sentence(audit.proposal("vpn-sg-is-default"))
+    assert "create-security-group" in words
+    assert "delete-security-group" in words
 
 
 def test_one_preview_is_open_and_several_are_folded(audit):
