@@ -207,6 +207,7 @@ def init_notebook(audit: "Audit | None" = None) -> Html:
         bundle.for_type(pd.DataFrame, shown(lambda frame: table(frame, names=names)))
         bundle.for_type(Picture, shown(picture))
         bundle.for_type_by_name("auditlib.access.explanation", "Explanation", shown(_explained))
+        bundle.for_type_by_name("auditlib.changes.preview", "Preview", shown(_previewed))
     return stylesheet()
 
 
@@ -821,6 +822,14 @@ def preview_rollback(previews: Sequence["Preview"]) -> Html:
         return render("preview-rollback.html.j2", steps=steps)
 
     return _previews(previews, body)
+
+
+def _previewed(preview: "Preview") -> Html:
+    """Return what a notebook shows for one preview: verdict, steps and rollback."""
+    parts = [part([preview]) for part in (preview_verdicts, preview_steps, preview_rollback)]
+    return Html(
+        markup=Markup("").join(part.markup for part in parts), text=previewed.sentence(preview)
+    )
 
 
 def _windows(preview: "Preview") -> list[dict[str, Any]]:

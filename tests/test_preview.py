@@ -69,6 +69,14 @@ def test_there_is_no_fix_for_a_check_that_is_not_there():
     assert set(FIXES) <= {check.id for check in checks()}
 
 
+def test_a_finding_that_was_not_assessed_is_not_called_nothing_to_fix():
+    world = OnDefault()
+    world.refuse("ec2-describe-security-group-rules")
+    found = proposal(tables_of(world), ["default-sg-has-rules"])
+    assert found.verdict.startswith("cannot be judged: default-sg-has-rules was not assessed")
+    assert not any("Nothing to fix" in text for text in found.decisions)
+
+
 def test_an_unknown_check_or_endpoint_is_named_with_the_nearest():
     tables = tables_of(Small())
     with pytest.raises(ParameterError, match="vpn-sg-is-default"):
@@ -109,7 +117,7 @@ def test_a_group_of_its_own_keeps_what_the_default_one_gave():
     assert parts(found) == {("ground", "side_effect", world.eni)}
     resolved = found.findings.query("state == 'resolved'")["check"]
     assert "vpn-sg-is-default" in set(resolved)
-    assert any("cannot be brought back" in text for text in found.warnings)
+    assert any("without the other" in text for text in found.warnings)
 
 
 def test_a_receiver_allowed_only_through_the_old_group_is_lost_by_a_naive_switch():
@@ -351,6 +359,16 @@ def test_a_route_between_clients_is_removed_and_closes_only_that():
     world.authorize(ENDPOINT, "172.20.0.0/22")
     found = proposal(tables_of(world), ["client-to-client-is-open"])
     assert found.verdict == "closes only what the finding names"
+
+
+@pytest.mark.parametrize("more", [(), ("vpn-sg-has-inbound-rules",)])
+def test_a_fix_that_aws_would_refuse_is_told_and_not_proposed(more):
+    world = OnDefault()
+    for number in range(59):
+        world.ingress(world.app, f"10.0.{number}.0/24", "tcp", (80, 80))
+    found = proposal(tables_of(world), ["vpn-sg-is-default", *more])
+    assert not any(isinstance(step.change, ApplySecurityGroups) for step in found.steps)
+    assert any("60 inbound rules" in text for text in found.decisions)
 
 
 def test_fixes_one_after_the_other_build_on_each_other():

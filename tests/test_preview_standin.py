@@ -54,7 +54,7 @@ def run(aws: StandIn, script: Path, *arguments: str, yes: int = 9) -> subprocess
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=1200,
         check=False,
     )
 
@@ -185,7 +185,7 @@ def test_a_plan_of_every_kind_of_change_comes_as_previewed_and_goes_back(
     changes = (
         made,
         AuthorizeRule(**place, group_id=ids["receiver"], protocol="tcp", from_port=22, to_port=22, peer=made.group_id),
-        AuthorizeRule(**place, group_id=made.group_id, is_egress=True, protocol="udp", from_port=53, to_port=53, peer_kind="ipv4", peer="10.0.0.2/32", description="a $(name) 'here'"),
+        AuthorizeRule(**place, group_id=made.group_id, is_egress=True, protocol="udp", from_port=53, to_port=53, peer_kind="ipv4", peer="10.0.0.2/32", description="a $(name) here"),
         ApplySecurityGroups(**endpoint, vpc_id=ids["vpc"], group_ids=(made.group_id,)),
         SetInterfaceGroups(**place, eni_id=eni, group_ids=(ids["receiver"], ids["unused"])),
         AddAuthorizationRule(**endpoint, destination_cidr="10.0.2.0/24", group_id="dba $x", description="it's"),

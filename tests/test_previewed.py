@@ -8,6 +8,7 @@ from auditlib.changes import RevokeRule
 from auditlib.changes.preview import preview, proposal
 from auditlib.check import Status
 from auditlib.display import (
+    _previewed,
     card,
     fixes,
     preview_access,
@@ -38,9 +39,10 @@ def test_a_sentence_says_what_changes_what_comes_of_it_and_whether_sessions_end(
 
 def test_several_reasons_not_to_judge_are_counted_in_the_sentence_and_told_below():
     world = Small()
-    world.ingress(world.app, "10.0.0.0/8", "tcp", (8443, 8443))
+    wide = world.ingress(world.app, "10.0.0.0/8", "tcp", (8443, 8443))
     world.refuse("ec2-describe-network-acls")
-    found = proposal(tables_of(world), ["receiver-open-wider-than-vpn"])
+    change = RevokeRule(**PLACE, group_id=world.app, rule_id=wide)
+    found = preview(tables_of(world), [change])
     assert "for two reasons named below" in previewed.sentence(found)
     heading, reasons = previewed.remarks(found)[0]
     assert heading == "What cannot be judged"
@@ -142,6 +144,14 @@ def test_every_part_of_a_preview_is_shown_and_escaped(audit):
     assert "Verify before going on" in words
     assert "delete-security-group" in page(str(preview_rollback(shown).markup)).words
     assert "<img src=x" in page(str(preview_access(audit, shown).markup)).words
+
+
+def test_a_preview_alone_shows_itself_in_a_notebook(audit):
+    shown = _previewed(audit.proposal("vpn-sg-is-default"))
+    words = page(str(shown.markup)).words
+    assert shown.text == previewed.sentence(audit.proposal("vpn-sg-is-default"))
+    assert "create-security-group" in words
+    assert "delete-security-group" in words
 
 
 def test_one_preview_is_open_and_several_are_folded(audit):

@@ -12,7 +12,7 @@ from auditlib.changes import Change
 from auditlib.changes.difference import difference, sure_access
 from auditlib.changes.fixes import FIXES, Fix, Named
 from auditlib.changes.remarks import doubts, extent, warnings
-from auditlib.check import Check, Finding, audit
+from auditlib.check import Check, Finding, Status, audit
 from auditlib.check import checks as all_checks
 from auditlib.errors import ParameterError
 from auditlib.tables import Tables, nearest
@@ -29,6 +29,7 @@ VERDICTS = (
 """How every verdict begins."""
 
 _WINDOWS = {1: "Prepare", 2: "Prepare", 3: "Switch", 4: "Sessions end here", 5: "Take away"}
+_REFUSED = "AWS would not take the fix as it stands."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +183,7 @@ def preview(
     named: Iterable[Named] = (),
     decisions: Sequence[str] = (),
     known: Sequence[Finding] = (),
+    unassessed: Sequence[str] = (),
 ) -> Preview:
     """Try changes on tables and return what they do.
 
@@ -195,6 +197,8 @@ def preview(
         What the changes leave to people.
     known
         What checks found with these tables, where that is known already.
+    unassessed
+        Findings that could not be assessed, so that nobody knows what there is to change.
 
     Raises
     ------
@@ -205,7 +209,7 @@ def preview(
     steps, after = ordered(tables, changes)
     access = _parted(difference(tables, after), tuple(named))
     for_users = _for_users(tables, access)
-    unjudged = tuple(dict.fromkeys(doubts(tables, after, changes, access)))
+    unjudged = tuple(dict.fromkeys((*unassessed, *doubts(tables, after, changes, access))))
     about_steps = [
         f"Step {step.number} cuts off access that a later step restores: no order of these changes "
         "avoids it. Make both in one window."
@@ -349,6 +353,7 @@ def proposal(
     changes: list[Change] = []
     named: list[Named] = []
     decisions: list[str] = []
+    unassessed: list[str] = []
     by_id = {check.id: check for check in all_checks()}
     found = {finding.check.id: finding for finding in known}
     now = tables
@@ -360,16 +365,38 @@ def proposal(
         evidence = finding.evidence
         if endpoint is not None and "endpoint_id" in evidence:
             evidence = evidence[evidence["endpoint_id"] == endpoint]
+        if finding.status is Status.NOT_ASSESSED:
+            unassessed.append(f"{id} was not assessed")
+            decisions.append(f"{about}{finding.answer}")
+            continue
         if evidence.empty:
             decisions.append(f"{about}Nothing to fix. {finding.answer}")
             continue
         fix = FIXES[id](now, evidence) if id in FIXES else Fix(decisions=(by_id[id].decision,))
+        decisions += [f"{about}{text}" for text in fix.decisions]
         new = [c for c in dict.fromkeys(fix.changes) if c not in changes]
+        if id != checks[-1]:
+            try:
+                now = applied(now, sorted(new, key=lambda change: change.phase))
+            except ParameterError as refused:
+                decisions.append(f"{about}{_REFUSED} {refused}")
+                continue
         changes += new
         named += fix.named
-        decisions += [f"{about}{text}" for text in fix.decisions]
-        if id != checks[-1]:
-            now = applied(now, sorted(new, key=lambda c: c.phase))
-    if len({change.account for change in changes}) > 1:
-        raise ParameterError("These fixes concern several accounts: choose one with --endpoint.")
-    return preview(tables, changes, checks=checks, named=named, decisions=decisions, known=known)
+
+    def tried(changes: Sequence[Change]) -> Preview:
+        return preview(
+            tables,
+            changes,
+            checks=checks,
+            named=named,
+            decisions=decisions,
+            known=known,
+            unassessed=unassessed,
+        )
+
+    try:
+        return tried(changes)
+    except ParameterError as refused:
+        decisions.append(f"{_REFUSED} {refused}")
+        return tried(())
