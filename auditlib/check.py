@@ -113,6 +113,9 @@ class Check:
         What published tools say of the same fact, by tool: ``{"Security Hub EC2.2": "High"}``.
     decision
         Why its fix is left to people, in a sentence; empty where ``auditlib.changes.fixes`` has one.
+    subject
+        What it belongs to: the section of a notebook that shows its card with those of the same
+        subject. The name of its module unless it says another.
     accepted_by_design
         For conditions the kit recommends and other scanners report: the text to hand to them.
     tables, wording
@@ -137,6 +140,7 @@ class Check:
     reference: str
     function: Callable[..., pd.DataFrame] = field(repr=False)
     tables: tuple[str, ...]
+    subject: str = ""
     wording: tuple[str, ...] = ()
     among: Callable[[pd.DataFrame], pd.Series] | None = field(default=None, repr=False)
     left_out: Callable[[pd.DataFrame], str] | None = field(default=None, repr=False)
@@ -209,7 +213,7 @@ def check(
     """Register the decorated function as a check; its parameters name the tables it reads.
 
     The keywords are the attributes of :class:`Check` but for ``function``, ``tables`` and
-    ``wording``.
+    ``wording``; ``subject`` is the module's name where it is not given.
     """
 
     def register(function: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
@@ -220,7 +224,7 @@ def check(
                 p.name for p in parameters if p.kind is not p.KEYWORD_ONLY and p.name != _JUDGED
             ),
             wording=tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY),
-            **description,  # type: ignore[arg-type] # the dataclass names what is missing or unknown
+            **{"subject": function.__module__.rpartition(".")[2], **description},  # type: ignore[arg-type] # the dataclass names what is missing or unknown
         )
         if made.id in _REGISTRY:
             raise ValueError(f"two checks are called {made.id}")
@@ -352,6 +356,8 @@ def _given(
 
 def _in_order(evidence: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Sort evidence by rank, then by what it is about: the same whatever order the tables have."""
+    if evidence.empty:
+        return evidence.drop(columns=list(_ASIDE)).reset_index(drop=True)
     others = sorted({str(name) for name in evidence} - {*key, *_ASIDE, "reason"})
     texts = evidence.astype(str).assign(rank=evidence["rank"].fillna(0))
     order = texts.sort_values(["rank", *key, *others, "reason"], kind="stable").index
@@ -360,6 +366,10 @@ def _in_order(evidence: pd.DataFrame, key: list[str]) -> pd.DataFrame:
 
 def _traced(evidence: pd.DataFrame, population: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Name the file and record of every row: where it rests on no single record, the judged one."""
+    if evidence.empty:
+        return evidence.assign(source=None, record=None).astype(
+            {"source": "str", "record": "Int64"}
+        )
     judged = population.set_index(key)
     at = pd.MultiIndex.from_frame(evidence[key])
     traced = evidence.copy()
@@ -396,6 +406,9 @@ def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.Data
     gaps = tables.gaps(made.population, *made.needs)
     if made.unseen is not None:
         unseen = made.unseen(**_given(made.unseen, tables, population))
+    else:
+        unseen = pd.DataFrame()
+    if len(unseen):
         known = _rows(gaps, ["table", "account", "region"])
         places = _rows(gaps, ["account", "region"])
         # Where a call was refused, that is the reason to name, not AWS's silence.
@@ -407,6 +420,8 @@ def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.Data
             )
         ]
         gaps = pd.concat([gaps, unseen[pd.Series(new, index=unseen.index, dtype=bool)]])
+    if gaps.empty:
+        return gaps[list(GAPS.names)]
     regions = {*population["region"], *tables.gaps(made.population)["region"]}
     kept = gaps[gaps["region"].isin(regions)]
     return kept[list(GAPS.names)].sort_values(

@@ -22,6 +22,7 @@ from auditlib import previewed, reached, summary
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
 from auditlib.plots import Picture, hops
+from auditlib.tables import nearest
 from auditlib.words import named
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Html",
     "card",
+    "cards",
     "coverage",
     "explain",
     "findings",
@@ -487,6 +489,35 @@ def _fix(preview: "Preview") -> Markup:
         sentence=previewed.sentence(preview),
         remarks=previewed.remarks(preview),
         windows=_windows(preview),
+    )
+
+
+def cards(audit: "Audit", *subjects: str) -> Html:
+    """Return the cards of all checks of some subjects, the most urgent first.
+
+    Parameters
+    ----------
+    subjects
+        As the checks have them: the name of their module, mostly.
+
+    Raises
+    ------
+    ParameterError
+        When no check is about a subject; names the nearest.
+    """
+    known = {finding.check.subject for finding in audit.findings}
+    for subject in subjects:
+        if subject not in known:
+            raise nearest(subject, known, noun="subject of checks")
+    named = summary.names(audit)
+    shown = [
+        card(finding, named, proposal_of(audit, finding))
+        for finding in summary.by_urgency(audit.findings)
+        if finding.check.subject in subjects
+    ]
+    return Html(
+        markup=Markup("\n").join(one.markup for one in shown),
+        text="\n".join(one.text for one in shown),
     )
 
 

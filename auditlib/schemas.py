@@ -166,6 +166,7 @@ disconnect_on_session_timeout     flag  whether a session ends at the time-out i
 banner_enabled                    flag  whether a login banner is shown
 banner_text                       str   text of the login banner
 route_enforcement                 flag  whether client routes are enforced on the device
+device_posture                    str   on, off or unknown (the SDK that read it was too old to tell)
 posture_trust_providers           list  device posture trust provider types; empty when posture is off
 self_service_portal_url           str   self-service portal address (present even where the portal cannot serve)
 tags                              pairs tags

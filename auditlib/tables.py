@@ -122,6 +122,9 @@ def client_vpn_endpoints(found: Records) -> tuple[Records, Columns]:
         "AuthenticationOptions",
         lambda o: o.part("FederatedAuthentication").text("SelfServiceSamlProviderArn"),
     )
+    providers = found.part("DevicePostureOptions").gather(
+        "TrustProviders", lambda p: [kind or "unknown" for kind in p.text("TrustProviderType")]
+    )
     return found, {
         "endpoint_id": found.id("ClientVpnEndpointId"),
         "name": _name(tags),
@@ -164,9 +167,11 @@ def client_vpn_endpoints(found: Records) -> tuple[Records, Columns]:
         "banner_text": banner.text("BannerText"),
         "route_enforcement": found.part("ClientRouteEnforcementOptions").flag("Enforced"),
         # AWS leaves out whether posture is enabled: it is where a trust provider is named.
-        "posture_trust_providers": found.part("DevicePostureOptions").gather(
-            "TrustProviders", lambda p: [kind or "unknown" for kind in p.text("TrustProviderType")]
-        ),
+        "device_posture": [
+            "on" if named else "off" if sees_posture else "unknown"
+            for named, sees_posture in zip(providers, found.read_by("1.43.104"), strict=True)
+        ],
+        "posture_trust_providers": providers,
         "self_service_portal_url": found.text("SelfServicePortalUrl"),
         "tags": tags,
     }

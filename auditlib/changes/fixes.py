@@ -18,6 +18,7 @@ from auditlib.changes import (
     ApplySecurityGroups,
     AuthorizeRule,
     Change,
+    CreateRoute,
     CreateSecurityGroup,
     DeleteRoute,
     ModifyLogging,
@@ -546,3 +547,85 @@ def logging_on(tables: Tables, evidence: pd.DataFrame) -> Fix:
             "<LOG_GROUP> stands for a CloudWatch log group that exists, with the retention you need.",
         ),
     )
+
+
+@fix("vpc-range-not-routed")
+@fix("routes-differ-between-associations")
+def routed_everywhere(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return the routes that are missing: through every associated subnet, or those that lack one."""
+    networks = tables["client_vpn_target_networks"]
+    routes = tables["client_vpn_routes"]
+    held = set(
+        zip(routes["endpoint_id"], routes["destination_cidr"], routes["target_subnet"], strict=True)
+    )
+    changes = []
+    for row in rows_of(evidence):
+        mine = networks[
+            (networks["endpoint_id"] == row.endpoint_id) & (networks["status"] == "associated")
+        ]
+        subnets = sorted(set(mine["subnet_id"]))
+        if isinstance(getattr(row, "subnet_id", None), str):
+            subnets = [row.subnet_id]
+        changes += [
+            CreateRoute(
+                account=str(row.account),
+                region=str(row.region),
+                endpoint_id=row.endpoint_id,
+                destination_cidr=row.destination_cidr,
+                target_subnet=subnet,
+            )
+            for subnet in subnets
+            if (row.endpoint_id, row.destination_cidr, subnet) not in held
+        ]
+    return Fix(
+        changes=tuple(dict.fromkeys(changes)),
+        named=tuple(
+            Named(change="gained", endpoint_id=id) for id in dict.fromkeys(evidence["endpoint_id"])
+        ),
+        decisions=(
+            "If users are not meant to reach the network, leave the route out, or delete it where it is.",
+        ),
+    )
+
+
+# -- what does nothing ----------------------------------------------------------------------------
+
+
+@fix("security-group-rule-names-missing-group")
+@fix("security-group-rule-covered-by-another")
+def without_dead_rules(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return the removal of rules that admit nobody, or nobody that others do not admit."""
+    return Fix(changes=tuple(_revoke(row) for row in _rules(tables, evidence["rule_id"])))
+
+
+@fix("authorization-rule-covered-by-another")
+def without_covered_authorization(_: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return the removal of one covered rule per endpoint and network at a time.
+
+    Rules can cover each other in turn: all that are covered, taken away together, may open or
+    close something.
+    """
+    changes = []
+    decisions = []
+    for id, rows in evidence.groupby("endpoint_id"):
+        ordered = sorted(
+            rows_of(rows), key=lambda row: (-int(row.destination_cidr.rpartition("/")[2]), str(row))
+        )
+        first = ordered[0]
+        changes += [
+            RemoveAuthorizationRule(
+                account=str(row.account),
+                region=str(row.region),
+                endpoint_id=row.endpoint_id,
+                destination_cidr=row.destination_cidr,
+                group_id=_text(row.group_id),
+            )
+            for row in ordered
+            if row.destination_cidr == first.destination_cidr
+        ]
+        if len({row.destination_cidr for row in ordered}) > 1:
+            decisions.append(
+                f"{id} has more rules that are covered: look again after this one, for rules can "
+                "cover each other."
+            )
+    return Fix(changes=tuple(changes), decisions=tuple(decisions))

@@ -1,12 +1,13 @@
 """What several checks share: which endpoints are judged, and the groups and interfaces they hold."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
 from auditlib import words
 from auditlib.access import standing
+from auditlib.cedar import Policy, policy_of
 from auditlib.schemas import GAPS
 from auditlib.views import marked_client_vpn
 
@@ -61,6 +62,26 @@ def without_security_groups(endpoints: pd.DataFrame) -> str:
     return " ".join(said)
 
 
+def in_subnets(endpoints: pd.DataFrame) -> pd.Series:
+    """Tell which endpoints stand in subnets of a VPC, or will; one on a transit gateway does not."""
+    return living(endpoints) & ~_on_gateway(endpoints)
+
+
+def outside_subnets(endpoints: pd.DataFrame) -> str:
+    """Say which endpoints the checks of associations leave out."""
+    number = int((living(endpoints) & _on_gateway(endpoints)).sum())
+    if not number:
+        return ""
+    if number == 1:
+        return (
+            "One endpoint attached to a transit gateway stands in no subnet and is not judged here."
+        )
+    return (
+        f"{number:,} endpoints attached to a transit gateway stand in no subnet and are not judged "
+        "here."
+    )
+
+
 def unread_groups(
     judged: pd.DataFrame,
     endpoint_security_groups: pd.DataFrame,
@@ -74,7 +95,7 @@ def unread_groups(
     held = judged[ENDPOINT].merge(endpoint_security_groups, on=ENDPOINT, how="left")
     unread = held[~held["group_id"].isin(security_groups["group_id"])]
     rows = [
-        _gap(
+        gap(
             "security_groups",
             "describe-security-groups",
             account=row.account,
@@ -106,7 +127,7 @@ def unread_members(
         security_groups["account"].astype(str)
     )
     rows = [
-        _gap(
+        gap(
             "network_interfaces",
             "describe-network-interfaces",
             account=row.vpc_owner_id,
@@ -119,7 +140,7 @@ def unread_members(
     owned = set(security_groups.loc[security_groups["is_default"], "vpc_id"])
     placed = endpoint_security_groups.merge(judged[ENDPOINT], on=ENDPOINT)
     rows += [
-        _gap(
+        gap(
             "network_interfaces",
             "describe-network-interfaces",
             account=row.account,
@@ -141,7 +162,7 @@ def unread_members(
 def untold_authentication(judged: pd.DataFrame) -> pd.DataFrame:
     """Return a gap for each endpoint of which the answer does not say how its users authenticate."""
     rows = [
-        _gap(
+        gap(
             "client_vpn_endpoints",
             "describe-client-vpn-endpoints",
             account=row.account,
@@ -175,7 +196,7 @@ def changing_rules(
     for frame, what, name in described:
         changing = frame[frame["status"].map(standing, na_action=None).eq("changing").astype(bool)]
         rows += [
-            _gap(
+            gap(
                 f"client_vpn_{what.replace('-', '_')}",
                 f"describe-client-vpn-{what}",
                 account=row.account,
@@ -192,7 +213,76 @@ def changing_rules(
     return frame.drop_duplicates(list(GAPS.key), ignore_index=True)
 
 
-def _gap(
+def untold_settings(
+    table: str, operation: str, column: str, what: str
+) -> Callable[..., pd.DataFrame]:
+    """Return what finds the judged rows of which AWS's answer leaves out a setting.
+
+    Parameters
+    ----------
+    table, operation
+        The table judged, and the read it is built from.
+    column
+        The column that is missing then, or ``unknown``.
+    what
+        What the answer does not say about an endpoint, "how long a session lasts on".
+    """
+
+    def unseen(judged: pd.DataFrame) -> pd.DataFrame:
+        rows = [
+            gap(
+                table,
+                operation,
+                account=row.account,
+                region=row.region,
+                resource=row.endpoint_id,
+                message=f"the answer does not say {what} {row.endpoint_id}",
+                status="unsupported",
+            )
+            for row in rows_of(judged)
+            if pd.isna(getattr(row, column)) or getattr(row, column) == "unknown"
+        ]
+        return pd.DataFrame(rows, columns=list(GAPS.names))
+
+    return unseen
+
+
+def untold(column: str, what: str) -> Callable[..., pd.DataFrame]:
+    """Return what finds the endpoints of which the answer leaves out a setting."""
+    return untold_settings("client_vpn_endpoints", "describe-client-vpn-endpoints", column, what)
+
+
+def unread_policies(client_vpn_authorization_policies: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each authorization policy that cannot be read as Cedar, or not followed."""
+    rows = [
+        gap(
+            "client_vpn_authorization_policies",
+            "get-client-vpn-endpoint-authorization-policy",
+            account=row.account,
+            region=row.region,
+            resource=row.endpoint_id,
+            message=f"the policy of {row.endpoint_id} cannot be "
+            f"{'read as Cedar' if policy_text(row).problem else 'followed'}: "
+            f"{words.clean(policy_text(row).doubt, 100)}",
+            status="untold",
+        )
+        for row in rows_of(client_vpn_authorization_policies)
+        if policy_text(row).doubt
+    ]
+    return pd.DataFrame(rows, columns=list(GAPS.names))
+
+
+def policy_text(row: Any) -> Policy:
+    """Return what the authorization policy of a row says."""
+    return policy_of(row.policy_document if isinstance(row.policy_document, str) else "")
+
+
+def yes(flags: pd.Series) -> pd.Series:
+    """Tell where a flag is set; what AWS did not tell is not."""
+    return flags.fillna(False).astype(bool)
+
+
+def gap(
     table: str,
     operation: str,
     *,
@@ -202,6 +292,7 @@ def _gap(
     message: str,
     status: str = "missing",
 ) -> dict[str, Any]:
+    """Return a row of ``schemas.GAPS`` about an answer of EC2 that leaves something open."""
     action = "".join(word.capitalize() for word in operation.split("-"))
     return {
         "table": table,
