@@ -704,8 +704,11 @@ def _manifest_without(files: _Files, names: tuple[str, ...], path: Path) -> Mani
     """Return what the files alone tell."""
     calls: dict[tuple[str, str, str, str | None], Call] = {}
     places = set()
+    held = {name.rpartition("/")[0] + "/" for name in names if not name.endswith("/")}
+    held = {folder for name in held for folder in _folders(name)}
     for name in names:
-        if name.count("/") < 2:
+        # A zip names its folders too; only those that hold nothing tell something.
+        if name.count("/") < 2 or name in held:
             continue
         account, region, _ = name.split("/", 2)
         if not (_ACCOUNT.fullmatch(account) and _REGION.fullmatch(region)):
@@ -733,6 +736,13 @@ def _manifest_without(files: _Files, names: tuple[str, ...], path: Path) -> Mani
         places=tuple(sorted(places)),
         calls=ordered,
     )
+
+
+def _folders(name: str) -> Iterator[str]:
+    """Yield a folder and all it lies in, each with a slash at its end."""
+    parts = name.split("/")[:-1]
+    for depth in range(1, len(parts) + 1):
+        yield "/".join(parts[:depth]) + "/"
 
 
 def _call_of_file(files: _Files, name: str, path: Path) -> Call | None:

@@ -221,7 +221,8 @@ def nearby_security_groups(
     endpoints = _vpc_endpoints(client_vpn_endpoints, client_vpn_target_networks)
     places = {(*key[:2], endpoint["vpc_id"]) for key, endpoint in endpoints.items()}
     groups = security_groups[["account", "region", "vpc_id"]].astype("str")
-    near = security_groups[[tuple(row) in places for row in groups.to_numpy()]]
+    here = [tuple(row) in places for row in groups.to_numpy()]
+    near = security_groups[pd.Series(here, index=security_groups.index, dtype=bool)]
     named: dict[str, set[str]] = defaultdict(set)
     for key, endpoint in endpoints.items():
         for id in endpoint["security_group_ids"]:

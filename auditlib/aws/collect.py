@@ -621,8 +621,7 @@ def summary_of(manifest: Manifest) -> Iterator[str]:
     told = [f"{counts[s]} {s}" for s in ("ok", "denied", "failed", "unsupported")]
     if left_out:
         told.append(f"{len(left_out)} not collected")
-    places = {(call.account, call.region) for call in manifest.calls}
-    yield f"{len(manifest.calls)} calls in {count(len(places), 'region')}: {', '.join(told)}"
+    yield f"{len(manifest.calls)} calls in {count(len(manifest.places), 'region')}: {', '.join(told)}"
     refused: dict[tuple[str, str, str], list[Call]] = {}
     for call in made:
         if call.status != "ok":

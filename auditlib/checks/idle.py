@@ -1,5 +1,6 @@
 """Checks of endpoints that nobody uses."""
 
+from collections import Counter
 from typing import Any
 
 import pandas as pd
@@ -21,15 +22,13 @@ class _Log:
     ) -> None:
         at = ["account", "region", "log_group_name"]
         self._groups = set(map(tuple, log_groups[at].astype("str").to_numpy()))
-        self._streams = {
-            (str(account), str(region), str(group)): rows
-            for (account, region, group), rows in log_streams.groupby(at, observed=True)  # type: ignore[misc] # three columns give three
-        }
-        shared = judged.groupby(["account", "region", "connection_log_group"], observed=True)
-        self._writers = {
-            (str(account), str(region), str(group)): size
-            for (account, region, group), size in shared.size().items()
-        }
+        self._streams: dict[tuple[str, str, str], pd.DataFrame] = {}
+        for account, region, group in set(map(tuple, log_streams[at].astype("str").to_numpy())):
+            here = log_streams["account"].eq(account) & log_streams["region"].eq(region)
+            rows = log_streams[here & log_streams["log_group_name"].eq(group)]
+            self._streams[account, region, group] = rows
+        named = judged[["account", "region", "connection_log_group"]].astype("str")
+        self._writers = Counter(map(tuple, named.to_numpy()))
         self._most = read_of("logs-describe-log-streams").most or 0
 
     def last_entry(self, endpoint: Any) -> tuple[bool, Any]:
