@@ -284,7 +284,7 @@ def server_certificate_is_weak(
             signature = str(row.signature_algorithm).upper().replace("-", "")
             if kind == "RSA" and size.isdigit() and int(size) < 2048:
                 yield row, f"whose RSA key has {int(size):,} bits"
-            elif signature.startswith(("SHA1", "MD5", "MD2")):
+            elif any(weak in signature for weak in ("SHA1", "MD5", "MD2")):
                 yield row, f"which is signed with {words.clean(row.signature_algorithm)}"
 
     return evidence_of(_CERTIFICATE_COLUMNS, _certificate_rows(found, reasons()))

@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import unquote
 
+from moto.acm.models import CertBundle
 from moto.awslambda.responses import LambdaResponse
 from moto.core.responses import ActionResult
 from moto.ds.exceptions import EntityDoesNotExistException
@@ -161,3 +162,14 @@ def install() -> None:
         return described(self) | ({} if last is None else {"lastEventTimestamp": last})
 
     LogStream.to_describe_dict = to_describe_dict
+    of_certificate = CertBundle.describe
+
+    @wraps(of_certificate)
+    def describe(self: CertBundle) -> dict[str, Any]:
+        # ACM renews what it has issued itself; moto says of every certificate that it does not.
+        described = of_certificate(self)
+        if self.type == "AMAZON_ISSUED" and self.status == "ISSUED":
+            described["Certificate"]["RenewalEligibility"] = "ELIGIBLE"
+        return described
+
+    CertBundle.describe = describe

@@ -18,6 +18,7 @@ import boto3
 import botocore.session
 import moto.backends
 from botocore.config import Config
+from moto.acm.models import acm_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.iam.models import get_account_id_from
@@ -431,6 +432,10 @@ class StandIn:
         """Let a quota be one that AWS applies and lists."""
         held = OTHERS.quotas.setdefault((self.account, region), {}).setdefault(service, [])
         held.append(others.quota(service, code, name, value))
+
+    def issue_certificate(self, arn: str, *, region: str = "ap-northeast-1") -> None:
+        """Let an imported certificate be one that ACM has issued."""
+        acm_backends[self.account][region]._certificates[arn].type = "AMAZON_ISSUED"
 
     def add_saml_provider(
         self, name: str, metadata: str, *, valid_until: datetime, created: datetime
