@@ -1039,7 +1039,13 @@ def exposed() -> World:
     world.interface(app_subnet, receiver, name="app")
     old = world.security_group(vpc, "vpn-old", egress=False)
     new = world.security_group(vpc, "vpn-new")
-    late = world.endpoint(vpc, (old,), name="contractors", client_cidr="172.21.0.0/22")
+    late = world.endpoint(
+        vpc,
+        (old,),
+        name="contractors",
+        client_cidr="172.21.0.0/22",
+        authentication=("directory-service-authentication",),
+    )
     world.associate(late, vpn_subnet)
     world.authorize(late, "10.0.0.0/16", "contractors")
     world.record(late)["SecurityGroupIds"] = [new]
