@@ -33,6 +33,7 @@ def small_account(
     ec2: Any = aws.client("ec2", region)
     certificate = aws.client("acm", region).request_certificate(DomainName="vpn.example.com")
     arn = str(certificate["CertificateArn"])
+    aws.issue_certificate(arn, region=region)
     aws.client("logs", region).create_log_group(logGroupName=log_group)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]

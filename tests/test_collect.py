@@ -72,6 +72,53 @@ def test_every_read_of_the_table_is_made_and_kept(aws, account, tmp_path):
     assert calls["ec2-describe-network-interfaces"][0].items == 9
 
 
+def test_secrets_in_answers_are_not_kept(aws, account, tmp_path):
+    calls = by_read(read_all(aws, tmp_path / "s"))
+    (function,) = calls["lambda-get-function-configuration"]
+    (directory,) = calls["ds-describe-directories"]
+    for call in (function, directory):
+        text = (tmp_path / "s" / call.file).read_text("utf-8")
+        assert "must-not-be-collected" not in text
+        assert set(records_of(json.loads(text), call.read)) == set(call.read.members)
+
+
+def records_of(document, read):
+    return document if read.result_key is None else document[read.result_key][0]
+
+
+def test_a_provider_named_in_two_regions_is_read_once_and_belongs_to_neither(aws, tmp_path):
+    small_account(aws)
+    small_account(aws, "eu-west-1")
+    manifest = read_all(aws, tmp_path / "s", regions=[REGION, "eu-west-1"])
+    (call,) = by_read(manifest)["iam-get-saml-provider"]
+    assert call.region == "us-east-1"
+    assert load(tmp_path / "s").places == manifest.places
+    assert manifest.places == ((ACCOUNT, REGION), (ACCOUNT, "eu-west-1"))
+    again = read_all(aws, tmp_path / "s", regions=["eu-west-1"], resume=True)
+    assert {c.key for c in again.calls} == {c.key for c in manifest.calls}
+    (tmp_path / "s" / "manifest.json").unlink()
+    assert load(tmp_path / "s").places == manifest.places
+
+
+def test_an_account_without_endpoints_is_asked_nothing_about_them(aws, tmp_path):
+    manifest = read_all(aws, tmp_path / "s")
+    assert {call.service for call in manifest.calls} == {"ec2"}
+    assert not [call for call in manifest.calls if call.resource]
+
+
+def test_of_a_log_group_with_many_streams_only_the_newest_are_read(aws, account, tmp_path):
+    logs = aws.client("logs", REGION)
+    for number in range(60):
+        logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName=f"other-{number}")
+    (call,) = by_read(read_all(aws, tmp_path / "s"))["logs-describe-log-streams"]
+    assert (call.status, call.items) == ("ok", 50)
+    document = json.loads((tmp_path / "s" / call.file).read_text("utf-8"))
+    assert document["logStreams"][0]["logStreamName"] == "connections"
+    assert document["NextToken"]
+    assert verify(tmp_path / "s") == ()
+    assert len(load(tmp_path / "s").document(call)["logStreams"]) == 50
+
+
 def test_the_manifest_says_who_when_and_with_what(aws, account, tmp_path):
     import botocore
 

@@ -245,6 +245,21 @@ def test_regions_are_those_given_now_or_then_or_the_profiles(stub):
     assert regions("d") == [REGION]
 
 
+def test_what_is_the_same_in_every_region_is_asked_for_once(stub):
+    arn = f"arn:aws:iam::{ACCOUNT}:saml-provider/idp"
+    saml = {"Type": "federated-authentication", "FederatedAuthentication": {"SamlProviderArn": arn}}
+    record = {"ClientVpnEndpointId": "cvpn-endpoint-1", "AuthenticationOptions": [saml]}
+    stub.answer("ec2-describe-client-vpn-endpoints", [record])
+    document = {"SAMLMetadataDocument": "<a/>"}
+    (stub.folder / "iam-get-saml-provider.json").write_bytes(encode(document))
+    assert stub.run("-o", "s", "eu-west-1", "ap-northeast-1").returncode == 0
+    assert len([line for line in stub.asked if line.startswith("iam ")]) == 1
+    snapshot = load(stub.work / "s")
+    (call,) = [call for call in snapshot.calls if call.service == "iam"]
+    assert (call.region, call.resource) == ("us-east-1", arn)
+    assert [region for _, region in snapshot.places] == ["ap-northeast-1", "eu-west-1"]
+
+
 def test_a_refused_parent_leaves_its_children_out(stub):
     (stub.folder / "ec2-describe-client-vpn-endpoints.json").unlink()
     assert stub.run("-o", "s").returncode == 3

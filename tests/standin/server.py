@@ -434,8 +434,9 @@ class StandIn:
         held.append(others.quota(service, code, name, value))
 
     def issue_certificate(self, arn: str, *, region: str = "ap-northeast-1") -> None:
-        """Let an imported certificate be one that ACM has issued."""
-        acm_backends[self.account][region]._certificates[arn].type = "AMAZON_ISSUED"
+        """Let a certificate that was imported or asked for be one that ACM has issued."""
+        certificate = acm_backends[self.account][region]._certificates[arn]
+        certificate.type, certificate.status = "AMAZON_ISSUED", "ISSUED"
 
     def add_saml_provider(
         self, name: str, metadata: str, *, valid_until: datetime, created: datetime
