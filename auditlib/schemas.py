@@ -559,6 +559,7 @@ last_update_reason    str   why, where AWS says it
         "log_group_name",
         """
 log_group_name     str  name
+created            time when it was created
 retention_in_days  int  days kept; missing means for ever
 stored_bytes       int  bytes stored
 kms_key_id         str  key it is encrypted with, where one was named

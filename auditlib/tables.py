@@ -729,6 +729,7 @@ def log_groups(found: Records) -> tuple[Records, Columns]:
     found = found.where([n == r for n, r in zip(names, found.resources(), strict=True)])
     return found, {
         "log_group_name": found.id("logGroupName"),
+        "created": found.time("creationTime", per_second=1000),
         "retention_in_days": found.whole("retentionInDays"),
         "stored_bytes": found.whole("storedBytes"),
         "kms_key_id": found.text("kmsKeyId"),

@@ -472,6 +472,22 @@ def test_without_a_log_nobody_can_tell_whether_an_endpoint_is_used():
     assert status(world, "endpoint-is-idle") is Status.NOT_ASSESSED
 
 
+def test_a_log_that_is_new_and_empty_tells_nothing():
+    world, _ = idle_world(None)
+    now = int((NOW - timedelta(days=5)).timestamp() * 1000)
+    for read in ("logs-describe-log-groups", "logs-describe-log-streams"):
+        for record in world._lists[REGION, read, "/vpn/connections"]:
+            record["creationTime"] = now
+    assert status(world, "endpoint-is-idle") is Status.NOT_ASSESSED
+
+
+def test_a_quota_of_nothing_is_not_used_up():
+    world, _ = endpoint_world()
+    world.quota("ec2", "L-401D78F7", 0)
+    usage = Tables(world.snapshot())["quota_usage"]
+    assert limits.quota_is_nearly_used(usage.assign(used=0)).empty
+
+
 def test_in_a_shared_group_only_a_stream_of_its_own_tells_of_an_endpoint():
     world, first = idle_world(1)
     vpc = world.record(first)["VpcId"]

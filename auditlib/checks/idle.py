@@ -21,7 +21,8 @@ class _Log:
         self, judged: pd.DataFrame, log_groups: pd.DataFrame, log_streams: pd.DataFrame
     ) -> None:
         at = ["account", "region", "log_group_name"]
-        self._groups = set(map(tuple, log_groups[at].astype("str").to_numpy()))
+        keys = map(tuple, log_groups[at].astype("str").to_numpy())
+        self._groups = dict(zip(keys, log_groups["created"], strict=True))
         self._streams: dict[tuple[str, str, str], pd.DataFrame] = {}
         for account, region, group in set(map(tuple, log_streams[at].astype("str").to_numpy())):
             here = log_streams["account"].eq(account) & log_streams["region"].eq(region)
@@ -44,21 +45,25 @@ class _Log:
         if not logs or key not in self._groups:
             return False, pd.NaT
         streams = self._streams.get(key)
+        before = endpoint.read_at - _IDLE
         if streams is None:
-            return not isinstance(endpoint.connection_log_stream, str), pd.NaT
+            # An empty group tells nothing while it is new.
+            named = isinstance(endpoint.connection_log_stream, str)
+            return not named and self._groups[key] < before, pd.NaT
         names = streams["log_stream_name"]
         own = streams[
             names.eq(endpoint.connection_log_stream)
             | names.str.contains(endpoint.endpoint_id, regex=False)
         ]
         if len(own):
-            return True, own["last_event"].max()
+            last = own["last_event"].max()
+            return not pd.isna(last) or own["created"].min() < before, last
         if isinstance(endpoint.connection_log_stream, str):
             return False, pd.NaT
         last = streams["last_event"].max()
         alone = self._writers.get(key) == 1
-        old = pd.isna(last) or last < endpoint.read_at - _IDLE
-        return old or (alone and len(streams) < self._most), last
+        old = last < before if not pd.isna(last) else self._groups[key] < before
+        return old or (alone and not pd.isna(last) and len(streams) < self._most), last
 
 
 def _in_use(judged: pd.DataFrame, client_vpn_connections: pd.DataFrame) -> pd.Series:
@@ -118,7 +123,8 @@ def _untold_use(
     false_alarms=(
         "An endpoint kept for emergencies: note it as accepted, and test it now and then.",
         "A season in which nobody works, as the kit looks at the last 30 days only.",
-        "A log whose retention is shorter than the time between two connections.",
+        "A log whose retention is shorter than the time between two connections, or that was "
+        "switched on less than 30 days before, into a group that was there already.",
         "An endpoint whose users fail at mutual authentication: AWS does not log those attempts.",
     ),
     decision="Whether an endpoint is still needed, for emergencies say, only its owner knows.",

@@ -42,7 +42,7 @@ _NEAR = 0.8
 )
 def quota_is_nearly_used(judged: pd.DataFrame) -> pd.DataFrame:
     """Return the quotas of which four fifths or more were used."""
-    near = judged[judged["used"] >= judged["most"] * _NEAR]
+    near = judged[judged["used"].gt(0) & (judged["used"] >= judged["most"] * _NEAR)]
     return evidence_of(
         "account region quota resource used most applied adjustable quota_code reason source record",
         (
