@@ -143,7 +143,13 @@ class Place:
         )
 
     def endpoint(
-        self, name: str, description: str, client_cidr: str, *, created: datetime, **more: Any
+        self,
+        name: str,
+        description: str,
+        client_cidr: str,
+        *,
+        created: datetime | None = None,
+        **more: Any,
     ) -> str:
         made = self.ec2.create_client_vpn_endpoint(
             ClientCidrBlock=client_cidr,
@@ -154,8 +160,9 @@ class Place:
             **more,
         )
         id = str(made["ClientVpnEndpointId"])
-        record = self.aws.record(id, region=self.region).record
-        record["CreationTime"] = created.strftime("%Y-%m-%dT%H:%M:%S")
+        if created:
+            record = self.aws.record(id, region=self.region).record
+            record["CreationTime"] = created.strftime("%Y-%m-%dT%H:%M:%S")
         return id
 
     def revocation_list(self, endpoint: str, *, days: float) -> None:
