@@ -25,6 +25,7 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.characters import visible
+from auditlib.gaps import of_every_region
 from auditlib.schemas import GAPS, SCHEMAS
 
 __all__ = [
@@ -388,8 +389,12 @@ def _without_guesses(evidence: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame
     by_absence = evidence["by_absence"].eq(True)
     if not len(gaps) or not by_absence.any():
         return evidence
-    elsewhere = gaps["resource"].fillna("").str.startswith("cvpn-endpoint-")
+    elsewhere = gaps["resource"].fillna("").str.startswith("cvpn-endpoint-") & (
+        "endpoint_id" in evidence
+    )
     everywhere = set(gaps.loc[~elsewhere, "region"])
+    if of_every_region(gaps).any():
+        everywhere |= set(evidence["region"])
     here = set(gaps.loc[elsewhere, "resource"])
     about = evidence["endpoint_id"] if "endpoint_id" in evidence else evidence["region"]
     return evidence[~(by_absence & (evidence["region"].isin(everywhere) | about.isin(here)))]
@@ -401,7 +406,7 @@ def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.Data
     Groups, interfaces and rules can belong to another account of the Region (shared VPCs, shared
     or associated groups, peerings), but a group never reaches into another Region. So a gap counts
     in every account of a Region where there is something to judge, or where nobody could see
-    whether there is.
+    whether there is. A gap of a service that is the same in every Region counts wherever there is.
     """
     gaps = tables.gaps(made.population, *made.needs)
     if made.unseen is not None:
@@ -423,7 +428,7 @@ def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.Data
     if gaps.empty:
         return gaps[list(GAPS.names)]
     regions = {*population["region"], *tables.gaps(made.population)["region"]}
-    kept = gaps[gaps["region"].isin(regions)]
+    kept = gaps[gaps["region"].isin(regions) | (of_every_region(gaps) & bool(regions))]
     return kept[list(GAPS.names)].sort_values(
         ["account", "region", "table", "operation", "resource"], ignore_index=True
     )

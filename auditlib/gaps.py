@@ -16,7 +16,7 @@ from auditlib.records import is_at_least
 from auditlib.schemas import COVERAGE, GAPS
 from auditlib.snapshot import Call, Snapshot
 
-__all__ = ["coverage_frame", "gap_frame"]
+__all__ = ["coverage_frame", "gap_frame", "of_every_region"]
 
 Row = dict[str, Any]
 
@@ -45,7 +45,7 @@ def gap_frame(
     calls = _calls_by_read(snapshot)
     rows = []
     for read in READS:
-        for account, region in snapshot.places:
+        for account, region in _places(snapshot, read):
             resources: set[str] = set()
             if read.resources is not None:
                 asked = {call.resource for call in calls[account, region, read.id]}
@@ -81,32 +81,51 @@ def gap_frame(
 
 def coverage_frame(snapshot: Snapshot, found: Callable[[str, str, Read], set[str]]) -> pd.DataFrame:
     """Return one row per read and place, in the columns of ``schemas.COVERAGE``."""
-    rows = []
     made = _calls_by_read(snapshot)
-    for account, region in snapshot.places:
-        for read in READS:
-            calls = made[account, region, read.id]
-            wanted = {None} if read.resources is None else found(account, region, read)
-            missing = len(wanted - {call.resource for call in calls})
-            rows.append(
-                {
-                    "account": account,
-                    "region": region,
-                    "service": read.service,
-                    "operation": read.operation,
-                    "expected": len(calls) + missing,
-                    "calls": len(calls),
-                    "ok": sum(call.status == "ok" for call in calls),
-                    "refused": sum(call.status != "ok" for call in calls),
-                    "missing": missing,
-                    "items": None
-                    if any(call.status == "ok" and call.items is None for call in calls)
-                    else sum(call.items or 0 for call in calls),
-                    "iam_action": read.iam_action,
-                    "tables": read.tables,
-                }
-            )
+    rows = []
+    asked = [
+        (*place, number, read)
+        for number, read in enumerate(READS)
+        for place in _places(snapshot, read)
+    ]
+    for account, region, _, read in sorted(asked, key=lambda one: one[:3]):
+        calls = made[account, region, read.id]
+        wanted = {None} if read.resources is None else found(account, region, read)
+        missing = len(wanted - {call.resource for call in calls})
+        rows.append(
+            {
+                "account": account,
+                "region": region,
+                "service": read.service,
+                "operation": read.operation,
+                "expected": len(calls) + missing,
+                "calls": len(calls),
+                "ok": sum(call.status == "ok" for call in calls),
+                "refused": sum(call.status != "ok" for call in calls),
+                "missing": missing,
+                "items": None
+                if any(call.status == "ok" and call.items is None for call in calls)
+                else sum(call.items or 0 for call in calls),
+                "iam_action": read.iam_action,
+                "tables": read.tables,
+            }
+        )
     return frame_of_rows(COVERAGE, rows)
+
+
+def of_every_region(gaps: pd.DataFrame) -> pd.Series:
+    """Tell which gaps are of services that are the same in every Region.
+
+    Such a gap stands at the Region whose folder would hold the answer, and concerns whoever names
+    the resource, wherever that is.
+    """
+    everywhere = {f"{read.service} {read.operation}" for read in READS if read.region}
+    return (gaps["service"] + " " + gaps["operation"]).isin(everywhere)
+
+
+def _places(snapshot: Snapshot, read: Read) -> list[tuple[str, str]]:
+    """Return the places where a read is made, or its answer kept."""
+    return list(dict.fromkeys((a, read.folder(region)) for a, region in snapshot.places))
 
 
 def _calls_by_read(snapshot: Snapshot) -> Mapping[tuple[str, str, str], list[Call]]:
@@ -125,7 +144,9 @@ def _gaps(
         yield from _too_old(snapshot, account, region, read)
         return
     for parent in read.parents:
-        yield from _outcome(snapshot, account, region, read_of(parent))
+        for place in snapshot.places if read.region else ((account, region),):
+            if place[0] == account:
+                yield from _outcome(snapshot, *place, read_of(parent))
     for resource in resources:
         yield from _outcome(snapshot, account, region, read, resource)
         yield from _too_old(snapshot, account, region, read, resource)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from auditlib import views
+from auditlib import certificates, views
 from auditlib.addresses import is_protocol
 from auditlib.aws.reads import READS, Read, read_of, reads_for
 from auditlib.errors import ParameterError, SnapshotError
@@ -174,6 +174,7 @@ def client_vpn_endpoints(found: Records) -> tuple[Records, Columns]:
         "posture_trust_providers": providers,
         "self_service_portal_url": found.text("SelfServicePortalUrl"),
         "tags": tags,
+        "read_at": found.read_at(),
     }
 
 
@@ -254,6 +255,25 @@ def client_vpn_authorization_policies(found: Records) -> tuple[Records, Columns]
         "shadow_mode": found.text("ShadowMode"),
         "policy_document": found.text("PolicyDocument"),
         "description": found.text("Description"),
+    }
+
+
+@table
+def client_certificate_revocation_lists(found: Records) -> tuple[Records, Columns]:
+    """Return the columns of the revocation lists; one that cannot be read says why."""
+    status, texts = found.part("Status"), found.text("CertificateRevocationList")
+    lists = [certificates.revocation_list_of(text) for text in texts]
+    return found, {
+        "endpoint_id": found.resource_id("ClientVpnEndpointId"),
+        "status": status.text("Code"),
+        "status_message": status.text("Message"),
+        "imported": [text is not None for text in texts],
+        "problem": [one.problem for one in lists],
+        "issuer": [one.issuer for one in lists],
+        "issued": [one.issued for one in lists],
+        "next_update": [one.next_update for one in lists],
+        "entries": [one.entries for one in lists],
+        "read_at": found.read_at(),
     }
 
 
@@ -582,6 +602,19 @@ def prefix_list_entries(found: Records) -> tuple[Records, Columns]:
 
 
 @table
+def prefix_lists(found: Records) -> tuple[Records, Columns]:
+    """Return the prefix lists' columns."""
+    return found, {
+        "prefix_list_id": found.resource_id("PrefixListId"),
+        "name": found.text("PrefixListName"),
+        "family": found.text("AddressFamily"),
+        "state": found.text("State"),
+        "max_entries": found.whole("MaxEntries"),
+        "owner_id": found.text("OwnerId"),
+    }
+
+
+@table
 def transit_gateway_attachments(found: Records) -> tuple[Records, Columns]:
     """Return the attachments' columns."""
     return found, {
@@ -622,6 +655,83 @@ def server_certificates(found: Records) -> tuple[Records, Columns]:
         "not_before": found.time("NotBefore"),
         "not_after": found.time("NotAfter"),
         "renewal_eligibility": found.text("RenewalEligibility"),
+        "renewal_status": found.part("RenewalSummary").text("RenewalStatus"),
+        "signature_algorithm": found.text("SignatureAlgorithm"),
+        "read_at": found.read_at(),
+    }
+
+
+@table
+def saml_providers(found: Records) -> tuple[Records, Columns]:
+    """Return the SAML providers' columns; metadata that cannot be read says why."""
+    read = [certificates.metadata_of(text) for text in found.text("SAMLMetadataDocument")]
+    return found, {
+        "provider_arn": found.resources(),
+        "created": found.time("CreateDate"),
+        "valid_until": found.time("ValidUntil"),
+        "problem": [one.problem for one in read],
+        "entity_id": [one.entity_id for one in read],
+        "metadata_valid_until": [one.valid_until for one in read],
+        "certificates": [len(one.certificate_ends) for one in read],
+        "certificates_end": [max(one.certificate_ends, default=None) for one in read],
+        "first_certificate_ends": [min(one.certificate_ends, default=None) for one in read],
+        "read_at": found.read_at(),
+    }
+
+
+@table
+def directories(found: Records) -> tuple[Records, Columns]:
+    """Return the directories' columns."""
+    return found, {
+        "directory_id": found.resource_id("DirectoryId"),
+        "name": found.text("Name"),
+        "type": found.text("Type"),
+        "stage": found.text("Stage"),
+        "stage_reason": found.text("StageReason"),
+        "stage_since": found.time("StageLastUpdatedDateTime"),
+        "radius_status": found.text("RadiusStatus"),
+        "share_status": found.text("ShareStatus"),
+    }
+
+
+@table
+def connect_handlers(found: Records) -> tuple[Records, Columns]:
+    """Return the columns of the connect handlers' functions, by the ARN the endpoint names."""
+    return found, {
+        "function_arn": found.resources(),
+        "function_name": found.text("FunctionName"),
+        "version": found.text("Version"),
+        "runtime": found.text("Runtime"),
+        "timeout": found.whole("Timeout"),
+        "state": found.text("State"),
+        "state_reason": found.text("StateReason"),
+        "last_update": found.text("LastUpdateStatus"),
+        "last_update_reason": found.text("LastUpdateStatusReason"),
+    }
+
+
+@table
+def log_streams(found: Records) -> tuple[Records, Columns]:
+    """Return the log streams' columns; CloudWatch Logs counts time in milliseconds."""
+    return found, {
+        "log_group_name": found.resources(),
+        "log_stream_name": found.id("logStreamName"),
+        "created": found.time("creationTime", per_second=1000),
+        "last_event": found.time("lastEventTimestamp", per_second=1000),
+    }
+
+
+@table
+def service_quotas(found: Records) -> tuple[Records, Columns]:
+    """Return the quotas' columns; one whose value AWS could not tell is left out."""
+    value = found.whole("Value", lenient=True)
+    found = found.where([v is not None for v in value])
+    return found, {
+        "service_code": found.resource_id("ServiceCode"),
+        "quota_code": found.id("QuotaCode"),
+        "quota_name": found.text("QuotaName"),
+        "value": found.whole("Value"),
+        "adjustable": found.flag("Adjustable"),
     }
 
 
@@ -632,6 +742,7 @@ def log_groups(found: Records) -> tuple[Records, Columns]:
     found = found.where([n == r for n, r in zip(names, found.resources(), strict=True)])
     return found, {
         "log_group_name": found.id("logGroupName"),
+        "created": found.time("creationTime", per_second=1000),
         "retention_in_days": found.whole("retentionInDays"),
         "stored_bytes": found.whole("storedBytes"),
         "kms_key_id": found.text("kmsKeyId"),
@@ -903,7 +1014,8 @@ class Tables:
             if child.resources is not None and read.id in child.parents:
                 for answer in answers:
                     document = {read.id: {read.result_key: answer.records}}
-                    self._resources[answer.account, answer.region, child.id] |= set(
+                    folder = child.folder(answer.region)
+                    self._resources[answer.account, folder, child.id] |= set(
                         child.resources(document)  # type: ignore[arg-type] # records are a list
                     )
 
@@ -918,7 +1030,9 @@ class Tables:
                         f"{'region' if read.resources is None else 'resource'}, and the file lies "
                         "elsewhere: put it where `auditlib collect --script` puts it."
                     )
+                manifest = self._snapshot.manifest
                 yield Answer(
+                    read_at=call.started or manifest.finished or manifest.started,
                     account=call.account,
                     region=call.region,
                     resource=call.resource,
@@ -942,7 +1056,7 @@ class Tables:
         """Return the resources a read should have asked about, as far as its parents tell."""
         for parent in read.parents:
             self[read_of(parent).tables[0]]
-        return self._resources[account, region, read.id]
+        return self._resources[account, read.folder(region), read.id]
 
     def _unsettled(self) -> pd.DataFrame:
         """Return the endpoints of which it cannot be told what they are attached to."""

@@ -618,7 +618,7 @@ def without_covered_authorization(_: Tables, evidence: pd.DataFrame) -> Fix:
                 region=str(row.region),
                 endpoint_id=row.endpoint_id,
                 destination_cidr=row.destination_cidr,
-                group_id=_text(row.group_id),
+                group_id=row.group_id if isinstance(row.group_id, str) else None,
             )
             for row in ordered
             if row.destination_cidr == first.destination_cidr
