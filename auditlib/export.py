@@ -75,7 +75,7 @@ def _entry(finding: Finding) -> dict[str, Any]:
         "evidence": records(finding.evidence),
         "gaps": records(finding.gaps),
         "controls": {framework: list(ids) for framework, ids in check.controls.items()},
-        "accepted": [],
+        "accepted": records(finding.accepted),
     }
 
 

@@ -13,10 +13,11 @@ import pandas as pd
 from auditlib import summary
 from auditlib.characters import visible
 from auditlib.check import Severity, Status
-from auditlib.words import count, gap, listed, traffic
+from auditlib.words import acceptance, count, gap, listed, traffic
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from auditlib.audit import Audit
     from auditlib.changes.preview import Preview
@@ -36,6 +37,7 @@ _WIDE = 100_000
 _COLOURS = {
     "fail": "bold red",
     "not_assessed": "bold yellow",
+    "accepted": "dim",
     "not_applicable": "dim",
     "pass": "green",
 }
@@ -69,6 +71,8 @@ def print_audit(audit: "Audit", *, file: IO[str] | None = None) -> None:
     )
     print_findings(audit.findings, file=file)
     print_lines([""], file=file)
+    if audit.accepted is not None and (notices := audit.accepted.notices(audit.findings)):
+        print_lines(["Accepted risks to look at:", *_bulleted(notices, 20), ""], file=file)
     _print_unread(audit, file)
     print_lines([_counted(audit.findings)], file=file)
 
@@ -106,6 +110,7 @@ def _counted(findings: Sequence["Finding"]) -> str:
         f"{counts[Status.FAIL]} fail{f' ({severities})' if severities else ''}, "
         f"{counts[Status.PASS]} pass, {counts[Status.NOT_ASSESSED]} not assessed, "
         f"{counts[Status.NOT_APPLICABLE]} not applicable"
+        + (f", {counts[Status.ACCEPTED]} accepted" if counts[Status.ACCEPTED] else "")
         + (f"; {part} of those that fail could be assessed only in part" if part else "")
         + "."
     )
@@ -127,6 +132,22 @@ def print_findings(
         console.print(head)
         for line in (finding.answer, *_bulleted(finding.evidence.get("reason", ()), rows)):
             console.print(Padding(Text(visible(line)), (0, 0, 0, 4), expand=False))
+        for struck in _waived(finding, rows):
+            console.print(Padding(struck, (0, 0, 0, 4), expand=False))
+
+
+def _waived(finding: "Finding", most: int) -> list["Text"]:
+    """Return the accepted evidence, struck out, each with who accepted it and why."""
+    from rich.text import Text
+
+    lines = [
+        Text.assemble(
+            "- ", (visible(str(row.reason)), "strike dim"), visible(f" – {acceptance(row)}")
+        )
+        for row in finding.accepted.head(most).itertuples()
+    ]
+    rest = len(finding.accepted) - len(lines)
+    return lines + ([Text(f"- … and {count(rest, 'more accepted row')}")] if rest > 0 else [])
 
 
 def _bulleted(items: Iterable[Any], most: int) -> list[str]:
