@@ -155,16 +155,19 @@ class AcceptedRisks:
         """Return a sentence for each entry that takes nothing out: expired, or matching nothing."""
         gaps = {finding.check.id: len(finding.gaps) for finding in findings}
         said = []
-        for row in self.standing(findings).itertuples():
-            about = f"{self.file}, line {row.line}: {row.check} for {words.clean(row.resource)}"
-            if row.standing == "expired":
-                back = f"{words.count(row.rows, 'piece')} of evidence {'is' if row.rows == 1 else 'are'} back"
-                said.append(
-                    f"{about} was accepted until {row.until} by {words.clean(row.owner)}; "
-                    f"{back if row.rows else 'nothing matches it any more'}."
+        for row in self.standing(findings).to_dict("records"):
+            rows, resource = int(row["rows"]), words.clean(row["resource"])
+            about = f"{self.file}, line {row['line']}: {row['check']} for {resource}"
+            if row["standing"] == "expired":
+                back = (
+                    f"{words.count(rows, 'piece')} of evidence {'is' if rows == 1 else 'are'} back"
                 )
-            elif row.standing == "matches nothing":
-                part = ", but not everything could be read" if gaps[str(row.check)] else ""
+                said.append(
+                    f"{about} was accepted until {row['until']} by {words.clean(row['owner'])}; "
+                    f"{back if rows else 'nothing matches it any more'}."
+                )
+            elif row["standing"] == "matches nothing":
+                part = ", but not everything could be read" if gaps[row["check"]] else ""
                 said.append(f"{about} matches no evidence{part}.")
         return said
 

@@ -6,7 +6,6 @@ into a page, which shows the characters that could make it read as something els
 """
 
 import base64
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -22,6 +21,7 @@ from auditlib import reached, summary
 from auditlib.accepted import COLUMNS
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
+from auditlib.controls import answers as answers_of
 from auditlib.plots import Picture, hops
 from auditlib.words import named
 
@@ -33,6 +33,7 @@ __all__ = [
     "Html",
     "accepted",
     "card",
+    "controls",
     "coverage",
     "explain",
     "findings",
@@ -459,31 +460,11 @@ def card(finding: Finding, names: Mapping[str, str] | None = None) -> Html:
         struck_folded=struck[SHOWN:],
         total_accepted=len(finding.accepted),
         elsewhere="findings.json",
-        ratings=[_rated(*pair) for pair in sorted(finding.check.ratings.items())],
+        ratings=summary.ratings(finding.check),
         gaps=summary.refused_calls(finding.gaps),
     )
     sign, word = STATUS_WORDS[finding.status]
     return Html(markup=markup, text=f"{sign} {word}: {finding.check.title} {finding.answer}")
-
-
-_OPPOSITE = re.compile(r"(?P<tool>.+) \(reports the opposite: (?P<fact>.+)\)")
-
-
-def _rated(tool: str, rating: str) -> str:
-    """Return in a sentence how another tool rates the fact, or its opposite.
-
-    >>> _rated("Security Hub EC2.2", "High")
-    'Security Hub EC2.2 rates it High.'
-    >>> _rated("Trivy (reports the opposite: all outbound is open)", "Critical")
-    'Trivy objects to the opposite: where all outbound is open, it reports that as Critical.'
-    >>> _rated("Checkov (reports the opposite: all outbound is open)", "fails")
-    'Checkov objects to the opposite: where all outbound is open, its check fails.'
-    """
-    opposite = _OPPOSITE.fullmatch(tool)
-    if opposite is None:
-        return f"{tool} rates it {rating}."
-    then = "its check fails" if rating == "fails" else f"it reports that as {rating}"
-    return f"{opposite['tool']} objects to the opposite: where {opposite['fact']}, {then}."
 
 
 def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
@@ -529,6 +510,20 @@ def accepted(audit: "Audit") -> Html:
         ),
         text=f"{len(standing)} accepted risks. {about}",
     )
+
+
+def controls(audit: "Audit", framework: str = "") -> Html:
+    """Return the answers to published controls, a table per framework.
+
+    Parameters
+    ----------
+    framework
+        Only frameworks like this, such as ``CIS AWS 7.0.0``; all when empty.
+    """
+    answers = answers_of(audit, framework)
+    frameworks = [(str(n), rows.to_dict("records")) for n, rows in answers.groupby("framework")]
+    markup = render("controls.html.j2", frameworks=frameworks)
+    return Html(markup=markup, text=f"{len(answers)} answers to published controls")
 
 
 NONE_GIVEN = "No accepted risks were named for this audit: every finding counts."

@@ -3,6 +3,7 @@
 Everything is worked out from the findings, the gaps and the calls; nothing here judges anew.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from auditlib.check import Finding, Severity, Status
+from auditlib.check import Check, Finding, Severity, Status
 from auditlib.schemas import SCHEMAS
 from auditlib.words import acceptance, clean, count, listed, named, plural
 
@@ -30,6 +31,7 @@ __all__ = [
     "identity",
     "names",
     "places",
+    "ratings",
     "refused_calls",
     "short",
     "verdict",
@@ -382,6 +384,31 @@ def _result(
 
 def _opening(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
+
+
+def ratings(check: Check) -> tuple[str, ...]:
+    """Return in sentences who rates what a check looks at, and how; whose rating each is."""
+    return tuple(_rated(*pair) for pair in sorted(check.ratings.items()))
+
+
+_OPPOSITE = re.compile(r"(?P<tool>.+) \(reports the opposite: (?P<fact>.+)\)")
+
+
+def _rated(tool: str, rating: str) -> str:
+    """Return in a sentence how another tool rates the fact, or its opposite.
+
+    >>> _rated("Security Hub EC2.2", "High"), _rated("CIS AWS Foundations", "Level 2")
+    ('Security Hub EC2.2 rates it High.', 'CIS AWS Foundations puts it at Level 2.')
+    >>> _rated("Trivy (reports the opposite: all outbound is open)", "Critical")
+    'Trivy objects to the opposite: where all outbound is open, it reports that as Critical.'
+    >>> _rated("Checkov (reports the opposite: all outbound is open)", "fails")
+    'Checkov objects to the opposite: where all outbound is open, its check fails.'
+    """
+    opposite = _OPPOSITE.fullmatch(tool)
+    if opposite is None:
+        return f"{tool} {'puts it at' if rating.startswith('Level') else 'rates it'} {rating}."
+    then = "its check fails" if rating == "fails" else f"it reports that as {rating}"
+    return f"{opposite['tool']} objects to the opposite: where {opposite['fact']}, {then}."
 
 
 def first_steps(audit: "Audit", number: int = 3) -> tuple[Step, ...]:

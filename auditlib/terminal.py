@@ -12,7 +12,7 @@ import pandas as pd
 
 from auditlib import summary
 from auditlib.characters import visible
-from auditlib.check import Severity, Status
+from auditlib.check import Severity, Status, checks
 from auditlib.words import acceptance, count, gap, listed, traffic
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "print_audit",
+    "print_checks",
+    "print_controls",
     "print_findings",
     "print_frame",
     "print_gaps",
@@ -203,6 +205,35 @@ def print_reach(frame: pd.DataFrame, *, via: bool = False, file: IO[str] | None 
         ["endpoint_id", subnets, "group", "eni_id", "ip", "traffic", "certainty", "via"],
         file=file,
     )
+
+
+def print_controls(audit: "Audit", frame: pd.DataFrame, *, file: IO[str] | None = None) -> None:
+    """Print answers to controls (``controls.answers``), framework by framework."""
+    about = summary.identity(audit)
+    print_lines(
+        [
+            f"As far as account {listed(about.accounts)} was read in {listed(about.regions)}, on "
+            f"{summary.when(about.started)}.",
+        ],
+        file=file,
+    )
+    for name, rows in frame.groupby("framework", sort=False):
+        print_lines(["", str(name)], file=file)
+        for row in rows.to_dict("records"):
+            what = f"{row['control']} {row['title']}".strip()
+            answer = str(row["answer"]).replace("_", " ") + (" (in part)" if row["part"] else "")
+            print_lines([f"  {answer:<22}{what}"], file=file)
+            if row["answer"] != "not_covered":
+                numbers = f" ({count(row['evidence'], 'row')} of evidence"
+                numbers += f", {row['accepted']} accepted)" if row["accepted"] else ")"
+                print_lines([f"      {row['says']}{numbers}"], file=file)
+
+
+def print_checks(*, file: IO[str] | None = None) -> None:
+    """Print every check: severity, id, title."""
+    every = pd.DataFrame([(c.severity.value, c.id, c.title) for c in checks()])
+    print_frame(every.set_axis(["severity", "id", "title"], axis=1), file=file)
+    print_lines(["", "One of them explained: auditlib checks ID"], file=file)
 
 
 _PASSED = (
