@@ -291,7 +291,8 @@ def _entries(file: Path, document: Any) -> Iterator[AcceptedRisk]:
     known = {made.id for made in checks()}
     for number, entry in enumerate(listed):
         if not isinstance(entry, CommentedMap):
-            line = listed.lc.item(number)[0] + 1
+            held = (listed.lc.data or {}).get(number)
+            line = held[0] + 1 if held else _line(document, "accepted")
             raise ParameterError(
                 f"{file}, line {line}: an entry has the keys {words.listed(_KEYS)}."
             )
