@@ -38,9 +38,10 @@ leaks: $(VENV)/.dev ## Look for credentials, account data, machine paths and pac
 coverage: $(VENV)/.dev ## Run the tests with branch coverage
 	@$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=term-missing:skip-covered
 
-docs: $(VENV)/.dev ## Make the generated documents anew: IAM policy, data dictionary
+docs: $(VENV)/.dev ## Make the generated documents anew: IAM policy, data dictionary, checks
 	@$(BIN)/python -m auditlib.aws.policy > docs/iam/read-only.json
 	@$(BIN)/python -m auditlib.schemas > docs/tables.md
+	@$(BIN)/python -m auditlib.catalogue > docs/checks.md
 
 prove: $(VENV)/.dev ## Hold reach against the naive evaluator on thousands of new random worlds (long)
 	@WORLDS=$(or $(WORLDS),4000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_access_property.py

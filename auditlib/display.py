@@ -6,7 +6,6 @@ into a page, which shows the characters that could make it read as something els
 """
 
 import base64
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,8 +18,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from auditlib import previewed, reached, summary
+from auditlib.accepted import COLUMNS
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
+from auditlib.controls import answers as answers_of
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
 from auditlib.words import named
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Html",
+    "accepted",
     "card",
     "cards",
+    "controls",
     "coverage",
     "explain",
     "findings",
@@ -75,6 +78,7 @@ LONGEST = 400
 STATUS_WORDS = {
     Status.FAIL: ("✕", "Fails"),
     Status.NOT_ASSESSED: ("?", "Not assessed"),
+    Status.ACCEPTED: ("≈", "Accepted"),
     Status.NOT_APPLICABLE: ("–", "Not applicable"),
     Status.PASS: ("✓", "Passes"),
 }
@@ -218,13 +222,14 @@ def init_notebook(audit: "Audit | None" = None) -> Html:
 
 @dataclass(frozen=True, kw_only=True)
 class _Cell:
-    """One cell: its text (or lines), the name of an id, a small line below, how to set it."""
+    """One cell: its text (or lines; struck out), the name of an id, a line below, how to set it."""
 
     text: str
     name: str = ""
     kind: str = "text"
     below: str = ""
     lines: tuple[str, ...] = ()
+    struck: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -385,15 +390,18 @@ class _Evidence:
     rows: list[list[_Cell]]
 
 
-def _evidence(finding: Finding, names: Mapping[str, str]) -> _Evidence:
-    evidence = finding.evidence.head(FOLDED)
+def _evidence(
+    rows_of: pd.DataFrame, names: Mapping[str, str], beside: Sequence[str] = ()
+) -> _Evidence:
+    """Return rows of evidence as a card shows them; ``beside`` names columns put last."""
+    evidence = rows_of.head(FOLDED)
     filled = [str(c) for c in evidence.columns if evidence[c].notna().any()]
     things = [column for column in _EVIDENCE_IDS if column in filled]
     places = [column for column in ("account", "region") if column in filled]
     same = [c for c in (*things, *places) if evidence[c].nunique(dropna=False) == 1]
     telling = [column for column in things if column not in same][:TELLING]
     telling = telling or [column for column in places if column not in same]
-    wanted = [c for c in ("reason", *telling) if c in filled]
+    wanted = [c for c in ("reason", *telling, *beside) if c in filled]
     own = {**names, **_own_names(evidence)}
     rows = _rows(evidence, wanted, own)
     if things and telling and (apart := [c for c in places if c not in same]):
@@ -453,7 +461,9 @@ def card(
     proposal
         The preview of its fix, for a finding that fails.
     """
-    evidence = _evidence(finding, names or {})
+    evidence = _evidence(finding.evidence, names or {})
+    waived = _evidence(finding.accepted, names or {}, COLUMNS)
+    struck = [[replace(row[0], struck=True), *row[1:]] for row in waived.rows]
     markup = render(
         "finding.html.j2",
         finding=finding,
@@ -464,8 +474,12 @@ def card(
         rows=evidence.rows[:SHOWN],
         folded=evidence.rows[SHOWN:],
         total=len(finding.evidence),
+        accepted=waived,
+        struck=struck[:SHOWN],
+        struck_folded=struck[SHOWN:],
+        total_accepted=len(finding.accepted),
         elsewhere="findings.json",
-        ratings=[_rated(*pair) for pair in sorted(finding.check.ratings.items())],
+        ratings=summary.ratings(finding.check),
         gaps=summary.refused_calls(finding.gaps),
         fix="" if proposal is None else _fix(proposal),
     )
@@ -521,26 +535,6 @@ def cards(audit: "Audit", *subjects: str) -> Html:
     )
 
 
-_OPPOSITE = re.compile(r"(?P<tool>.+) \(reports the opposite: (?P<fact>.+)\)")
-
-
-def _rated(tool: str, rating: str) -> str:
-    """Return in a sentence how another tool rates the fact, or its opposite.
-
-    >>> _rated("Security Hub EC2.2", "High")
-    'Security Hub EC2.2 rates it High.'
-    >>> _rated("Trivy (reports the opposite: all outbound is open)", "Critical")
-    'Trivy objects to the opposite: where all outbound is open, it reports that as Critical.'
-    >>> _rated("Checkov (reports the opposite: all outbound is open)", "fails")
-    'Checkov objects to the opposite: where all outbound is open, its check fails.'
-    """
-    opposite = _OPPOSITE.fullmatch(tool)
-    if opposite is None:
-        return f"{tool} rates it {rating}."
-    then = "its check fails" if rating == "fails" else f"it reports that as {rating}"
-    return f"{opposite['tool']} objects to the opposite: where {opposite['fact']}, {then}."
-
-
 def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
     """Return a table of all checks: result, severity, the sentence, and how much evidence.
 
@@ -558,9 +552,49 @@ def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
             pages=pages or {},
             answers={f.check.id: summary.short(f) for f in ordered},
             places={f.check.id: summary.where(f, names) for f in ordered},
+            acceptances={f.check.id: summary.acceptances(f) for f in ordered},
         ),
         text="\n".join(f"{STATUS_WORDS[f.status][1]}: {f.check.title}" for f in ordered),
     )
+
+
+def accepted(audit: "Audit") -> Html:
+    """Return every accepted risk with how it stands: in force, expired, or matching nothing."""
+    risks = audit.accepted
+    if risks is None:
+        return Html(
+            markup=Markup('<div class="audit"><p class="empty">{}</p></div>').format(NONE_GIVEN),
+            text=NONE_GIVEN,
+        )
+    standing = risks.standing(audit.findings)
+    about = f"As of {risks.day.isoformat()}, from {risks.file}."
+    return Html(
+        markup=render(
+            "accepted.html.j2",
+            about=about,
+            rows=standing.itertuples(),
+            total=len(standing),
+            notices=risks.notices(audit.findings),
+        ),
+        text=f"{len(standing)} accepted risks. {about}",
+    )
+
+
+def controls(audit: "Audit", framework: str = "") -> Html:
+    """Return the answers to published controls, a table per framework.
+
+    Parameters
+    ----------
+    framework
+        Only frameworks like this, such as ``CIS AWS 7.0.0``; all when empty.
+    """
+    answers = answers_of(audit, framework)
+    frameworks = [(str(n), rows.to_dict("records")) for n, rows in answers.groupby("framework")]
+    markup = render("controls.html.j2", frameworks=frameworks)
+    return Html(markup=markup, text=f"{len(answers)} answers to published controls")
+
+
+NONE_GIVEN = "No accepted risks were named for this audit: every finding counts."
 
 
 def coverage(audit: "Audit") -> Html:

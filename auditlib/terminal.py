@@ -12,11 +12,12 @@ import pandas as pd
 
 from auditlib import summary
 from auditlib.characters import visible
-from auditlib.check import Severity, Status
-from auditlib.words import count, gap, listed, traffic
+from auditlib.check import Severity, Status, checks
+from auditlib.words import acceptance, count, gap, listed, traffic
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from auditlib.audit import Audit
     from auditlib.changes.preview import Preview
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "print_audit",
+    "print_checks",
+    "print_controls",
     "print_findings",
     "print_frame",
     "print_gaps",
@@ -36,6 +39,7 @@ _WIDE = 100_000
 _COLOURS = {
     "fail": "bold red",
     "not_assessed": "bold yellow",
+    "accepted": "dim",
     "not_applicable": "dim",
     "pass": "green",
 }
@@ -69,6 +73,8 @@ def print_audit(audit: "Audit", *, file: IO[str] | None = None) -> None:
     )
     print_findings(audit.findings, file=file)
     print_lines([""], file=file)
+    if audit.accepted is not None and (notices := audit.accepted.notices(audit.findings)):
+        print_lines(["Accepted risks to look at:", *_bulleted(notices, 20), ""], file=file)
     _print_unread(audit, file)
     print_lines([_counted(audit.findings)], file=file)
 
@@ -106,6 +112,7 @@ def _counted(findings: Sequence["Finding"]) -> str:
         f"{counts[Status.FAIL]} fail{f' ({severities})' if severities else ''}, "
         f"{counts[Status.PASS]} pass, {counts[Status.NOT_ASSESSED]} not assessed, "
         f"{counts[Status.NOT_APPLICABLE]} not applicable"
+        + (f", {counts[Status.ACCEPTED]} accepted" if counts[Status.ACCEPTED] else "")
         + (f"; {part} of those that fail could be assessed only in part" if part else "")
         + "."
     )
@@ -127,6 +134,22 @@ def print_findings(
         console.print(head)
         for line in (finding.answer, *_bulleted(finding.evidence.get("reason", ()), rows)):
             console.print(Padding(Text(visible(line)), (0, 0, 0, 4), expand=False))
+        for struck in _waived(finding, rows):
+            console.print(Padding(struck, (0, 0, 0, 4), expand=False))
+
+
+def _waived(finding: "Finding", most: int) -> list["Text"]:
+    """Return the accepted evidence, struck out, each with who accepted it and why."""
+    from rich.text import Text
+
+    lines = [
+        Text.assemble(
+            "- ", (visible(str(row.reason)), "strike dim"), visible(f" – {acceptance(row)}")
+        )
+        for row in finding.accepted.head(most).itertuples()
+    ]
+    rest = len(finding.accepted) - len(lines)
+    return lines + ([Text(f"- … and {count(rest, 'more accepted row')}")] if rest > 0 else [])
 
 
 def _bulleted(items: Iterable[Any], most: int) -> list[str]:
@@ -182,6 +205,35 @@ def print_reach(frame: pd.DataFrame, *, via: bool = False, file: IO[str] | None 
         ["endpoint_id", subnets, "group", "eni_id", "ip", "traffic", "certainty", "via"],
         file=file,
     )
+
+
+def print_controls(audit: "Audit", frame: pd.DataFrame, *, file: IO[str] | None = None) -> None:
+    """Print answers to controls (``controls.answers``), framework by framework."""
+    about = summary.identity(audit)
+    print_lines(
+        [
+            f"As far as account {listed(about.accounts)} was read in {listed(about.regions)}, on "
+            f"{summary.when(about.started)}.",
+        ],
+        file=file,
+    )
+    for name, rows in frame.groupby("framework", sort=False):
+        print_lines(["", str(name)], file=file)
+        for row in rows.to_dict("records"):
+            what = f"{row['control']} {row['title']}".strip()
+            answer = str(row["answer"]).replace("_", " ") + (" (in part)" if row["part"] else "")
+            print_lines([f"  {answer:<22}{what}"], file=file)
+            if row["answer"] != "not_covered":
+                numbers = f" ({count(row['evidence'], 'row')} of evidence"
+                numbers += f", {row['accepted']} accepted)" if row["accepted"] else ")"
+                print_lines([f"      {row['says']}{numbers}"], file=file)
+
+
+def print_checks(*, file: IO[str] | None = None) -> None:
+    """Print every check: severity, id, title."""
+    every = pd.DataFrame([(c.severity.value, c.id, c.title) for c in checks()])
+    print_frame(every.set_axis(["severity", "id", "title"], axis=1), file=file)
+    print_lines(["", "One of them explained: auditlib checks ID"], file=file)
 
 
 _PASSED = (
