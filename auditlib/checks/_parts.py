@@ -1,11 +1,13 @@
 """What several checks share: which endpoints are judged, and the groups and interfaces they hold."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
 from auditlib import words
+from auditlib.access import standing
+from auditlib.aws.reads import read_of
 from auditlib.cedar import Policy, policy_of
 from auditlib.schemas import GAPS
 from auditlib.views import marked_client_vpn
@@ -176,6 +178,42 @@ def untold_authentication(judged: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(GAPS.names))
 
 
+def changing_rules(
+    judged: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+    client_vpn_authorization_rules: pd.DataFrame,
+    client_vpn_routes: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return a gap for each association, authorization rule and route that may hold or not.
+
+    It is being made or taken away, or its status is not one that is known today.
+    """
+    described = (
+        (client_vpn_target_networks, "target-networks", "the association of {subnet_id}"),
+        (client_vpn_authorization_rules, "authorization-rules", "the rule for {destination_cidr}"),
+        (client_vpn_routes, "routes", "the route {destination_cidr}"),
+    )
+    rows = []
+    for frame, what, name in described:
+        changing = frame[frame["status"].map(standing, na_action=None).eq("changing").astype(bool)]
+        rows += [
+            gap(
+                f"client_vpn_{what.replace('-', '_')}",
+                f"describe-client-vpn-{what}",
+                account=row.account,
+                region=row.region,
+                resource=row.endpoint_id,
+                message=f"{name.format_map(row._asdict())} of {row.endpoint_id} is "
+                f"{words.clean(row.status) or 'in a state that was not told'}: whether it holds "
+                "cannot be told before that is done",
+                status="untold",
+            )
+            for row in rows_of(changing.merge(judged[ENDPOINT], on=ENDPOINT))
+        ]
+    frame = pd.DataFrame(rows, columns=list(GAPS.names))
+    return frame.drop_duplicates(list(GAPS.key), ignore_index=True)
+
+
 def untold_settings(
     table: str, operation: str, column: str, what: str
 ) -> Callable[..., pd.DataFrame]:
@@ -235,6 +273,36 @@ def unread_policies(client_vpn_authorization_policies: pd.DataFrame) -> pd.DataF
     return pd.DataFrame(rows, columns=list(GAPS.names))
 
 
+def not_said(
+    read_id: str, found: Iterable[tuple[Any, str, str]], *, table: str | None = None
+) -> pd.DataFrame:
+    """Return gaps for what an answer of AWS does not say.
+
+    Parameters
+    ----------
+    read_id
+        The read whose answer does not say it.
+    found
+        A row with account and region, the resource, and what is not said.
+    """
+    read = read_of(read_id)
+    rows = [
+        {
+            "table": table or read.tables[0],
+            "account": row.account,
+            "region": row.region,
+            "service": read.service,
+            "operation": read.operation,
+            "resource": resource,
+            "status": "untold",
+            "error_message": message,
+            "iam_action": read.iam_action,
+        }
+        for row, resource, message in found
+    ]
+    return pd.DataFrame(rows, columns=list(GAPS.names))
+
+
 def policy_text(row: Any) -> Policy:
     """Return what the authorization policy of a row says."""
     return policy_of(row.policy_document if isinstance(row.policy_document, str) else "")
@@ -243,6 +311,33 @@ def policy_text(row: Any) -> Policy:
 def yes(flags: pd.Series) -> pd.Series:
     """Tell where a flag is set; what AWS did not tell is not."""
     return flags.fillna(False).astype(bool)
+
+
+def mutual(endpoints: pd.DataFrame) -> pd.Series:
+    """Tell which living endpoints ask clients for a certificate, alone or beside another proof."""
+    types = endpoints["authentication_types"]
+    return living(endpoints) & types.map(lambda found: "certificate-authentication" in found)
+
+
+def days_left(end: Any, read_at: Any) -> float:
+    """Return how many days there were to a time when the account was read.
+
+    ``nan``, which is neither soon nor late, where either is not known.
+    """
+    return float((end - read_at) / pd.Timedelta(days=1))
+
+
+def day(time: Any) -> str:
+    """Return the day of a time."""
+    return f"{time:%Y-%m-%d}"
+
+
+def ending(end: Any, read_at: Any) -> str:
+    """Return when something ends or ended, with the days from when the account was read."""
+    left = int(days_left(end, read_at))
+    if days_left(end, read_at) <= 0:
+        return f"ended on {day(end)}"
+    return f"ends on {day(end)}, {words.count(left, 'day') if left else 'a day'} after it was read"
 
 
 def gap(

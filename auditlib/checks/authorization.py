@@ -84,7 +84,7 @@ def authorization_allows_everyone(
 ) -> pd.DataFrame:
     """Return the authorization rules that are for every connected user."""
     rules = client_vpn_authorization_rules
-    found = rules[rules["access_all"] & ~rules["status"].isin(["failed", "revoking"])]
+    found = rules[rules["access_all"] & (rules["status"] != "failed")]
     endpoint_of = {r.endpoint_id: r for r in rows_of(judged)}
     vpc_names = names_of(vpcs, "vpc_id", "name")
     whole = {
@@ -95,7 +95,7 @@ def authorization_allows_everyone(
     rows = []
     for row in rows_of(found.merge(judged[ENDPOINT], on=ENDPOINT)):
         endpoint = endpoint_of[row.endpoint_id]
-        remark = ""
+        remark = "" if row.status == "active" else f"; the rule is {words.clean(row.status)}"
         if endpoint.authentication_types == _CERTIFICATE_ONLY:
             remark += "; it authenticates by certificate only, so a rule can be for nobody less"
         if row.endpoint_id in enforced:
