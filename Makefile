@@ -37,7 +37,7 @@ coverage: $(VENV)/.dev ## Run the tests with branch coverage
 	@$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=term-missing:skip-covered
 
 docs: $(VENV)/.dev ## Make the generated documents anew: IAM policy, data dictionary
-	@$(BIN)/python -m auditlib.aws.policy > docs/iam/read-only.json
+	@$(BIN)/python -m auditlib.aws.policy docs/iam
 	@$(BIN)/python -m auditlib.schemas > docs/tables.md
 
 prove: $(VENV)/.dev ## Hold reach against the naive evaluator on thousands of new random worlds (long)

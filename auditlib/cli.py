@@ -160,6 +160,76 @@ def collect(  # noqa: PLR0917 # click calls it by keyword
         sys.exit(NOT_ALL_READ)
 
 
+@main.command()
+@click.option("--profile", help="Profile of your AWS configuration.")
+@click.option("--region", "regions", multiple=True, help="Region to ask in; may be repeated.")
+@click.option("--all-regions", is_flag=True, help="Ask in every region enabled for the account.")
+@click.option("--role-arn", help="Role to assume for reading.")
+@click.option("--external-id", help="External id the role asks for.")
+@click.option("--endpoint-url", help="Address to call instead of AWS.")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="table for people, json for programs.",
+)
+def permissions(  # noqa: PLR0917 # click calls it by keyword
+    profile: str | None,
+    regions: tuple[str, ...],
+    all_regions: bool,
+    role_arn: str | None,
+    external_id: str | None,
+    endpoint_url: str | None,
+    style: str,
+) -> None:
+    """Tell which reads AWS would refuse, and what that costs the report, before collecting.
+
+    Asks AWS itself: EC2 with DryRun, which reads nothing; other services, and the calls that name
+    what others ask about, for their first page, of which nothing is kept. Of reads made per
+    resource one is tried. Exits 3 when a read would be refused or it cannot be told.
+    """
+    if regions and all_regions:
+        raise click.UsageError("give --region or --all-regions, not both")
+    if external_id and not role_arn:
+        raise click.UsageError("--external-id goes with --role-arn")
+    from auditlib.aws.permissions import permissions as asked
+    from auditlib.summary import cost_of
+
+    found = asked(
+        profile=profile,
+        regions=regions,
+        all_regions=all_regions,
+        role_arn=role_arn,
+        external_id=external_id,
+        endpoint_url=endpoint_url,
+    )
+    rows: list[dict[str, Any]] = [
+        {
+            "account": one.account,
+            "region": one.region,
+            "service": one.read.service,
+            "operation": one.read.operation,
+            "iam_action": one.read.iam_action,
+            "state": one.state,
+            "why": one.why,
+            "leaves_open": list(cost_of(one.read)) if one.state in {"refused", "unknown"} else [],
+        }
+        for one in found
+    ]
+    if style == "json":
+        from auditlib import export
+
+        click.echo(export.json_text(rows), nl=False)
+    else:
+        from auditlib.terminal import print_permissions
+
+        print_permissions(rows)
+    if any(row["state"] in {"refused", "unknown"} for row in rows):
+        sys.exit(NOT_ALL_READ)
+
+
 def _leave(status: int) -> None:
     """Leave at once: a request still waiting for its answer must not hold up the one who left."""
     sys.stdout.flush()

@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from auditlib.aws.reads import READS, Read, read_of
+from auditlib.aws.reads import READS, Read, read_of, reads_for
 from auditlib.frames import frame_of_rows
 from auditlib.records import is_at_least
-from auditlib.schemas import COVERAGE, GAPS
+from auditlib.schemas import COVERAGE, GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot
 
-__all__ = ["coverage_frame", "gap_frame"]
+__all__ = ["coverage_frame", "gap_frame", "reads_behind"]
 
 Row = dict[str, Any]
 
@@ -90,6 +90,21 @@ def coverage_frame(snapshot: Snapshot, found: Callable[[str, str, Read], set[str
                 }
             )
     return frame_of_rows(COVERAGE, rows)
+
+
+def reads_behind(*names: str) -> set[str]:
+    """Return the ids of the reads that tables or views rest on, those that name resources included.
+
+    >>> sorted(reads_behind("prefix_list_entries"))[-1]
+    'ec2-get-managed-prefix-list-entries'
+    """
+    found: set[str] = set()
+    for name in names:
+        if inputs := SCHEMAS[name].inputs:
+            found |= reads_behind(*inputs)
+        for read in reads_for(name):
+            found |= {read.id, *read.parents}
+    return found
 
 
 def _calls_by_read(snapshot: Snapshot) -> Mapping[tuple[str, str, str], list[Call]]:

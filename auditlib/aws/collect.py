@@ -144,13 +144,13 @@ def collect(
         session_name=session_name,
         endpoint_url=endpoint_url,
     )
-    regions = _regions(access, regions, all_regions, earlier)
+    regions = regions_of(access, regions, all_regions, earlier)
     if earlier and (others := {account for account, _ in earlier.places} - {access.account}):
         raise SnapshotError(
             f"{out} holds account {min(others)}, and you are signed in to {access.account}: "
             "give another folder, or the other profile"
         )
-    run = _Run(access, regions, clock=clock, progress=progress, workers=workers, earlier=earlier)
+    run = Run(access, regions, clock=clock, progress=progress, workers=workers, earlier=earlier)
     try:
         if out.suffix.lower() == ".zip":
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -169,9 +169,13 @@ def collect(
         ) from error
 
 
-def _regions(
-    access: Access, regions: tuple[str, ...], all_regions: bool, earlier: Snapshot | None
+def regions_of(
+    access: Access,
+    regions: tuple[str, ...],
+    all_regions: bool,
+    earlier: Snapshot | None = None,
 ) -> tuple[str, ...]:
+    """Return where to read: as asked, or where was read earlier, or where the profile points."""
     if all_regions:
         return enabled_regions(access)
     if regions:
@@ -219,7 +223,7 @@ class _Clients:
             client.close()
 
 
-class _Run:
+class Run:
     """One collection under way."""
 
     def __init__(
@@ -227,10 +231,10 @@ class _Run:
         access: Access,
         regions: tuple[str, ...],
         *,
-        clock: Callable[[], datetime],
-        progress: Progress | None,
-        workers: int | None,
-        earlier: Snapshot | None,
+        clock: Callable[[], datetime] = _now,
+        progress: Progress | None = None,
+        workers: int | None = None,
+        earlier: Snapshot | None = None,
     ) -> None:
         self._access = access
         self._regions = regions
@@ -448,9 +452,7 @@ class _Run:
             raise _Unsupported(_too_old(read)) from error
         if method not in client.meta.method_to_api_mapping:
             raise _Unsupported(_too_old(read))
-        parameters = dict(read.parameters)
-        if resource is not None and read.resource_parameter:
-            parameters[read.resource_parameter] = resource
+        parameters = self._parameters(read, resource)
         try:
             if read.page_size is None:
                 answer: dict[str, Any] = getattr(client, method)(**parameters)
@@ -464,8 +466,20 @@ class _Run:
                 raise _Unsupported(_too_old(read)) from error
             raise
 
+    def _parameters(self, read: Read, resource: str | None) -> dict[str, Any]:
+        parameters = dict(read.parameters)
+        if resource is not None and read.resource_parameter:
+            parameters[read.resource_parameter] = resource
+        return parameters
+
+    def _pages(self, paginator: Any, read: Read, parameters: dict[str, Any]) -> Iterable[Any]:
+        pages: Iterable[Any] = paginator.paginate(
+            **parameters, PaginationConfig={"PageSize": read.page_size}
+        )
+        return pages
+
     def _merged(self, paginator: Any, read: Read, parameters: dict[str, Any]) -> dict[str, Any]:
-        pages = paginator.paginate(**parameters, PaginationConfig={"PageSize": read.page_size})
+        pages = self._pages(paginator, read, parameters)
         key = str(read.result_key)
         whole: dict[str, Any] = {}
         seen = set()

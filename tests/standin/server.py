@@ -249,6 +249,21 @@ class StandIn:
 
         self._add(service, operation, answer, region, resource, times)
 
+    def allow_only(self, *actions: str) -> None:
+        """Enforce a policy that allows these IAM actions and nothing else.
+
+        AWS asks for no permission to say who is calling
+        (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
+        """
+        allowed = {folded(action) for action in (*actions, "sts:GetCallerIdentity")}
+
+        def answer(call: Call, _: dict[str, Any]) -> Response | None:
+            if folded(call.action) in allowed:
+                return None
+            return _refusal(call, self.account, None, None)
+
+        self._add("*", "*", answer, None, None, None)
+
     def throttle(
         self,
         service: str,
