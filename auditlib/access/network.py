@@ -304,6 +304,8 @@ class Network:
         found = {}
         for row in self._rows("vpc_peering_connections"):
             for here, there in (("requester", "accepter"), ("accepter", "requester")):
+                if row["status"] not in _PEERING:
+                    continue  # a gap: it may or may not let packets through
                 found[row["vpc_peering_connection_id"], row[f"{here}_vpc_id"]] = Peering(
                     id=row["vpc_peering_connection_id"],
                     active=row["status"] == "active",
@@ -363,8 +365,10 @@ class Network:
     def _table_of_subnet(self) -> dict[str, str]:
         return {
             row["subnet_id"] or row["vpc_id"]: row["route_table_id"]
+            if row["state"] in {"associated", None}
+            else _NO_TABLE
             for row in self._rows("route_table_associations")
-            if (row["main"] or row["subnet_id"]) and row["state"] in {"associated", None}
+            if (row["main"] or row["subnet_id"]) and row["state"] not in _NOT_ASSOCIATED
         }
 
     def route_table(self, subnet_id: str | None, vpc_id: str | None) -> str | None:
@@ -392,7 +396,17 @@ class Network:
     @cached_property
     def _acl_of_subnet(self) -> dict[str, str]:
         rows = self._rows("network_acl_associations")
-        return {row["subnet_id"]: row["network_acl_id"] for row in rows}
+        # An entry that neither allows nor denies may do anything: the list is not known then.
+        odd = {
+            entry["network_acl_id"]
+            for entry in self._rows("network_acl_entries")
+            if entry["action"] not in {"allow", "deny"}
+        }
+        return {
+            row["subnet_id"]: row["network_acl_id"]
+            for row in rows
+            if row["network_acl_id"] not in odd
+        }
 
     @cached_property
     def _acl_entries(self) -> dict[tuple[str, bool], list[tuple[str, Ranges, Ranges, bool]]]:
@@ -466,6 +480,20 @@ class Network:
         return self.reads("security_group_rules", (row["account"], row["region"]))
 
 
+_NOT_ASSOCIATED = {"associating", "disassociating", "disassociated", "failed"}
+_NO_TABLE = "a table in a state that is not known"
+_PEERING = {
+    "initiating-request",
+    "pending-acceptance",
+    "active",
+    "deleted",
+    "rejected",
+    "failed",
+    "expired",
+    "provisioning",
+    "deleting",
+}
+
 _APPLIANCES = {"network_interface", "vpc_endpoint", "unknown"}
 """Targets that may send a packet on, even back into the VPC: what they do was not read."""
 
@@ -484,7 +512,9 @@ def _route(network: Network, subnet_id: str | None, vpc_id: str | None, address:
         for row in sorted(level, key=lambda r: r["rank"]):
             if is_local and row["rank"] == 2:
                 continue  # a propagated route never takes the VPC's own traffic
-            kind = "blackhole" if row["state"] == "blackhole" else row["target_kind"]
+            kind = {"blackhole": "blackhole", "active": row["target_kind"]}.get(
+                row["state"] or "active", "unknown"
+            )
             label = f"{id} {row['destination']}"
             if kind in _APPLIANCES:
                 told = f"{row['target_id'] or 'its target'} decides where it goes"
