@@ -16,7 +16,7 @@ from auditlib.records import is_at_least
 from auditlib.schemas import COVERAGE, GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot
 
-__all__ = ["coverage_frame", "gap_frame", "not_understood", "reads_behind"]
+__all__ = ["coverage_frame", "gap_frame", "not_understood", "reads_behind", "unlisted_groups"]
 
 Row = dict[str, Any]
 
@@ -182,6 +182,31 @@ def coverage_frame(snapshot: Snapshot, found: Callable[[str, str, Read], set[str
                 }
             )
     return frame_of_rows(COVERAGE, rows)
+
+
+def unlisted_groups(groups: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each security group that has rules and is not in its account's list.
+
+    AWS lists the rules of groups it lists: such a group got lost, or was made between two calls.
+    """
+    known = set(zip(groups["account"], groups["region"], groups["group_id"], strict=True))
+    places = {place[:2] for place in known}
+    named = rules[["account", "region", "group_id"]].drop_duplicates()
+    read = read_of("ec2-describe-security-groups")
+    rows = [
+        _row(
+            read,
+            account,
+            region,
+            "missing",
+            id,
+            message=f"{id} is not in the list, and yet there are rules of it",
+        )
+        | {"table": "security_groups"}
+        for account, region, id in named.itertuples(index=False, name=None)
+        if (account, region, id) not in known and (account, region) in places
+    ]
+    return frame_of_rows(GAPS, rows)
 
 
 def reads_behind(*names: str) -> set[str]:

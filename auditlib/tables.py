@@ -17,7 +17,7 @@ from auditlib import views
 from auditlib.aws.reads import READS, Read, read_of, reads_for
 from auditlib.errors import ParameterError, SnapshotError
 from auditlib.frames import frame_of
-from auditlib.gaps import coverage_frame, gap_frame, not_understood
+from auditlib.gaps import coverage_frame, gap_frame, not_understood, unlisted_groups
 from auditlib.records import Answer, Records, cidr_family, first
 from auditlib.schemas import GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot, shape_problem
@@ -921,7 +921,11 @@ class Tables:
     def _not_understood(self, name: str) -> pd.DataFrame:
         """Return the gaps of a base table that come of what its records say."""
         if name not in self._doubts:
-            self._doubts[name] = not_understood(name, self[name])
+            found = not_understood(name, self[name])
+            if name == "security_groups":
+                lost = unlisted_groups(self[name], self["security_group_rules"])
+                found = pd.concat([found, lost]) if len(lost) else found
+            self._doubts[name] = found
         return self._doubts[name]
 
     def _unsettled(self) -> pd.DataFrame:

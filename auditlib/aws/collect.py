@@ -4,7 +4,9 @@ Reads run side by side on a bounded pool of threads. A read per resource starts 
 answer that names its resource is there. A failure never stops the others.
 """
 
+import errno
 import hashlib
+import os
 import queue
 import shutil
 import signal
@@ -14,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -187,6 +189,45 @@ def regions_of(
     raise AwsError("no region: give --region or --all-regions, or set one in the profile")
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[Path]:
+    """Keep a second collection out of a folder; a killed one keeps nobody out.
+
+    Raises
+    ------
+    SnapshotError
+        When one is under way.
+    """
+    mark = folder / ".collecting.part"
+    with mark.open("ab") as held:
+        try:
+            if os.name == "nt":
+                import msvcrt
+
+                msvcrt.locking(held.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+            else:
+                import fcntl
+
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise _busy(folder) from error
+        except OSError as error:
+            if error.errno in {errno.EACCES, errno.EDEADLK}:
+                raise _busy(folder) from error
+            # A file system without locks (some network drives): nothing to hold on to.
+        try:
+            yield mark
+        finally:
+            with suppress(OSError):
+                mark.unlink()
+
+
+def _busy(folder: Path) -> SnapshotError:
+    return SnapshotError(
+        f"{folder} is being written by another auditlib collect: wait for it, or give another place"
+    )
+
+
 class _Stopped(Exception):  # noqa: N818 # not an error: someone pressed Ctrl-C
     """Raised inside a call when the collection is being ended."""
 
@@ -259,8 +300,13 @@ class Run:
         started = self._clock()
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left in folder.rglob(".*.part"):
-            left.unlink(missing_ok=True)
+        with _alone_in(folder) as mark:
+            for left in folder.rglob(".*.part"):
+                if left != mark:
+                    left.unlink(missing_ok=True)
+            return self._into(folder, started)
+
+    def _into(self, folder: Path, started: datetime) -> Collected:
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="auditlib")
         with self._ctrl_c():
             try:
