@@ -5,9 +5,11 @@ verified; 2 wrong usage or unreadable input, told in one line; 3 part could not 
 assessed; 70 a bug in the kit (the only case that shows a traceback); 130 interrupted.
 """
 
+import errno
 import os
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ __all__ = ["main"]
 NOT_ALL_READ = 3
 A_BUG = 70
 INTERRUPTED = 130
+_CANNOT_WRITE = {errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 SEVERITY = click.Choice(["info", "low", "medium", "high", "critical"])
 FAIL_ON = "Exit 1 on a finding of this severity or worse."
@@ -54,7 +57,10 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()  # a full disk shows now, not when Python has gone
         except AuditError as error:
             raise _Refusal(str(error)) from error
         except KeyboardInterrupt:
@@ -62,11 +68,23 @@ class _Commands(click.Group):
             ctx.exit(INTERRUPTED)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise
+        except OSError as error:
+            if error.errno not in _CANNOT_WRITE:
+                _tell_of_a_bug()
+                ctx.exit(A_BUG)
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            what = error.filename or "the output"
+            raise _Refusal(f"{what} cannot be written ({error.strerror}): make room") from error
         except Exception:
             # Not 1, which would read as "findings".
-            traceback.print_exc()
-            click.echo("auditlib: this is a bug in the kit; nothing was concluded", err=True)
+            _tell_of_a_bug()
             ctx.exit(A_BUG)
+
+
+def _tell_of_a_bug() -> None:
+    traceback.print_exc()
+    click.echo("auditlib: this is a bug in the kit; nothing was concluded", err=True)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
