@@ -55,7 +55,7 @@ def outputs(_standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> dict
     run("collect", "--region", REGION, "--out", "snapshot", *url)
     run("check", "snapshot", "--format", "json")
     run("tables", "snapshot", "--export", "tables")
-    run("preview", "snapshot", "--fix", "vpn-sg-limits-outbound", "--out", "plan")
+    run("preview", "snapshot", "--fix", "default-sg-has-rules", "--out", "plan")
     run("report", "snapshot", "--out", "out")
     for folder in ("snapshot", "tables", "plan", "out"):
         for path in (base / folder).rglob("*"):
