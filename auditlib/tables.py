@@ -6,6 +6,7 @@ and write a function of the table's name here that returns its columns.
 
 import difflib
 import inspect
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -639,6 +640,7 @@ def _required(found: Records, values: list[Any], member: str) -> list[Any]:
     return values
 
 
+_PROTOCOL = re.compile("[0-9]{1,3}")
 _PROTOCOLS = {"-1": "all", "6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6"}
 
 
@@ -669,7 +671,8 @@ def _port_range(
         low, high = -1 if low is None else low, -1 if high is None else high
         return (protocol, low, high) if -1 <= low <= 255 and -1 <= high <= 255 else None
     if protocol not in {"tcp", "udp"}:
-        return protocol, None, None
+        known = protocol == "all" or (_PROTOCOL.fullmatch(protocol) and int(protocol) <= 255)
+        return (protocol, None, None) if known else None
     if low in {None, -1} and high in {None, -1}:
         return protocol, 0, 65535
     if low is None or high is None or not 0 <= low <= high <= 65535:

@@ -202,3 +202,21 @@ def test_traffic_of_a_kind_aws_has_not_invented_yet_may_be_of_any_family():
     assert statuses(world.snapshot(), id)[id] is Status.PASS
     endpoint["TrafficIpAddressType"] = "ipv7"
     assert statuses(world.snapshot(), id)[id] is Status.FAIL
+
+
+@pytest.mark.parametrize("number", ["-2", "256", "quic", "\u00b2"])
+@pytest.mark.parametrize(
+    ("read", "path"),
+    [
+        ("ec2-describe-network-acls", ("NetworkAcls", "*", "Entries", "*", "Protocol")),
+        ("ec2-describe-security-group-rules", ("SecurityGroupRules", "*", "IpProtocol")),
+    ],
+)
+def test_a_protocol_that_is_none_is_refused_by_file_and_record(read, path, number):
+    with pytest.raises(AuditError, match=f"{read}.*protocol"):
+        audit(
+            Tables(changed(where(read, *path)[0], number)),
+            only=["default-sg-has-rules"]
+            if "rules" in read
+            else ["routed-but-not-authorized", "sensitive-port-reachable-by-everyone"],
+        )
