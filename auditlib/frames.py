@@ -64,9 +64,18 @@ def _strings(values: Sequence[str | None]) -> Any:
     return pd.array(values, dtype="str")
 
 
+def _is_missing(value: object) -> bool:
+    return value is None or value is pd.NA or value != value  # noqa: PLR0124 # NaN is not itself
+
+
 def _integers(values: Sequence[int | None]) -> Any:
-    missing = np.fromiter((value is None for value in values), dtype=bool, count=len(values))
-    numbers = np.fromiter((value or 0 for value in values), dtype=np.int64, count=len(values))
+    # Rows of other frames, from which views are made, hold pd.NA and NaN for what is missing.
+    missing = np.fromiter((_is_missing(value) for value in values), dtype=bool, count=len(values))
+    numbers = np.fromiter(
+        (0 if gone else value for value, gone in zip(values, missing, strict=True)),
+        dtype=np.int64,
+        count=len(values),
+    )
     return pd.arrays.IntegerArray(numbers, missing)
 
 
@@ -92,7 +101,7 @@ def _objects(values: Sequence[tuple[Any, ...]]) -> Any:
 
 
 def _categories(values: Sequence[str | None]) -> Any:
-    known = sorted({value for value in values if value is not None})
+    known = sorted({value for value in values if isinstance(value, str)})
     return pd.Categorical(list(values), categories=pd.Index(known, dtype="str"))
 
 

@@ -16,13 +16,27 @@ from auditlib.records import is_at_least
 from auditlib.schemas import COVERAGE, GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot
 
-__all__ = ["coverage_frame", "gap_frame", "not_understood", "reads_behind", "unlisted_groups"]
+__all__ = [
+    "coverage_frame",
+    "gap_frame",
+    "not_understood",
+    "of_every_region",
+    "reads_behind",
+    "unlisted_groups",
+]
 
 Row = dict[str, Any]
 
+_NOT_ALL_LISTED = (
+    "shows more sources and destinations in describe-security-groups than rules were listed"
+)
+
 
 def gap_frame(
-    snapshot: Snapshot, found: Callable[[str, str, Read], set[str]], unsettled: pd.DataFrame
+    snapshot: Snapshot,
+    found: Callable[[str, str, Read], set[str]],
+    unsettled: pd.DataFrame,
+    unlisted: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return the gaps of all base tables, in the columns of ``schemas.GAPS``.
 
@@ -32,11 +46,13 @@ def gap_frame(
         Given account, region and a read made per resource: the resources its parents name.
     unsettled
         Endpoints of which it cannot be told what they are attached to.
+    unlisted
+        Security groups not all of whose rules were listed.
     """
     calls = _calls_by_read(snapshot)
     rows = []
     for read in READS:
-        for account, region in snapshot.places:
+        for account, region in _places(snapshot, read):
             resources: set[str] = set()
             if read.resources is not None:
                 asked = {call.resource for call in calls[account, region, read.id]}
@@ -59,6 +75,14 @@ def gap_frame(
         )
     ]
     rows += _left_over(snapshot, found)
+    rules = read_of("ec2-describe-security-group-rules")
+    rows += [
+        _row(rules, account, region, "missing", id, message=f"{id} {_NOT_ALL_LISTED}")
+        | {"table": "security_group_rules"}
+        for account, region, id in zip(
+            unlisted["account"], unlisted["region"], unlisted["group_id"], strict=True
+        )
+    ]
     frame = frame_of_rows(GAPS, rows)
     return frame.drop_duplicates(list(GAPS.key)).reset_index(drop=True)
 
@@ -156,31 +180,35 @@ def not_understood(table: str, frame: pd.DataFrame) -> pd.DataFrame:
 
 def coverage_frame(snapshot: Snapshot, found: Callable[[str, str, Read], set[str]]) -> pd.DataFrame:
     """Return one row per read and place, in the columns of ``schemas.COVERAGE``."""
-    rows = []
     made = _calls_by_read(snapshot)
-    for account, region in snapshot.places:
-        for read in READS:
-            calls = made[account, region, read.id]
-            wanted = {None} if read.resources is None else found(account, region, read)
-            missing = len(wanted - {call.resource for call in calls})
-            rows.append(
-                {
-                    "account": account,
-                    "region": region,
-                    "service": read.service,
-                    "operation": read.operation,
-                    "expected": len(calls) + missing,
-                    "calls": len(calls),
-                    "ok": sum(call.status == "ok" for call in calls),
-                    "refused": sum(call.status != "ok" for call in calls),
-                    "missing": missing,
-                    "items": None
-                    if any(call.status == "ok" and call.items is None for call in calls)
-                    else sum(call.items or 0 for call in calls),
-                    "iam_action": read.iam_action,
-                    "tables": read.tables,
-                }
-            )
+    rows = []
+    asked = [
+        (*place, number, read)
+        for number, read in enumerate(READS)
+        for place in _places(snapshot, read)
+    ]
+    for account, region, _, read in sorted(asked, key=lambda one: one[:3]):
+        calls = made[account, region, read.id]
+        wanted = {None} if read.resources is None else found(account, region, read)
+        missing = len(wanted - {call.resource for call in calls})
+        rows.append(
+            {
+                "account": account,
+                "region": region,
+                "service": read.service,
+                "operation": read.operation,
+                "expected": len(calls) + missing,
+                "calls": len(calls),
+                "ok": sum(call.status == "ok" for call in calls),
+                "refused": sum(call.status != "ok" for call in calls),
+                "missing": missing,
+                "items": None
+                if any(call.status == "ok" and call.items is None for call in calls)
+                else sum(call.items or 0 for call in calls),
+                "iam_action": read.iam_action,
+                "tables": read.tables,
+            }
+        )
     return frame_of_rows(COVERAGE, rows)
 
 
@@ -224,6 +252,21 @@ def reads_behind(*names: str) -> set[str]:
     return found
 
 
+def of_every_region(gaps: pd.DataFrame) -> pd.Series:
+    """Tell which gaps are of services that are the same in every Region.
+
+    Such a gap stands at the Region whose folder would hold the answer, and concerns whoever names
+    the resource, wherever that is.
+    """
+    everywhere = {f"{read.service} {read.operation}" for read in READS if read.region}
+    return (gaps["service"] + " " + gaps["operation"]).isin(everywhere)
+
+
+def _places(snapshot: Snapshot, read: Read) -> list[tuple[str, str]]:
+    """Return the places where a read is made, or its answer kept."""
+    return list(dict.fromkeys((a, read.folder(region)) for a, region in snapshot.places))
+
+
 def _calls_by_read(snapshot: Snapshot) -> Mapping[tuple[str, str, str], list[Call]]:
     calls: dict[tuple[str, str, str], list[Call]] = defaultdict(list)
     for call in snapshot.calls:
@@ -240,7 +283,9 @@ def _gaps(
         yield from _too_old(snapshot, account, region, read)
         return
     for parent in read.parents:
-        yield from _outcome(snapshot, account, region, read_of(parent))
+        for place in snapshot.places if read.region else ((account, region),):
+            if place[0] == account:
+                yield from _outcome(snapshot, *place, read_of(parent))
     for resource in resources:
         yield from _outcome(snapshot, account, region, read, resource)
         yield from _too_old(snapshot, account, region, read, resource)

@@ -28,6 +28,7 @@ __all__ = ["Permission", "permissions"]
 State = Literal["allowed", "refused", "unknown", "not_needed"]
 
 _ALLOWED = "DryRunOperation"
+_ASIDE = {"ResponseMetadata", "NextToken", "nextToken"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,19 +83,15 @@ def permissions(
     with tempfile.TemporaryDirectory() as nowhere:
         made = _Probe(access, regions).into(Path(nowhere)).manifest.calls
     by_read = {(call.region, f"{call.service}-{call.operation}"): call for call in made}
-    places = dict.fromkeys((*regions, *sorted({call.region for call in made})))
     return tuple(
-        _permission(access.account, region, read, by_read)
-        for region in places
-        for read in READS
-        if (region, read.id) in by_read or region in regions
+        _permission(access.account, region, read, by_read) for region in regions for read in READS
     )
 
 
 def _permission(
     account: str, region: str, read: Read, calls: dict[tuple[str, str], Call]
 ) -> Permission:
-    call = calls.get((region, read.id))
+    call = calls.get((read.folder(region), read.id))
     state: State = "allowed"
     why = ""
     if call is None:
@@ -132,8 +129,10 @@ class _Probe(Run):
         dry = {"DryRun": True} if read.service == "ec2" and not names_others else {}
         return super()._parameters(read, resource) | dry
 
-    def _pages(self, paginator: Any, read: Read, parameters: dict[str, Any]) -> Iterable[Any]:
-        return [next(iter(super()._pages(paginator, read, parameters)))]
+    def _merged(self, paginator: Any, read: Read, parameters: dict[str, Any]) -> dict[str, Any]:
+        pages = paginator.paginate(**parameters, PaginationConfig={"PageSize": read.page_size})
+        page = dict(next(iter(pages)))
+        return {name: value for name, value in page.items() if name not in _ASIDE}
 
     def _keep(self, call: Call, read: Read, document: Any) -> Call:
         return call

@@ -30,6 +30,7 @@ locals {
       "ec2:DescribeClientVpnEndpoints",
       "ec2:DescribeClientVpnRoutes",
       "ec2:DescribeClientVpnTargetNetworks",
+      "ec2:DescribeManagedPrefixLists",
       "ec2:DescribeNetworkAcls",
       "ec2:DescribeNetworkInterfaces",
       "ec2:DescribeRouteTables",
@@ -40,17 +41,31 @@ locals {
       "ec2:DescribeTransitGatewayAttachments",
       "ec2:DescribeVpcPeeringConnections",
       "ec2:DescribeVpcs",
+      "ec2:ExportClientVpnClientCertificateRevocationList",
       "ec2:GetClientVpnEndpointAuthorizationPolicy",
       "ec2:GetManagedPrefixListEntries",
     ]
     OptionalAcm = [
       "acm:DescribeCertificate",
     ]
+    OptionalDs = [
+      "ds:DescribeDirectories",
+    ]
+    OptionalIam = [
+      "iam:GetSAMLProvider",
+    ]
+    OptionalLambda = [
+      "lambda:GetFunctionConfiguration",
+    ]
     OptionalLogs = [
       "logs:DescribeLogGroups",
+      "logs:DescribeLogStreams",
     ]
     OptionalRegions = [
       "ec2:DescribeRegions",
+    ]
+    OptionalServicequotas = [
+      "servicequotas:ListServiceQuotas",
     ]
   }
 }
