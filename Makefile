@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types leaks coverage sample sample-report standin lock docs clean
+.PHONY: help demo test lint types leaks coverage sample sample-report standin lock docs clean mutate sbom licences advisories benchmark-all
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -38,13 +38,31 @@ leaks: $(VENV)/.dev ## Look for credentials, account data, machine paths and pac
 coverage: $(VENV)/.dev ## Run the tests with branch coverage
 	@$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=term-missing:skip-covered
 
-docs: $(VENV)/.dev ## Make the generated documents anew: IAM policy, data dictionary, checks
-	@$(BIN)/python -m auditlib.aws.policy > docs/iam/read-only.json
+docs: $(VENV)/.dev ## Make the generated documents anew: rights, data dictionary, checks
+	@$(BIN)/python -m auditlib.aws.policy docs/iam
 	@$(BIN)/python -m auditlib.schemas > docs/tables.md
 	@$(BIN)/python -m auditlib.catalogue > docs/checks.md
 
 prove: $(VENV)/.dev ## Hold reach against the naive evaluator on thousands of new random worlds (long)
 	@WORLDS=$(or $(WORLDS),4000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_access_property.py
+
+mutate: $(VENV)/.dev ## Lose or garble every value of a snapshot in turn: no finding may turn fine (long)
+	@MUTATIONS=all $(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_mutations.py
+
+sbom: $(VENV)/.base $(VENV)/.audit ## Write the bill of materials (CycloneDX) of what is installed to dist/sbom.json
+	@mkdir -p dist
+	@$(VENV)/.audit/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
+	  --output-reproducible --of JSON -o dist/sbom.json
+	@echo dist/sbom.json
+
+licences: $(VENV)/.base ## List the licences of all dependencies; fails on one that is not known to be free to use
+	@$(BIN)/python .ci/licences.py
+
+advisories: $(VENV)/.audit ## Ask the PyPI advisory service about every locked version (needs the network)
+	@$(VENV)/.audit/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip
+
+benchmark-all: $(VENV)/.base ## Time start, load, check, reach and report on the sample, as ratios to their floors
+	@$(BIN)/python -m benchmarks
 
 benchmark: $(VENV)/.base ## Time reach on a million rules against parsing the same files (minutes, some GB)
 	@$(BIN)/python -m benchmarks.reach
@@ -77,6 +95,11 @@ $(VENV)/.base: $(VENV)/.venv requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+# Tools that look at dependencies stand apart from them, so that they list none of their own.
+$(VENV)/.audit: $(VENV)/.venv
+	@$(PYTHON) -m venv $@
+	@$@/bin/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7,<8' 'pip-audit>=2.9,<3'
 
 $(VENV)/.dev: $(VENV)/.base requirements-dev.lock
 	@echo "Installing what the tests need into $(VENV) (once; a minute or two) …"

@@ -5,9 +5,11 @@ verified; 2 wrong usage or unreadable input, told in one line; 3 part could not 
 assessed; 70 a bug in the kit (the only case that shows a traceback); 130 interrupted.
 """
 
+import errno
 import os
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ __all__ = ["main"]
 NOT_ALL_READ = 3
 A_BUG = 70
 INTERRUPTED = 130
+_CANNOT_WRITE = {errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 SEVERITY = click.Choice(["info", "low", "medium", "high", "critical"])
 ACCEPTED = "YAML file of accepted risks: they stay visible, and do not count."
@@ -55,7 +58,10 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()  # a full disk shows now, not when Python has gone
         except AuditError as error:
             raise _Refusal(str(error)) from error
         except KeyboardInterrupt:
@@ -63,11 +69,23 @@ class _Commands(click.Group):
             ctx.exit(INTERRUPTED)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise
+        except OSError as error:
+            if error.errno not in _CANNOT_WRITE:
+                _tell_of_a_bug()
+                ctx.exit(A_BUG)
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            what = error.filename or "the output"
+            raise _Refusal(f"{what} cannot be written ({error.strerror}): make room") from error
         except Exception:
             # Not 1, which would read as "findings".
-            traceback.print_exc()
-            click.echo("auditlib: this is a bug in the kit; nothing was concluded", err=True)
+            _tell_of_a_bug()
             ctx.exit(A_BUG)
+
+
+def _tell_of_a_bug() -> None:
+    traceback.print_exc()
+    click.echo("auditlib: this is a bug in the kit; nothing was concluded", err=True)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -158,6 +176,76 @@ def collect(  # noqa: PLR0917 # click calls it by keyword
         click.echo("interrupted: run again with --resume to read the rest", err=True)
         _leave(INTERRUPTED)
     if any(call.status != "ok" for call in collected.manifest.calls):
+        sys.exit(NOT_ALL_READ)
+
+
+@main.command()
+@click.option("--profile", help="Profile of your AWS configuration.")
+@click.option("--region", "regions", multiple=True, help="Region to ask in; may be repeated.")
+@click.option("--all-regions", is_flag=True, help="Ask in every region enabled for the account.")
+@click.option("--role-arn", help="Role to assume for reading.")
+@click.option("--external-id", help="External id the role asks for.")
+@click.option("--endpoint-url", help="Address to call instead of AWS.")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="table for people, json for programs.",
+)
+def permissions(  # noqa: PLR0917 # click calls it by keyword
+    profile: str | None,
+    regions: tuple[str, ...],
+    all_regions: bool,
+    role_arn: str | None,
+    external_id: str | None,
+    endpoint_url: str | None,
+    style: str,
+) -> None:
+    """Tell which reads AWS would refuse, and what that costs the report, before collecting.
+
+    Asks AWS itself: EC2 with DryRun, which reads nothing; other services, and the calls that name
+    what others ask about, for their first page, of which nothing is kept. Of reads made per
+    resource one is tried. Exits 3 when a read would be refused or it cannot be told.
+    """
+    if regions and all_regions:
+        raise click.UsageError("give --region or --all-regions, not both")
+    if external_id and not role_arn:
+        raise click.UsageError("--external-id goes with --role-arn")
+    from auditlib.aws.permissions import permissions as asked
+    from auditlib.summary import cost_of
+
+    found = asked(
+        profile=profile,
+        regions=regions,
+        all_regions=all_regions,
+        role_arn=role_arn,
+        external_id=external_id,
+        endpoint_url=endpoint_url,
+    )
+    rows: list[dict[str, Any]] = [
+        {
+            "account": one.account,
+            "region": one.region,
+            "service": one.read.service,
+            "operation": one.read.operation,
+            "iam_action": one.read.iam_action,
+            "state": one.state,
+            "why": one.why,
+            "leaves_open": list(cost_of(one.read)) if one.state in {"refused", "unknown"} else [],
+        }
+        for one in found
+    ]
+    if style == "json":
+        from auditlib import export
+
+        click.echo(export.json_text(rows), nl=False)
+    else:
+        from auditlib.terminal import print_permissions
+
+        print_permissions(rows)
+    if any(row["state"] in {"refused", "unknown"} for row in rows):
         sys.exit(NOT_ALL_READ)
 
 

@@ -10,13 +10,20 @@ from typing import Any
 
 import pandas as pd
 
-from auditlib.aws.reads import READS, Read, read_of
+from auditlib.aws.reads import READS, Read, read_of, reads_for
 from auditlib.frames import frame_of_rows
 from auditlib.records import is_at_least
-from auditlib.schemas import COVERAGE, GAPS
+from auditlib.schemas import COVERAGE, GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot
 
-__all__ = ["coverage_frame", "gap_frame", "of_every_region"]
+__all__ = [
+    "coverage_frame",
+    "gap_frame",
+    "not_understood",
+    "of_every_region",
+    "reads_behind",
+    "unlisted_groups",
+]
 
 Row = dict[str, Any]
 
@@ -67,6 +74,7 @@ def gap_frame(
             unsettled["account"], unsettled["region"], unsettled["endpoint_id"], strict=True
         )
     ]
+    rows += _left_over(snapshot, found)
     rules = read_of("ec2-describe-security-group-rules")
     rows += [
         _row(rules, account, region, "missing", id, message=f"{id} {_NOT_ALL_LISTED}")
@@ -77,6 +85,97 @@ def gap_frame(
     ]
     frame = frame_of_rows(GAPS, rows)
     return frame.drop_duplicates(list(GAPS.key)).reset_index(drop=True)
+
+
+def _left_over(snapshot: Snapshot, found: Callable[[str, str, Read], set[str]]) -> Iterator[Row]:
+    """Yield a gap for each resource that was asked about and that no list names.
+
+    A list that lost a record would otherwise read as an account that never had it.
+    """
+    for call in snapshot.calls:
+        read = call.read
+        if read is None or len(read.parents) != 1 or not call.items or call.status != "ok":
+            continue
+        (parent,) = map(read_of, read.parents)
+        listed = snapshot.call(call.account, call.region, parent.id)
+        if listed is None or listed.status != "ok" or parent.resources is not None:
+            continue  # that is a gap already
+        if call.resource not in found(call.account, call.region, read):
+            message = f"{call.resource} is not in the list, and yet there is an answer about it"
+            for table in parent.tables:
+                yield _row(
+                    parent, call.account, call.region, "missing", call.resource, message=message
+                ) | {"table": table}
+
+
+_KNOWN: Mapping[str, Mapping[str, frozenset[str | None]]] = {
+    table: {column: frozenset(None if v == "-" else v for v in values.split())}
+    for table, column, values in (
+        ("client_vpn_endpoints", "status", "pending-associate available deleting deleted pending"),
+        (
+            "client_vpn_target_networks",
+            "status",
+            "associating associated association-failed disassociating disassociated",
+        ),
+        ("client_vpn_authorization_rules", "status", "authorizing active failed revoking"),
+        ("client_vpn_routes", "status", "creating active failed deleting"),
+        ("security_group_rules", "peer_kind", "ipv4 ipv6 prefix_list security_group"),
+        (
+            "security_group_vpc_associations",
+            "state",
+            "associating associated association-failed disassociating disassociated "
+            "disassociation-failed",
+        ),
+        ("network_acl_entries", "action", "allow deny"),
+        ("routes", "state", "active blackhole -"),
+        (
+            "route_table_associations",
+            "state",
+            "associating associated disassociating disassociated failed -",
+        ),
+        (
+            "vpc_cidr_blocks",
+            "state",
+            "associating associated disassociating disassociated failing failed",
+        ),
+        (
+            "vpc_peering_connections",
+            "status",
+            "initiating-request pending-acceptance active deleted rejected failed expired "
+            "provisioning deleting",
+        ),
+    )
+}
+"""The values that verdicts rest on and the kit understands, by table and column (``-``: none).
+
+What a rule or route in a state AWS has not invented yet does, nobody here knows: the table is then
+as good as not read in full, for "not active" would read as "not there"."""
+
+
+def not_understood(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each place or endpoint where a table says something the kit cannot read."""
+    rows = []
+    for column, known in _KNOWN.get(table, {}).items():
+        told = frame[column].astype(object).where(frame[column].notna(), None)
+        if set(told.unique()) <= known:
+            continue
+        strange = frame.assign(told=told)[
+            ~told.isin(list(known - {None})) & ~(told.isna() & (None in known))
+        ]
+        by = ["account", "region"] + (["endpoint_id"] if "endpoint_id" in strange else [])
+        (read, *_) = reads_for(table)
+        for place, some in strange.groupby(by, observed=True, sort=True):
+            account, region, *endpoint = map(str, place)
+            value = next(iter(some["told"]))
+            name = next(c for c in SCHEMAS[table].key if c not in {"account", "region"})
+            said = "does not tell its" if value is None else f"has {str(value)[:40]!r} as"
+            message = f"{some[name].iloc[0]} {said} {column.replace('_', ' ')}, which the kit needs to know"
+            more = {"table": table}
+            # Reach tells itself which of the others it doubts; of peerings, all.
+            others = None if table == "vpc_peering_connections" else str(some[name].iloc[0])
+            resource = endpoint[0] if endpoint else others
+            rows.append(_row(read, account, region, "untold", resource, message=message) | more)
+    return frame_of_rows(GAPS, rows)
 
 
 def coverage_frame(snapshot: Snapshot, found: Callable[[str, str, Read], set[str]]) -> pd.DataFrame:
@@ -111,6 +210,46 @@ def coverage_frame(snapshot: Snapshot, found: Callable[[str, str, Read], set[str
             }
         )
     return frame_of_rows(COVERAGE, rows)
+
+
+def unlisted_groups(groups: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each security group that has rules and is not in its account's list.
+
+    AWS lists the rules of groups it lists: such a group got lost, or was made between two calls.
+    """
+    known = set(zip(groups["account"], groups["region"], groups["group_id"], strict=True))
+    places = {place[:2] for place in known}
+    named = rules[["account", "region", "group_id"]].drop_duplicates()
+    read = read_of("ec2-describe-security-groups")
+    rows = [
+        _row(
+            read,
+            account,
+            region,
+            "missing",
+            id,
+            message=f"{id} is not in the list, and yet there are rules of it",
+        )
+        | {"table": "security_groups"}
+        for account, region, id in named.itertuples(index=False, name=None)
+        if (account, region, id) not in known and (account, region) in places
+    ]
+    return frame_of_rows(GAPS, rows)
+
+
+def reads_behind(*names: str) -> set[str]:
+    """Return the ids of the reads that tables or views rest on, those that name resources included.
+
+    >>> sorted(reads_behind("prefix_list_entries"))[-1]
+    'ec2-get-managed-prefix-list-entries'
+    """
+    found: set[str] = set()
+    for name in names:
+        if inputs := SCHEMAS[name].inputs:
+            found |= reads_behind(*inputs)
+        for read in reads_for(name):
+            found |= {read.id, *read.parents}
+    return found
 
 
 def of_every_region(gaps: pd.DataFrame) -> pd.Series:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from auditlib.check import Check, Finding, Severity, Status
+from auditlib.aws.reads import Read
+from auditlib.check import Check, Finding, Severity, Status, checks
+from auditlib.gaps import reads_behind
 from auditlib.schemas import SCHEMAS
 from auditlib.words import acceptance, clean, count, listed, named, plural
 
@@ -25,6 +27,7 @@ __all__ = [
     "blocked_checks",
     "by_endpoint",
     "by_urgency",
+    "cost_of",
     "counts",
     "coverage_sentence",
     "first_steps",
@@ -569,3 +572,12 @@ def when(moment: datetime | None) -> str:
     if moment is None:
         return "a time the snapshot does not record"
     return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def cost_of(read: Read) -> tuple[str, ...]:
+    """Return the ids of the checks that a refusal of this read leaves open."""
+    return tuple(
+        sorted(
+            made.id for made in checks() if read.id in reads_behind(made.population, *made.needs)
+        )
+    )

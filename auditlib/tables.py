@@ -18,9 +18,9 @@ from auditlib.addresses import is_protocol
 from auditlib.aws.reads import READS, Read, read_of, reads_for
 from auditlib.errors import ParameterError, SnapshotError
 from auditlib.frames import frame_of
-from auditlib.gaps import coverage_frame, gap_frame
+from auditlib.gaps import coverage_frame, gap_frame, not_understood, unlisted_groups
 from auditlib.records import Answer, Records, cidr_family, first
-from auditlib.schemas import SCHEMAS
+from auditlib.schemas import GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot, shape_problem
 
 __all__ = ["Tables", "UnknownNameError", "nearest", "table_of"]
@@ -283,7 +283,8 @@ def client_certificate_revocation_lists(found: Records) -> tuple[Records, Column
 @table
 def security_groups(found: Records) -> tuple[Records, Columns]:
     """Return the security groups' columns."""
-    tags, names = found.tags(), found.text("GroupName")
+    # The name tells a default group: one without it must not pass for an ordinary one.
+    tags, names = found.tags(), found.id("GroupName")
     return found, {
         "group_id": found.id("GroupId"),
         "group_name": names,
@@ -863,6 +864,8 @@ class Tables:
         self._frames: dict[str, pd.DataFrame] = {}
         self._resources: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         self._gaps: pd.DataFrame | None = None
+        self._doubts: dict[str, pd.DataFrame] = {}
+        self._doubts_of = self._not_understood
         self._accounts, self._regions = (
             pd.CategoricalDtype(pd.Index(sorted(set(names)), dtype="str"))
             for names in (
@@ -937,7 +940,9 @@ class Tables:
                 self._snapshot, self._found, self._unsettled(), self._unlisted_rules()
             )
         gaps = self._gaps
-        return gaps[gaps["table"].isin(list(wanted))].reset_index(drop=True)
+        found = gaps[gaps["table"].isin(list(wanted))]
+        doubts = [doubt for name in sorted(wanted) if len(doubt := self._doubts_of(name))]
+        return pd.concat([found, *doubts]).drop_duplicates(list(GAPS.key)).reset_index(drop=True)
 
     def coverage(self) -> pd.DataFrame:
         """Return one row per read and place, in the columns of ``schemas.COVERAGE``."""
@@ -962,6 +967,7 @@ class Tables:
         # What could not be read stays so, whatever is exchanged.
         self.gaps()
         changed._resources, changed._gaps = self._resources, self._gaps
+        changed._doubts_of = self._doubts_of
         # A view that rests on none of them stays, but for those that are given all tables.
         kept = {
             name: frame
@@ -1057,6 +1063,16 @@ class Tables:
         for parent in read.parents:
             self[read_of(parent).tables[0]]
         return self._resources[account, read.folder(region), read.id]
+
+    def _not_understood(self, name: str) -> pd.DataFrame:
+        """Return the gaps of a base table that come of what its records say."""
+        if name not in self._doubts:
+            found = not_understood(name, self[name])
+            if name == "security_groups":
+                lost = unlisted_groups(self[name], self["security_group_rules"])
+                found = pd.concat([found, lost]) if len(lost) else found
+            self._doubts[name] = found
+        return self._doubts[name]
 
     def _unsettled(self) -> pd.DataFrame:
         """Return the endpoints of which it cannot be told what they are attached to."""

@@ -5,7 +5,7 @@ screen or turn the line round. In a pipe nothing is cut and nothing is coloured.
 """
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
@@ -31,6 +31,7 @@ __all__ = [
     "print_frame",
     "print_gaps",
     "print_lines",
+    "print_permissions",
     "print_preview",
     "print_reach",
 ]
@@ -177,6 +178,27 @@ def print_lines(lines: Iterable[str], *, file: IO[str] | None = None) -> None:
             continue
         indent = len(line) - len(line.lstrip())
         console.print(Padding(Text(visible(line.strip())), (0, 0, 0, indent), expand=False))
+
+
+def print_permissions(rows: Sequence[Mapping[str, Any]], *, file: IO[str] | None = None) -> None:
+    """Print which reads AWS would refuse and what that leaves open, then how many it allows."""
+    by_action: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_action.setdefault((row["state"], row["iam_action"], row["why"]), []).append(row)
+    lines = []
+    told_of: set[str] = set()
+    for (state, action, why), same in by_action.items():
+        if state in {"refused", "unknown"}:
+            left_open = [id for id in same[0]["leaves_open"] if id not in told_of]
+            told_of |= set(left_open)
+            cost = listed(left_open, most=99) if left_open else "no further check"
+            where = listed([row["region"] for row in same], most=4)
+            lines += [f"{state}: {action} in {where}: {why}", f"  leaves open: {cost}"]
+    for state, told in (("allowed", "allowed"), ("not_needed", "nothing there to ask about")):
+        actions = sorted({row["iam_action"] for row in rows if row["state"] == state})
+        if actions:
+            lines.append(f"{told}: {listed(actions, most=99)}")
+    print_lines(lines, file=file)
 
 
 def print_reach(frame: pd.DataFrame, *, via: bool = False, file: IO[str] | None = None) -> None:

@@ -17,6 +17,12 @@ HOSTILE = (
     "\"><svg/onload=document.title='ran'>",
     "営業部の端末 'quoted' & =1+1",
     "two\nlines\x00\x1b[31m",
+    "<!-- --><a href='data:text/html,<script>1</script>'>data</a><!--",
+    "\\(\\href{javascript:alert(1)}{x}\\) $$\\unicode{x202e}$$",
+    "\u0430dmin \u2066\u2067isolated\u2069",
+    "\N{GRINNING FACE}" * 255,
+    "../../../../etc/passwd%00",
+    "!!python/object/apply:os.system ['x'] ${jndi:x} $(touch pwned); `touch pwned`",
 )
 MOMENT = {
     "started": datetime(2026, 11, 20, 9, 0, tzinfo=UTC),
@@ -57,6 +63,8 @@ def hostile() -> World:
         )
         world.associate(endpoint, subnet)
         world.authorize(endpoint, "0.0.0.0/0", description=text)
+        world.record(endpoint)["ClientLoginBannerOptions"] = {"Enabled": True, "BannerText": text}
+        world.connection(endpoint, Username=text, CommonName=text)
         quoted = (
             text.replace("\\", "\\\\").replace('"', '\\"').replace("\x00", "").replace("\x1b", "")
         )

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from auditlib.aws.reads import READS, read_of, reads_for
+from auditlib.aws.reads import READS, read_of
 from auditlib.check import Severity, Status, audit, checks
+from auditlib.gaps import reads_behind
 from auditlib.schemas import GAPS, SCHEMAS
 from auditlib.tables import Tables
 from tests.worlds import clean, clean_otherwise, exposed
@@ -47,9 +48,7 @@ def base_tables(name):
 
 def reads_needed(made):
     """Return the ids of the reads a check's verdict rests on."""
-    tables = set().union(*(base_tables(t) for t in (made.population, *made.needs)))
-    reads = [read for table in tables for read in reads_for(table)]
-    return {read.id for read in reads} | {parent for read in reads for parent in read.parents}
+    return reads_behind(made.population, *made.needs)
 
 
 @cache

@@ -586,7 +586,10 @@ def test_members_in_a_vpc_that_another_account_shares_are_not_all_seen(place, id
     place.endpoint(place.group())
     assert finding(place.world, id).status is Status.PASS
     groups = place.world._lists[place.world.region, "ec2-describe-security-groups", None]
-    groups[:] = [group for group in groups if group["GroupName"] != "default"]
+    (default,) = (group["GroupId"] for group in groups if group["GroupName"] == "default")
+    groups[:] = [group for group in groups if group["GroupId"] != default]
+    rules = place.world._lists[place.world.region, "ec2-describe-security-group-rules", None]
+    rules[:] = [rule for rule in rules if rule["GroupId"] != default]
     found = finding(place.world, id)
     assert found.status is Status.NOT_ASSESSED
     assert found.gaps["resource"].tolist() == [place.vpc]

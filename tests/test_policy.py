@@ -1,25 +1,47 @@
-"""The IAM policy in the documents is the one the table of reads asks for."""
+"""The documents that grant the kit its rights are the ones the table of reads asks for."""
 
 import json
 from pathlib import Path
 
 import botocore.session
+import hcl2
 import pytest
 
-from auditlib.aws.policy import BEFORE_READING, read_only_policy
+from auditlib.aws.policy import (
+    BEFORE_READING,
+    cloudformation,
+    documents,
+    read_only_policy,
+    terraform,
+)
 from auditlib.aws.reads import READS
 
-COMMITTED = Path(__file__).resolve().parent.parent / "docs" / "iam" / "read-only.json"
-ACTIONS = read_only_policy()["Statement"][0]["Action"]
+COMMITTED = Path(__file__).resolve().parent.parent / "docs" / "iam"
+STATEMENTS = {s["Sid"]: s["Action"] for s in read_only_policy()["Statement"]}
+ACTIONS = [action for actions in STATEMENTS.values() for action in actions]
 
 
-def test_the_committed_policy_is_current():
-    assert json.loads(COMMITTED.read_text("utf-8")) == read_only_policy()
+@pytest.mark.parametrize("name", sorted(documents()))
+def test_the_committed_document_is_current(name):
+    assert (COMMITTED / name).read_text("utf-8") == documents()[name]
+
+
+def test_no_other_document_lies_beside_them():
+    assert {path.name for path in COMMITTED.iterdir()} == set(documents())
 
 
 def test_the_policy_allows_each_read_and_nothing_else():
-    assert set(ACTIONS) == {read.iam_action for read in READS} | set(BEFORE_READING)
+    assert sorted(ACTIONS) == sorted({read.iam_action for read in READS} | set(BEFORE_READING))
     assert not [action for action in ACTIONS if "*" in action]
+
+
+def test_what_is_no_read_of_ec2_is_an_optional_part_of_its_own():
+    needed = {sid for sid in STATEMENTS if not sid.startswith("Optional")}
+    assert len(needed) == 1
+    for sid, actions in STATEMENTS.items():
+        services = {action.partition(":")[0] for action in actions}
+        assert len(services) == 1
+        assert (services == {"ec2"}) == (sid in needed or sid == "OptionalRegions")
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -29,3 +51,41 @@ def test_an_action_is_an_operation_that_only_reads(action):
     model = botocore.session.get_session().get_service_model(service)
     assert operation in model.operation_names
     assert operation.startswith(("Describe", "Get", "List", "Export"))
+
+
+def resolved(value, chosen):
+    """Return a part of the template as CloudFormation resolves it."""
+    if isinstance(value, list):
+        return [one for one in (resolved(v, chosen) for v in value) if one is not None]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"Fn::If"}:
+        condition, yes, no = value["Fn::If"]
+        parameter, wanted = cloudformation()["Conditions"][condition]["Fn::Equals"]
+        return resolved(yes if chosen[parameter["Ref"]] == wanted else no, chosen)
+    if value.keys() == {"Ref"}:
+        return chosen.get(value["Ref"])
+    return {key: resolved(one, chosen) for key, one in value.items()}
+
+
+@pytest.mark.parametrize("without", [None, *(sid for sid in STATEMENTS if sid[:8] == "Optional")])
+def test_the_template_grants_the_policy_less_what_was_left_out(without):
+    template = cloudformation()
+    chosen = {name: one.get("Default", "given") for name, one in template["Parameters"].items()}
+    if without:
+        chosen[without] = "no"
+    role = resolved(template["Resources"]["Role"]["Properties"], chosen)
+    granted = role["Policies"][0]["PolicyDocument"]["Statement"]
+    assert granted == [s for s in read_only_policy()["Statement"] if s["Sid"] != without]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {"StringEquals": {"sts:ExternalId": "given"}}
+    assert "Default" not in template["Parameters"]["ExternalId"]
+
+
+def test_the_terraform_text_parses_and_names_the_same_statements():
+    parsed = hcl2.loads(terraform())
+    text = json.dumps(parsed)
+    for sid, actions in STATEMENTS.items():
+        assert sid in text
+        assert all(action in text for action in actions)
+    assert set(parsed["locals"][0]["statements"]) - {"__is_block__"} == set(STATEMENTS)

@@ -467,7 +467,17 @@ class Network:
     @cached_property
     def _acl_of_subnet(self) -> dict[str, str]:
         rows = self._rows("network_acl_associations")
-        return {row["subnet_id"]: row["network_acl_id"] for row in rows}
+        # An entry that neither allows nor denies may do anything: the list is not known then.
+        odd = {
+            entry["network_acl_id"]
+            for entry in self._rows("network_acl_entries")
+            if entry["action"] not in {"allow", "deny"}
+        }
+        return {
+            row["subnet_id"]: row["network_acl_id"]
+            for row in rows
+            if row["network_acl_id"] not in odd
+        }
 
     @cached_property
     def _acl_entries(self) -> dict[tuple[str, bool], list[tuple[str, Ranges, Ranges, bool]]]:

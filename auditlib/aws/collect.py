@@ -4,7 +4,9 @@ Reads run side by side on a bounded pool of threads. A read per resource starts 
 answer that names its resource is there. A failure never stops the others.
 """
 
+import errno
 import hashlib
+import os
 import queue
 import shutil
 import signal
@@ -14,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,13 +146,13 @@ def collect(
         session_name=session_name,
         endpoint_url=endpoint_url,
     )
-    regions = _regions(access, regions, all_regions, earlier)
+    regions = regions_of(access, regions, all_regions, earlier)
     if earlier and (others := {account for account, _ in earlier.places} - {access.account}):
         raise SnapshotError(
             f"{out} holds account {min(others)}, and you are signed in to {access.account}: "
             "give another folder, or the other profile"
         )
-    run = _Run(access, regions, clock=clock, progress=progress, workers=workers, earlier=earlier)
+    run = Run(access, regions, clock=clock, progress=progress, workers=workers, earlier=earlier)
     try:
         if out.suffix.lower() == ".zip":
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -169,9 +171,13 @@ def collect(
         ) from error
 
 
-def _regions(
-    access: Access, regions: tuple[str, ...], all_regions: bool, earlier: Snapshot | None
+def regions_of(
+    access: Access,
+    regions: tuple[str, ...],
+    all_regions: bool,
+    earlier: Snapshot | None = None,
 ) -> tuple[str, ...]:
+    """Return where to read: as asked, or where was read earlier, or where the profile points."""
     if all_regions:
         return enabled_regions(access)
     if regions:
@@ -181,6 +187,45 @@ def _regions(
     if access.session.region_name:
         return (access.session.region_name,)
     raise AwsError("no region: give --region or --all-regions, or set one in the profile")
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[Path]:
+    """Keep a second collection out of a folder; a killed one keeps nobody out.
+
+    Raises
+    ------
+    SnapshotError
+        When one is under way.
+    """
+    mark = folder / ".collecting.part"
+    with mark.open("ab") as held:
+        try:
+            if os.name == "nt":
+                import msvcrt
+
+                msvcrt.locking(held.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+            else:
+                import fcntl
+
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise _busy(folder) from error
+        except OSError as error:
+            if error.errno in {errno.EACCES, errno.EDEADLK}:
+                raise _busy(folder) from error
+            # A file system without locks (some network drives): nothing to hold on to.
+        try:
+            yield mark
+        finally:
+            with suppress(OSError):
+                mark.unlink()
+
+
+def _busy(folder: Path) -> SnapshotError:
+    return SnapshotError(
+        f"{folder} is being written by another auditlib collect: wait for it, or give another place"
+    )
 
 
 class _Stopped(Exception):  # noqa: N818 # not an error: someone pressed Ctrl-C
@@ -219,7 +264,7 @@ class _Clients:
             client.close()
 
 
-class _Run:
+class Run:
     """One collection under way."""
 
     def __init__(
@@ -227,10 +272,10 @@ class _Run:
         access: Access,
         regions: tuple[str, ...],
         *,
-        clock: Callable[[], datetime],
-        progress: Progress | None,
-        workers: int | None,
-        earlier: Snapshot | None,
+        clock: Callable[[], datetime] = _now,
+        progress: Progress | None = None,
+        workers: int | None = None,
+        earlier: Snapshot | None = None,
     ) -> None:
         self._access = access
         self._regions = regions
@@ -255,8 +300,13 @@ class _Run:
         started = self._clock()
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left in folder.rglob(".*.part"):
-            left.unlink(missing_ok=True)
+        with _alone_in(folder) as mark:
+            for left in folder.rglob(".*.part"):
+                if left != mark:
+                    left.unlink(missing_ok=True)
+            return self._into(folder, started)
+
+    def _into(self, folder: Path, started: datetime) -> Collected:
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="auditlib")
         with self._ctrl_c():
             try:
@@ -449,9 +499,7 @@ class _Run:
             raise _Unsupported(_too_old(read)) from error
         if method not in client.meta.method_to_api_mapping:
             raise _Unsupported(_too_old(read))
-        parameters = dict(read.parameters)
-        if resource is not None and read.resource_parameter:
-            parameters[read.resource_parameter] = [resource] if read.resource_in_list else resource
+        parameters = self._parameters(read, resource)
         try:
             if read.page_size is None:
                 answer: dict[str, Any] = getattr(client, method)(**parameters)
@@ -464,6 +512,12 @@ class _Run:
             if "Unknown parameter" in str(error):
                 raise _Unsupported(_too_old(read)) from error
             raise
+
+    def _parameters(self, read: Read, resource: str | None) -> dict[str, Any]:
+        parameters = dict(read.parameters)
+        if resource is not None and read.resource_parameter:
+            parameters[read.resource_parameter] = [resource] if read.resource_in_list else resource
+        return parameters
 
     def _merged(self, paginator: Any, read: Read, parameters: dict[str, Any]) -> dict[str, Any]:
         pages = paginator.paginate(

@@ -67,14 +67,14 @@ def plan_of(path: Path) -> tuple[Change, ...]:
     if path.suffix == ".json":
         try:
             plan = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ParameterError(f"{path} is no JSON: {error}.") from None
     else:
         import yaml
 
         try:
             plan = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ParameterError(f"{path} is no YAML: {error}.") from None
     if not isinstance(plan, dict) or not isinstance(plan.get("changes"), list):
         raise ParameterError(f"{path} is no plan: it needs a list called changes.")
@@ -95,7 +95,7 @@ def _change(where: str, place: Mapping[str, Any], entry: Any) -> Change:
             f"{where}: an entry needs the key change, one of {', '.join(CHANGES)}."
         )
     kind = entry["change"]
-    if kind not in CHANGES:
+    if not isinstance(kind, str) or kind not in CHANGES:
         raise ParameterError(f"{where}: {nearest(str(kind), CHANGES, noun='change')}")
     made = CHANGES[kind]
     given = {**place, **{name: value for name, value in entry.items() if name != "change"}}
@@ -116,14 +116,26 @@ def _typed(where: str, wanted: Any, value: Any) -> Any:
         return None
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         if any(str(kind).startswith("tuple") for kind in kinds):
+            for item in value:
+                _refuse_half_characters(where, item)
             return tuple(value)
     elif type(value) in kinds:
+        _refuse_half_characters(where, value)
         return value
     if str in kinds and isinstance(value, int) and not isinstance(value, bool):
         raise ParameterError(f'{where} must be text: put quotes around it, "{value}".')
     names = {str: "text", int: "a whole number", bool: "true or false"}
     wants = words.listed(names.get(k, "a list of texts") for k in kinds if k is not type(None))
     raise ParameterError(f"{where} must be {wants}.")
+
+
+def _refuse_half_characters(where: str, value: object) -> None:
+    """Refuse what JSON can say and no script can hold."""
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ParameterError(f"{where} holds half a character (a lone surrogate).") from None
 
 
 # -- shell ----------------------------------------------------------------------------------------

@@ -457,7 +457,8 @@ def vpn_sg_limits_outbound(
     rows = []
     for endpoint_id, held in groups.groupby("endpoint_id"):
         endpoint = endpoint_of[endpoint_id]
-        wanted = _WANTED.get(endpoint.traffic_ip_address_type, ALL_IPV4)
+        told = endpoint.traffic_ip_address_type
+        wanted = ALL_IPV4 if pd.isna(told) else _WANTED.get(told, ALL_IPV4 | ALL_IPV6)
         union = rules[rules["group_id"].isin(held["group_id"])].sort_values("rule_id")
         # Groups beyond the first may be there to be named, with a rule to 127.0.0.1/32 for "none".
         opens = [(r, _let_out(r, entries)) for r in rows_of(union)]
@@ -504,7 +505,7 @@ def vpn_sg_limits_outbound(
     return evidence_of("account region endpoint_id extent group_ids rule_ids reason", rows)
 
 
-_WANTED = {"ipv6": ALL_IPV6, "dual-stack": ALL_IPV4 | ALL_IPV6}
+_WANTED = {"ipv4": ALL_IPV4, "ipv6": ALL_IPV6, "dual-stack": ALL_IPV4 | ALL_IPV6}
 _NOWHERE = Traffic.of(addresses("127.0.0.0/8") | addresses("::1/128"), ALL_PORTS)
 
 

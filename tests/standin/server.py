@@ -263,6 +263,21 @@ class StandIn:
 
         self._add(service, operation, answer, region, resource, times)
 
+    def allow_only(self, *actions: str) -> None:
+        """Enforce a policy that allows these IAM actions and nothing else.
+
+        AWS asks for no permission to say who is calling
+        (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
+        """
+        allowed = {folded(action) for action in (*actions, "sts:GetCallerIdentity")}
+
+        def answer(call: Call, _: dict[str, Any]) -> Response | None:
+            if folded(call.action) in allowed:
+                return None
+            return _refusal(call, self.account, None, None)
+
+        self._add("*", "*", answer, None, None, None)
+
     def throttle(
         self,
         service: str,
@@ -338,6 +353,29 @@ class StandIn:
             connection.shutdown(socket.SHUT_RD)
             connection.close()
             raise ConnectionResetError("dropped by a test")
+
+        self._add(service, operation, hang_up, region, resource, times)
+
+    def cut(
+        self,
+        service: str,
+        operation: str = "*",
+        *,
+        region: str | None = None,
+        resource: str | None = None,
+        times: int | None = None,
+    ) -> None:
+        """Begin an answer and reset the connection in the middle of it."""
+
+        def hang_up(_: Call, environ: dict[str, Any]) -> Response:
+            connection: socket.socket = environ["werkzeug.socket"]
+            half = b"<?xml version='1.0'?><Answer><item>half of it"
+            head = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 5000\r\n\r\n"
+            connection.sendall(head.encode() + half)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.shutdown(socket.SHUT_RD)
+            connection.close()
+            raise ConnectionResetError("cut by a test")
 
         self._add(service, operation, hang_up, region, resource, times)
 

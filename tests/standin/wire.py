@@ -45,6 +45,11 @@ class Call:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def action(self) -> str:
+        """The IAM action that allows the call: every service read here is signed by its prefix."""
+        return f"{self.service}:{self.operation}"
+
+    @property
     def is_read(self) -> bool:
         """Whether AWS changes nothing by this call."""
         reads = ("describe", "get", "list", "export", "search", "lookup", "batchget")
