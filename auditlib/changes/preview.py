@@ -24,7 +24,7 @@ from auditlib.changes.kinds import (
     RevokeRule,
     SetInterfaceGroups,
 )
-from auditlib.check import audit
+from auditlib.check import Identity, audit, identities
 from auditlib.check import checks as all_checks
 from auditlib.checks._parts import rows_of
 from auditlib.errors import ParameterError
@@ -660,22 +660,6 @@ def _emptied_defaults(before: Tables, after: Tables) -> Iterator[str]:
             )
 
 
-_SAME = (
-    "endpoint_id",
-    "group_id",
-    "rule_id",
-    "eni_id",
-    "destination_cidr",
-    "target_subnet",
-    "target",
-    "kind",
-    "why",
-    "range",
-    "state",
-    "vpc_id",
-)
-
-
 def _findings(before: Tables, after: Tables) -> pd.DataFrame:
     was = {finding.check.id: finding for finding in audit(before)}
     rows = []
@@ -688,12 +672,8 @@ def _findings(before: Tables, after: Tables) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["check", "state", "reason"])
 
 
-def _evidence(evidence: pd.DataFrame) -> dict[tuple[str, ...], str]:
-    names = [name for name in _SAME if name in evidence]
-    return {
-        tuple(map(str, key)): reason
-        for *key, reason in evidence[[*names, "reason"]].itertuples(index=False, name=None)
-    }
+def _evidence(evidence: pd.DataFrame) -> dict[Identity, str]:
+    return dict(zip(identities(evidence), evidence["reason"], strict=True))
 
 
 def proposal(tables: Tables, checks: Sequence[str], endpoint: str | None = None) -> Preview:
