@@ -17,8 +17,17 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from auditlib.audit import Audit
+    from auditlib.comparison import Comparison
 
-__all__ = ["csv_text", "export_tables", "findings_csv", "findings_json", "json_text", "records"]
+__all__ = [
+    "comparison_json",
+    "csv_text",
+    "export_tables",
+    "findings_csv",
+    "findings_json",
+    "json_text",
+    "records",
+]
 
 CSV_IDS = ("account", "region", "endpoint_id", "group_id", "rule_id", "eni_id")
 CSV_COLUMNS = (
@@ -76,6 +85,27 @@ def _entry(finding: Finding) -> dict[str, Any]:
         "gaps": records(finding.gaps),
         "controls": {framework: list(ids) for framework, ids in check.controls.items()},
         "accepted": [],
+    }
+
+
+def comparison_json(found: "Comparison") -> dict[str, Any]:
+    """Return what changed, in the kit's public JSON form.
+
+    Returns
+    -------
+    dict
+        ``old`` and ``new`` (as ``snapshot`` of :func:`findings_json`), ``said`` (sentences), and the
+        frames of :class:`auditlib.drift.Drift` as lists of rows.
+    """
+    drift = found.drift
+    return {
+        "old": findings_json(found.old)["snapshot"] if found.old else None,
+        "new": findings_json(found.new)["snapshot"],
+        "said": list(found.sentences),
+        **{
+            part: [] if drift is None else records(getattr(drift, part))
+            for part in ("findings", "checks", "access", "objects", "recreated", "gaps")
+        },
     }
 
 

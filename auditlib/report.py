@@ -431,6 +431,7 @@ def report(
     out: str | Path,
     notebooks: Sequence[str | Path] | None = None,
     parameters: Mapping[str, object] | None = None,
+    places: Mapping[str, str | Path] | None = None,
 ) -> Report:
     """Run notebooks on a snapshot and write the pages to hand over.
 
@@ -444,6 +445,8 @@ def report(
         Names, numbers or paths of notebooks; all of the kit's by default.
     parameters
         Parameters for the notebooks that declare them.
+    places
+        Parameters that are paths: ``earlier``, the snapshot to compare with, and ``history``.
 
     Raises
     ------
@@ -459,10 +462,11 @@ def report(
     target = Path(out).absolute()
     _refuse_foreign(target)
     chosen = _chosen(notebooks)
-    wanted = _parameters_for(chosen, parameters or {})
     audit = open_audit(snapshot)
     with tempfile.TemporaryDirectory(prefix="auditlib-") as scratch:
         place = _kernel_folder(snapshot, Path(scratch))
+        paths = {name: _from(place, path) for name, path in (places or {}).items()}
+        wanted = _parameters_for(chosen, {**(parameters or {}), **paths})
         given = {} if snapshot is None else {SNAPSHOT: Path(snapshot).resolve().name}
         with ThreadPoolExecutor(min(len(chosen), os.cpu_count() or 1)) as pool:
             running = [
@@ -495,6 +499,14 @@ def report(
 def _kernel_folder(snapshot: str | Path | None, scratch: Path) -> Path:
     """Return where kernels stand: beside the snapshot, so that notebooks name it without a path."""
     return scratch if snapshot is None else Path(snapshot).resolve().parent
+
+
+def _from(place: Path, path: str | Path) -> str:
+    """Return a path as a kernel knows it, without naming this machine's folders."""
+    try:
+        return Path(os.path.relpath(Path(path).resolve(), place)).as_posix()
+    except ValueError:  # another drive of Windows
+        return str(Path(path).resolve())
 
 
 def _refuse_foreign(target: Path) -> None:
