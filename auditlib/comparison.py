@@ -86,7 +86,13 @@ class Comparison:
                 "No earlier snapshot was given, so nothing was compared and nothing can be said "
                 "about what changed.",
             )
-        return (*self._cautions(), *self.drift.sentences)
+        return (*self._cautions(), *self.drift.sentences(self.names))
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What people call the things behind ids, now or else before."""
+        before = {} if self.old is None else summary.names(self.old)
+        return before | summary.names(self.new)
 
     def _cautions(self) -> tuple[str, ...]:
         told = []

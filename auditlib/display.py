@@ -673,10 +673,9 @@ def compared(
     empty
         What to say where there is no row; where nothing was compared, that is said instead.
     """
-    names = {} if found.old is None else summary.names(found.old)
     return table(
         found.frame(part, *states),
         rows=rows,
-        names=names | summary.names(found.new),
+        names=found.names,
         empty=empty if found.drift is not None or part == "history" else "Nothing was compared.",
     )

@@ -7,7 +7,7 @@ now, or ``first_seen`` now), and the calls are named in the gaps.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -195,10 +195,15 @@ class Drift:
         """Whether nothing that was not read could hide a change."""
         return self.gaps.empty and not self.open_questions
 
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """What changed, in a few sentences."""
-        return tuple(_sentences(self))
+    def sentences(self, names: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """Return what changed, in a few sentences.
+
+        Parameters
+        ----------
+        names
+            What people call the things behind the ids.
+        """
+        return tuple(_sentences(self, names or {}))
 
 
 def drift(
@@ -418,6 +423,14 @@ class _TableDrift:
         self.old, self.new = old, new
         self._renamed = renamed
         self._hidden = hidden
+        self._names = {
+            id: called
+            for side in (old, new)
+            for id, called in zip(
+                *(side.tables["security_groups"][c] for c in ("group_id", "group_name")),
+                strict=True,
+            )
+        }
 
     def rows(self) -> Iterator[Row]:
         """Yield the changes, and keep apart what only one side could see."""
@@ -528,7 +541,7 @@ class _TableDrift:
             "account": row["account"],
             "region": row["region"],
             "id": " ".join(str(row[name]) for name in parts if row[name] is not None),
-            "about": _about(self.name, row),
+            "about": _about(self.name, row, self._names),
             "column": column,
             "before": before,
             "after": after,
@@ -545,10 +558,14 @@ class _Attributes:
         self.__dict__.update(row)
 
 
-def _about(table: str, row: Row) -> str:
+def _about(table: str, row: Row, names: Mapping[str, str]) -> str:
     """Return an object in words, where its key does not tell what it is."""
     if table == "security_group_rules":
-        return words.rule(_Attributes(row))
+        into = "out of" if row["is_egress"] else "into"
+        group = words.named(row["group_id"], names.get(row["group_id"]))
+        return f"{into} {group}: {words.rule(_Attributes(row), names)}"
+    if table == "network_interface_groups":
+        return words.clean(row["group_name"])
     if table == "network_acl_entries":
         traffic = words.traffic(row["protocol"], row["from_port"], row["to_port"])
         return (
@@ -787,7 +804,7 @@ _SAID = {
 }
 
 
-def _sentences(found: Drift) -> Iterator[str]:
+def _sentences(found: Drift, names: Mapping[str, str]) -> Iterator[str]:
     states = Counter(found.findings["state"])
     said = [
         f"{words.count(states[state], 'finding')} {_SAID[state][states[state] > 1]}"
@@ -797,7 +814,7 @@ def _sentences(found: Drift) -> Iterator[str]:
     yield f"{_opening('; '.join(said) or 'neither snapshot shows a finding')}."
     access = found.access
     said = [
-        f"{verb}: {_receivers(rows)}"
+        f"{verb}: {_receivers(rows, names)}"
         for verb, rows in (
             ("Access was gained", access[access["state"] == "gained"]),
             ("Access was lost", access[access["state"] == "lost"]),
@@ -835,14 +852,14 @@ def _sentences(found: Drift) -> Iterator[str]:
         yield f"Of what AWS was asked, {words.listed(parts)}: what changed there cannot be told."
 
 
-def _receivers(rows: pd.DataFrame) -> str:
-    places = sorted(
-        {
-            str(e) if isinstance(e, str) and e else str(i)
-            for e, i in zip(rows["eni_id"], rows["ip"], strict=True)
-        }
-    )
-    return f"{words.listed(places, most=4)} through {words.listed(sorted(set(rows['endpoint_id'])), most=3)}"
+def _receivers(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Say who is reached through which endpoint."""
+
+    def called(ids: Iterable[str], most: int) -> str:
+        return words.listed((words.named(id, names.get(id)) for id in sorted(set(ids))), most=most)
+
+    receivers = rows["eni_id"].where(rows["eni_id"] != "", rows["ip"])
+    return f"{called(receivers, 3)} through {called(rows['endpoint_id'], 3)}"
 
 
 def _opening(text: str) -> str:
