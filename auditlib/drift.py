@@ -679,6 +679,10 @@ def _checks(
 # -- access ---------------------------------------------------------------------------------------
 
 
+_WAYS = (*TABLES, "client_vpn_authorization_policies")
+"""What reach tells of, a policy that may narrow it included."""
+
+
 def _access(old: _Side, new: _Side) -> pd.DataFrame:
     found = difference(old.tables, new.tables)
     found = found[found["part"] != "own_interface"]
@@ -686,7 +690,7 @@ def _access(old: _Side, new: _Side) -> pd.DataFrame:
     # Where both lack the same, reach itself says "unknown"; what one side lacks more can hide a
     # receiver, a group or an endpoint altogether.
     gaps = [
-        side.tables.gaps(*TABLES)[[key not in other for key in _keys(side.tables, all=True)]]
+        side.tables.gaps(*_WAYS)[[key not in other for key in _keys(side.tables, all=True)]]
         for side, other in ((old, keys[1]), (new, keys[0]))
     ]
     known: dict[tuple[str, str, str], tuple[str, str]] = {}
@@ -701,7 +705,12 @@ def _access(old: _Side, new: _Side) -> pd.DataFrame:
             state, why = "first_seen", then
         elif state == "lost" and now:
             state, why = "not_seen", now
-        elif (then or now) and (state not in {"gained", "lost"} or "unknown" in _sure(row)):
+        elif state == "ground" and (then or now):
+            # The same access on both sides; what only one could see made the way another.
+            state = ""
+        elif (then or now) and (
+            state not in {"gained", "lost"} or "unknown" in {row.before, row.after}
+        ):
             state, why = "uncertain", then or now
         states.append(state)
         unread.append(why)
@@ -709,18 +718,14 @@ def _access(old: _Side, new: _Side) -> pd.DataFrame:
         state=pd.Series(states, index=found.index, dtype="str"),
         unread=pd.Series(unread, index=found.index, dtype="str"),
     )
-    return told[list(ACCESS)].reset_index(drop=True)
-
-
-def _sure(row: Any) -> tuple[object, object]:
-    return row.before, row.after
+    return told.loc[told["state"] != "", list(ACCESS)].reset_index(drop=True)
 
 
 _CALL = ["table", "account", "region", "service", "operation", "resource"]
 
 
 def _keys(tables: Tables, *, all: bool = False) -> Any:
-    keys = list(map(tuple, tables.gaps(*TABLES)[_CALL].astype(str).to_numpy()))
+    keys = list(map(tuple, tables.gaps(*_WAYS)[_CALL].astype(str).to_numpy()))
     return keys if all else set(keys)
 
 
