@@ -192,7 +192,7 @@ class Comparison:
                     )
                 ),
                 "open": tuple(ports),
-                "subnets": tuple(sorted(subnets)),
+                "subnets": tuple(sorted(words.clean(self.names.get(id, id)) for id in subnets)),
             }
             for key, (subnets, ports) in told.items()
         ]
@@ -237,7 +237,8 @@ class Comparison:
             }
             for row in rows_of(self.drift.gaps)
         ]
-        return pd.DataFrame(rows, columns=columns)
+        one = self.drift.gaps["account"].nunique() <= 1
+        return pd.DataFrame(rows, columns=[c for c in columns if c != "account" or not one])
 
     def _history(self) -> pd.DataFrame:
         if self.runs.empty:

@@ -280,6 +280,15 @@ def _scrubbed(node: Any) -> Any:
     return node
 
 
+def _renamed(node: Any, paths: Iterable[str]) -> Any:
+    """Return an executed notebook that calls these paths by their last name, as it hands them over."""
+    for cell in node.cells:
+        for path in paths:
+            if cell.cell_type == "code" and path:
+                cell["source"] = cell.source.replace(path, Path(path).name)
+    return node
+
+
 def _ipynb(node: Any) -> str:
     import nbformat
 
@@ -474,7 +483,7 @@ def report(
                 for n in chosen
             ]
             findings = export.json_text(export.findings_json(audit))  # while the kernels run
-            executed = [future.result() for future in running]
+            executed = [_renamed(future.result(), paths.values()) for future in running]
     pages = [_page(notebook) for notebook in chosen]
     html = {
         page.file: _html_of(node, page, audit) for page, node in zip(pages, executed, strict=True)

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from auditlib import display, open_audit
 from auditlib.audit import Audit
+from auditlib.check import identities
 from auditlib.cli import main
 from auditlib.comparison import compare
 from auditlib.snapshot import load, save
@@ -154,6 +155,35 @@ def test_two_given_the_wrong_way_round_are_told(saved):
     assert "Both are the same snapshot." in compare(one, one).sentences
 
 
+# -- the report -----------------------------------------------------------------------------------
+
+
+def test_a_report_compares_with_an_earlier_snapshot_and_adds_to_a_history(two, tmp_path):
+    old, new = two
+    folder = tmp_path / "elsewhere" / "history"
+    assert run("history", folder, old).exit_code == 0
+    out = tmp_path / "out"
+    given = ("--notebook", "50", "--earlier", old, "--history", folder)
+    shown = run("report", new, "--out", out, *given)
+    assert shown.exit_code == 0, shown.output
+    text = page((out / "50-what-changed.html").read_text("utf-8")).words
+    assert "lets every connected user into 10.0.2.0/24" in text
+    assert "Access was gained" in text
+    assert "Nothing was compared" not in text
+    assert len(json.loads(run("history", folder, "--format", "json").stdout)) == 2
+    notebook = (out / "notebooks" / "50-what-changed.ipynb").read_text("utf-8")
+    assert str(tmp_path) not in notebook
+    assert "elsewhere" not in notebook
+
+
+def test_a_report_without_an_earlier_snapshot_says_that_nothing_was_compared(two, tmp_path):
+    shown = run("report", two[1], "--out", tmp_path / "out", "--notebook", "50")
+    assert shown.exit_code == 0, shown.output
+    text = page((tmp_path / "out" / "50-what-changed.html").read_text("utf-8")).words
+    assert "No earlier snapshot was given" in text
+    assert text.count("Nothing was compared.") >= 5
+
+
 # -- the bundled sample ---------------------------------------------------------------------------
 
 
@@ -161,6 +191,12 @@ def test_the_earlier_sample_is_what_the_sample_was(tmp_path):
     earlier.write(SAMPLE, tmp_path / "earlier.zip")
     kept = earlier.EARLIER.read_bytes()
     assert (tmp_path / "earlier.zip").read_bytes() == kept, "run: make sample"
+
+
+def test_no_two_rows_of_evidence_of_the_sample_are_about_the_same():
+    for found in open_audit().findings:
+        told = identities(found.evidence)
+        assert len(set(told)) == len(told), found.check.id
 
 
 def test_the_sample_shows_each_kind_of_change():
