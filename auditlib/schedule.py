@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditlib.errors import AuditError, AwsError, ParameterError
+from auditlib.errors import AuditError, ParameterError
 from auditlib.snapshot import write_file
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def _one(config: Config, account: Account, date: str, endpoint_url: str | None) 
             _collect(account, folder / "snapshot", endpoint_url)
         LOG.info("reporting", extra=head)
         summary = head | _reported(config, home, date)
-    except (AwsError, AuditError) as error:
+    except AuditError as error:
         LOG.error("failed", extra={**head, "error": str(error)})
         return head | {"status": "failed", "exit": 3, "error": str(error)}
     write_file(done, (json.dumps(summary, ensure_ascii=False) + "\n").encode())

@@ -12,10 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from auditlib import history
+from auditlib.aws.collect import Collected
 from auditlib.cli import main
 from auditlib.errors import ParameterError
-from auditlib.schedule import _lock, config_of, run
-from auditlib.snapshot import load, verify
+from auditlib.schedule import Interrupted, _lock, config_of, run
+from auditlib.snapshot import Manifest, load, verify
 from tests.accounts import REGION, small_account
 from tests.pages import page
 from tests.standin import ACCOUNT
@@ -164,6 +165,22 @@ def test_one_output_has_one_run_at_a_time(aws, tmp_path):
         assert shown.exit_code == 2
         assert "another run works on" in shown.stderr.splitlines()[-1]
     assert aws.calls == ()
+
+
+def test_a_collection_ended_by_ctrl_c_is_no_run(aws, tmp_path, monkeypatch):
+    small_account(aws)
+    config = config_of(plain(tmp_path))
+
+    def pressed(*_, **__):
+        return Collected(manifest=Manifest(), interrupted=True)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("auditlib.aws.collect.collect", pressed)
+        with pytest.raises(Interrupted):
+            ran(aws, config)
+    assert not list((tmp_path / "out").rglob("run.json"))
+    status, (summary,) = ran(aws, config)
+    assert (status, summary["status"]) == (0, "done")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
