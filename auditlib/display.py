@@ -223,7 +223,7 @@ class _Column:
     kind: str
 
 
-LONG = {"reason", "by", "unread", "what"}  # columns of sentences: they get the room
+LONG = {"about", "by", "reason", "unread", "what"}  # columns of sentences: they get the room
 
 _HEADS = {
     "arn": "ARN",
