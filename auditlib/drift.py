@@ -125,8 +125,14 @@ GAPS = (
 that was not looked at. ``objects`` counts what only the other snapshot shows for that reason.
 """
 
-LEFT_OUT = {"client_vpn_connections": "sessions come and go"}
+LEFT_OUT = {
+    "client_vpn_connections": "sessions come and go",
+    "log_streams": "entries come and go",
+}
 """Tables whose rows are no configuration, and why."""
+
+_ABOUT_THE_ANSWER = {"source", "record", "read_at"}
+"""Columns that tell where and when something was read, in whatever table."""
 
 _BY_ITSELF = {
     "log_groups": {"stored_bytes"},
@@ -416,7 +422,7 @@ class _TableDrift:
         self.columns = [
             c.name
             for c in schema.columns
-            if c.name not in {"source", "record", *_BY_ITSELF.get(name, ())}
+            if c.name not in {*_ABOUT_THE_ANSWER, *_BY_ITSELF.get(name, ())}
         ]
         self.kinds = {column.name: column.kind for column in schema.columns}
         self.key = _KEYS.get(name, schema.key)
