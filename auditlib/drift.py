@@ -699,13 +699,18 @@ def _access(old: _Side, new: _Side) -> pd.DataFrame:
         side.tables.gaps(*_WAYS)[[key not in other for key in _keys(side.tables, all=True)]]
         for side, other in ((old, keys[1]), (new, keys[0]))
     ]
-    known: dict[tuple[str, str, str], tuple[str, str]] = {}
+    lacking = [side.tables.gaps(*_WAYS) for side in (old, new)]
+    known: dict[tuple[str, str, str], tuple[str, str, str]] = {}
     states, unread = [], []
     for row in rows_of(found):
         about = (str(row.account), str(row.region), str(row.endpoint_id))
         if about not in known:
-            known[about] = old.unread(gaps[0], *about), new.unread(gaps[1], *about)
-        then, now = known[about]
+            known[about] = (
+                old.unread(gaps[0], *about),
+                new.unread(gaps[1], *about),
+                old.unread(lacking[0], *about) or new.unread(lacking[1], *about),
+            )
+        then, now, open_ = known[about]
         state, why = row.change, ""
         if state == "gained" and then:
             state, why = "first_seen", then
@@ -714,10 +719,11 @@ def _access(old: _Side, new: _Side) -> pd.DataFrame:
         elif state == "ground" and (then or now):
             # The same access on both sides; what only one could see made the way another.
             state = ""
-        elif (then or now) and (
-            state not in {"gained", "lost"} or "unknown" in {row.before, row.after}
-        ):
+        elif (then or now) and state not in {"gained", "lost"}:
             state, why = "uncertain", then or now
+        elif open_ and state in {"gained", "lost"} and "unknown" in {row.before, row.after}:
+            # What may be there on one side for want of an answer says nothing about the other.
+            state, why = "uncertain", open_
         states.append(state)
         unread.append(why)
     told = found.assign(
