@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # Tests use every core; PYTEST_ARGS= runs them one after the other.
 PYTEST_ARGS ?= -n auto
+# FULL=1 makes the tests fail unless the modules in .ci/full.coveragerc are covered in full.
+COVERED := $(if $(FULL),--cov --cov-config=.ci/full.coveragerc --cov-report=term-missing:skip-covered)
 
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
@@ -20,7 +22,7 @@ demo: $(VENV)/.base ## Make the report on the bundled sample and print where it 
 	@$(BIN)/auditlib demo --out reports/demo
 
 test: $(VENV)/.dev ## Run the tests (browser tests run where Debian's chromium is installed)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) $(COVERED)
 
 lint: $(VENV)/.dev ## ruff, ruff format, stripped notebooks
 	@$(BIN)/ruff check .
@@ -36,9 +38,10 @@ leaks: $(VENV)/.dev ## Look for credentials, account data, machine paths and pac
 coverage: $(VENV)/.dev ## Run the tests with branch coverage
 	@$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=term-missing:skip-covered
 
-docs: $(VENV)/.dev ## Make the generated documents anew: IAM policy, data dictionary
+docs: $(VENV)/.dev ## Make the generated documents anew: IAM policy, data dictionary, checks
 	@$(BIN)/python -m auditlib.aws.policy > docs/iam/read-only.json
 	@$(BIN)/python -m auditlib.schemas > docs/tables.md
+	@$(BIN)/python -m auditlib.catalogue > docs/checks.md
 
 prove: $(VENV)/.dev ## Hold reach against the naive evaluator on thousands of new random worlds (long)
 	@WORLDS=$(or $(WORLDS),4000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_access_property.py

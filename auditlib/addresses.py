@@ -23,6 +23,7 @@ __all__ = [
     "address_text",
     "addresses",
     "cidrs",
+    "is_protocol",
     "port_rows",
     "port_text",
     "ports",
@@ -230,6 +231,19 @@ def protocol_number(protocol: str) -> int:
         if not 0 <= number <= 255:
             raise ValueError(f"{protocol} is no IP protocol number")
     return number
+
+
+def is_protocol(protocol: str) -> bool:
+    """Tell whether a text is a protocol's name or IANA number.
+
+    >>> is_protocol("50"), is_protocol("-2"), is_protocol("ipsec")
+    (True, False, False)
+    """
+    try:
+        protocol_number(protocol)
+    except ValueError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=65536)

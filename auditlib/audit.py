@@ -1,5 +1,6 @@
 """An audit: a snapshot, its tables, what could not be read, and what the checks found."""
 
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,9 @@ from auditlib.tables import Tables, nearest
 if TYPE_CHECKING:
     from os import PathLike
 
+    from auditlib.accepted import AcceptedRisks
     from auditlib.access.explanation import Explanation
+    from auditlib.changes.preview import Preview
 
 __all__ = ["Audit", "open_audit", "tables_overview"]
 
@@ -30,11 +33,15 @@ class Audit:
         AWS's answers and the outcome of every call.
     tables
         Its tables and views: ``audit.tables.security_group_rules``.
+    accepted
+        The accepted risks its findings take into account; ``None`` for none.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, accepted: "AcceptedRisks | None" = None) -> None:
         self.snapshot = snapshot
         self.tables = Tables(snapshot)
+        self._proposals: dict[str, Preview] = {}
+        self.accepted = accepted
 
     @cached_property
     def gaps(self) -> pd.DataFrame:
@@ -49,7 +56,7 @@ class Audit:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What every check found, the most severe check first."""
-        return findings_of(self.tables)
+        return findings_of(self.tables, accept=self.accepted)
 
     def finding(self, id: str) -> Finding:
         """Return what one check found.
@@ -63,6 +70,20 @@ class Audit:
         if id not in by_id:
             raise nearest(id, by_id, noun="check")
         return by_id[id]
+
+    def proposal(self, id: str) -> "Preview":
+        """Return the preview of one check's fix; where it makes no change, its decisions say why.
+
+        Raises
+        ------
+        ParameterError
+            When there is no check of this id; names the nearest.
+        """
+        if id not in self._proposals:
+            from auditlib.changes.preview import proposal
+
+            self._proposals[id] = proposal(self.tables, [id], known=self.findings)
+        return self._proposals[id]
 
     def reach(
         self,
@@ -119,22 +140,40 @@ class Audit:
         return audit_html(self)
 
 
-def open_audit(path: "str | PathLike[str] | None" = None) -> Audit:
+def open_audit(
+    path: "str | PathLike[str] | None" = None,
+    accepted: "str | PathLike[str] | None" = None,
+    *,
+    today: str | date = "",
+) -> Audit:
     """Open a snapshot for auditing.
 
     Parameters
     ----------
     path
         A snapshot folder or .zip; the bundled sample when none is given.
+    accepted
+        A YAML file of accepted risks (docs/accepted-risks.md).
+    today
+        The day on which accepted risks must hold, as a date or as ``2027-03-31``; today, in UTC,
+        when not given.
 
     Raises
     ------
     SnapshotError
         When it is no readable snapshot.
+    ParameterError
+        When the file of accepted risks cannot be read, or an entry in it is wrong.
     """
     from auditlib.snapshot import load
 
-    return Audit(load(Path(__file__).with_name("sample") if path is None else Path(path)))
+    loaded = load(Path(__file__).with_name("sample") if path is None else Path(path))
+    if not accepted:
+        return Audit(loaded)
+    from auditlib.accepted import accepted_risks, day_of
+
+    day = day_of(today) if isinstance(today, str) else today
+    return Audit(loaded, accepted_risks(accepted, day))
 
 
 def tables_overview(audit: Audit) -> pd.DataFrame:

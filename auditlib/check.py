@@ -2,7 +2,8 @@
 
 A check is a function that is given tables and returns evidence: the rows that show the bad
 condition, each with a ``reason``. It never says "pass": :func:`finding_of` does, from the
-evidence, the gaps in the tables the check used, and the population it looked at.
+evidence, what of it somebody accepted, the gaps in the tables the check used, and the population
+it looked at.
 
 How a check's function names what it reads:
 
@@ -25,6 +26,7 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.characters import visible
+from auditlib.gaps import of_every_region
 from auditlib.schemas import GAPS, SCHEMAS
 
 __all__ = [
@@ -72,8 +74,14 @@ class Status(StrEnum):
 
     FAIL = "fail"
     NOT_ASSESSED = "not_assessed"
+    ACCEPTED = "accepted"
     NOT_APPLICABLE = "not_applicable"
     PASS = "pass"  # noqa: S105 # a verdict, not a password
+
+
+Accept = Callable[["Check", pd.DataFrame], pd.DataFrame]
+"""Given a check and its evidence, returns the rows that are accepted, with the index they have
+there and with the columns of ``auditlib.accepted.COLUMNS``: by whom, why, and until when."""
 
 
 class TableSource(Protocol):
@@ -117,6 +125,9 @@ class Check:
         What published tools say of the same fact, by tool: ``{"Security Hub EC2.2": "High"}``.
     decision
         Why its fix is left to people, in a sentence; empty where ``auditlib.changes.fixes`` has one.
+    subject
+        What it belongs to: the section of a notebook that shows its card with those of the same
+        subject. The name of its module unless it says another.
     accepted_by_design
         For conditions the kit recommends and other scanners report: the text to hand to them.
     tables, wording
@@ -141,6 +152,7 @@ class Check:
     reference: str
     function: Callable[..., pd.DataFrame] = field(repr=False)
     tables: tuple[str, ...]
+    subject: str = ""
     wording: tuple[str, ...] = ()
     among: Callable[[pd.DataFrame], pd.Series] | None = field(default=None, repr=False)
     left_out: Callable[[pd.DataFrame], str] | None = field(default=None, repr=False)
@@ -172,11 +184,15 @@ class Finding:
     answer
         One or a few sentences that can stand alone.
     evidence
-        The rows that show the condition, the worst first; ``reason`` says it in words.
+        The rows that show the condition, the worst first; ``reason`` says it in words. What
+        somebody accepted is not among them.
     gaps
         What could not be looked at, in the columns of ``schemas.GAPS``.
     population
         How many rows were judged.
+    accepted
+        Rows that show the condition and were accepted: the columns of the evidence and those of
+        ``auditlib.accepted.COLUMNS``.
     """
 
     check: Check
@@ -185,12 +201,15 @@ class Finding:
     evidence: pd.DataFrame = field(repr=False)
     gaps: pd.DataFrame = field(repr=False)
     population: int
+    accepted: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
 
     def __repr__(self) -> str:
         reasons = [f"- {reason}" for reason in self.evidence.get("reason", ())]
         lines = [self.answer, *reasons[:5]]
         if len(reasons) > 5:
             lines.append(f"- … and {words.count(len(reasons) - 5, 'more row')}, see .evidence")
+        if len(self.accepted):
+            lines.append(f"{words.count(len(self.accepted), 'accepted row')}, see .accepted")
         if len(self.gaps):
             lines.append(f"{words.count(len(self.gaps), 'gap')}, see .gaps")
         if self.status is Status.FAIL:
@@ -213,7 +232,7 @@ def check(
     """Register the decorated function as a check; its parameters name the tables it reads.
 
     The keywords are the attributes of :class:`Check` but for ``function``, ``tables`` and
-    ``wording``.
+    ``wording``; ``subject`` is the module's name where it is not given.
     """
 
     def register(function: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
@@ -224,7 +243,7 @@ def check(
                 p.name for p in parameters if p.kind is not p.KEYWORD_ONLY and p.name != _JUDGED
             ),
             wording=tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY),
-            **description,  # type: ignore[arg-type] # the dataclass names what is missing or unknown
+            **{"subject": function.__module__.rpartition(".")[2], **description},  # type: ignore[arg-type] # the dataclass names what is missing or unknown
         )
         if made.id in _REGISTRY:
             raise ValueError(f"two checks are called {made.id}")
@@ -288,6 +307,7 @@ def finding_of(
     population: int,
     affected: int,
     *,
+    accepted: pd.DataFrame | None = None,
     left_out: str = "",
 ) -> Finding:
     """Derive a check's status: the only place in the kit that does.
@@ -295,34 +315,36 @@ def finding_of(
     Parameters
     ----------
     evidence
-        Rows that show the bad condition.
+        Rows that show the bad condition and that nobody accepted.
     gaps
         What could not be read of the tables the check used.
     population
         Number of rows judged, as far as they could be read.
     affected
-        Number of those with evidence.
+        Number of those with evidence; where all of it is accepted, with accepted evidence.
+    accepted
+        Rows that show the bad condition and are accepted. They take nothing from a gap.
     left_out
         A sentence on what was not judged, and why.
     """
-    singular, plural = made.condition
-    many = words.plural(made.noun)
-    nouns = f"{population:,} {many}"
+    singular, _ = made.condition
+    nouns = f"{population:,} {words.plural(made.noun)}"
+    waived = pd.DataFrame() if accepted is None else accepted
     if len(evidence):
         status = Status.FAIL
-        if population == 1:
-            answer = f"The only {made.noun} {singular}."
-        elif affected == population:
-            answer = f"Both {many} {plural}." if population == 2 else f"All {nouns} {plural}."
-        elif affected == 1:
-            answer = f"One of the {nouns} {singular}."
-        else:
-            answer = f"{affected:,} of the {nouns} {plural}."
+        answer = _found(made, population, affected)
         if len(gaps):
             answer += f" There may be more: {_missing(gaps)}."
+        if len(waived):
+            answer += f" Not counted: {_accepted(waived)}."
     elif len(gaps):
         status = Status.NOT_ASSESSED
         answer = f"Not assessed: {_missing(gaps)}."
+        if len(waived):
+            answer += f" What was found is accepted: {_accepted(waived)}."
+    elif len(waived):
+        status = Status.ACCEPTED
+        answer = f"{_found(made, population, affected)} All of it is accepted: {_accepted(waived)}."
     elif population == 0:
         status = Status.NOT_APPLICABLE
         answer = f"Not applicable: what was read holds no {made.noun} to judge."
@@ -339,19 +361,51 @@ def finding_of(
         evidence=evidence,
         gaps=gaps,
         population=population,
+        accepted=waived,
     )
 
 
-def audit(tables: TableSource, only: Iterable[str] | None = None) -> tuple[Finding, ...]:
+def _found(made: Check, population: int, affected: int) -> str:
+    """Return in a sentence how many of those judged are affected."""
+    singular, plural = made.condition
+    many = words.plural(made.noun)
+    if population == 1:
+        return f"The only {made.noun} {singular}."
+    if affected == population:
+        return (
+            f"Both {many} {plural}." if population == 2 else f"All {population:,} {many} {plural}."
+        )
+    if affected == 1:
+        return f"One of the {population:,} {many} {singular}."
+    return f"{affected:,} of the {population:,} {many} {plural}."
+
+
+def _accepted(rows: pd.DataFrame) -> str:
+    """Say how much evidence is accepted, and until when."""
+    days = sorted(set(rows["accepted_until"]))
+    until = days[0] if len(days) == 1 else f"{days[0]} or later"
+    return f"{words.count(len(rows), 'piece')} of evidence, until {until}"
+
+
+def audit(
+    tables: TableSource, only: Iterable[str] | None = None, *, accept: Accept | None = None
+) -> tuple[Finding, ...]:
     """Run the checks on tables; all of them, or those whose ids are given.
 
     An exception inside a check is a bug and is not caught.
+
+    Parameters
+    ----------
+    accept
+        Tells which evidence is accepted; none of it when not given.
     """
     wanted = None if only is None else set(only)
-    return tuple(_judge(made, tables) for made in checks() if wanted is None or made.id in wanted)
+    return tuple(
+        _judge(made, tables, accept) for made in checks() if wanted is None or made.id in wanted
+    )
 
 
-def _judge(made: Check, tables: TableSource) -> Finding:
+def _judge(made: Check, tables: TableSource, accept: Accept | None) -> Finding:
     everything = tables[made.population]
     population = made.population_in(tables)
     gaps = _gaps(made, tables, population)
@@ -359,15 +413,17 @@ def _judge(made: Check, tables: TableSource) -> Finding:
     evidence = evidence.assign(**{name: 0 for name in _ASIDE if name not in evidence})
     key = list(SCHEMAS[made.population].key)
     evidence = _traced(_in_order(_without_guesses(evidence, gaps), key), population, key)
-    affected = _rows(evidence, key)
-    if strangers := affected - _rows(population, key):
+    if strangers := _rows(evidence, key) - _rows(population, key):
         raise ValueError(f"{made.id} has evidence about what it does not judge: {strangers}")
+    accepted = evidence.head(0) if accept is None else accept(made, evidence)
+    left = evidence.drop(accepted.index).reset_index(drop=True)
     return finding_of(
         made,
-        evidence,
+        left,
         gaps,
         len(population),
-        len(affected),
+        len(_rows(left if len(left) else accepted, key)),
+        accepted=accepted.reset_index(drop=True),
         left_out=made.left_out(everything) if made.left_out else "",
     )
 
@@ -382,6 +438,8 @@ def _given(
 
 def _in_order(evidence: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Sort evidence by rank, then by what it is about: the same whatever order the tables have."""
+    if evidence.empty:
+        return evidence.drop(columns=list(_ASIDE)).reset_index(drop=True)
     others = sorted({str(name) for name in evidence} - {*key, *_ASIDE, "reason"})
     texts = evidence.astype(str).assign(rank=evidence["rank"].fillna(0))
     order = texts.sort_values(["rank", *key, *others, "reason"], kind="stable").index
@@ -390,6 +448,10 @@ def _in_order(evidence: pd.DataFrame, key: list[str]) -> pd.DataFrame:
 
 def _traced(evidence: pd.DataFrame, population: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Name the file and record of every row: where it rests on no single record, the judged one."""
+    if evidence.empty:
+        return evidence.assign(source=None, record=None).astype(
+            {"source": "str", "record": "Int64"}
+        )
     judged = population.set_index(key)
     at = pd.MultiIndex.from_frame(evidence[key])
     traced = evidence.copy()
@@ -408,8 +470,12 @@ def _without_guesses(evidence: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame
     by_absence = evidence["by_absence"].eq(True)
     if not len(gaps) or not by_absence.any():
         return evidence
-    elsewhere = gaps["resource"].fillna("").str.startswith("cvpn-endpoint-")
+    elsewhere = gaps["resource"].fillna("").str.startswith("cvpn-endpoint-") & (
+        "endpoint_id" in evidence
+    )
     everywhere = set(gaps.loc[~elsewhere, "region"])
+    if of_every_region(gaps).any():
+        everywhere |= set(evidence["region"])
     here = set(gaps.loc[elsewhere, "resource"])
     about = evidence["endpoint_id"] if "endpoint_id" in evidence else evidence["region"]
     return evidence[~(by_absence & (evidence["region"].isin(everywhere) | about.isin(here)))]
@@ -421,11 +487,14 @@ def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.Data
     Groups, interfaces and rules can belong to another account of the Region (shared VPCs, shared
     or associated groups, peerings), but a group never reaches into another Region. So a gap counts
     in every account of a Region where there is something to judge, or where nobody could see
-    whether there is.
+    whether there is. A gap of a service that is the same in every Region counts wherever there is.
     """
     gaps = tables.gaps(made.population, *made.needs)
     if made.unseen is not None:
         unseen = made.unseen(**_given(made.unseen, tables, population))
+    else:
+        unseen = pd.DataFrame()
+    if len(unseen):
         known = _rows(gaps, ["table", "account", "region"])
         places = _rows(gaps, ["account", "region"])
         # Where a call was refused, that is the reason to name, not AWS's silence.
@@ -437,8 +506,10 @@ def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.Data
             )
         ]
         gaps = pd.concat([gaps, unseen[pd.Series(new, index=unseen.index, dtype=bool)]])
+    if gaps.empty:
+        return gaps[list(GAPS.names)]
     regions = {*population["region"], *tables.gaps(made.population)["region"]}
-    kept = gaps[gaps["region"].isin(regions)]
+    kept = gaps[gaps["region"].isin(regions) | (of_every_region(gaps) & bool(regions))]
     return kept[list(GAPS.names)].sort_values(
         ["account", "region", "table", "operation", "resource"], ignore_index=True
     )

@@ -28,6 +28,7 @@ A_BUG = 70
 INTERRUPTED = 130
 
 SEVERITY = click.Choice(["info", "low", "medium", "high", "critical"])
+ACCEPTED = "YAML file of accepted risks: they stay visible, and do not count."
 FAIL_ON = "Exit 1 on a finding of this severity or worse."
 _REPORT_EXITS = " Else 3 when something was not or only partly assessed. Without it, 0 once made."
 
@@ -204,21 +205,24 @@ def verify(snapshot: Path) -> None:
 @click.option(
     "--format",
     "style",
-    type=click.Choice(["table", "json", "csv"]),
+    type=click.Choice(["table", "json", "csv", "ocsf", "asff", "junit"]),
     default="table",
     show_default=True,
-    help="table for people, json and csv for programs.",
+    help="table for people, json and csv for programs, ocsf for security lakes, asff for Security "
+    "Hub, junit for CI.",
 )
+@click.option("--accepted", type=click.Path(path_type=Path), help=ACCEPTED)
 @click.option("--fail-on", type=SEVERITY, default="low", show_default=True, help=FAIL_ON)
-def check(snapshot: Path, style: str, fail_on: str) -> None:
+def check(snapshot: Path, style: str, accepted: Path | None, fail_on: str) -> None:
     """Judge a snapshot and print what was found.
 
-    Exits 1 when something at or above --fail-on was found. Else 3 when any check, even one that
-    found something milder, could not be assessed or only in part: there may be more. Else 0.
+    Exits 1 when something at or above --fail-on was found and not accepted. Else 3 when any check,
+    even one that found something milder, could not be assessed or only in part: there may be more.
+    Else 0.
     """
     from auditlib.audit import open_audit
 
-    audit = open_audit(snapshot)
+    audit = open_audit(snapshot, accepted)
     if style == "table":
         from auditlib.terminal import print_audit, print_lines
 
@@ -227,13 +231,140 @@ def check(snapshot: Path, style: str, fail_on: str) -> None:
     else:
         from auditlib import export
 
+        click.echo(export.text_of(audit, style), nl=False)
+        if audit.accepted is not None:
+            for notice in audit.accepted.notices(audit.findings):
+                click.echo(f"auditlib: {one_line(notice)}", err=True)
+    sys.exit(_exit_status(audit.findings, fail_on))
+
+
+@main.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(["xlsx", "csv", "json", "ocsf", "asff", "junit"]),
+    multiple=True,
+    help="Only this format; may be repeated.",
+)
+@click.option("--accepted", type=click.Path(path_type=Path), help=ACCEPTED)
+def export(snapshot: Path, out: Path, formats: tuple[str, ...], accepted: Path | None) -> None:
+    """Write the findings for the places where clients keep theirs.
+
+    A workbook, CSV (a file per sheet and per table), JSON, OCSF, Security Hub's ASFF (a file per
+    call of BatchImportFindings) and JUnit XML; all of them say the same.
+    """
+    from auditlib.audit import open_audit
+    from auditlib.export import FORMATS, export_audit
+
+    written = export_audit(open_audit(snapshot, accepted), out, formats or FORMATS)
+    click.echo(f"{len(written)} files in {one_line(out)}")
+
+
+@main.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.argument("check")
+@click.argument("resource")
+@click.option("--reason", required=True, help="Why it is accepted.")
+@click.option("--owner", required=True, help="Who answers for it.")
+@click.option("--until", required=True, metavar="YYYY-MM-DD", help="The last day it holds.")
+@click.option("--reference", default="", help="A ticket or document.")
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    default=Path("accepted.yaml"),
+    show_default=True,
+    help="File to add it to; made where there is none.",
+)
+@click.option("--unmatched", is_flag=True, help="Add it even though no evidence matches it.")
+def accept(  # noqa: PLR0917 # click calls it by keyword
+    snapshot: Path,
+    check: str,
+    resource: str,
+    reason: str,
+    owner: str,
+    until: str,
+    reference: str,
+    file: Path,
+    unmatched: bool,
+) -> None:
+    """Accept a risk: evidence of CHECK about RESOURCE, until a day.
+
+    RESOURCE is an id in the evidence, or a pattern with * and ?; account/region/id narrows it to a
+    place. The entry is added to a file that check and report take by --accepted; the file keeps
+    its comments and its order. Refused where nothing matches.
+    """
+    from auditlib.accepted import accept as add
+    from auditlib.accepted import day_of
+    from auditlib.audit import open_audit
+    from auditlib.words import count
+
+    rows = add(
+        open_audit(snapshot),
+        file,
+        check=check,
+        resource=resource,
+        reason=reason,
+        owner=owner,
+        until=day_of(until),
+        reference=reference,
+        unmatched=unmatched,
+    )
+    click.echo(f"{one_line(file)}: accepts {count(rows, 'piece')} of evidence until {until}")
+
+
+@main.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.option("--framework", default="", help='Only this framework, as "CIS AWS 7.0.0".')
+@click.option("--accepted", type=click.Path(path_type=Path), help=ACCEPTED)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="table for people, json and csv for programs.",
+)
+def controls(snapshot: Path, framework: str, accepted: Path | None, style: str) -> None:
+    """Answer published controls for the account: met, not met, not assessed, not covered.
+
+    Exits 1 when a control is not met by evidence that nobody accepted, else 3 when one could not
+    be assessed, else 0.
+    """
+    from auditlib.audit import open_audit
+    from auditlib.controls import answers
+
+    audit = open_audit(snapshot, accepted)
+    frame = answers(audit, framework)
+    if style == "table":
+        from auditlib.terminal import print_controls
+
+        print_controls(audit, frame)
+    else:
+        from auditlib import export
+
         text = (
-            export.json_text(export.findings_json(audit))
-            if style == "json"
-            else export.findings_csv(audit.findings)
+            export.json_text(export.records(frame)) if style == "json" else export.csv_text(frame)
         )
         click.echo(text, nl=False)
-    sys.exit(_exit_status(audit.findings, fail_on))
+    counted = frame["answer"].eq("not_met") & frame["evidence"].gt(0)
+    if counted.any():
+        sys.exit(1)
+    sys.exit(NOT_ALL_READ if frame["answer"].eq("not_assessed").any() else 0)
+
+
+@main.command()
+@click.argument("id", required=False)
+def checks(id: str | None) -> None:
+    """List the checks, or explain one: why, what to do, what it reads, which controls."""
+    from auditlib.catalogue import check_called, explanation
+    from auditlib.terminal import print_checks, print_lines
+
+    if id is None:
+        print_checks()
+    else:
+        print_lines(explanation(check_called(id)))
 
 
 def _exit_status(findings: tuple["Finding", ...], fail_on: str) -> int:
@@ -305,9 +436,10 @@ def reach(  # noqa: PLR0917 # click calls it by keyword
     """Tell who reaches what through the VPN, on which ports, by which rules.
 
     Exits 3 when part of the paths could not be read: what is missing from the answer may still be
-    reachable.
+    reachable. A Cedar policy can only take away from the answer; one that could not be read also
+    makes it exit 3.
     """
-    from auditlib.access import TABLES, endpoint_of
+    from auditlib.access import BOUNDS, TABLES, endpoint_of
     from auditlib.audit import open_audit
 
     audit = open_audit(snapshot)
@@ -316,7 +448,7 @@ def reach(  # noqa: PLR0917 # click calls it by keyword
     frame = audit.reach(
         endpoint=endpoint, group=group, to=to, port=port, protocol=protocol, summary=summary
     )
-    gaps = audit.tables.gaps(*TABLES)
+    gaps = audit.tables.gaps(*TABLES, *BOUNDS)
     if endpoint is not None:
         endpoints = audit.tables["client_vpn_endpoints"]
         region = endpoints.loc[endpoints["endpoint_id"] == endpoint, "region"].iloc[0]
@@ -597,7 +729,7 @@ def history(folder: Path, snapshots: tuple[Path, ...], style: str) -> None:
 )
 def demo(out: Path) -> None:
     """Make the report on the bundled sample; no AWS needed."""
-    _report(None, out, (), {}, None)
+    _report(None, out, (), {}, None, None)
 
 
 @main.command()
@@ -613,6 +745,7 @@ def demo(out: Path) -> None:
     metavar="NAME VALUE",
     help="A parameter of the notebooks; may be repeated.",
 )
+@click.option("--accepted", type=click.Path(path_type=Path), help=ACCEPTED)
 @click.option(
     "--earlier", type=click.Path(path_type=Path), help="Earlier snapshot to compare with."
 )
@@ -627,6 +760,7 @@ def report(  # noqa: PLR0917 # click calls it by keyword
     out: Path,
     notebooks: tuple[str, ...],
     parameters: tuple[tuple[str, str], ...],
+    accepted: Path | None,
     earlier: Path | None,
     history: Path | None,
     fail_on: str | None,
@@ -634,18 +768,19 @@ def report(  # noqa: PLR0917 # click calls it by keyword
     """Run the notebooks on a snapshot and write the pages to hand over.
 
     An older report in the folder is replaced once the new one is complete; a notebook that fails
-    publishes nothing.
+    publishes nothing. Beside the pages lie findings.xlsx and findings.json.
     """
     places = {"earlier": earlier, "history": history}
     known = {name: place for name, place in places.items() if place is not None}
-    _report(snapshot, out, notebooks, dict(parameters), fail_on, known)
+    _report(snapshot, out, notebooks, dict(parameters), accepted, fail_on, known)
 
 
-def _report(  # noqa: PLR0917 # one call for two commands
+def _report(  # noqa: PLR0917 # one call of it per command
     snapshot: Path | None,
     out: Path,
     notebooks: tuple[str, ...],
     parameters: dict[str, str],
+    accepted: Path | None,
     fail_on: str | None,
     places: dict[str, Path] | None = None,
 ) -> None:
@@ -653,7 +788,7 @@ def _report(  # noqa: PLR0917 # one call for two commands
 
     if sys.stderr.isatty():
         click.echo("running the notebooks …", err=True)
-    made = made_of(snapshot, out, notebooks or None, parameters, places)
+    made = made_of(snapshot, out, notebooks or None, parameters, places, accepted=accepted)
     click.echo(f"report: {one_line(made.index)}")
     if places and "history" in places:
         from auditlib import history

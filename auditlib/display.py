@@ -6,8 +6,7 @@ into a page, which shows the characters that could make it read as something els
 """
 
 import base64
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -18,27 +17,41 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from auditlib import reached, summary
+from auditlib import previewed, reached, summary
+from auditlib.accepted import COLUMNS
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
+from auditlib.controls import answers as answers_of
 from auditlib.plots import Picture, hops
+from auditlib.tables import nearest
 from auditlib.words import named
 
 if TYPE_CHECKING:
     from auditlib.access.explanation import Explanation
     from auditlib.audit import Audit
+    from auditlib.changes.preview import Preview
     from auditlib.comparison import Comparison
 
 __all__ = [
     "Html",
+    "accepted",
     "card",
+    "cards",
     "compared",
+    "controls",
     "coverage",
     "explain",
     "findings",
     "first_steps",
+    "fixes",
     "init_notebook",
     "picture",
+    "preview_access",
+    "preview_findings",
+    "preview_rollback",
+    "preview_steps",
+    "preview_verdicts",
+    "proposal_of",
     "reach_evidence",
     "reach_matrix",
     "stylesheet",
@@ -68,6 +81,7 @@ LONGEST = 400
 STATUS_WORDS = {
     Status.FAIL: ("✕", "Fails"),
     Status.NOT_ASSESSED: ("?", "Not assessed"),
+    Status.ACCEPTED: ("≈", "Accepted"),
     Status.NOT_APPLICABLE: ("–", "Not applicable"),
     Status.PASS: ("✓", "Passes"),
 }
@@ -196,10 +210,13 @@ def init_notebook(audit: "Audit | None" = None) -> Html:
         def shown(made: Any) -> Any:
             return lambda value, **_: made(value)._repr_mimebundle_()
 
-        bundle.for_type(Finding, shown(lambda finding: card(finding, names)))
+        bundle.for_type(
+            Finding, shown(lambda finding: card(finding, names, proposal_of(audit, finding)))
+        )
         bundle.for_type(pd.DataFrame, shown(lambda frame: table(frame, names=names)))
         bundle.for_type(Picture, shown(picture))
         bundle.for_type_by_name("auditlib.access.explanation", "Explanation", shown(_explained))
+        bundle.for_type_by_name("auditlib.changes.preview", "Preview", shown(_previewed))
     return stylesheet()
 
 
@@ -208,13 +225,14 @@ def init_notebook(audit: "Audit | None" = None) -> Html:
 
 @dataclass(frozen=True, kw_only=True)
 class _Cell:
-    """One cell: its text (or lines), the name of an id, a small line below, how to set it."""
+    """One cell: its text (or lines; struck out), the name of an id, a line below, how to set it."""
 
     text: str
     name: str = ""
     kind: str = "text"
     below: str = ""
     lines: tuple[str, ...] = ()
+    struck: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +241,14 @@ class _Column:
     kind: str
 
 
-LONG = {"about", "by", "reason", "unread", "what"}  # columns of sentences: they get the room
+LONG = {
+    "about",
+    "by",
+    "outcome",
+    "reason",
+    "unread",
+    "what",
+}  # columns of sentences: they get the room
 
 _HEADS = {
     "arn": "ARN",
@@ -378,15 +403,18 @@ class _Evidence:
     rows: list[list[_Cell]]
 
 
-def _evidence(finding: Finding, names: Mapping[str, str]) -> _Evidence:
-    evidence = finding.evidence.head(FOLDED)
+def _evidence(
+    rows_of: pd.DataFrame, names: Mapping[str, str], beside: Sequence[str] = ()
+) -> _Evidence:
+    """Return rows of evidence as a card shows them; ``beside`` names columns put last."""
+    evidence = rows_of.head(FOLDED)
     filled = [str(c) for c in evidence.columns if evidence[c].notna().any()]
     things = [column for column in _EVIDENCE_IDS if column in filled]
     places = [column for column in ("account", "region") if column in filled]
     same = [c for c in (*things, *places) if evidence[c].nunique(dropna=False) == 1]
     telling = [column for column in things if column not in same][:TELLING]
     telling = telling or [column for column in places if column not in same]
-    wanted = [c for c in ("reason", *telling) if c in filled]
+    wanted = [c for c in ("reason", *telling, *beside) if c in filled]
     own = {**names, **_own_names(evidence)}
     rows = _rows(evidence, wanted, own)
     if things and telling and (apart := [c for c in places if c not in same]):
@@ -432,15 +460,23 @@ def _records(evidence: pd.DataFrame) -> list[str]:
 # -- cards ----------------------------------------------------------------------------------------
 
 
-def card(finding: Finding, names: Mapping[str, str] | None = None) -> Html:
+def card(
+    finding: Finding,
+    names: Mapping[str, str] | None = None,
+    proposal: "Preview | None" = None,
+) -> Html:
     """Return a finding as a card: the sentence, the evidence, why, what to do, how to verify.
 
     Parameters
     ----------
     names
         What people call the things behind the ids; see :func:`auditlib.summary.names`.
+    proposal
+        The preview of its fix, for a finding that fails.
     """
-    evidence = _evidence(finding, names or {})
+    evidence = _evidence(finding.evidence, names or {})
+    waived = _evidence(finding.accepted, names or {}, COLUMNS)
+    struck = [[replace(row[0], struck=True), *row[1:]] for row in waived.rows]
     markup = render(
         "finding.html.j2",
         finding=finding,
@@ -451,32 +487,65 @@ def card(finding: Finding, names: Mapping[str, str] | None = None) -> Html:
         rows=evidence.rows[:SHOWN],
         folded=evidence.rows[SHOWN:],
         total=len(finding.evidence),
+        accepted=waived,
+        struck=struck[:SHOWN],
+        struck_folded=struck[SHOWN:],
+        total_accepted=len(finding.accepted),
         elsewhere="findings.json",
-        ratings=[_rated(*pair) for pair in sorted(finding.check.ratings.items())],
+        ratings=summary.ratings(finding.check),
         gaps=summary.refused_calls(finding.gaps),
+        fix="" if proposal is None else _fix(proposal),
     )
     sign, word = STATUS_WORDS[finding.status]
     return Html(markup=markup, text=f"{sign} {word}: {finding.check.title} {finding.answer}")
 
 
-_OPPOSITE = re.compile(r"(?P<tool>.+) \(reports the opposite: (?P<fact>.+)\)")
+def proposal_of(audit: "Audit | None", finding: Finding) -> "Preview | None":
+    """Return the preview of the fix that a finding's card tells of; none where nothing fails."""
+    if audit is None or finding.status is not Status.FAIL:
+        return None
+    return audit.proposal(finding.check.id)
 
 
-def _rated(tool: str, rating: str) -> str:
-    """Return in a sentence how another tool rates the fact, or its opposite.
+def _fix(preview: "Preview") -> Markup:
+    """Return what a card says of a fix: a sentence, the details folded; or why people decide."""
+    return render(
+        "fix.html.j2",
+        preview=preview,
+        ready=preview.checks[0] in previewed.ready(),
+        sentence=previewed.sentence(preview),
+        remarks=previewed.remarks(preview),
+        windows=_windows(preview),
+    )
 
-    >>> _rated("Security Hub EC2.2", "High")
-    'Security Hub EC2.2 rates it High.'
-    >>> _rated("Trivy (reports the opposite: all outbound is open)", "Critical")
-    'Trivy objects to the opposite: where all outbound is open, it reports that as Critical.'
-    >>> _rated("Checkov (reports the opposite: all outbound is open)", "fails")
-    'Checkov objects to the opposite: where all outbound is open, its check fails.'
+
+def cards(audit: "Audit", *subjects: str) -> Html:
+    """Return the cards of all checks of some subjects, the most urgent first.
+
+    Parameters
+    ----------
+    subjects
+        As the checks have them: the name of their module, mostly.
+
+    Raises
+    ------
+    ParameterError
+        When no check is about a subject; names the nearest.
     """
-    opposite = _OPPOSITE.fullmatch(tool)
-    if opposite is None:
-        return f"{tool} rates it {rating}."
-    then = "its check fails" if rating == "fails" else f"it reports that as {rating}"
-    return f"{opposite['tool']} objects to the opposite: where {opposite['fact']}, {then}."
+    known = {finding.check.subject for finding in audit.findings}
+    for subject in subjects:
+        if subject not in known:
+            raise nearest(subject, known, noun="subject of checks")
+    named = summary.names(audit)
+    shown = [
+        card(finding, named, proposal_of(audit, finding))
+        for finding in summary.by_urgency(audit.findings)
+        if finding.check.subject in subjects
+    ]
+    return Html(
+        markup=Markup("\n").join(one.markup for one in shown),
+        text="\n".join(one.text for one in shown),
+    )
 
 
 def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
@@ -496,9 +565,49 @@ def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
             pages=pages or {},
             answers={f.check.id: summary.short(f) for f in ordered},
             places={f.check.id: summary.where(f, names) for f in ordered},
+            acceptances={f.check.id: summary.acceptances(f) for f in ordered},
         ),
         text="\n".join(f"{STATUS_WORDS[f.status][1]}: {f.check.title}" for f in ordered),
     )
+
+
+def accepted(audit: "Audit") -> Html:
+    """Return every accepted risk with how it stands: in force, expired, or matching nothing."""
+    risks = audit.accepted
+    if risks is None:
+        return Html(
+            markup=Markup('<div class="audit"><p class="empty">{}</p></div>').format(NONE_GIVEN),
+            text=NONE_GIVEN,
+        )
+    standing = risks.standing(audit.findings)
+    about = f"As of {risks.day.isoformat()}, from {risks.file}."
+    return Html(
+        markup=render(
+            "accepted.html.j2",
+            about=about,
+            rows=standing.itertuples(),
+            total=len(standing),
+            notices=risks.notices(audit.findings),
+        ),
+        text=f"{len(standing)} accepted risks. {about}",
+    )
+
+
+def controls(audit: "Audit", framework: str = "") -> Html:
+    """Return the answers to published controls, a table per framework.
+
+    Parameters
+    ----------
+    framework
+        Only frameworks like this, such as ``CIS AWS 7.0.0``; all when empty.
+    """
+    answers = answers_of(audit, framework)
+    frameworks = [(str(n), rows.to_dict("records")) for n, rows in answers.groupby("framework")]
+    markup = render("controls.html.j2", frameworks=frameworks)
+    return Html(markup=markup, text=f"{len(answers)} answers to published controls")
+
+
+NONE_GIVEN = "No accepted risks were named for this audit: every finding counts."
 
 
 def coverage(audit: "Audit") -> Html:
@@ -573,6 +682,7 @@ def who_reaches_what(audit: "Audit", rows: pd.DataFrame) -> Html:
         columns=_columns(found, columns),
         rows=_rows(found, columns, names),
         refused=summary.refused_calls(audit.tables.gaps(*TABLES)),
+        bounds=reached.bounds(audit, rows),
     )
     return Html(markup=markup, text=f"{len(found)} endpoints and user groups")
 
@@ -678,4 +788,183 @@ def compared(
         rows=rows,
         names=found.names,
         empty=empty if found.drift is not None or part == "history" else "Nothing was compared.",
+    )
+
+
+# -- what a fix would change ----------------------------------------------------------------------
+
+
+def fixes(audit: "Audit") -> Html:
+    """Return a row per failing finding: what its fix would do, or why people decide."""
+    found = previewed.fixes(audit)
+    rows = [
+        [
+            replace(check, below=severity.text.capitalize(), kind="id"),
+            replace(steps, text="none" if steps.text == "0" else steps.text),
+            replace(ends, text="–") if steps.text == "0" else ends,
+            outcome,
+        ]
+        for check, severity, steps, ends, outcome in _rows(found, list(found.columns), {})
+    ]
+    markup = render(
+        "table.html.j2",
+        caption="",
+        columns=_columns(found, ["check", "steps", "sessions_end", "outcome"]),
+        rows=rows,
+        total=len(found),
+        empty="No check fails, so there is nothing to fix.",
+    )
+    return Html(markup=markup, text=f"{len(found)} findings")
+
+
+def preview_verdicts(previews: Sequence["Preview"]) -> Html:
+    """Return for each preview what it would change and what comes of it, and what else to know."""
+
+    def body(preview: "Preview") -> Markup:
+        return render(
+            "preview-verdict.html.j2",
+            sentence=previewed.sentence(preview),
+            remarks=previewed.remarks(preview),
+        )
+
+    return _previews(previews, body, folded=False)
+
+
+def preview_access(audit: "Audit", previews: Sequence["Preview"]) -> Html:
+    """Return for each preview the access that is lost, gained or rests on other rules."""
+    names = summary.names(audit)
+
+    def body(preview: "Preview") -> Markup:
+        found = previewed.access(preview)
+        same = found["change"] == "ground"
+        parts = [
+            (
+                "Side effects: no finding names them",
+                found[~same & (found["part"] == "side_effect")],
+            ),
+            ("Intended: what the finding names", found[~same & (found["part"] == "intended")]),
+            ("Reached as before, by other rules", found[same]),
+        ]
+        return render(
+            "preview-access.html.j2",
+            parts=[
+                (heading, _columns(rows, _ACCESS), _access_rows(rows, names), len(rows))
+                for heading, rows in parts
+            ],
+        )
+
+    return _previews(previews, body)
+
+
+_ACCESS = ["change", "eni_id", "user_groups", "traffic", "before", "after"]
+
+
+def _access_rows(rows: pd.DataFrame, names: Mapping[str, str]) -> list[list[_Cell]]:
+    """Return rows of changed access: below the receiver its address, below the users where from."""
+    part = rows.head(FOLDED)
+    cells = _rows(part, _ACCESS, names)
+    columns = [part[name] for name in ("address", "endpoint_id", "before", "after")]
+    for row, address, endpoint, before, after in zip(cells, *columns, strict=True):
+        row[0] = replace(row[0], text=_CHANGE_WORDS[row[0].text])
+        row[1] = replace(row[1], below=_text(address))
+        row[2] = replace(row[2], below="through " + named(endpoint, names.get(endpoint)))
+        row[4] = replace(row[4], lines=tuple(before), kind="rules")
+        row[5] = replace(row[5], lines=tuple(after), kind="rules")
+    return cells
+
+
+_CHANGE_WORDS = {
+    "lost": "− Lost",
+    "gained": "+ Gained",
+    "uncertain": "? Uncertain",
+    "weaker": "↓ Weaker",
+    "steadier": "↑ Steadier",
+    "ground": "= Same",
+}
+"""How a change of access is shown: a sign and a word."""
+
+
+def preview_findings(previews: Sequence["Preview"]) -> Html:
+    """Return for each preview which findings it resolves, leaves and raises."""
+
+    def body(preview: "Preview") -> Markup:
+        found = previewed.findings(preview)
+        columns = list(found.columns)
+        new = preview.findings[preview.findings["state"] == "newly_raised"]
+        return render(
+            "preview-findings.html.j2",
+            columns=_columns(found, columns),
+            rows=_rows(found, columns, {}),
+            raised=list(zip(new["check"], new["reason"], strict=True))[:FOLDED],
+        )
+
+    return _previews(previews, body)
+
+
+def preview_steps(previews: Sequence["Preview"]) -> Html:
+    """Return for each preview its steps in their windows, as AWS CLI text, and what to verify."""
+    return _previews(
+        previews, lambda preview: render("preview-steps.html.j2", windows=_windows(preview))
+    )
+
+
+def preview_rollback(previews: Sequence["Preview"]) -> Html:
+    """Return for each preview what undoes it, the last step first."""
+
+    def body(preview: "Preview") -> Markup:
+        from auditlib.changes.plans import undo_line
+
+        steps = [
+            {
+                "number": step.number,
+                "what": step.inverse.words(),
+                "lines": [undo_line(step)],
+                "iam_action": step.inverse.iam_action,
+                "cuts_off": False,
+            }
+            for step in reversed(preview.steps)
+        ]
+        return render("preview-rollback.html.j2", steps=steps)
+
+    return _previews(previews, body)
+
+
+def _previewed(preview: "Preview") -> Html:
+    """Return what a notebook shows for one preview: verdict, steps and rollback."""
+    parts = [part([preview]) for part in (preview_verdicts, preview_steps, preview_rollback)]
+    return Html(
+        markup=Markup("").join(part.markup for part in parts), text=previewed.sentence(preview)
+    )
+
+
+def _windows(preview: "Preview") -> list[dict[str, Any]]:
+    from auditlib.changes.plans import step_lines, verify_points, window_title, windows
+
+    return [
+        {
+            "title": window_title(window),
+            "steps": [
+                {
+                    "number": step.number,
+                    "what": step.change.words(),
+                    "lines": step_lines(preview, step),
+                    "iam_action": step.change.iam_action,
+                    "cuts_off": step.cuts_off,
+                }
+                for step in window
+            ],
+            "verify": verify_points(window),
+        }
+        for window in windows(preview.steps)
+    ]
+
+
+def _previews(
+    previews: Sequence["Preview"], body: Callable[["Preview"], Markup], *, folded: bool = True
+) -> Html:
+    """Return a part of each preview under its title; folded where there are several."""
+    shown = [{"title": previewed.title(p), "checks": p.checks, "body": body(p)} for p in previews]
+    markup = render("previews.html.j2", previews=shown, folded=folded and len(shown) > 1)
+    return Html(
+        markup=markup, text="\n".join(f"{previewed.title(p)}: {p.verdict}" for p in previews)
     )

@@ -19,7 +19,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.access import TABLES
 from auditlib.aws.reads import Read, read_of, reads_for
-from auditlib.changes.preview import DIFFERENCE, difference
+from auditlib.changes.difference import DIFFERENCE, difference
 from auditlib.check import Finding, Identity, Severity, audit, identities
 from auditlib.checks._parts import rows_of
 from auditlib.records import is_at_least

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from auditlib import summary
+from auditlib.accepted import COLUMNS
 from auditlib.check import Finding
 from auditlib.errors import AuditError, ParameterError
 from auditlib.words import gap
@@ -20,14 +21,20 @@ if TYPE_CHECKING:
     from auditlib.comparison import Comparison
 
 __all__ = [
+    "FORMATS",
     "comparison_json",
     "csv_text",
+    "export_audit",
     "export_tables",
     "findings_csv",
     "findings_json",
     "json_text",
     "records",
+    "text_of",
 ]
+
+FORMATS = ("xlsx", "csv", "json", "ocsf", "asff", "junit")
+"""The formats of :func:`export_audit`."""
 
 CSV_IDS = ("account", "region", "endpoint_id", "group_id", "rule_id", "eni_id")
 CSV_COLUMNS = (
@@ -40,6 +47,7 @@ CSV_COLUMNS = (
     "reason",
     "source",
     "record",
+    *COLUMNS,
 )
 
 
@@ -51,11 +59,12 @@ def findings_json(audit: "Audit") -> dict[str, Any]:
     dict
         ``snapshot`` (accounts, regions, times, digest, versions) and ``findings``: one entry per
         check, all checks present, each with ``check, status, severity, title, answer, evidence,
-        gaps, controls, accepted``.
+        gaps, controls, accepted``. Where accepted risks were named, also ``accepted_risks``: every
+        entry with how it stands.
     """
     said = summary.identity(audit)
     manifest = audit.snapshot.manifest
-    return {
+    document: dict[str, Any] = {
         "snapshot": {
             "accounts": list(said.accounts),
             "regions": list(said.regions),
@@ -71,6 +80,12 @@ def findings_json(audit: "Audit") -> dict[str, Any]:
         },
         "findings": [_entry(finding) for finding in audit.findings],
     }
+    if audit.accepted is not None:
+        document["accepted_risks"] = {
+            "day": audit.accepted.day.isoformat(),
+            "entries": records(audit.accepted.standing(audit.findings)),
+        }
+    return document
 
 
 def _entry(finding: Finding) -> dict[str, Any]:
@@ -84,7 +99,7 @@ def _entry(finding: Finding) -> dict[str, Any]:
         "evidence": records(finding.evidence),
         "gaps": records(finding.gaps),
         "controls": {framework: list(ids) for framework, ids in check.controls.items()},
-        "accepted": [],
+        "accepted": records(finding.accepted),
     }
 
 
@@ -136,7 +151,9 @@ def _plain(value: Any) -> Any:
 
 
 def findings_csv(findings: Iterable[Finding]) -> str:
-    """Return findings as CSV: a row per piece of evidence and per gap; a finding without either has one row.
+    """Return findings as CSV: a row per piece of evidence, accepted or not, and per gap.
+
+    A finding without any has one row. Accepted evidence tells in the last columns who accepted it.
 
     A cell that a spreadsheet would take for a formula gets a leading apostrophe.
     """
@@ -149,7 +166,7 @@ def findings_csv(findings: Iterable[Finding]) -> str:
             "title": finding.check.title,
             "answer": finding.answer,
         }
-        found = [*_evidence_rows(finding), *_gap_rows(finding)] or [{}]
+        found = [*_evidence_rows(finding), *_accepted_rows(finding), *_gap_rows(finding)] or [{}]
         rows += [{**head, **row} for row in found]
     frame = pd.DataFrame(rows, columns=list(CSV_COLUMNS))
     text = [name for name in CSV_COLUMNS if name != "record"]
@@ -165,6 +182,11 @@ def csv_text(frame: pd.DataFrame) -> str:
 def _evidence_rows(finding: Finding) -> list[dict[str, Any]]:
     wanted = (*CSV_IDS, "reason", "source", "record")
     return [{c: row[c] for c in wanted if c in row} for row in records(finding.evidence)]
+
+
+def _accepted_rows(finding: Finding) -> list[dict[str, Any]]:
+    wanted = (*CSV_IDS, "reason", "source", "record", *COLUMNS)
+    return [{c: row[c] for c in wanted if c in row} for row in records(finding.accepted)]
 
 
 def _gap_rows(finding: Finding) -> list[dict[str, Any]]:
@@ -223,6 +245,83 @@ def export_tables(
     return tuple(written)
 
 
+def text_of(audit: "Audit", format: str) -> str:
+    """Return the findings as text in a format: ``json``, ``csv``, ``ocsf``, ``asff`` or ``junit``."""
+    if format == "json":
+        return json_text(findings_json(audit))
+    if format == "csv":
+        return findings_csv(audit.findings)
+    if format == "ocsf":
+        from auditlib.ocsf import ocsf_events
+
+        return json_text(ocsf_events(audit))
+    if format == "asff":
+        from auditlib.asff import asff_findings
+
+        return json_text({"Findings": asff_findings(audit)})
+    from auditlib.junit import junit_xml
+
+    return junit_xml(audit)
+
+
+def export_audit(
+    audit: "Audit", out: "str | PathLike[str]", formats: Iterable[str] = FORMATS
+) -> tuple[Path, ...]:
+    """Write an audit into a folder for the places where clients keep findings.
+
+    ``findings.xlsx``, ``findings.json``, ``findings.ocsf.json`` and ``findings.junit.xml``;
+    ``csv/`` holds a file per sheet of the workbook and ``csv/tables/`` one per table; ``asff/``
+    an input of Security Hub's ``BatchImportFindings`` per account, Region and hundred findings.
+
+    Raises
+    ------
+    ParameterError
+        When a format is unknown, or a snapshot without an account is wanted as ASFF.
+    """
+    wanted = list(dict.fromkeys(formats))
+    if unknown := [name for name in wanted if name not in FORMATS]:
+        raise ParameterError(f'There is no format "{unknown[0]}": {", ".join(FORMATS)}.')
+    folder = Path(out)
+    files: dict[str, bytes] = {}
+    for name in wanted:
+        files |= _files(audit, name)
+    from auditlib.snapshot import write_file
+
+    try:
+        for name, data in files.items():
+            write_file(folder / name, data)
+    except OSError as error:
+        raise AuditError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    written = [folder / name for name in files]
+    if "csv" in wanted:
+        written += export_tables(audit, folder / "csv" / "tables")
+    return tuple(written)
+
+
+def _files(audit: "Audit", format: str) -> dict[str, bytes]:
+    """Return the files of a format by their names in the folder."""
+    if format == "xlsx":
+        from auditlib.workbook import workbook_bytes
+
+        return {"findings.xlsx": workbook_bytes(audit)}
+    if format == "csv":
+        from auditlib.sheets import sheets
+
+        return {
+            f"csv/{sheet.name}.csv": csv_text(sheet.frame).encode("utf-8-sig")
+            for sheet in sheets(audit)
+        }
+    if format == "asff":
+        from auditlib.asff import asff_batches
+
+        return {
+            f"asff/{name}.json": json_text(batch).encode()
+            for name, batch in asff_batches(audit).items()
+        }
+    ending = {"json": "json", "ocsf": "ocsf.json", "junit": "junit.xml"}[format]
+    return {f"findings.{ending}": text_of(audit, format).encode()}
+
+
 _FORMULA = r"\A(?=[=+\-@＝＋－＠\t\r\n'])"
 
 
@@ -243,8 +342,10 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(flat)
 
 
-def _joined(value: tuple[Any, ...]) -> str:
+def _joined(value: Any) -> str | None:
     """Return a list as text, its items set apart by spaces; tags as a JSON object."""
+    if not isinstance(value, tuple | list):
+        return None if pd.isna(value) else str(value)
     if value and not isinstance(value[0], str):
         return json.dumps(dict(value), ensure_ascii=False)
     return " ".join(value)

@@ -16,13 +16,20 @@ from auditlib.records import is_at_least
 from auditlib.schemas import COVERAGE, GAPS
 from auditlib.snapshot import Call, Snapshot
 
-__all__ = ["coverage_frame", "gap_frame"]
+__all__ = ["coverage_frame", "gap_frame", "of_every_region"]
 
 Row = dict[str, Any]
 
+_NOT_ALL_LISTED = (
+    "shows more sources and destinations in describe-security-groups than rules were listed"
+)
+
 
 def gap_frame(
-    snapshot: Snapshot, found: Callable[[str, str, Read], set[str]], unsettled: pd.DataFrame
+    snapshot: Snapshot,
+    found: Callable[[str, str, Read], set[str]],
+    unsettled: pd.DataFrame,
+    unlisted: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return the gaps of all base tables, in the columns of ``schemas.GAPS``.
 
@@ -32,11 +39,13 @@ def gap_frame(
         Given account, region and a read made per resource: the resources its parents name.
     unsettled
         Endpoints of which it cannot be told what they are attached to.
+    unlisted
+        Security groups not all of whose rules were listed.
     """
     calls = _calls_by_read(snapshot)
     rows = []
     for read in READS:
-        for account, region in snapshot.places:
+        for account, region in _places(snapshot, read):
             resources: set[str] = set()
             if read.resources is not None:
                 asked = {call.resource for call in calls[account, region, read.id]}
@@ -58,38 +67,65 @@ def gap_frame(
             unsettled["account"], unsettled["region"], unsettled["endpoint_id"], strict=True
         )
     ]
+    rules = read_of("ec2-describe-security-group-rules")
+    rows += [
+        _row(rules, account, region, "missing", id, message=f"{id} {_NOT_ALL_LISTED}")
+        | {"table": "security_group_rules"}
+        for account, region, id in zip(
+            unlisted["account"], unlisted["region"], unlisted["group_id"], strict=True
+        )
+    ]
     frame = frame_of_rows(GAPS, rows)
     return frame.drop_duplicates(list(GAPS.key)).reset_index(drop=True)
 
 
 def coverage_frame(snapshot: Snapshot, found: Callable[[str, str, Read], set[str]]) -> pd.DataFrame:
     """Return one row per read and place, in the columns of ``schemas.COVERAGE``."""
-    rows = []
     made = _calls_by_read(snapshot)
-    for account, region in snapshot.places:
-        for read in READS:
-            calls = made[account, region, read.id]
-            wanted = {None} if read.resources is None else found(account, region, read)
-            missing = len(wanted - {call.resource for call in calls})
-            rows.append(
-                {
-                    "account": account,
-                    "region": region,
-                    "service": read.service,
-                    "operation": read.operation,
-                    "expected": len(calls) + missing,
-                    "calls": len(calls),
-                    "ok": sum(call.status == "ok" for call in calls),
-                    "refused": sum(call.status != "ok" for call in calls),
-                    "missing": missing,
-                    "items": None
-                    if any(call.status == "ok" and call.items is None for call in calls)
-                    else sum(call.items or 0 for call in calls),
-                    "iam_action": read.iam_action,
-                    "tables": read.tables,
-                }
-            )
+    rows = []
+    asked = [
+        (*place, number, read)
+        for number, read in enumerate(READS)
+        for place in _places(snapshot, read)
+    ]
+    for account, region, _, read in sorted(asked, key=lambda one: one[:3]):
+        calls = made[account, region, read.id]
+        wanted = {None} if read.resources is None else found(account, region, read)
+        missing = len(wanted - {call.resource for call in calls})
+        rows.append(
+            {
+                "account": account,
+                "region": region,
+                "service": read.service,
+                "operation": read.operation,
+                "expected": len(calls) + missing,
+                "calls": len(calls),
+                "ok": sum(call.status == "ok" for call in calls),
+                "refused": sum(call.status != "ok" for call in calls),
+                "missing": missing,
+                "items": None
+                if any(call.status == "ok" and call.items is None for call in calls)
+                else sum(call.items or 0 for call in calls),
+                "iam_action": read.iam_action,
+                "tables": read.tables,
+            }
+        )
     return frame_of_rows(COVERAGE, rows)
+
+
+def of_every_region(gaps: pd.DataFrame) -> pd.Series:
+    """Tell which gaps are of services that are the same in every Region.
+
+    Such a gap stands at the Region whose folder would hold the answer, and concerns whoever names
+    the resource, wherever that is.
+    """
+    everywhere = {f"{read.service} {read.operation}" for read in READS if read.region}
+    return (gaps["service"] + " " + gaps["operation"]).isin(everywhere)
+
+
+def _places(snapshot: Snapshot, read: Read) -> list[tuple[str, str]]:
+    """Return the places where a read is made, or its answer kept."""
+    return list(dict.fromkeys((a, read.folder(region)) for a, region in snapshot.places))
 
 
 def _calls_by_read(snapshot: Snapshot) -> Mapping[tuple[str, str, str], list[Call]]:
@@ -108,7 +144,9 @@ def _gaps(
         yield from _too_old(snapshot, account, region, read)
         return
     for parent in read.parents:
-        yield from _outcome(snapshot, account, region, read_of(parent))
+        for place in snapshot.places if read.region else ((account, region),):
+            if place[0] == account:
+                yield from _outcome(snapshot, *place, read_of(parent))
     for resource in resources:
         yield from _outcome(snapshot, account, region, read, resource)
         yield from _too_old(snapshot, account, region, read, resource)

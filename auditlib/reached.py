@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Matrix",
+    "bounds",
     "by_group",
     "evidence",
     "example",
@@ -36,6 +37,9 @@ NAMES_A_WAY = {"endpoint_id", "eni_id", "ports"}
 
 MOST = 20
 """Receivers shown one by one; more are put together by security group, by subnet or by VPC."""
+
+MOST_TOGETHER = 60
+"""Rows of a table of receivers put together: to fold further would hide who has which ports."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +125,18 @@ def by_group(audit: "Audit", rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=columns)
 
 
+def bounds(audit: "Audit", rows: pd.DataFrame) -> list[str]:
+    """Return what an authorization policy may take away from rows of reach, a line per endpoint."""
+    names = summary.names(audit)
+    told = rows[["endpoint_id", "via"]].drop_duplicates("endpoint_id").itertuples(index=False)
+    return [
+        f"{names.get(endpoint, endpoint)}: {hop}"
+        for endpoint, via in told
+        for hop in via
+        if hop.startswith(("upper bound: ", "not narrowed: "))
+    ]
+
+
 def surest(certainties: Iterable[str]) -> str:
     """Return the surest of several certainties.
 
@@ -147,11 +163,13 @@ def exit_word(via: tuple[str, ...]) -> str:
     return last.replace("leaves what was read", "out", 1)
 
 
-def receivers(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[str, dict[str, str]]:
+def receivers(
+    audit: "Audit", rows: pd.DataFrame, most: int = MOST, together: int | None = None
+) -> tuple[str, dict[str, str]]:
     """Return what receivers are put together by, and the label of each by interface id.
 
     Up to ``most`` interfaces stand alone; more are put together by the security groups they carry,
-    then by subnet, then by VPC, whichever first gives few enough.
+    then by subnet, then by VPC, whichever first gives at most ``together`` (``most`` if not given).
     """
     enis = set(rows["eni_id"].dropna())
     interfaces = audit.tables["network_interfaces"]
@@ -170,7 +188,12 @@ def receivers(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[str
         place = dict(zip(interfaces["eni_id"], interfaces[column], strict=True))
         levels.append((noun, {e: _called(place.get(e), called) for e in enis}))
     return next(
-        ((noun, labels) for noun, labels in levels if len(set(labels.values())) <= most), levels[-1]
+        (
+            (noun, labels)
+            for noun, labels in levels
+            if len(set(labels.values())) <= (together or most)
+        ),
+        levels[-1],
     )
 
 
@@ -182,7 +205,7 @@ def matrices(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[Matr
     """Return one matrix per endpoint: receivers by user groups, with protocols and ports."""
     made = []
     for endpoint, part in rows.groupby("endpoint_id", sort=True):
-        by, labels = receivers(audit, part, most)
+        by, labels = receivers(audit, part, most, max(most, MOST_TOGETHER))
         inside = part[part["eni_id"].notna()]
         size = inside["eni_id"].drop_duplicates().map(labels).value_counts()
         cells: dict[str, dict[str, dict[str, str]]] = {}

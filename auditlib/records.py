@@ -24,7 +24,7 @@ _BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One file of a snapshot: where its answer comes from, its records, the SDK that read it."""
+    """One file of a snapshot: where its answer comes from, its records, what read it and when."""
 
     account: str
     region: str
@@ -32,6 +32,7 @@ class Answer:
     file: str
     records: list[Any] = field(repr=False)
     botocore_version: str | None = None
+    read_at: datetime | None = None
 
 
 class Records:
@@ -133,6 +134,11 @@ class Records:
         new = [is_at_least(answer.botocore_version, botocore) is True for answer in self.answers]
         return [new[i] for i in self.answer_of]
 
+    def read_at(self) -> list[datetime | None]:
+        """Return when each record was read, where that is known."""
+        times = [answer.read_at for answer in self.answers]
+        return [times[i] for i in self.answer_of]
+
     # -- values -------------------------------------------------------------------------------
 
     def text(self, key: str) -> list[str | None]:
@@ -188,9 +194,10 @@ class Records:
             self.refuse(values.index(None), f"does not say {self._path}{key}")
         return values  # type: ignore[return-value] # none is missing
 
-    def time(self, key: str) -> list[datetime | None]:
-        """Return UTC times from ISO text or seconds since 1970; missing where it is neither."""
-        return [_time(row.get(key)) for row in self.rows]
+    def time(self, key: str, *, per_second: int = 1) -> list[datetime | None]:
+        """Return UTC times from ISO text or a number since 1970; missing where it is neither."""
+        values = [row.get(key) for row in self.rows]
+        return [_time(v / per_second if isinstance(v, (int, float)) else v) for v in values]
 
     def cidr(self, key: str) -> list[str | None]:
         """Return IPv4 or IPv6 ranges as AWS wrote them."""
@@ -216,6 +223,15 @@ class Records:
             if value is not None:
                 gathered[parent].append(value)
         return [tuple(items) for items in gathered]
+
+    def many(self, key: str, members: Sequence[str]) -> list[int]:
+        """Return, per record, how many items the objects under a key hold in these lists of theirs."""
+        found = self.each(key)
+        sizes = [0] * len(self)
+        for member in members:
+            for parent, items in zip(found._parent, found._lists(member), strict=True):
+                sizes[parent] += len(items)
+        return sizes
 
     def tags(self, key: str = "Tags") -> list[tuple[tuple[str, str], ...]]:
         """Return the tags as (key, value) pairs."""

@@ -5,6 +5,7 @@ page by the kit's own nbconvert template: no code, no script, nothing loaded fro
 report replaces an older one only when all of it is complete.
 """
 
+import ast
 import base64
 import hashlib
 import os
@@ -14,6 +15,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ from markupsafe import Markup
 
 from auditlib import display, export, summary
 from auditlib.errors import ParameterError, ReportError
+from auditlib.workbook import workbook_bytes
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -30,6 +33,8 @@ __all__ = ["Notebook", "Page", "Parameter", "Report", "notebooks", "report"]
 
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 SNAPSHOT = "snapshot"
+ACCEPTED = "accepted"
+TODAY = "today"
 KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 WORDS_OF_BOOL = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -170,10 +175,11 @@ def _parameters_for(
     for name, parameters in declared.items():
         if SNAPSHOT not in parameters:
             raise ParameterError(f"notebook {name!r} declares no parameter {SNAPSHOT!r}")
-    known = {p for parameters in declared.values() for p in parameters} - {SNAPSHOT}
+    ours = {SNAPSHOT, ACCEPTED, TODAY}
+    known = {p for parameters in declared.values() for p in parameters} - ours
     for name in given:
-        if name == SNAPSHOT:
-            raise ParameterError(f"{SNAPSHOT!r} is not a parameter to set here")
+        if name in ours:
+            raise ParameterError(f"{name!r} is not a parameter to set here")
         if name not in known:
             takes = f"they take {', '.join(sorted(known))}" if known else "they take none"
             raise ParameterError(f"no notebook of this report has a parameter {name!r}; {takes}")
@@ -186,6 +192,16 @@ def _parameters_for(
 
 
 # -- running --------------------------------------------------------------------------------------
+
+
+def _refuse_without_accepted(chosen: Iterable[Notebook]) -> None:
+    """Refuse a notebook that would show what somebody accepted as if nobody had."""
+    for notebook in chosen:
+        if not {ACCEPTED, TODAY} <= {p.name for p in notebook.parameters}:
+            raise ParameterError(
+                f"notebook {notebook.name!r} declares no parameters {ACCEPTED!r} and {TODAY!r}, so "
+                "it cannot take accepted risks into account"
+            )
 
 
 def _run(notebook: Notebook, parameters: Mapping[str, object], folder: Path, home: Path) -> Any:
@@ -268,6 +284,9 @@ def _what_failed(notebook: Notebook, error: Any) -> str:
 
 def _scrubbed(node: Any) -> Any:
     """Return an executed notebook without traces of the machine that ran it."""
+    for cell in node.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = _ACCEPTED_PATH.sub(_name_alone, cell.source)
     node.metadata.pop("papermill", None)
     node.metadata.pop("widgets", None)
     node.metadata["language_info"] = {"name": "python"}
@@ -287,6 +306,14 @@ def _renamed(node: Any, paths: Iterable[str]) -> Any:
             if cell.cell_type == "code" and path:
                 cell["source"] = cell.source.replace(path, Path(path).name)
     return node
+
+
+_ACCEPTED_PATH = re.compile(r"^accepted = (.+)$", re.MULTILINE)
+
+
+def _name_alone(found: re.Match[str]) -> str:
+    """Return the line that names the file of accepted risks, without the folders it lies in."""
+    return f"accepted = {Path(str(ast.literal_eval(found[1]))).name!r}"
 
 
 def _ipynb(node: Any) -> str:
@@ -425,7 +452,7 @@ def _index(audit: "Audit", pages: Sequence[Page], html: Mapping[str, str]) -> st
         steps=display.first_steps(audit, pages=cards).markup,
         findings=display.findings(audit, pages=cards).markup,
         cards=[
-            display.card(finding, names).markup
+            display.card(finding, names, display.proposal_of(audit, finding)).markup
             for finding in summary.by_urgency(audit.findings)
             if finding.check.id not in holders
         ],
@@ -441,6 +468,9 @@ def report(
     notebooks: Sequence[str | Path] | None = None,
     parameters: Mapping[str, object] | None = None,
     places: Mapping[str, str | Path] | None = None,
+    *,
+    accepted: str | Path | None = None,
+    today: date | None = None,
 ) -> Report:
     """Run notebooks on a snapshot and write the pages to hand over.
 
@@ -456,6 +486,10 @@ def report(
         Parameters for the notebooks that declare them.
     places
         Parameters that are paths: ``earlier``, the snapshot to compare with, and ``history``.
+    accepted
+        A YAML file of accepted risks.
+    today
+        The day on which they must hold; today, in UTC, when not given.
 
     Raises
     ------
@@ -471,26 +505,33 @@ def report(
     target = Path(out).absolute()
     _refuse_foreign(target)
     chosen = _chosen(notebooks)
-    audit = open_audit(snapshot)
+    audit = open_audit(snapshot, accepted, today=today or "")
+    taken: dict[str, object] = {}
+    if accepted is not None and audit.accepted is not None:
+        _refuse_without_accepted(chosen)
+        # The day too: a report made at midnight must not say two things.
+        taken = {ACCEPTED: str(Path(accepted).resolve()), TODAY: audit.accepted.day.isoformat()}
     with tempfile.TemporaryDirectory(prefix="auditlib-") as scratch:
         place = _kernel_folder(snapshot, Path(scratch))
         paths = {name: _from(place, path) for name, path in (places or {}).items()}
         wanted = _parameters_for(chosen, {**(parameters or {}), **paths})
-        given = {} if snapshot is None else {SNAPSHOT: Path(snapshot).resolve().name}
+        given = taken if snapshot is None else {**taken, SNAPSHOT: Path(snapshot).resolve().name}
         with ThreadPoolExecutor(min(len(chosen), os.cpu_count() or 1)) as pool:
             running = [
                 pool.submit(_run, n, {**wanted[n.name], **given}, place, Path(scratch))
                 for n in chosen
             ]
             findings = export.json_text(export.findings_json(audit))  # while the kernels run
+            book = workbook_bytes(audit)
             executed = [_renamed(future.result(), paths.values()) for future in running]
     pages = [_page(notebook) for notebook in chosen]
     html = {
         page.file: _html_of(node, page, audit) for page, node in zip(pages, executed, strict=True)
     }
-    files: dict[str, str] = {
+    files: dict[str, str | bytes] = {
         **html,
         "findings.json": findings,
+        "findings.xlsx": book,
         "index.html": _index(audit, pages, html),
     }
     for page, node in zip(pages, executed, strict=True):
@@ -541,10 +582,10 @@ def _is_ours(path: Path, target: Path) -> bool:
         return path.suffix == ".ipynb"
     if inside.suffix == ".html":
         return b'<meta name="generator" content="auditlib' in path.read_bytes()[:4000]
-    return inside.as_posix() == "findings.json"
+    return inside.as_posix() in {"findings.json", "findings.xlsx"}
 
 
-def _publish(files: Mapping[str, str], target: Path) -> None:
+def _publish(files: Mapping[str, str | bytes], target: Path) -> None:
     """Write all files aside, then put the folder in the place of the older one."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -553,10 +594,10 @@ def _publish(files: Mapping[str, str], target: Path) -> None:
         raise ReportError(f"{target} cannot be written: {error.strerror}") from error
     try:
         new, old = aside / "new", aside / "old"
-        for name, text in files.items():
+        for name, held in files.items():
             path = new / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8", newline="\n")
+            path.write_bytes(held.encode() if isinstance(held, str) else held)
         if target.exists():
             target.rename(old)
         new.rename(target)

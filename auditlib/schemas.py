@@ -166,9 +166,11 @@ disconnect_on_session_timeout     flag  whether a session ends at the time-out i
 banner_enabled                    flag  whether a login banner is shown
 banner_text                       str   text of the login banner
 route_enforcement                 flag  whether client routes are enforced on the device
+device_posture                    str   on, off or unknown (the SDK that read it was too old to tell)
 posture_trust_providers           list  device posture trust provider types; empty when posture is off
 self_service_portal_url           str   self-service portal address (present even where the portal cannot serve)
 tags                              pairs tags
+read_at                           time  when this was read; missing where the snapshot does not say
 """,
     ),
     _base(
@@ -244,18 +246,37 @@ description      str   description
 """,
     ),
     _base(
+        "client_certificate_revocation_lists",
+        "what an endpoint says of its client certificate revocation list, imported or not",
+        "endpoint_id",
+        """
+endpoint_id     str   endpoint id
+status          str   pending or active
+status_message  str   why, where AWS says it
+imported        bool  whether the answer holds a list
+problem         str   what keeps the list from being read; missing where it was read
+issuer          str   who issued the list
+issued          time  when it was issued
+next_update     time  when it ends; missing where the list does not say
+entries         int   certificates it revokes
+read_at         time  when this was read; missing where the snapshot does not say
+""",
+    ),
+    _base(
         "security_groups",
         "a security group",
         "group_id",
         """
-group_id     str   group id (sg-…)
-group_name   str   group name
-name         str   Name tag
-description  str   description
-owner_id     str   account that owns it
-vpc_id       str   its VPC
-is_default   bool  true for the VPC's default group (AWS reserves the name "default")
-tags         pairs tags
+group_id       str   group id (sg-…)
+group_name     str   group name
+name           str   Name tag
+description    str   description
+owner_id       str   account that owns it
+vpc_id         str   its VPC
+is_default     bool  true for the VPC's default group (AWS reserves the name "default")
+ingress_peers  int   sources of inbound traffic shown with the group itself
+egress_peers   int   destinations of outbound traffic shown with the group itself
+tags           pairs tags
 """,
     ),
     _base(
@@ -365,6 +386,7 @@ origin          str  CreateRouteTable, CreateRoute or EnableVgwRoutePropagation
         "route_table_id association_id",
         """
 route_table_id  str   route table id
+name            str   Name tag of the route table
 association_id  str   association id
 vpc_id          str   VPC
 main            bool  true for the VPC's main table, in force where a subnet names none
@@ -397,6 +419,7 @@ family          int   4 or 6
         "subnet_id",
         """
 network_acl_id  str  network ACL id
+name            str  Name tag of the network ACL
 subnet_id       str  subnet
 vpc_id          str  VPC
 """,
@@ -428,6 +451,19 @@ tags                       pairs tags
 prefix_list_id  str  prefix list id
 cidr_block      str  range
 description     str  description
+""",
+    ),
+    _base(
+        "prefix_lists",
+        "a prefix list that a rule or route names",
+        "prefix_list_id",
+        """
+prefix_list_id  str  prefix list id
+name            str  its name
+family          str  IPv4 or IPv6
+state           str  create-complete, modify-complete or what AWS gives
+max_entries     int  entries it may hold, which is what it counts for in a security group's quota; missing for lists of AWS
+owner_id        str  account that owns it; AWS for lists of AWS
 """,
     ),
     _base(
@@ -469,6 +505,57 @@ key_algorithm        str   RSA_2048, EC_prime256v1 …
 not_before           time  valid from
 not_after            time  valid until
 renewal_eligibility  str   ELIGIBLE or INELIGIBLE
+renewal_status       str   how ACM's own renewal stands: PENDING_AUTO_RENEWAL, PENDING_VALIDATION, SUCCESS or FAILED
+signature_algorithm  str   SHA256WITHRSA …
+read_at              time  when this was read; missing where the snapshot does not say
+""",
+    ),
+    _base(
+        "saml_providers",
+        "a SAML provider of IAM that endpoints name; IAM is the same in every Region",
+        "provider_arn",
+        """
+provider_arn            str   ARN
+created                 time  when it was created
+valid_until             time  when it ends, as IAM says
+problem                 str   what keeps its metadata from being read; missing where it was read
+entity_id               str   the identity provider's name in its metadata
+metadata_valid_until    time  when the metadata ends; missing where it does not say
+certificates            int   signing certificates in the metadata
+certificates_end        time  when the last of them ends
+first_certificate_ends  time  when the first of them ends
+read_at                 time  when this was read; missing where the snapshot does not say
+""",
+    ),
+    _base(
+        "directories",
+        "a directory that endpoints authenticate users with",
+        "directory_id",
+        """
+directory_id   str   directory id (d-…)
+name           str   its domain name
+type           str   SimpleAD, ADConnector, MicrosoftAD or SharedMicrosoftAD
+stage          str   Active, Impaired, Inoperable, Failed …
+stage_reason   str   why, where AWS says it
+stage_since    time  when the stage last changed
+radius_status  str   Creating, Completed or Failed, where RADIUS (for a second factor) is set up
+share_status   str   how the sharing stands, for a directory of another account
+""",
+    ),
+    _base(
+        "connect_handlers",
+        "a Lambda function that endpoints name as their client connect handler",
+        "function_arn",
+        """
+function_arn          str   ARN, as the endpoint names it
+function_name         str   name
+version               str   version, $LATEST for the unpublished one
+runtime               str   runtime
+timeout               int   seconds it may take
+state                 str   Active, Pending, Inactive, Failed …
+state_reason          str   why, where AWS says it
+last_update           str   how the last update went: Successful, Failed or InProgress
+last_update_reason    str   why, where AWS says it
 """,
     ),
     _base(
@@ -477,9 +564,33 @@ renewal_eligibility  str   ELIGIBLE or INELIGIBLE
         "log_group_name",
         """
 log_group_name     str  name
+created            time when it was created
 retention_in_days  int  days kept; missing means for ever
 stored_bytes       int  bytes stored
 kms_key_id         str  key it is encrypted with, where one was named
+""",
+    ),
+    _base(
+        "log_streams",
+        "one of the fifty streams written to last in a log group endpoints write to",
+        "log_group_name log_stream_name",
+        """
+log_group_name   str   log group
+log_stream_name  str   name
+created          time  when it was created
+last_event       time  time of its newest entry; AWS updates it within the hour, rarely later; missing where it holds none
+""",
+    ),
+    _base(
+        "service_quotas",
+        "a quota as it is applied in a Region; AWS leaves out those it applies by default only",
+        "service_code quota_code",
+        """
+service_code  str   ec2 or vpc
+quota_code    str   quota code (L-…)
+quota_name    str   name
+value         int   the value applied
+adjustable    flag  whether AWS raises it on request
 """,
     ),
     _view(
@@ -531,6 +642,40 @@ on_interfaces         int   interfaces of the endpoint that carry it
 interfaces            int   interfaces of the endpoint
 effective             bool  in force now: on an interface, or on an association in whose subnet no interface of the endpoint is seen for certain; for an endpoint with neither, the groups it will be given (configured, or the default by omission)
 """,
+    ),
+    _view(
+        "nearby_security_groups",
+        "a security group in the VPC of an endpoint, and what uses it as far as is read",
+        "group_id",
+        "client_vpn_endpoints client_vpn_target_networks security_groups security_group_rules network_interface_groups security_group_vpc_associations",
+        """
+group_id          str   security group id
+group_name        str   group name
+name              str   Name tag
+vpc_id            str   VPC
+is_default        bool  true for the VPC's default group
+interfaces        int   interfaces that carry it
+endpoints         int   endpoints that are configured with it, or have it on an association
+referring_groups  int   other groups whose rules name it
+shared_vpcs       int   further VPCs it is associated with
+"""
+        + _SOURCE,
+    ),
+    _view(
+        "quota_usage",
+        "a quota around Client VPN and how much of it is used",
+        "quota resource",
+        "client_vpn_endpoints client_vpn_target_networks client_vpn_authorization_rules client_vpn_routes client_vpn_connections client_certificate_revocation_lists security_group_rules network_interface_groups prefix_lists endpoint_security_groups endpoint_network_interfaces nearby_security_groups service_quotas",
+        """
+quota        str   what is limited
+resource     str   what it is limited for: an endpoint, a security group, an interface or the Region
+used         int   how much is used
+most         int   how much there may be
+applied      bool  true where Service Quotas gave the value; false where it is AWS's documented default
+adjustable   bool  whether AWS raises it on request
+quota_code   str   quota code (L-…), where it has one
+"""
+        + _SOURCE,
     ),
     _view(
         "reached_interfaces",

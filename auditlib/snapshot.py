@@ -165,7 +165,7 @@ def file_of(account: str, region: str, read: Read, resource: str | None = None) 
     >>> file_of("111122223333", "eu-west-1", read_of("logs-describe-log-groups"), "/vpn/log")
     '111122223333/eu-west-1/logs-describe-log-groups/%2Fvpn%2Flog.json'
     """
-    stem = f"{account}/{region}/{read.id}"
+    stem = f"{account}/{read.folder(region)}/{read.id}"
     if resource is None:
         return f"{stem}.json"
     name = quote(resource, safe="")
@@ -394,10 +394,17 @@ class Snapshot:
         """Every call, in the order of the manifest."""
         return self.manifest.calls
 
-    @property
+    @cached_property
     def places(self) -> tuple[tuple[str, str], ...]:
-        """The (account, region) pairs that were looked at, sorted."""
-        seen = {(call.account, call.region) for call in self.calls}
+        """The (account, region) pairs that were looked at, sorted.
+
+        The folder of the services that are the same in every region makes no place.
+        """
+        seen = {
+            (call.account, call.region)
+            for call in self.calls
+            if call.read is None or call.read.region is None
+        }
         return tuple(sorted(seen | set(self.manifest.places)))
 
     @cached_property
@@ -482,11 +489,11 @@ def shape_problem(read: Read, document: Any) -> str | None:
         return f"is not what {command} prints: not an object"
     if read.result_key is None:
         return None
-    wanted = list if read.page_size else dict
+    wanted = list if read.answers_with_a_list else dict
     if not isinstance(document.get(read.result_key), wanted):
-        kind = "list" if read.page_size else "object"
+        kind = "list" if read.answers_with_a_list else "object"
         return f'is not what {command} prints: no {kind} "{read.result_key}"'
-    if document.get("NextToken") or document.get("nextToken"):
+    if not read.most and (document.get("NextToken") or document.get("nextToken")):
         return f"holds the first pages only: what {command} prints without --max-items is needed"
     return None
 
@@ -697,15 +704,20 @@ def _manifest_without(files: _Files, names: tuple[str, ...], path: Path) -> Mani
     """Return what the files alone tell."""
     calls: dict[tuple[str, str, str, str | None], Call] = {}
     places = set()
+    held = {name.rpartition("/")[0] + "/" for name in names if not name.endswith("/")}
+    held = {folder for name in held for folder in _folders(name)}
     for name in names:
-        if name.count("/") < 2:
+        # A zip names its folders too; only those that hold nothing tell something.
+        if name.count("/") < 2 or name in held:
             continue
         account, region, _ = name.split("/", 2)
         if not (_ACCOUNT.fullmatch(account) and _REGION.fullmatch(region)):
             continue
-        # A folder that holds nothing was made for a Region that nobody read in the end.
-        places.add((account, region))
         call = _call_of_file(files, name, path)
+        # A folder that holds nothing was made for a Region that nobody read in the end; one that
+        # holds answers of global services only stands for no Region.
+        if call is None or call.read is None or call.read.region is None:
+            places.add((account, region))
         # An answer beside an older refusal is what counts.
         if call and (call.key not in calls or call.status == "ok"):
             calls[call.key] = call
@@ -724,6 +736,13 @@ def _manifest_without(files: _Files, names: tuple[str, ...], path: Path) -> Mani
         places=tuple(sorted(places)),
         calls=ordered,
     )
+
+
+def _folders(name: str) -> Iterator[str]:
+    """Yield a folder and all it lies in, each with a slash at its end."""
+    parts = name.split("/")[:-1]
+    for depth in range(1, len(parts) + 1):
+        yield "/".join(parts[:depth]) + "/"
 
 
 def _call_of_file(files: _Files, name: str, path: Path) -> Call | None:

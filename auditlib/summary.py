@@ -3,6 +3,7 @@
 Everything is worked out from the findings, the gaps and the calls; nothing here judges anew.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from auditlib.check import Finding, Severity, Status
+from auditlib.check import Check, Finding, Severity, Status
 from auditlib.schemas import SCHEMAS
-from auditlib.words import clean, count, listed, named, plural
+from auditlib.words import acceptance, clean, count, listed, named, plural
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Identity",
     "Step",
+    "acceptances",
     "blocked_checks",
     "by_endpoint",
     "by_urgency",
@@ -29,12 +31,22 @@ __all__ = [
     "identity",
     "names",
     "places",
+    "ratings",
     "refused_calls",
     "short",
     "verdict",
     "when",
     "where",
 ]
+
+_ORDER = (
+    Status.FAIL,
+    Status.NOT_ASSESSED,
+    Status.ACCEPTED,
+    Status.PASS,
+    Status.NOT_APPLICABLE,
+)
+"""The statuses as a reader wants them: what is to be done first."""
 
 NO_ENDPOINT = "not tied to one endpoint"
 """Row of :func:`by_endpoint` for evidence that names no endpoint."""
@@ -202,11 +214,15 @@ def coverage_sentence(audit: "Audit") -> str:
 
 def by_urgency(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return findings: failing ones first, then what could not be assessed, the severe ones first."""
-    order = {Status.FAIL: 0, Status.NOT_ASSESSED: 1, Status.PASS: 2, Status.NOT_APPLICABLE: 3}
     return tuple(
         sorted(
             findings,
-            key=lambda f: (order[f.status], -f.check.severity.rank, -len(f.evidence), f.check.id),
+            key=lambda f: (
+                _ORDER.index(f.status),
+                -f.check.severity.rank,
+                -len(f.evidence),
+                f.check.id,
+            ),
         )
     )
 
@@ -328,6 +344,13 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
         they = "it" if len(partly) == 1 else "they"
         some = _opening(count(len(partly), "check"))
         sentences.append(f"{some} saw only part of what {they} should have seen.")
+    if waived := [day for f in audit.findings for day in f.accepted.get("accepted_until", ())]:
+        are = "is an accepted risk" if len(waived) == 1 else "are accepted risks"
+        first = "" if min(waived) == max(waived) else "the first of them "
+        sentences.append(
+            f"{_opening(count(len(waived), 'piece'))} of evidence {are} and not counted, "
+            f"{first}until {min(waived)}."
+        )
     return tuple(sentences)
 
 
@@ -343,6 +366,7 @@ def _result(
     ]
     parts = {
         Status.FAIL: f"fail ({listed(by_severity)})" if by_severity else "",
+        Status.ACCEPTED: "are accepted" if found[Status.ACCEPTED] != 1 else "is accepted",
         Status.PASS: "pass" if found[Status.PASS] != 1 else "passes",
         Status.NOT_ASSESSED: "could not be assessed",
         Status.NOT_APPLICABLE: "do not apply"
@@ -360,6 +384,31 @@ def _result(
 
 def _opening(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
+
+
+def ratings(check: Check) -> tuple[str, ...]:
+    """Return in sentences who rates what a check looks at, and how; whose rating each is."""
+    return tuple(_rated(*pair) for pair in sorted(check.ratings.items()))
+
+
+_OPPOSITE = re.compile(r"(?P<tool>.+) \(reports the opposite: (?P<fact>.+)\)")
+
+
+def _rated(tool: str, rating: str) -> str:
+    """Return in a sentence how another tool rates the fact, or its opposite.
+
+    >>> _rated("Security Hub EC2.2", "High"), _rated("CIS AWS Foundations", "Level 2")
+    ('Security Hub EC2.2 rates it High.', 'CIS AWS Foundations puts it at Level 2.')
+    >>> _rated("Trivy (reports the opposite: all outbound is open)", "Critical")
+    'Trivy objects to the opposite: where all outbound is open, it reports that as Critical.'
+    >>> _rated("Checkov (reports the opposite: all outbound is open)", "fails")
+    'Checkov objects to the opposite: where all outbound is open, its check fails.'
+    """
+    opposite = _OPPOSITE.fullmatch(tool)
+    if opposite is None:
+        return f"{tool} {'puts it at' if rating.startswith('Level') else 'rates it'} {rating}."
+    then = "its check fails" if rating == "fails" else f"it reports that as {rating}"
+    return f"{opposite['tool']} objects to the opposite: where {opposite['fact']}, {then}."
 
 
 def first_steps(audit: "Audit", number: int = 3) -> tuple[Step, ...]:
@@ -387,8 +436,21 @@ def short(finding: Finding) -> str:
     return f"{first} There may be more: part could not be read." if partly else first
 
 
+def acceptances(finding: Finding) -> tuple[str, ...]:
+    """Return in words who accepted what of a finding, and why: each said once, with its rows."""
+    rows: dict[str, int] = {}
+    for row in finding.accepted.itertuples():
+        said = acceptance(row)
+        rows[said] = rows.get(said, 0) + 1
+    return tuple(
+        f"{_opening(count(number, 'piece'))} of evidence {said}" for said, number in rows.items()
+    )
+
+
 def where(finding: Finding, called: Mapping[str, str]) -> str:
     """Return the endpoints and security groups of a finding's evidence by name, three of each.
+
+    Where all evidence is accepted, those of the accepted evidence.
 
     What has no name is called by its id; so is a group called ``default``, for every VPC has one.
 
@@ -398,10 +460,11 @@ def where(finding: Finding, called: Mapping[str, str]) -> str:
         Names by id, as :func:`names` returns them.
     """
     said = []
+    shown = finding.evidence if len(finding.evidence) else finding.accepted
     for column, noun in (("endpoint_id", "endpoint"), ("group_id", "security group")):
-        if column not in finding.evidence:
+        if column not in shown:
             continue
-        ids = list(dict.fromkeys(finding.evidence[column].dropna().astype(str)))
+        ids = list(dict.fromkeys(shown[column].dropna().astype(str)))
         if noun == "security group":  # an authorization rule's group is one of users
             ids = [id for id in ids if id.startswith("sg-")]
         if ids:

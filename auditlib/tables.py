@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from auditlib import views
+from auditlib import certificates, views
+from auditlib.addresses import is_protocol
 from auditlib.aws.reads import READS, Read, read_of, reads_for
 from auditlib.errors import ParameterError, SnapshotError
 from auditlib.frames import frame_of
@@ -121,6 +122,9 @@ def client_vpn_endpoints(found: Records) -> tuple[Records, Columns]:
         "AuthenticationOptions",
         lambda o: o.part("FederatedAuthentication").text("SelfServiceSamlProviderArn"),
     )
+    providers = found.part("DevicePostureOptions").gather(
+        "TrustProviders", lambda p: [kind or "unknown" for kind in p.text("TrustProviderType")]
+    )
     return found, {
         "endpoint_id": found.id("ClientVpnEndpointId"),
         "name": _name(tags),
@@ -163,11 +167,14 @@ def client_vpn_endpoints(found: Records) -> tuple[Records, Columns]:
         "banner_text": banner.text("BannerText"),
         "route_enforcement": found.part("ClientRouteEnforcementOptions").flag("Enforced"),
         # AWS leaves out whether posture is enabled: it is where a trust provider is named.
-        "posture_trust_providers": found.part("DevicePostureOptions").gather(
-            "TrustProviders", lambda p: [kind or "unknown" for kind in p.text("TrustProviderType")]
-        ),
+        "device_posture": [
+            "on" if named else "off" if sees_posture else "unknown"
+            for named, sees_posture in zip(providers, found.read_by("1.43.104"), strict=True)
+        ],
+        "posture_trust_providers": providers,
         "self_service_portal_url": found.text("SelfServicePortalUrl"),
         "tags": tags,
+        "read_at": found.read_at(),
     }
 
 
@@ -251,6 +258,25 @@ def client_vpn_authorization_policies(found: Records) -> tuple[Records, Columns]
     }
 
 
+@table
+def client_certificate_revocation_lists(found: Records) -> tuple[Records, Columns]:
+    """Return the columns of the revocation lists; one that cannot be read says why."""
+    status, texts = found.part("Status"), found.text("CertificateRevocationList")
+    lists = [certificates.revocation_list_of(text) for text in texts]
+    return found, {
+        "endpoint_id": found.resource_id("ClientVpnEndpointId"),
+        "status": status.text("Code"),
+        "status_message": status.text("Message"),
+        "imported": [text is not None for text in texts],
+        "problem": [one.problem for one in lists],
+        "issuer": [one.issuer for one in lists],
+        "issued": [one.issued for one in lists],
+        "next_update": [one.next_update for one in lists],
+        "entries": [one.entries for one in lists],
+        "read_at": found.read_at(),
+    }
+
+
 # -- security groups and interfaces ---------------------------------------------------------------
 
 
@@ -266,8 +292,13 @@ def security_groups(found: Records) -> tuple[Records, Columns]:
         "owner_id": found.text("OwnerId"),
         "vpc_id": found.text("VpcId"),
         "is_default": [name == "default" for name in names],
+        "ingress_peers": found.many("IpPermissions", _PEERS),
+        "egress_peers": found.many("IpPermissionsEgress", _PEERS),
         "tags": tags,
     }
+
+
+_PEERS = ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
 
 
 @table
@@ -485,6 +516,7 @@ def route_table_associations(found: Records) -> tuple[Records, Columns]:
     association = found.each("Associations")
     return association, {
         "route_table_id": association.spread(found.id("RouteTableId")),
+        "name": association.spread(_name(found.tags())),
         "association_id": association.text("RouteTableAssociationId"),
         "vpc_id": association.spread(found.text("VpcId")),
         "main": [main is True for main in association.flag("Main")],
@@ -527,6 +559,7 @@ def network_acl_associations(found: Records) -> tuple[Records, Columns]:
     association = found.each("Associations")
     return association, {
         "network_acl_id": association.spread(found.id("NetworkAclId")),
+        "name": association.spread(_name(found.tags())),
         "subnet_id": association.id("SubnetId"),
         "vpc_id": association.spread(found.text("VpcId")),
     }
@@ -565,6 +598,19 @@ def prefix_list_entries(found: Records) -> tuple[Records, Columns]:
         "prefix_list_id": found.resources(),
         "cidr_block": _required(found, found.cidr("Cidr"), "Cidr"),
         "description": found.text("Description"),
+    }
+
+
+@table
+def prefix_lists(found: Records) -> tuple[Records, Columns]:
+    """Return the prefix lists' columns."""
+    return found, {
+        "prefix_list_id": found.resource_id("PrefixListId"),
+        "name": found.text("PrefixListName"),
+        "family": found.text("AddressFamily"),
+        "state": found.text("State"),
+        "max_entries": found.whole("MaxEntries"),
+        "owner_id": found.text("OwnerId"),
     }
 
 
@@ -609,6 +655,83 @@ def server_certificates(found: Records) -> tuple[Records, Columns]:
         "not_before": found.time("NotBefore"),
         "not_after": found.time("NotAfter"),
         "renewal_eligibility": found.text("RenewalEligibility"),
+        "renewal_status": found.part("RenewalSummary").text("RenewalStatus"),
+        "signature_algorithm": found.text("SignatureAlgorithm"),
+        "read_at": found.read_at(),
+    }
+
+
+@table
+def saml_providers(found: Records) -> tuple[Records, Columns]:
+    """Return the SAML providers' columns; metadata that cannot be read says why."""
+    read = [certificates.metadata_of(text) for text in found.text("SAMLMetadataDocument")]
+    return found, {
+        "provider_arn": found.resources(),
+        "created": found.time("CreateDate"),
+        "valid_until": found.time("ValidUntil"),
+        "problem": [one.problem for one in read],
+        "entity_id": [one.entity_id for one in read],
+        "metadata_valid_until": [one.valid_until for one in read],
+        "certificates": [len(one.certificate_ends) for one in read],
+        "certificates_end": [max(one.certificate_ends, default=None) for one in read],
+        "first_certificate_ends": [min(one.certificate_ends, default=None) for one in read],
+        "read_at": found.read_at(),
+    }
+
+
+@table
+def directories(found: Records) -> tuple[Records, Columns]:
+    """Return the directories' columns."""
+    return found, {
+        "directory_id": found.resource_id("DirectoryId"),
+        "name": found.text("Name"),
+        "type": found.text("Type"),
+        "stage": found.text("Stage"),
+        "stage_reason": found.text("StageReason"),
+        "stage_since": found.time("StageLastUpdatedDateTime"),
+        "radius_status": found.text("RadiusStatus"),
+        "share_status": found.text("ShareStatus"),
+    }
+
+
+@table
+def connect_handlers(found: Records) -> tuple[Records, Columns]:
+    """Return the columns of the connect handlers' functions, by the ARN the endpoint names."""
+    return found, {
+        "function_arn": found.resources(),
+        "function_name": found.text("FunctionName"),
+        "version": found.text("Version"),
+        "runtime": found.text("Runtime"),
+        "timeout": found.whole("Timeout"),
+        "state": found.text("State"),
+        "state_reason": found.text("StateReason"),
+        "last_update": found.text("LastUpdateStatus"),
+        "last_update_reason": found.text("LastUpdateStatusReason"),
+    }
+
+
+@table
+def log_streams(found: Records) -> tuple[Records, Columns]:
+    """Return the log streams' columns; CloudWatch Logs counts time in milliseconds."""
+    return found, {
+        "log_group_name": found.resources(),
+        "log_stream_name": found.id("logStreamName"),
+        "created": found.time("creationTime", per_second=1000),
+        "last_event": found.time("lastEventTimestamp", per_second=1000),
+    }
+
+
+@table
+def service_quotas(found: Records) -> tuple[Records, Columns]:
+    """Return the quotas' columns; one whose value AWS could not tell is left out."""
+    value = found.whole("Value", lenient=True)
+    found = found.where([v is not None for v in value])
+    return found, {
+        "service_code": found.resource_id("ServiceCode"),
+        "quota_code": found.id("QuotaCode"),
+        "quota_name": found.text("QuotaName"),
+        "value": found.whole("Value"),
+        "adjustable": found.flag("Adjustable"),
     }
 
 
@@ -619,6 +742,7 @@ def log_groups(found: Records) -> tuple[Records, Columns]:
     found = found.where([n == r for n, r in zip(names, found.resources(), strict=True)])
     return found, {
         "log_group_name": found.id("logGroupName"),
+        "created": found.time("creationTime", per_second=1000),
         "retention_in_days": found.whole("retentionInDays"),
         "stored_bytes": found.whole("storedBytes"),
         "kms_key_id": found.text("kmsKeyId"),
@@ -668,7 +792,7 @@ def _port_range(
         low, high = -1 if low is None else low, -1 if high is None else high
         return (protocol, low, high) if -1 <= low <= 255 and -1 <= high <= 255 else None
     if protocol not in {"tcp", "udp"}:
-        return protocol, None, None
+        return (protocol, None, None) if protocol == "all" or is_protocol(protocol) else None
     if low in {None, -1} and high in {None, -1}:
         return protocol, 0, 65535
     if low is None or high is None or not 0 <= low <= high <= 65535:
@@ -814,7 +938,9 @@ class Tables:
         """
         wanted = {base for name in names or self.names for base in self.bases(name)}
         if self._gaps is None:
-            self._gaps = gap_frame(self._snapshot, self._found, self._unsettled())
+            self._gaps = gap_frame(
+                self._snapshot, self._found, self._unsettled(), self._unlisted_rules()
+            )
         gaps = self._gaps
         return gaps[gaps["table"].isin(list(wanted))].reset_index(drop=True)
 
@@ -841,7 +967,16 @@ class Tables:
         # What could not be read stays so, whatever is exchanged.
         self.gaps()
         changed._resources, changed._gaps = self._resources, self._gaps
-        kept = {name: frame for name, frame in self._frames.items() if not SCHEMAS[name].inputs}
+        # A view that rests on none of them stays, but for those that are given all tables.
+        kept = {
+            name: frame
+            for name, frame in self._frames.items()
+            if not SCHEMAS[name].inputs
+            or not (
+                self.bases(name) & set(frames)
+                or "tables" in inspect.signature(views.VIEWS[name]).parameters
+            )
+        }
         for name, frame in frames.items():
             if name not in SCHEMAS:
                 raise nearest(name, SCHEMAS, noun="table")
@@ -852,6 +987,14 @@ class Tables:
             kept[name] = frame_of(SCHEMAS[name], frame)
         changed._frames = kept
         return changed
+
+    def differing(self, other: "Tables") -> set[str]:
+        """Return the base tables that are not the very same frame in both."""
+        return {
+            name
+            for name, schema in SCHEMAS.items()
+            if not schema.inputs and self._frames.get(name) is not other._frames.get(name)
+        }
 
     # -- building -----------------------------------------------------------------------------
 
@@ -876,7 +1019,8 @@ class Tables:
             if child.resources is not None and read.id in child.parents:
                 for answer in answers:
                     document = {read.id: {read.result_key: answer.records}}
-                    self._resources[answer.account, answer.region, child.id] |= set(
+                    folder = child.folder(answer.region)
+                    self._resources[answer.account, folder, child.id] |= set(
                         child.resources(document)  # type: ignore[arg-type] # records are a list
                     )
 
@@ -891,7 +1035,9 @@ class Tables:
                         f"{'region' if read.resources is None else 'resource'}, and the file lies "
                         "elsewhere: put it where `auditlib collect --script` puts it."
                     )
+                manifest = self._snapshot.manifest
                 yield Answer(
+                    read_at=call.started or manifest.finished or manifest.started,
                     account=call.account,
                     region=call.region,
                     resource=call.resource,
@@ -915,12 +1061,25 @@ class Tables:
         """Return the resources a read should have asked about, as far as its parents tell."""
         for parent in read.parents:
             self[read_of(parent).tables[0]]
-        return self._resources[account, region, read.id]
+        return self._resources[account, read.folder(region), read.id]
 
     def _unsettled(self) -> pd.DataFrame:
         """Return the endpoints of which it cannot be told what they are attached to."""
         endpoints = self["client_vpn_endpoints"]
         return endpoints[endpoints["attachment"] == "unknown"]
+
+    def _unlisted_rules(self) -> pd.DataFrame:
+        """Return the security groups that show more sources and destinations than rules were listed."""
+        groups, rules = self["security_groups"], self["security_group_rules"]
+        listed = {
+            direction: rules.loc[rules["is_egress"] == is_egress, "group_id"].value_counts()
+            for direction, is_egress in (("ingress", False), ("egress", True))
+        }
+        short = pd.Series(False, index=groups.index)
+        for direction, counts in listed.items():
+            held = groups["group_id"].map(counts).fillna(0)
+            short |= groups[f"{direction}_peers"].fillna(0) > held
+        return groups[short]
 
 
 def _records(read: Read, call: Call, document: Mapping[str, Any]) -> list[Any]:

@@ -12,11 +12,12 @@ import pandas as pd
 
 from auditlib import summary
 from auditlib.characters import visible
-from auditlib.check import Severity, Status
-from auditlib.words import count, gap, listed, traffic
+from auditlib.check import Severity, Status, checks
+from auditlib.words import acceptance, count, gap, listed, traffic
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from auditlib.audit import Audit
     from auditlib.changes.preview import Preview
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "print_audit",
+    "print_checks",
     "print_comparison",
+    "print_controls",
     "print_findings",
     "print_frame",
     "print_gaps",
@@ -38,6 +41,7 @@ _WIDE = 100_000
 _COLOURS = {
     "fail": "bold red",
     "not_assessed": "bold yellow",
+    "accepted": "dim",
     "not_applicable": "dim",
     "pass": "green",
 }
@@ -71,6 +75,8 @@ def print_audit(audit: "Audit", *, file: IO[str] | None = None) -> None:
     )
     print_findings(audit.findings, file=file)
     print_lines([""], file=file)
+    if audit.accepted is not None and (notices := audit.accepted.notices(audit.findings)):
+        print_lines(["Accepted risks to look at:", *_bulleted(notices, 20), ""], file=file)
     _print_unread(audit, file)
     print_lines([_counted(audit.findings)], file=file)
 
@@ -108,6 +114,7 @@ def _counted(findings: Sequence["Finding"]) -> str:
         f"{counts[Status.FAIL]} fail{f' ({severities})' if severities else ''}, "
         f"{counts[Status.PASS]} pass, {counts[Status.NOT_ASSESSED]} not assessed, "
         f"{counts[Status.NOT_APPLICABLE]} not applicable"
+        + (f", {counts[Status.ACCEPTED]} accepted" if counts[Status.ACCEPTED] else "")
         + (f"; {part} of those that fail could be assessed only in part" if part else "")
         + "."
     )
@@ -129,6 +136,22 @@ def print_findings(
         console.print(head)
         for line in (finding.answer, *_bulleted(finding.evidence.get("reason", ()), rows)):
             console.print(Padding(Text(visible(line)), (0, 0, 0, 4), expand=False))
+        for struck in _waived(finding, rows):
+            console.print(Padding(struck, (0, 0, 0, 4), expand=False))
+
+
+def _waived(finding: "Finding", most: int) -> list["Text"]:
+    """Return the accepted evidence, struck out, each with who accepted it and why."""
+    from rich.text import Text
+
+    lines = [
+        Text.assemble(
+            "- ", (visible(str(row.reason)), "strike dim"), visible(f" – {acceptance(row)}")
+        )
+        for row in finding.accepted.head(most).itertuples()
+    ]
+    rest = len(finding.accepted) - len(lines)
+    return lines + ([Text(f"- … and {count(rest, 'more accepted row')}")] if rest > 0 else [])
 
 
 def _bulleted(items: Iterable[Any], most: int) -> list[str]:
@@ -186,6 +209,35 @@ def print_reach(frame: pd.DataFrame, *, via: bool = False, file: IO[str] | None 
     )
 
 
+def print_controls(audit: "Audit", frame: pd.DataFrame, *, file: IO[str] | None = None) -> None:
+    """Print answers to controls (``controls.answers``), framework by framework."""
+    about = summary.identity(audit)
+    print_lines(
+        [
+            f"As far as account {listed(about.accounts)} was read in {listed(about.regions)}, on "
+            f"{summary.when(about.started)}.",
+        ],
+        file=file,
+    )
+    for name, rows in frame.groupby("framework", sort=False):
+        print_lines(["", str(name)], file=file)
+        for row in rows.to_dict("records"):
+            what = f"{row['control']} {row['title']}".strip()
+            answer = str(row["answer"]).replace("_", " ") + (" (in part)" if row["part"] else "")
+            print_lines([f"  {answer:<22}{what}"], file=file)
+            if row["answer"] != "not_covered":
+                numbers = f" ({count(row['evidence'], 'row')} of evidence"
+                numbers += f", {row['accepted']} accepted)" if row["accepted"] else ")"
+                print_lines([f"      {row['says']}{numbers}"], file=file)
+
+
+def print_checks(*, file: IO[str] | None = None) -> None:
+    """Print every check: severity, id, title."""
+    every = pd.DataFrame([(c.severity.value, c.id, c.title) for c in checks()])
+    print_frame(every.set_axis(["severity", "id", "title"], axis=1), file=file)
+    print_lines(["", "One of them explained: auditlib checks ID"], file=file)
+
+
 _PASSED = (
     "endpoint route: ",
     "egress: ",
@@ -223,7 +275,11 @@ def _grants(hops: Iterable[str], most: int = 3) -> tuple[str, ...]:
 
 
 def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
-    """Print a preview: verdict, steps with their AWS CLI text, what changes, the rollback."""
+    """Print a preview: verdict, what changes for whom by which rules, the steps, the rollback.
+
+    Access that only rests on other rules afterwards is counted; ``--format json`` has every row.
+    """
+    from auditlib import previewed
     from auditlib.changes.plans import cli_text
 
     resolved = preview.findings["state"].value_counts()
@@ -231,20 +287,25 @@ def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
         f"{count(int(resolved.get(state, 0)), 'piece')} of evidence {state.replace('_', ' ')}"
         for state in ("resolved", "still_open", "newly_raised")
     ]
-    print_lines([f"Verdict: {preview.verdict}.", f"Findings: {', '.join(counts)}."], file=file)
-    for title, lines in (("Note", preview.warnings), ("Left to you", preview.decisions)):
-        print_lines([f"{title}: {line}" for line in lines], file=file)
+    what = "" if preview.steps else " (the kit proposes no change)"
+    print_lines(
+        [f"Verdict: {preview.verdict}{what}.", f"Findings: {', '.join(counts)}."], file=file
+    )
+    for heading, lines in previewed.remarks(preview):
+        print_lines([f"{heading}: {line}" for line in lines], file=file)
     new = preview.findings[preview.findings["state"] == "newly_raised"]
     print_lines([f"Newly raised: {row.check}: {row.reason}" for row in new.itertuples()], file=file)
-    if len(preview.access):
-        columns = ("protocol", "from_port", "to_port")
-        told = [
-            traffic(*r)
-            for r in preview.access[list(columns)].astype(object).itertuples(index=False)
-        ]
-        shown = ["change", "part", "endpoint_id", "subnet_id", "group", "eni_id", "ip", "traffic"]
-        frame = preview.access.assign(traffic=told)
-        print_frame(frame, [*shown, "via_before", "via_after"], file=file)
+    access = previewed.access(preview)
+    same = access["change"] == "ground"
+    if len(told := access[~same]):
+        print_lines([""], file=file)
+        print_frame(told, [c for c in told.columns if c != "subnets"], file=file)
+    if same.any():
+        number = access.loc[same, "eni_id"].nunique()
+        print_lines(
+            [f"Reached as before, by other rules: {count(number, 'receiver')}."],
+            file=file,
+        )
     if preview.steps:
         print_lines(cli_text(preview).splitlines()[1:], file=file)
 

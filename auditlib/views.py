@@ -22,7 +22,9 @@ __all__ = [
     "endpoint_security_groups",
     "ingress_rules",
     "marked_client_vpn",
+    "nearby_security_groups",
     "opened_networks",
+    "quota_usage",
     "reached_interfaces",
     "view",
 ]
@@ -94,6 +96,10 @@ def endpoint_network_interfaces(
                 association["security_group_ids"] or endpoint["security_group_ids"]
             )
             candidates[(*key[:2], association["subnet_id"])][key[2]] = expected
+    # An interface may outlive the association or endpoint it was made for.
+    claimed: dict[Key, set[str]] = defaultdict(set)
+    for row in _rows(client_vpn_target_networks):
+        claimed[row["account"], row["region"], row["subnet_id"]].add(row["endpoint_id"])
     for subnet, enis in unnamed.items():
         expected_of = candidates[subnet]
         owners = {
@@ -111,7 +117,7 @@ def endpoint_network_interfaces(
             if (row["account"], row["region"], row["subnet_id"]) == subnet
         }
         rows += [
-            eni | {"endpoint_id": id, "joined_by": "subnet", "certain": len(expected_of) == 1}
+            eni | {"endpoint_id": id, "joined_by": "subnet", "certain": len(claimed[subnet]) == 1}
             for eni in enis
             for id in sorted(owners[eni["eni_id"]] | left_out)
         ]
@@ -199,6 +205,66 @@ def endpoint_security_groups(
                 }
             )
     return frame_of_rows(SCHEMAS["endpoint_security_groups"], rows)
+
+
+@view
+def nearby_security_groups(
+    *,
+    client_vpn_endpoints: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+    security_groups: pd.DataFrame,
+    security_group_rules: pd.DataFrame,
+    network_interface_groups: pd.DataFrame,
+    security_group_vpc_associations: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the security groups of the endpoints' VPCs, each with what uses it.
+
+    An endpoint that is not associated yet has no interface, and uses the groups it names all the
+    same. A rule of a group that names the group itself is no use of it.
+    """
+    endpoints = _vpc_endpoints(client_vpn_endpoints, client_vpn_target_networks)
+    places = {(*key[:2], endpoint["vpc_id"]) for key, endpoint in endpoints.items()}
+    groups = security_groups[["account", "region", "vpc_id"]].astype("str")
+    here = [tuple(row) in places for row in groups.to_numpy()]
+    near = security_groups[pd.Series(here, index=security_groups.index, dtype=bool)]
+    named: dict[str, set[str]] = defaultdict(set)
+    for key, endpoint in endpoints.items():
+        for id in endpoint["security_group_ids"]:
+            named[id].add(key[2])
+    for key, associations in _associations(client_vpn_target_networks).items():
+        for association in associations:
+            for id in association["security_group_ids"]:
+                named[id].add(key[2])
+    rules = security_group_rules
+    others = rules[
+        rules["referenced_group_id"].notna() & (rules["referenced_group_id"] != rules["group_id"])
+    ]
+    ids = near["group_id"]
+    return frame_of(
+        SCHEMAS["nearby_security_groups"],
+        near.assign(
+            interfaces=_number_of(ids, network_interface_groups, "group_id", "eni_id"),
+            endpoints=ids.map({id: len(found) for id, found in named.items()})
+            .fillna(0)
+            .astype("Int64"),
+            referring_groups=_number_of(ids, others, "referenced_group_id", "group_id"),
+            shared_vpcs=_number_of(ids, security_group_vpc_associations, "group_id", "vpc_id"),
+        ).reset_index(drop=True),
+    )
+
+
+def _number_of(ids: pd.Series, frame: pd.DataFrame, by: str, what: str) -> pd.Series:
+    """Return how many different things stand beside each id in a frame."""
+    return ids.map(frame.groupby(by)[what].nunique()).fillna(0).astype("Int64")
+
+
+@view
+def quota_usage(tables: TableSource) -> pd.DataFrame:
+    """Return the quotas around Client VPN and how much of each is used."""
+    from auditlib.quotas import usage_rows
+
+    schema = SCHEMAS["quota_usage"]
+    return frame_of_rows(schema, usage_rows({name: tables[name] for name in schema.inputs}))
 
 
 @view

@@ -11,6 +11,7 @@ from typing import Any
 from auditlib.characters import visible
 
 __all__ = [
+    "acceptance",
     "clean",
     "count",
     "gap",
@@ -87,6 +88,21 @@ def named(id: object, name: object = None) -> str:
     if not known:
         return called
     return f"{known} ({called})" if called and called != known else known
+
+
+def acceptance(row: Any) -> str:
+    """Return in words who accepted a row of evidence (of ``Finding.accepted``), and why.
+
+    >>> from types import SimpleNamespace as Row
+    >>> acceptance(Row(accepted_until="2027-03-31", accepted_owner="Jane", accepted_reason="A test.",
+    ...                accepted_reference=""))
+    'accepted until 2027-03-31 by Jane: A test.'
+    """
+    reference = clean(row.accepted_reference, 200)
+    return (
+        f"accepted until {row.accepted_until} by {clean(row.accepted_owner, 200)}: "
+        f"{clean(row.accepted_reason, 2000)}" + (f" ({reference})" if reference else "")
+    )
 
 
 def interface(row: Any) -> str:

@@ -1,12 +1,15 @@
 """A small account in the stand-in that makes every read of the table happen."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from tests.standin import ACCOUNT, StandIn
+from tests.worlds import NOW, saml_metadata
 
 REGION = "ap-northeast-1"
 LOG_GROUP = "/aws/vpn/接続"
+DIRECTORY = "d-0123456789"
 POLICY = 'permit(principal, action, resource) when { context.saml.memberOf.contains("vpn") };'
 
 
@@ -19,6 +22,8 @@ class SmallAccount:
     vpc: str
     groups: tuple[str, ...]
     certificate: str
+    saml_provider: str
+    function: str
 
 
 def small_account(
@@ -28,6 +33,7 @@ def small_account(
     ec2: Any = aws.client("ec2", region)
     certificate = aws.client("acm", region).request_certificate(DomainName="vpn.example.com")
     arn = str(certificate["CertificateArn"])
+    aws.issue_certificate(arn, region=region)
     aws.client("logs", region).create_log_group(logGroupName=log_group)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
@@ -54,8 +60,25 @@ def small_account(
     )
     for _ in range(7):
         aws.add_interface(subnet, groups[1], region=region)
+    provider = aws.add_saml_provider(
+        "idp", saml_metadata(), valid_until=NOW + timedelta(days=3650), created=NOW
+    )
+    aws.add_directory(DIRECTORY, region=region)
+    function = aws.add_function("AWSClientVPN-gate", region=region)
+    aws.add_quota(
+        "vpc", "L-0EA8095F", "Inbound or outbound rules per security group", 100, region=region
+    )
+    aws.write_log(log_group, "connections", NOW - timedelta(days=1), region=region)
+    directory = {
+        "Type": "directory-service-authentication",
+        "ActiveDirectory": {"DirectoryId": DIRECTORY},
+    }
+    saml = {
+        "Type": "federated-authentication",
+        "FederatedAuthentication": {"SAMLProviderArn": provider},
+    }
     endpoints = []
-    for group in groups[:2]:
+    for group, second in zip(groups[:2], (directory, saml), strict=True):
         endpoint = ec2.create_client_vpn_endpoint(
             ClientCidrBlock="172.20.0.0/22",
             ServerCertificateArn=arn,
@@ -63,8 +86,10 @@ def small_account(
                 {
                     "Type": "certificate-authentication",
                     "MutualAuthentication": {"ClientRootCertificateChainArn": arn},
-                }
+                },
+                second,
             ],
+            ClientConnectOptions={"Enabled": True, "LambdaFunctionArn": function},
             ConnectionLogOptions={"Enabled": True, "CloudwatchLogGroup": log_group},
             VpcId=vpc,
             SecurityGroupIds=[group],
@@ -88,6 +113,8 @@ def small_account(
         vpc=vpc,
         groups=groups,
         certificate=arn,
+        saml_provider=provider,
+        function=function,
     )
 
 

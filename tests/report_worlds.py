@@ -57,6 +57,11 @@ def hostile() -> World:
         )
         world.associate(endpoint, subnet)
         world.authorize(endpoint, "0.0.0.0/0", description=text)
+        quoted = (
+            text.replace("\\", "\\\\").replace('"', '\\"').replace("\x00", "").replace("\x1b", "")
+        )
+        policy = f'permit(principal, action, resource) when {{ context.jamf["{quoted}"] == 1 }};'
+        world.policy(endpoint, policy if number % 2 else text)
         world.interface(subnet, world.default_group(vpc), name=text, description=text)
     group = world.security_group(vpc, SCRIPT, description=IMAGE, tags={"Name": OVERRIDE})
     world.ingress(group, "10.9.1.0/24", "tcp", (22, 22), SCRIPT)

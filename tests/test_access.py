@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from auditlib.access import COLUMNS, EVERYONE, explain, networks_in_words, reach
+from auditlib.access import COLUMNS, EVERYONE, explain, networks_in_words, reach, standing
 from auditlib.errors import ParameterError
 from auditlib.tables import Tables
 from tests.worlds import ACCOUNT, REGION, World
@@ -179,6 +179,22 @@ def a_vpc(*without: str) -> tuple[Scene, str]:
     return w, "10.0.2.9"
 
 
+def a_restricted_vpc(*without: str) -> tuple[Scene, str]:
+    """Return a VPC where only members of one group are let out to, and only the endpoint in."""
+    w = Scene(*without, "egress")
+    w.without.discard("egress") if "egress" not in without else None
+    there = w.subnet(w.vpc_id, "10.0.2.0/24", name="db")
+    db, other = w.security_group(w.vpc_id, "db"), w.security_group(w.vpc_id, "other")
+    w.has("egress", w.egress, w.vpn, db, "tcp", (5432, 5432))
+    w.has("ingress", w.ingress, db, w.vpn, "tcp", (5432, 5432))
+    w.ingress(other, "10.0.2.0/24")
+    w.has("receiver", w.interface, there, db, ip="10.0.2.9")
+    w.interface(there, other, ip="10.0.2.10")
+    w.routed("10.0.0.0/16")
+    w.authorized("10.0.0.0/16")
+    return w, "10.0.2.9"
+
+
 def a_peered_vpc(*without: str) -> tuple[Scene, str]:
     w = Scene(*without)
     other = w.vpc("10.1.0.0/16", name="shared")
@@ -223,11 +239,15 @@ NETWORKS = {
         "association, authorization, endpoint route, egress, network ACL out, network ACL back, "
         "receiver network ACL in, receiver network ACL back, receiver, ingress",
     ),
+    "a VPC restricted by group": (
+        a_restricted_vpc,
+        "association, authorization, endpoint route, egress, receiver, ingress",
+    ),
     "a peered VPC": (
         a_peered_vpc,
         "association, authorization, endpoint route, egress, network ACL out, network ACL back, "
         "VPC route, peering, receiver network ACL in, receiver network ACL back, return route, "
-        "ingress",
+        "receiver, ingress",
     ),
     "on premises": (
         beyond({"GatewayId": "vgw-1"}, "192.168.0.0/16", "192.168.3.4"),
@@ -274,6 +294,40 @@ def test_a_network_without_one_piece_is_not_reached_and_that_piece_is_named(netw
     assert bool(made.blockers[0].change) == (piece != "receiver")
     told = "no interface that was read has the address" if piece == "receiver" else piece
     assert told in made.answer
+
+
+def test_beside_a_receiver_that_names_the_endpoint_s_group_another_is_not_reached():
+    world, _ = a_restricted_vpc()
+    made = explain(tables_of(world), world.endpoint_id, "10.0.2.10", 5432)
+    assert [hop.step for hop in made.blockers] == ["egress", "ingress"]
+    assert set(reach(tables_of(world))["ip"]) == {"10.0.2.9"}
+
+
+def split_subnets(*without: str) -> tuple[Scene, str]:
+    """Return AWS's example of split routes: a peered VPC is routed from the second subnet only."""
+    w, address = a_peered_vpc(*without)
+    first = w.subnet(w.vpc_id, "10.0.3.0/24", name="vpn-b")
+    w.associate(w.endpoint_id, first)
+    w.authorize(w.endpoint_id, "10.0.0.0/16")
+    return w, address
+
+
+@pytest.mark.parametrize("piece", ["", *NETWORKS["a peered VPC"][1].split(", ")])
+def test_split_subnets_work_from_one_only_and_each_piece_is_missed(piece):
+    world, address = split_subnets(piece)
+    made = explain(tables_of(world), world.endpoint_id, address, 5432)
+    routed = {path.subnet_id: path for path in made.paths}.get(world.home)
+    assert made.reachable == ("no" if piece else "yes")
+    if piece == "association":
+        assert routed is None
+    else:
+        blockers = [hop.step for hop in routed.blockers]
+        assert blockers == ([piece] if piece else [])
+    (other,) = (path for path in made.paths if path.subnet_id != world.home)
+    assert other.reachable == "no"
+    assert "endpoint route" in {hop.step for hop in other.blockers}
+    rows = reach(tables_of(world), to=address)
+    assert set(rows["subnet_id"]) == (set() if piece else {world.home})
 
 
 @pytest.mark.parametrize("network", ["a VPC", "a peered VPC"])
@@ -485,26 +539,224 @@ def test_an_overlapping_route_with_another_target_leaves_it_unknown():
     }
 
 
-@pytest.mark.parametrize("status", ["creating", "failed", "deleting"])
-def test_a_route_that_is_not_active_leads_nowhere_and_is_named(status):
+def test_a_route_that_failed_leads_nowhere_and_is_named():
     world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
     for route in world._lists[REGION, "ec2-describe-client-vpn-routes", endpoint]:
-        route["Status"]["Code"] = status
+        route["Status"]["Code"] = "failed"
     assert reached(world) == set()
     made = explain(tables_of(world), endpoint, "10.0.2.9", 22)
     assert [hop.step for hop in made.blockers] == ["endpoint route"]
-    assert f"is there but {status}" in made.blockers[0].reason
+    assert "is there but failed" in made.blockers[0].reason
 
 
-@pytest.mark.parametrize("status", ["authorizing", "failed", "revoking"])
-def test_a_rule_that_is_not_active_authorizes_nobody_and_is_named(status):
+def test_a_rule_that_failed_authorizes_nobody_and_is_named():
     world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
     rules = world._lists[REGION, "ec2-describe-client-vpn-authorization-rules", endpoint]
-    rules[0]["Status"]["Code"] = status
+    rules[0]["Status"]["Code"] = "failed"
     assert reached(world) == set()
     made = explain(tables_of(world), endpoint, "10.0.2.9", 22)
     assert [hop.step for hop in made.blockers] == ["authorization"]
-    assert f"is there but {status}" in made.blockers[0].reason
+    assert "is there but failed" in made.blockers[0].reason
+
+
+# -- what is being made or taken away, or has a status nobody knows yet -----------------------------
+
+
+def told_unknown(world: World, endpoint: str, step: str, said: str, group: str = "*") -> None:
+    """Assert that ssh to the receiver is unknown, in reach and explain, and why."""
+    assert reached(world, group=group) == {(group, "10.0.2.9", "tcp", 22, 22, "unknown")}
+    tables = tables_of(world)
+    rows = reach(tables, group=group, to="10.0.2.9")
+    assert any(f"unknown: {said}" in hop for hop in rows["via"].iloc[0]), rows["via"].iloc[0]
+    made = explain(tables, endpoint, "10.0.2.9", 22, group=group)
+    assert made.reachable == "unknown"
+    (hop,) = (hop for hop in made.paths[0].hops if hop.state == "unknown")
+    assert hop.step == step
+    assert said in hop.reason
+
+
+@pytest.mark.parametrize("status", ["authorizing", "revoking", "a-new-word", None])
+def test_a_rule_that_may_hold_leaves_its_network_unknown(status):
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    rules = world._lists[REGION, "ec2-describe-client-vpn-authorization-rules", endpoint]
+    rules[0]["Status"]["Code"] = status
+    said = f"10.0.0.0/16 for everyone is {status or 'in a state that was not told'}"
+    told_unknown(world, endpoint, "authorization", said)
+
+
+def test_a_narrower_rule_that_may_hold_may_take_the_network_from_others():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    world.authorize(endpoint, "10.0.2.0/24", "dba", status="authorizing")
+    said = "10.0.2.0/24 for dba, a narrower rule, is authorizing"
+    told_unknown(world, endpoint, "authorization", said)
+    # It takes nothing from those it is for.
+    assert reached(world, group="dba") == {("dba", "10.0.2.9", "tcp", 22, 22, "reliable")}
+
+
+def test_a_narrower_rule_that_may_hold_may_open_the_network_it_is_for():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    rules = world._lists[REGION, "ec2-describe-client-vpn-authorization-rules", endpoint]
+    rules[0] |= {"AccessAll": False, "GroupId": "dev"}
+    world.authorize(endpoint, "10.0.2.9/32", "dba", status="revoking")
+    told_unknown(world, endpoint, "authorization", "10.0.2.9/32 for dba is revoking", group="dba")
+    told_unknown(
+        world, endpoint, "authorization", "10.0.2.9/32 for dba, a narrower rule", group="dev"
+    )
+    assert reached(world, group="*") == set()
+
+
+def test_a_wider_rule_that_may_hold_changes_nothing_under_a_narrower_one():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    world.authorize(endpoint, "10.0.0.0/8", "dba", status="revoking")
+    assert reached(world, group="*") == {("*", "10.0.2.9", "tcp", 22, 22, "reliable")}
+
+
+@pytest.mark.parametrize("status", ["creating", "deleting", "a-new-word", None])
+def test_a_route_that_may_hold_leaves_its_network_unknown(status):
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    (route,) = world._lists[REGION, "ec2-describe-client-vpn-routes", endpoint]
+    route["Status"]["Code"] = status
+    said = f"the route 10.0.0.0/16 to {route['TargetSubnet']} is {status or 'in a state'}"
+    told_unknown(world, endpoint, "endpoint route", said)
+
+
+def test_a_longer_route_elsewhere_that_may_hold_leaves_it_unknown():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    world.endpoint_route(endpoint, "10.0.2.0/24", "subnet-elsewhere", status="deleting")
+    said = "10.0.2.0/24 to subnet-elsewhere is deleting"
+    told_unknown(world, endpoint, "endpoint route", f"the route {said}")
+
+
+def test_a_shorter_route_that_may_hold_changes_nothing_under_a_longer_one():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    world.endpoint_route(endpoint, "10.0.0.0/8", "subnet-elsewhere", status="deleting")
+    assert reached(world) == {("*", "10.0.2.9", "tcp", 22, 22, "reliable")}
+
+
+def test_a_route_to_other_clients_that_may_hold_is_one_unknown_row():
+    world, endpoint, _ = simple()
+    vpc = world.record(endpoint)["VpcId"]
+    home = world.associations(endpoint)[0]["TargetNetworkId"]
+    world.route(vpc, ANY, GatewayId="igw-1")
+    world.endpoint_route(endpoint, ANY, home)
+    world.authorize(endpoint, ANY)
+    world.endpoint_route(endpoint, "172.20.0.0/22", "local", status="deleting")
+    tables = tables_of(world)
+    (row,) = reach(tables, to="172.20.0.7").itertuples()
+    assert (row.ip, row.protocol, row.certainty) == ("172.20.0.0/22", "all", "unknown")
+    assert "unknown: the route 172.20.0.0/22 to local is deleting" in row.via
+    made = explain(tables, endpoint, "172.20.0.7", 22)
+    assert made.reachable == "unknown"
+    assert "to local is deleting" in made.paths[0].hops[1].reason
+
+
+@pytest.mark.parametrize("status", ["deleting", "provisioning", "a-new-word"])
+def test_a_peering_that_may_hold_leaves_what_is_behind_it_unknown(status):
+    world, address = a_peered_vpc()
+    world.record("pcx-00000000000000001")["Status"]["Code"] = status
+    tables = tables_of(world)
+    (row,) = reach(tables, to=address).itertuples()
+    assert row.certainty == "unknown"
+    assert f"unknown: pcx-00000000000000001 is {status}" in row.via
+    made = explain(tables, world.endpoint_id, address, 5432)
+    (hop,) = (hop for hop in made.paths[0].hops if hop.state == "unknown")
+    assert (hop.step, hop.reason) == ("peering", f"pcx-00000000000000001 is {status}")
+
+
+@pytest.mark.parametrize("status", ["pending-acceptance", "rejected", "expired", "failed"])
+def test_a_peering_that_does_not_hold_is_named(status):
+    world, address = a_peered_vpc()
+    world.record("pcx-00000000000000001")["Status"]["Code"] = status
+    assert len(reach(tables_of(world), to=address)) == 0
+    made = explain(tables_of(world), world.endpoint_id, address, 5432)
+    assert [hop.step for hop in made.blockers] == ["peering"]
+
+
+@pytest.mark.parametrize("state", ["filtered", "a-new-word"])
+def test_a_vpc_route_in_a_state_that_is_not_explained_may_lead_anywhere(state):
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    vpc = world.record(endpoint)["VpcId"]
+    world.route(vpc, "10.0.2.0/24", TransitGatewayId="tgw-1")
+    world.record(f"{vpc}/route-table")["Routes"][-1]["State"] = state
+    frame = reach(tables_of(world))
+    assert set(frame["certainty"]) == {"unknown"}
+    assert set(frame["ip"]) == {"10.0.2.0/24", "10.0.2.9"}
+    assert f"is {state}: where it goes is not known" in " ".join(frame["via"].iloc[0])
+
+
+@pytest.mark.parametrize("state", ["associating", "disassociating"])
+def test_a_route_table_that_is_being_changed_leaves_it_unknown(state):
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    home = world.associations(endpoint)[0]["TargetNetworkId"]
+    table = world.route_table(world.record(endpoint)["VpcId"], home)
+    world.record(table)["Associations"][0]["AssociationState"]["State"] = state
+    assert reached(world) == {("*", "10.0.2.9", "tcp", 22, 22, "unknown")}
+    made = explain(tables_of(world), endpoint, "10.0.2.9", 22)
+    assert f"the route table of {home} is being changed" in made.answer
+
+
+def test_every_status_aws_knows_is_told_apart():
+    import botocore.session
+
+    model = botocore.session.get_session().get_service_model("ec2")
+    known = {
+        status: standing(status)
+        for name in (
+            "AssociationStatusCode",
+            "ClientVpnAuthorizationRuleStatusCode",
+            "ClientVpnRouteStatusCode",
+            "RouteTableAssociationStateCode",
+            "VpcPeeringConnectionStateReasonCode",
+        )
+        for status in model.shape_for(name).enum
+    }
+    assert {status for status, found in known.items() if found == "in force"} == {
+        "active",
+        "associated",
+    }
+    assert {status for status, found in known.items() if found == "changing"} == {
+        "associating",
+        "authorizing",
+        "creating",
+        "deleting",
+        "disassociating",
+        "provisioning",
+        "revoking",
+    }
+
+
+# -- rules that one answer shows and another does not list -------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("group", "member", "step"),
+    [("db", "IpPermissions", "ingress"), ("vpn", "IpPermissionsEgress", "egress")],
+)
+def test_a_group_that_shows_more_than_was_listed_is_a_gap_and_never_without_rules(
+    group, member, step
+):
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    groups = world._lists[REGION, "ec2-describe-security-groups", None]
+    record = next(one for one in groups if one["GroupName"] == group)
+    world.revoke(record["GroupId"])
+    assert reached(world) == set()
+    record[member] = [{"IpProtocol": "tcp", "IpRanges": [{"CidrIp": ANY}]}]
+    tables = tables_of(world)
+    assert set(reach(tables)["certainty"]) == {"unknown"}
+    made = explain(tables, endpoint, "10.0.2.9", 22)
+    assert made.reachable == "unknown"
+    assert [hop.step for hop in made.paths[0].hops if hop.state == "unknown"] == [step]
+    gaps = tables.gaps("security_group_rules")
+    assert gaps["resource"].tolist() == [record["GroupId"]]
+    assert "than rules were listed" in gaps["error_message"].iloc[0]
+
+
+def test_a_group_whose_rules_are_all_listed_is_no_gap():
+    world, _, db = simple(("vpn", "tcp", (22, 22)))
+    world.record(db)["IpPermissions"] = [
+        {"IpProtocol": "tcp", "UserIdGroupPairs": [{"GroupId": "sg-1"}]}
+    ]
+    assert tables_of(world).gaps("security_group_rules").empty
 
 
 @pytest.mark.parametrize("status", ["associating", "association-failed", "disassociated"])
@@ -530,9 +782,19 @@ def test_an_endpoint_without_associations_has_no_rows_and_says_so():
     assert "stopped by association" in made.answer
 
 
-def test_an_endpoint_being_deleted_reaches_nothing():
+@pytest.mark.parametrize("status", ["deleting", "pending", "a-new-word"])
+def test_an_endpoint_that_may_be_in_service_leaves_it_unknown(status):
     world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
-    world.record(endpoint)["Status"] = {"Code": "deleting"}
+    world.record(endpoint)["Status"] = {"Code": status}
+    assert reached(world) == {("*", "10.0.2.9", "tcp", 22, 22, "unknown")}
+    made = explain(tables_of(world), endpoint, "10.0.2.9", 22)
+    assert made.reachable == "unknown"
+    assert f"Not certain: the endpoint is {status}." in made.notes
+
+
+def test_a_deleted_endpoint_reaches_nothing():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    world.record(endpoint)["Status"] = {"Code": "deleted"}
     assert reached(world) == set()
 
 
@@ -759,8 +1021,16 @@ def test_behind_a_transit_gateway_receivers_see_client_addresses_and_nothing_is_
     made = explain(tables, endpoint, "10.0.2.9", 22, group="dev")
     assert made.reachable == "unknown"
     assert "transit gateway" in {h.step for h in made.paths[0].hops}
-    closed = explain(tables, endpoint, "10.0.2.9", 24, group="dev")
-    assert [hop.step for hop in closed.blockers] == ["ingress"]
+
+
+def test_behind_a_transit_gateway_a_closed_receiver_is_told_though_packets_may_end_elsewhere():
+    world, endpoint = on_transit_gateway()
+    tables = tables_of(world)
+    made = explain(tables, endpoint, "10.0.2.9", 24, group="dev")
+    rows = reach(tables, to="10.0.2.9", port=24)
+    assert made.reachable == "unknown"
+    assert rows["eni_id"].isna().all()
+    assert "nothing gets in there (no inbound rule lets tcp 24 in" in made.paths[0].hops[-1].reason
 
 
 def test_behind_a_transit_gateway_a_vpc_without_a_way_back_is_not_reached():
@@ -770,7 +1040,9 @@ def test_behind_a_transit_gateway_a_vpc_without_a_way_back_is_not_reached():
     tables = tables_of(world)
     assert reach(tables)["eni_id"].isna().all()
     made = explain(tables, endpoint, "10.0.2.9", 22, group="dev")
-    assert [hop.step for hop in made.blockers] == ["return route"]
+    assert made.reachable == "unknown"
+    assert "nothing gets in there" in made.paths[0].hops[-1].reason
+    assert "has no route back" in made.paths[0].hops[-1].reason
 
 
 def dual_stack(kind: str) -> tuple[World, str]:
@@ -1207,3 +1479,70 @@ def test_inside_the_association_s_subnet_no_network_acl_stops_what_could_not_be_
     made = explain(Tables(world.snapshot()), endpoint=endpoint, to="10.0.1.77", port=443)
     assert made.reachable == "unknown"
     assert "network ACL out" not in {hop.step for path in made.paths for hop in path.hops}
+
+
+def shared_subnet() -> tuple[World, str, str]:
+    """Return two endpoints in one subnet, the second one's interface without its name."""
+    world, endpoint, db = simple(("10.0.1.11/32", "tcp", (22, 22)))
+    home = world.associations(endpoint)[0]["TargetNetworkId"]
+    vpc = world.record(endpoint)["VpcId"]
+    other = world.endpoint(vpc, (world.security_group(vpc, "other"),))
+    enis = world._lists[REGION, "ec2-describe-network-interfaces", None]
+    world.associate(other, home, ip="10.0.1.11", named=False)
+    mine = next(eni for eni in enis if endpoint in eni["Description"])
+    mine["Description"] = "ClientVPN Endpoint resource"
+    assert db
+    return world, endpoint, other
+
+
+def test_an_interface_that_outlives_its_endpoint_is_not_relied_on_for_another():
+    world, endpoint, other = shared_subnet()
+    world.record(other)["Status"] = {"Code": "deleted"}
+    rows = reach(tables_of(world), endpoint=endpoint, to="10.0.2.9")
+    assert set(rows["certainty"]) == {"unknown"}
+
+
+def test_an_interface_without_a_name_may_be_of_an_endpoint_whose_associations_were_refused():
+    world, endpoint, other = shared_subnet()
+    world.refuse("ec2-describe-client-vpn-target-networks", resource=other)
+    rows = reach(tables_of(world), endpoint=endpoint, to="10.0.2.9")
+    assert set(rows["certainty"]) == {"unknown"}
+
+
+def test_where_routes_could_not_be_read_other_clients_may_be_reached():
+    world, endpoint, _ = simple()
+    world.authorize(endpoint, "172.20.0.0/22")
+    world.refuse("ec2-describe-client-vpn-routes")
+    (row,) = reach(tables_of(world), to="172.20.0.7").itertuples()
+    assert (row.ip, row.certainty) == ("172.20.0.0/22", "unknown")
+    made = explain(tables_of(world), endpoint, "172.20.0.7", 22)
+    assert made.reachable == "unknown"
+    assert any("routes could not be read" in hop.reason for hop in made.paths[0].hops)
+
+
+def test_every_hop_is_named_by_id_and_name_and_the_receiver_too():
+    world, address = a_peered_vpc()
+    (receiver,) = (
+        e
+        for e in world._lists[REGION, "ec2-describe-network-interfaces", None]
+        if e["PrivateIpAddress"] == address
+    )
+    receiver["TagSet"] = [{"Key": "Name", "Value": "orders-db"}]
+    world.record(world.endpoint_id)["Tags"] = [{"Key": "Name", "Value": "staff-vpn"}]
+    for read, key in (
+        ("route-tables", "RouteTableId"),
+        ("network-acls", "NetworkAclId"),
+        ("vpc-peering-connections", "VpcPeeringConnectionId"),
+    ):
+        for record in world._lists[REGION, f"ec2-describe-{read}", None]:
+            record["Tags"] = [{"Key": "Name", "Value": f"name of {record[key]}"}]
+    made = explain(tables_of(world), world.endpoint_id, address, 5432)
+    for hop in made.paths[0].hops:
+        assert hop.object_id
+        assert hop.object_name, hop
+        assert f"{hop.step}: {hop.object_id} ({hop.object_name}): " in str(made)
+    ids = {hop.step: hop.object_name for hop in made.paths[0].hops}
+    assert ids["peering"] == "name of pcx-00000000000000001"
+    assert ids["VPC route"].startswith("name of rtb-")
+    assert ids["network ACL out"].startswith("name of acl-")
+    assert f"to {receiver['NetworkInterfaceId']} (orders-db): reached" in str(made)

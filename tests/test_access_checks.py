@@ -382,3 +382,71 @@ def test_an_endpoint_on_a_transit_gateway_without_a_receiver_in_sight_is_not_ass
     routes = w._lists[w.region, "ec2-describe-client-vpn-routes", endpoint]
     routes[0]["TransitGatewayAttachmentId"] = "tgw-attach-1"
     assert found(w, id).status is Status.NOT_ASSESSED
+
+
+TRANSITIONS = (
+    ("authorization-rules", "authorizing"),
+    ("authorization-rules", "revoking"),
+    ("authorization-rules", "a-new-word"),
+    ("routes", "creating"),
+    ("routes", "deleting"),
+    ("target-networks", "disassociating"),
+)
+
+
+@pytest.mark.parametrize("id", CHECKS)
+@pytest.mark.parametrize(("what", "status"), TRANSITIONS)
+def test_while_a_rule_route_or_association_is_changing_nothing_passes(id, what, status):
+    w = orderly()
+    w._lists[w.region, f"ec2-describe-client-vpn-{what}", w.staff][0]["Status"]["Code"] = status
+    made = found(w, id)
+    assert made.status is Status.NOT_ASSESSED, made.evidence.to_dict("records")
+    assert made.gaps["resource"].tolist() == [w.staff]
+    assert f"is {status}: whether it holds cannot be told" in made.gaps["error_message"].iloc[0]
+
+
+@pytest.mark.parametrize("id", CHECKS)
+def test_a_rule_or_route_that_failed_is_no_doubt(id):
+    w = orderly()
+    w.authorize(w.staff, "10.0.2.0/28", "ops", status="failed")
+    w.endpoint_route(w.staff, "192.0.2.0/24", w.home, status="failed")
+    assert found(w, id).status is Status.PASS
+
+
+def test_a_narrow_rule_for_a_group_between_clients_decides_and_not_the_wide_one_for_everyone():
+    w = orderly()
+    w.authorize(w.staff, ANY)
+    w.endpoint_route(w.staff, "172.20.0.0/22", "local")
+    w.authorize(w.staff, "172.20.0.0/22", "dev")
+    reason = found(w, "client-to-client-is-open").evidence["reason"].iloc[0]
+    assert "authorizes users of some groups for it" in reason
+
+
+@pytest.mark.parametrize("id", UNLISTED)
+def test_a_group_that_shows_more_than_was_listed_is_not_assessed(id):
+    w = orderly()
+    shown = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": ANY}, {"CidrIp": "10.0.0.0/8"}]}
+    w.record(w.app)["IpPermissions"] = [shown]
+    made = found(w, id)
+    assert made.status is Status.NOT_ASSESSED
+    assert w.app in made.gaps["resource"].tolist()
+
+
+def test_two_halves_of_a_vpc_in_two_rules_admit_all_of_it():
+    w = orderly()
+    low = w.ingress(w.app, "10.0.0.0/17", "tcp", (8443, 8443))
+    w.ingress(w.app, "10.0.128.0/17", "udp", (8443, 8443))
+    assert found(w, "receiver-open-wider-than-vpn").status is Status.PASS
+    high = w.ingress(w.app, "10.0.128.0/17", "tcp", (8443, 8443))
+    made = found(w, "receiver-open-wider-than-vpn")
+    assert made.status is Status.FAIL
+    assert made.evidence["rule_id"].tolist() == [low]
+    assert f"together with {high} (10.0.128.0/17) admits all of" in made.evidence["reason"][0]
+
+
+def test_two_halves_of_the_internet_are_the_internet():
+    w = orderly()
+    low = w.ingress(w.app, "0.0.0.0/1", "tcp", (8443, 8443))
+    w.ingress(w.app, "128.0.0.0/1", "tcp", (8443, 8443))
+    made = found(w, "receiver-open-wider-than-vpn")
+    assert made.evidence["rule_id"].tolist() == [low]

@@ -1,5 +1,7 @@
 """Changes: what AWS would refuse, what the tables look like after, how to undo, how they are written."""
 
+from random import Random
+
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -201,8 +203,8 @@ def test_sessions_end_for_authorization_rules_and_routes_and_for_nothing_else():
     }
 
 
-def random_change(world, tables, some):
-    """Return a change that AWS would take, or None."""
+def possible(world, tables, some):
+    """Return a change of every kind that these tables have something for; AWS may refuse some."""
     groups = list(tables["security_groups"]["group_id"])
     enis = list(tables["network_interfaces"]["eni_id"])
     rules = list(tables["security_group_rules"].itertuples())
@@ -213,15 +215,13 @@ def random_change(world, tables, some):
     protocol, low_high = some.choice(TRAFFIC)
     low, high = low_high or (None, None)
     kind, peer = some.choice([("ipv4", some.choice(V4)), ("security_group", some.choice(groups))])
-    rule, route, rule_for = (
-        some.choice(rules),
-        some.choice(routes or [None]),
-        some.choice(allowed or [None]),
-    )
+    rule, group = some.choice(rules), some.choice(GROUPS)
+    made = [id for id in groups if id.startswith("sg-new-")]
     options = [
         CreateSecurityGroup(
             **PLACE, vpc_id=vpc, group_name="fresh", open_egress=some.random() < 0.5
         ),
+        DeleteSecurityGroup(**PLACE, group_id=some.choice([*groups, *made, *made])),
         AuthorizeRule(
             **PLACE,
             group_id=some.choice(groups),
@@ -234,45 +234,67 @@ def random_change(world, tables, some):
         ),
         RevokeRule(**PLACE, group_id=rule.group_id, rule_id=rule.rule_id, is_egress=rule.is_egress),
         ApplySecurityGroups(
-            **endpoint, vpc_id=vpc, group_ids=tuple(some.sample(groups[:3], some.randint(1, 2)))
+            **endpoint,
+            vpc_id=vpc,
+            group_ids=tuple(some.sample([*groups[:3], *made], some.randint(1, 2))),
         ),
         SetInterfaceGroups(
             **PLACE, eni_id=some.choice(enis), group_ids=tuple(some.sample(groups, 1))
         ),
-        AddAuthorizationRule(
-            **endpoint, destination_cidr=some.choice(V4), group_id=some.choice(GROUPS)
-        ),
+        AddAuthorizationRule(**endpoint, destination_cidr=some.choice(V4), group_id=group),
         ModifyLogging(**endpoint, enabled=some.random() < 0.5, log_group="/new"),
     ]
-    if rule_for is not None:
-        group = rule_for.group_id if isinstance(rule_for.group_id, str) else None
+    if allowed:
+        old = some.choice(allowed)
+        group = old.group_id if isinstance(old.group_id, str) else None
         options.append(
             RemoveAuthorizationRule(
-                **endpoint, destination_cidr=rule_for.destination_cidr, group_id=group
+                **endpoint, destination_cidr=old.destination_cidr, group_id=group
             )
         )
-    if route is not None:
-        options.append(
-            DeleteRoute(
-                **endpoint,
-                destination_cidr=route.destination_cidr,
-                target_subnet=route.target_subnet,
-            )
-        )
-        options.append(
-            CreateRoute(
-                **endpoint, destination_cidr=some.choice(V4), target_subnet=route.target_subnet
-            )
-        )
+    if routes:
+        route = some.choice(routes)
+        target = {**endpoint, "target_subnet": route.target_subnet}
+        options += [
+            DeleteRoute(**target, destination_cidr=route.destination_cidr),
+            CreateRoute(**target, destination_cidr=some.choice(V4)),
+        ]
+    return options
+
+
+def random_change(world, tables, some):
+    """Return a change that AWS would take."""
+    options = possible(world, tables, some)
     some.shuffle(options)
-    # A random world puts groups of other VPCs on interfaces, or none: AWS could not go back there.
-    odd = (SetInterfaceGroups, ApplySecurityGroups)
     return next(
-        change
-        for change in options
-        if not change.problems(tables)
-        and not (isinstance(change, odd) and change.inverse(tables).problems(tables))
+        change for change in options if not change.problems(tables) and undoable(change, tables)
     )
+
+
+def undoable(change, tables) -> bool:
+    """Tell whether AWS would go back: a random world has what could not be made there again."""
+    if isinstance(change, SetInterfaceGroups | ApplySecurityGroups):
+        return not change.inverse(tables).problems(tables)
+    if isinstance(change, RevokeRule):
+        return not change.inverse(tables).problems(change.apply(tables))
+    return not change.forgets(tables)
+
+
+def test_random_changes_are_of_every_kind():
+    some = Random(7)  # noqa: S311 # a world, not a secret
+    seen = set()
+    for _ in range(40):
+        world = random_world(some)
+        tables = tables_of(world)
+        seen |= {c.kind for c in possible(world, tables, some) if not c.problems(tables)}
+    # Only a group that nothing uses can be deleted: one that was made before.
+    fresh = CreateSecurityGroup(
+        **PLACE, vpc_id=tables["client_vpn_endpoints"]["vpc_id"].iloc[0], group_name="fresh"
+    )
+    after = fresh.apply(tables)
+    for _ in range(20):
+        seen |= {c.kind for c in possible(world, after, some) if not c.problems(after)}
+    assert seen == set(CHANGES)
 
 
 @worlds

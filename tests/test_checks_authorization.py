@@ -50,12 +50,16 @@ def test_rules_for_everyone_are_found_the_widest_first(world, endpoint):
         ("active", Status.FAIL),
         ("authorizing", Status.FAIL),
         ("failed", Status.PASS),
-        ("revoking", Status.PASS),
+        ("revoking", Status.FAIL),
+        ("a-new-word", Status.FAIL),
     ],
 )
-def test_only_rules_that_hold_or_soon_will_count(world, endpoint, status, expected):
+def test_only_a_rule_that_failed_does_not_count(world, endpoint, status, expected):
     world.authorize(endpoint, "10.0.0.0/16", status=status)
-    assert finding(world, EVERYONE).status is expected
+    found = finding(world, EVERYONE)
+    assert found.status is expected
+    if expected is Status.FAIL and status != "active":
+        assert f"the rule is {status}" in found.evidence["reason"][0]
 
 
 def test_certificate_only_is_remarked_on(world):

@@ -3,6 +3,7 @@
 import inspect
 import re
 from functools import cache
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -32,6 +33,7 @@ VERBS = {
     "Add", "Apply", "Authorize", "Create", "Decide", "Empty", "Enable", "Give", "Move", "Name",
     "Narrow", "Remove", "Replace", "Revoke", "Route", "Associate", "Delete",
 }  # fmt: skip
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 ALL = {made.id: made for made in checks()}
 every_check = pytest.mark.parametrize("id", sorted(ALL))
 every_founding_check = pytest.mark.parametrize("id", sorted(FOUNDING))
@@ -51,10 +53,29 @@ def reads_needed(made):
 
 
 @cache
+def asked_in(world):
+    """Return the ids of the reads that are made in a world: a handler's, say, only where one is."""
+    return {f"{call.service}-{call.operation}" for call in world().snapshot().calls}
+
+
+@cache
 def found_in(world, refused=None):
     """Return every finding in a world, one read of it refused; worked out once for all checks."""
     made = world() if refused is None else world().refuse(refused)
     return {f.check.id: f for f in audit(Tables(made.snapshot()))}
+
+
+@cache
+def tables_of(world):
+    """Return the tables of a world; what is worked out of them once serves every check."""
+    return Tables(world().snapshot())
+
+
+@cache
+def wordless(world, spare):
+    """Return the tables of a world with some of them emptied."""
+    tables = tables_of(world)
+    return tables.replace(**{name: tables[name].iloc[:0] for name in spare})
 
 
 def test_the_founding_advice_is_complete():
@@ -136,6 +157,23 @@ def test_its_severity_is_known(id):
     assert ALL[id].severity in Severity
 
 
+@every_check
+def test_its_noun_has_a_plural(id):
+    """Whatever tells the judged from others stands before the noun: "VPC-attached endpoint"."""
+    assert not re.search(r"\b(?:that|with|in|of|on|without|which)\b", ALL[id].noun)
+
+
+@every_check
+def test_its_card_is_shown_in_a_notebook(id):
+    shown = "\n".join(path.read_text("utf-8") for path in sorted(NOTEBOOKS.glob("*.ipynb")))
+    by_itself = f'audit.finding(\\"{id}\\")' in shown
+    cells = re.findall(r"show\.cards\(audit, ([^)]*)\)", shown)
+    subjects = {subject for cell in cells for subject in re.findall(r"[a-z_]+", cell)}
+    assert by_itself or ALL[id].subject in subjects, (
+        "name its subject in a show.cards(audit, …) of a notebook, or give it a subject named there"
+    )
+
+
 @every_founding_check
 @pytest.mark.parametrize("world", [clean, clean_otherwise])
 def test_it_passes_in_a_clean_world(id, world):
@@ -165,7 +203,7 @@ def test_it_fails_in_the_exposed_world_with_evidence_that_can_be_traced(id):
 
 @every_check
 def test_evidence_has_its_columns_even_when_empty(id):
-    made, tables = ALL[id], Tables(clean().snapshot())
+    made, tables = ALL[id], tables_of(clean)
     given = {
         name: tables[made.population if name == "judged" else name].iloc[:0]
         for name in inspect.signature(made.function).parameters
@@ -195,9 +233,9 @@ def test_tables_that_only_word_reasons_change_no_evidence(id):
     made = ALL[id]
     needed = set().union(*(base_tables(t) for t in (made.population, *made.tables)))
     spare = {t for t in made.wording if not SCHEMAS[t].inputs} - needed
-    tables = Tables(exposed().snapshot())
-    bare = tables.replace(**{name: tables[name].iloc[:0] for name in spare})
-    before, after = (audit(t, only=[id])[0].evidence.drop(columns="reason") for t in (tables, bare))
+    bare = wordless(exposed, frozenset(spare))
+    before = found_in(exposed)[id].evidence.drop(columns="reason")
+    after = audit(bare, only=[id])[0].evidence.drop(columns="reason")
     pd.testing.assert_frame_equal(before, after)
 
 
@@ -207,7 +245,15 @@ REFUSALS = [(id, read) for id in sorted(ALL) for read in sorted(reads_needed(ALL
 @pytest.mark.parametrize(("id", "read"), REFUSALS)
 @pytest.mark.parametrize("world", [clean, clean_otherwise, exposed])
 def test_a_refused_read_never_reads_as_fine(id, read, world):
+    if read not in asked_in(world):
+        return  # nothing there to ask about, so nothing to refuse
     found = found_in(world, read)[id]
+    judged = base_tables(ALL[id].population)
+    if found_in(world)[id].status is Status.NOT_APPLICABLE and not judged & set(
+        read_of(read).tables
+    ):
+        assert found.status is Status.NOT_APPLICABLE, "there is nothing it could be about"
+        return
     assert found.status in {Status.FAIL, Status.NOT_ASSESSED}
     assert list(found.gaps.columns) == list(GAPS.names)
     assert read_of(read).iam_action in set(found.gaps["iam_action"])
@@ -218,6 +264,8 @@ def test_a_refused_read_never_reads_as_fine(id, read, world):
 def test_every_read_that_a_check_needs_is_refused_in_some_test():
     assert {read for _, read in REFUSALS} <= {read.id for read in READS}
     assert len(REFUSALS) > 2 * len(ALL)
+    made = set().union(*map(asked_in, (clean, clean_otherwise, exposed)))
+    assert {read for _, read in REFUSALS} <= made
 
 
 @every_founding_check

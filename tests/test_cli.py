@@ -193,6 +193,15 @@ def test_reach_exits_3_where_part_of_the_way_could_not_be_read(world, saved):
     assert {row["certainty"] for row in json.loads(shown.stdout)} == {"unknown"}
 
 
+def test_reach_exits_3_where_a_policy_could_not_be_read_and_takes_no_certainty_away(world, saved):
+    world.refuse("ec2-get-client-vpn-endpoint-authorization-policy")
+    shown = run("reach", saved(), "--format", "json")
+    assert shown.exit_code == 3
+    rows = json.loads(shown.stdout)
+    assert "unknown" not in {row["certainty"] for row in rows}
+    assert all("whether a Cedar policy narrows it" in row["via"][-1] for row in rows)
+
+
 def test_reach_of_one_endpoint_does_not_mind_what_is_missing_elsewhere(world, saved):
     world.at("us-east-1").vpc()
     world.refuse("ec2-describe-network-acls", region="us-east-1")
@@ -306,3 +315,104 @@ def test_preview_calls_an_endpoint_by_its_name_too(saved):
     )
     assert by_name.exit_code == by_id.exit_code
     assert json.loads(by_name.stdout) == json.loads(by_id.stdout)
+
+
+# -- accepted risks, exports, controls, the catalogue ---------------------------------------------
+
+
+def test_accepted_risks_leave_the_exit_status_and_stay_visible(world, saved, tmp_path):
+    snapshot, file = saved(), tmp_path / "accepted.yaml"
+    for entry in json.loads(run("check", snapshot, "--format", "json").stdout)["findings"]:
+        if entry["status"] == "fail":
+            told = ("--reason", "a test", "--owner", "Jane", "--until", "2999-12-31")
+            done = run("accept", snapshot, entry["check"], "*", *told, "--file", file)
+            assert done.exit_code == 0, done.output
+    shown = run("check", snapshot, "--accepted", file)
+    assert shown.exit_code == 0, shown.output
+    assert "accepted until 2999-12-31 by Jane: a test" in shown.stdout
+    document = json.loads(run("check", snapshot, "--accepted", file, "--format", "json").stdout)
+    statuses = {entry["status"] for entry in document["findings"]}
+    assert "accepted" in statuses
+    assert "fail" not in statuses
+    assert all(e["accepted"] for e in document["findings"] if e["status"] == "accepted")
+    assert {e["standing"] for e in document["accepted_risks"]["entries"]} == {"accepted"}
+
+
+def test_accepting_everything_still_exits_3_when_something_was_not_read(world, saved, tmp_path):
+    world.refuse("ec2-describe-network-interfaces")
+    snapshot, file = saved(), tmp_path / "accepted.yaml"
+    from auditlib.check import checks
+
+    text = "accepted:\n" + "".join(
+        f"  - {{check: {made.id}, resource: '*', reason: a, owner: b, until: 2999-12-31}}\n"
+        for made in checks()
+    )
+    file.write_text(text, "utf-8")
+    assert run("check", snapshot, "--accepted", file).exit_code == 3
+
+
+def test_a_wrong_file_of_accepted_risks_exits_2_in_one_line(saved, tmp_path):
+    (tmp_path / "a.yaml").write_text("accepted:\n  - check: vpn-sg-is-sharde\n", "utf-8")
+    for command in (("check", saved()), ("report", saved("other"), "--out", tmp_path / "out")):
+        shown = run(*command, "--accepted", tmp_path / "a.yaml")
+        assert shown.exit_code == 2
+        assert len(shown.stderr.splitlines()) == 1
+        assert "a.yaml, line 2: this entry lacks resource" in shown.stderr
+
+
+def test_what_matches_nothing_is_told_beside_machine_formats(saved, tmp_path):
+    entry = "{check: vpn-sg-is-shared, resource: gone, reason: a, owner: b, until: 2999-12-31}"
+    (tmp_path / "a.yaml").write_text(f"accepted:\n  - {entry}\n", "utf-8")
+    shown = run("check", saved(), "--accepted", tmp_path / "a.yaml", "--format", "json")
+    assert "a.yaml, line 2: vpn-sg-is-shared for gone matches no evidence." in shown.stderr
+    json.loads(shown.stdout)
+
+
+@pytest.mark.parametrize("form", ["ocsf", "asff", "junit"])
+def test_check_prints_the_formats_of_others_with_the_same_exit_status(saved, form):
+    shown = run("check", saved(), "--format", form)
+    assert shown.exit_code == 1
+    if form == "junit":
+        assert shown.stdout.startswith("<?xml")
+    else:
+        found = json.loads(shown.stdout)
+        assert len(found["Findings"] if form == "asff" else found) > 10
+
+
+def test_export_writes_every_format_or_the_ones_asked_for(saved, tmp_path):
+    snapshot = saved()
+    assert run("export", snapshot, "--out", tmp_path / "all").exit_code == 0
+    held = {p.name for p in (tmp_path / "all").iterdir()}
+    files = {"findings.xlsx", "findings.json", "findings.ocsf.json", "findings.junit.xml"}
+    assert held == files | {"csv", "asff"}
+    run("export", snapshot, "--out", tmp_path / "one", "--format", "junit")
+    assert [p.name for p in (tmp_path / "one").iterdir()] == ["findings.junit.xml"]
+
+
+def test_controls_are_answered_in_the_terminal_and_for_programs(saved):
+    snapshot = saved()
+    shown = run("controls", snapshot, "--framework", "CIS AWS 7.0.0")
+    assert shown.exit_code == 1
+    assert re.search(r"not met +6\.5 The default security group", shown.stdout)
+    assert re.search(r"not covered +6\.3", shown.stdout)
+    rows = json.loads(run("controls", snapshot, "--format", "json").stdout)
+    assert {"framework", "control", "answer", "part", "evidence", "checks"} <= set(rows[0])
+    rows = list(csv.DictReader(io.StringIO(run("controls", snapshot, "--format", "csv").stdout)))
+    assert {row["framework"] for row in rows} >= {"PCI DSS v4.0"}
+    wrong = run("controls", snapshot, "--framework", "CIS AWS 99")
+    assert wrong.exit_code == 2
+    assert "Did you mean CIS AWS Foundations v7.0" in wrong.stderr
+
+
+def test_checks_lists_explains_and_names_the_nearest():
+    from auditlib.check import checks
+
+    listed = run("checks").stdout
+    assert all(made.id in listed for made in checks())
+    shown = run("checks", "default-sg-has-rules")
+    assert "Security Hub EC2.2 rates it High." in shown.stdout
+    assert "CIS AWS Foundations v7.0: 6.5" in shown.stdout
+    assert "ec2:DescribeSecurityGroups" in shown.stdout
+    wrong = run("checks", "default-sg-has-rule")
+    assert wrong.exit_code == 2
+    assert "Did you mean default-sg-has-rules" in wrong.stderr

@@ -1,5 +1,6 @@
 """Cards, tables and the characters in them."""
 
+import re
 import sys
 import unicodedata
 from dataclasses import replace
@@ -15,6 +16,7 @@ from auditlib import display, plots, summary
 from auditlib.audit import Audit
 from auditlib.characters import visible
 from auditlib.check import Check, Finding, Severity, Status
+from auditlib.errors import ParameterError
 from auditlib.schemas import GAPS
 from tests import report_worlds as worlds
 from tests.pages import page
@@ -244,6 +246,29 @@ def test_a_card_shows_controls_ratings_false_alarms_and_the_text_for_scanners():
         "meant so",
     ):
         assert wanted in text
+
+
+def test_the_cards_of_a_subject_stand_together_the_failing_ones_first(exposed):
+    made = display.cards(exposed, "sessions", "addressing")
+    order = re.findall(r'<article class="card (\w+)" id="([a-z-]+)"', str(made.markup))
+    wanted = {f.check.id for f in exposed.findings if f.check.subject in {"sessions", "addressing"}}
+    assert {id for _, id in order} == wanted
+    assert [status for status, _ in order] == sorted(
+        (status for status, _ in order),
+        key=["fail", "not_assessed", "pass", "not_applicable"].index,
+    )
+    assert len(made.text.splitlines()) == len(wanted)
+
+
+def test_a_subject_that_no_check_has_is_refused_with_the_nearest(exposed):
+    with pytest.raises(ParameterError, match="Did you mean sessions"):
+        display.cards(exposed, "session")
+
+
+def test_a_check_is_about_what_its_module_is_called_unless_it_says_another(exposed):
+    subject = {f.check.id: f.check.subject for f in exposed.findings}
+    assert subject["session-lasts-a-day"] == "sessions"
+    assert subject["certificate-only-where-groups-are-wanted"] == "authentication"
 
 
 def test_a_card_without_an_answer_names_the_call_and_what_to_allow(refused):

@@ -1,24 +1,47 @@
 """Previews: the exact difference, the order of steps, and the verdict, in worlds where it matters."""
 
+import copy
+from pathlib import Path
+
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 
-from auditlib.access import EVERYONE, reach
+from auditlib.access import EVERYONE
+from auditlib.audit import Audit
 from auditlib.changes import (
     AddAuthorizationRule,
     ApplySecurityGroups,
     AuthorizeRule,
+    DeleteSecurityGroup,
     RemoveAuthorizationRule,
     RevokeRule,
+    SetInterfaceGroups,
 )
-from auditlib.changes.fixes import FIXES
-from auditlib.changes.preview import DIFFERENCE, _access_held, difference, preview, proposal
-from auditlib.check import checks
+from auditlib.changes.difference import DIFFERENCE, difference, sure_access
+from auditlib.changes.fixes import FIXES, Named
+from auditlib.changes.preview import VERDICTS, preview, proposal
+from auditlib.check import audit, checks
 from auditlib.errors import ParameterError
+from auditlib.snapshot import load
 from auditlib.tables import Tables
-from tests.test_access_property import WORLDS, holds, packets, random_world, randoms, worlds
+from tests.naive import Naive
+from tests.naive_changes import make
+from tests.test_access_property import (
+    WORLDS,
+    groups_of,
+    holds,
+    packets,
+    random_world,
+    randoms,
+    receivers,
+    subnets_of,
+    worlds,
+)
 from tests.test_changes import ENDPOINT, PLACE, Small, random_change
 from tests.worlds import World
+
+SAMPLE = Path(__file__).parent.parent / "auditlib" / "sample"
 
 
 def tables_of(world: World) -> Tables:
@@ -44,6 +67,14 @@ def test_every_check_has_a_fix_or_a_sentence_why_people_must_decide(check):
 
 def test_there_is_no_fix_for_a_check_that_is_not_there():
     assert set(FIXES) <= {check.id for check in checks()}
+
+
+def test_a_finding_that_was_not_assessed_is_not_called_nothing_to_fix():
+    world = OnDefault()
+    world.refuse("ec2-describe-security-group-rules")
+    found = proposal(tables_of(world), ["default-sg-has-rules"])
+    assert found.verdict.startswith("cannot be judged: default-sg-has-rules was not assessed")
+    assert not any("Nothing to fix" in text for text in found.decisions)
 
 
 def test_an_unknown_check_or_endpoint_is_named_with_the_nearest():
@@ -86,7 +117,7 @@ def test_a_group_of_its_own_keeps_what_the_default_one_gave():
     assert parts(found) == {("ground", "side_effect", world.eni)}
     resolved = found.findings.query("state == 'resolved'")["check"]
     assert "vpn-sg-is-default" in set(resolved)
-    assert any("cannot be brought back" in text for text in found.warnings)
+    assert any("without the other" in text for text in found.warnings)
 
 
 def test_a_receiver_allowed_only_through_the_old_group_is_lost_by_a_naive_switch():
@@ -94,7 +125,7 @@ def test_a_receiver_allowed_only_through_the_old_group_is_lost_by_a_naive_switch
     new = world.security_group(world.main, "vpn-new")
     switch = ApplySecurityGroups(**PLACE, endpoint_id=ENDPOINT, vpc_id=world.main, group_ids=(new,))
     found = preview(tables_of(world), [switch])
-    assert found.verdict == f"closes tcp 443 on {world.eni} for group staff of {ENDPOINT}"
+    assert found.verdict == f"also closes tcp 443 on {world.eni} for group staff of {ENDPOINT}"
     assert parts(found) == {("lost", "side_effect", world.eni)}
 
 
@@ -114,7 +145,7 @@ def test_emptying_it_by_hand_all_the_same_shows_who_is_cut_off():
         for r in rules.itertuples()
     ]
     found = preview(tables, changes)
-    assert found.verdict.startswith(f"closes tcp 443 on {world.eni}")
+    assert found.verdict.startswith(f"also closes tcp 443 on {world.eni}")
     assert any(world.default in text and "is emptied while" in text for text in found.warnings)
 
 
@@ -273,18 +304,21 @@ def test_a_dead_rule_s_replacement_opens_what_it_says_and_says_so():
     world.ingress(db, "172.20.0.0/22", "tcp", (5432, 5432))
     eni = world.interface(world.vpn, db)
     found = proposal(tables_of(world), ["receiver-allows-address-not-group"])
-    assert found.verdict.startswith(f"opens what the finding asks for: tcp 5432 on {eni}")
+    assert found.verdict.startswith(f"opens tcp 5432 on {eni}")
+    assert found.verdict.endswith(", as the finding asks")
     assert any("admits nobody today" in text for text in found.decisions)
 
 
-def test_a_rule_on_a_subnet_warns_of_the_others_that_stand_in_it():
+def test_a_rule_on_a_subnet_cannot_be_judged_while_others_stand_in_it():
     world = Small()
     db = world.security_group(world.main, "db")
     rule = world.ingress(db, "10.0.1.0/24", "tcp", (5432, 5432))
     world.interface(world.subnet(world.main, "10.0.3.0/24"), db)
     beside = world.interface(world.vpn, world.app)
     found = proposal(tables_of(world), ["receiver-allows-address-not-group"])
-    assert any(rule in text and beside in text for text in found.warnings)
+    assert any(rule in text and beside in text for text in found.doubts)
+    assert found.verdict.startswith("cannot be judged: ")
+    assert found.verdict.endswith("it changes nothing anyone can reach")
 
 
 def test_missing_outbound_is_added_to_a_group_of_its_own():
@@ -293,7 +327,8 @@ def test_missing_outbound_is_added_to_a_group_of_its_own():
     found = proposal(tables_of(world), ["vpn-sg-limits-outbound"])
     (step,) = found.steps
     assert step.change.is_egress
-    assert found.verdict.startswith("opens what the finding asks for")
+    assert found.verdict.startswith("opens ")
+    assert found.verdict.endswith(", as the finding asks")
 
 
 def test_everyone_is_narrowed_to_a_blank_for_the_group():
@@ -326,6 +361,16 @@ def test_a_route_between_clients_is_removed_and_closes_only_that():
     assert found.verdict == "closes only what the finding names"
 
 
+@pytest.mark.parametrize("more", [(), ("vpn-sg-has-inbound-rules",)])
+def test_a_fix_that_aws_would_refuse_is_told_and_not_proposed(more):
+    world = OnDefault()
+    for number in range(59):
+        world.ingress(world.app, f"10.0.{number}.0/24", "tcp", (80, 80))
+    found = proposal(tables_of(world), ["vpn-sg-is-default", *more])
+    assert not any(isinstance(step.change, ApplySecurityGroups) for step in found.steps)
+    assert any("60 inbound rules" in text for text in found.decisions)
+
+
 def test_fixes_one_after_the_other_build_on_each_other():
     world = OnDefault()
     found = proposal(tables_of(world), ["vpn-sg-is-default", "default-sg-has-rules"])
@@ -338,56 +383,230 @@ def test_fixes_one_after_the_other_build_on_each_other():
     assert both.verdict == "changes nothing anyone can reach"
 
 
+# -- what cannot be judged, and what cannot be undone ---------------------------------------------
+
+
+def test_a_rule_for_others_too_cannot_be_judged_whichever_way_it_changes():
+    world = Small()
+    rule = world.ingress(world.app, "10.0.0.0/8", "tcp", (8443, 8443))
+    removed = preview(tables_of(world), [RevokeRule(**PLACE, group_id=world.app, rule_id=rule)])
+    assert removed.verdict.startswith(f"cannot be judged: {rule} of {world.app} admits ")
+    assert "addresses outside the VPCs that were read" in removed.verdict
+    assert removed.for_users.startswith("also closes tcp 8443")
+    added = AuthorizeRule(**PLACE, group_id=world.app, peer_kind="ipv4", peer="192.0.2.0/24")
+    (doubt,) = preview(tables_of(world), [added]).doubts
+    assert doubt.startswith(f"a new rule of {world.app} admits addresses outside")
+    out = AuthorizeRule(
+        **PLACE, group_id=world.app, is_egress=True, peer_kind="ipv4", peer="192.0.2.0/24"
+    )
+    world.revoke(world.app)
+    (doubt,) = preview(tables_of(world), [out]).doubts
+    assert "lets out to" in doubt
+
+
+def test_a_rule_that_another_one_repeats_concerns_nobody():
+    world = Small()
+    wide = world.ingress(world.app, "10.0.0.0/8", "tcp", (8000, 9000))
+    narrow = world.ingress(world.app, "10.0.0.0/16", "tcp", (8443, 8443))
+    narrowed = preview(tables_of(world), [RevokeRule(**PLACE, group_id=world.app, rule_id=narrow)])
+    assert narrowed.verdict == "changes nothing anyone can reach"
+    assert preview(tables_of(world), [RevokeRule(**PLACE, group_id=world.app, rule_id=wide)]).doubts
+
+
+def test_a_rule_that_admits_vpn_users_alone_is_judged():
+    world = Small()
+    found = preview(tables_of(world), [RevokeRule(**PLACE, group_id=world.app, rule_id=world.rule)])
+    assert found.doubts == ()
+    fragile = tables_of(world)["endpoint_network_interfaces"]["private_ip"].iloc[0]
+    rule = world.ingress(world.app, f"{fragile}/32", "tcp", (1, 1))
+    change = RevokeRule(**PLACE, group_id=world.app, rule_id=rule)
+    assert preview(tables_of(world), [change]).doubts == ()
+    users = world.ingress(world.app, "172.20.0.0/22", "tcp", (2, 2))
+    change = RevokeRule(**PLACE, group_id=world.app, rule_id=users)
+    assert preview(tables_of(world), [change]).doubts == ()
+
+
+def test_members_of_a_group_and_entries_of_a_prefix_list_are_others_too():
+    world = Small()
+    web = world.security_group(world.main, "web")
+    member = world.interface(world.vpn, web, name="web-1")
+    by_group = world.ingress(world.app, web, "tcp", (80, 80))
+    by_list = world.ingress(world.app, world.prefix_list("10.0.1.0/24"), "tcp", (81, 81))
+    stranger = world.ingress(world.app, "sg-0fffffffffffffff0", "tcp", (82, 82))
+    alone = world.ingress(world.app, world.app, "tcp", (83, 83))
+    for rule, told in (
+        (by_group, f"{member} (web-1)"),
+        (by_list, f"{member} (web-1)"),
+        (stranger, "members of sg-0fffffffffffffff0, which was not read"),
+    ):
+        change = RevokeRule(**PLACE, group_id=world.app, rule_id=rule)
+        assert told in " ".join(preview(tables_of(world), [change]).doubts)
+    # The only member of a group that names itself has nobody to talk to.
+    change = RevokeRule(**PLACE, group_id=world.app, rule_id=alone)
+    assert preview(tables_of(world), [change]).doubts == ()
+
+
+def test_other_groups_on_an_interface_cannot_be_judged():
+    world = Small()
+    other = world.security_group(world.main, "other")
+    change = SetInterfaceGroups(**PLACE, eni_id=world.eni, group_ids=(other,))
+    found = preview(tables_of(world), [change])
+    assert any(world.eni in doubt and "not followed" in doubt for doubt in found.doubts)
+
+
+def test_a_gap_in_a_peered_region_leaves_it_unjudged():
+    world = Small()
+    other = world.vpc("10.9.0.0/16")
+    record = world.record(world.peering(world.main, other))
+    record["AccepterVpcInfo"] |= {"Region": "eu-west-1", "VpcId": "vpc-0fffffffffffffff0"}
+    world.at("eu-west-1")
+    world.refuse("ec2-describe-client-vpn-endpoints", region="eu-west-1")
+    change = RevokeRule(**PLACE, group_id=world.app, rule_id=world.rule)
+    assert any("eu-west-1" in doubt for doubt in preview(tables_of(world), [change]).doubts)
+
+
+def test_what_cannot_be_undone_is_told_with_the_reason():
+    world = Small()
+    far = world.security_group(world.vpc("10.9.0.0/16"), "far")
+    stale = world.ingress(world.app, far, "tcp", (1, 1))
+    left_over = world.security_group(world.main, "left over")
+    rule = world.ingress(left_over, "10.0.0.0/8", "tcp", (1, 1))
+    changes = [
+        RevokeRule(**PLACE, group_id=world.app, rule_id=stale),
+        DeleteSecurityGroup(**PLACE, group_id=left_over),
+    ]
+    first, second = (
+        text for text in preview(tables_of(world), changes).warnings if "undone" in text
+    )
+    assert f"{far} is in a VPC that is neither the same nor an active peer" in first
+    assert "another id" in second
+    assert f"without {rule}" in second
+
+
+def test_a_step_that_needs_another_to_restore_access_is_marked():
+    world = Small()
+    world.authorize(ENDPOINT, "10.0.2.0/24", "staff")
+    given = {**PLACE, "endpoint_id": ENDPOINT}
+    changes = [
+        # Both ends let staff in: by the narrower rule today, by the still narrower one then. But AWS
+        # has it the other way round: the wider rule is taken away first, so that dba gets nothing.
+        AddAuthorizationRule(**given, destination_cidr="10.0.2.0/25", group_id="dba"),
+        AddAuthorizationRule(**given, destination_cidr="10.0.2.0/26", group_id="staff"),
+    ]
+    found = preview(tables_of(world), changes)
+    assert [step.change.group_id for step in found.steps] == ["staff", "dba"]
+    assert not any(step.cuts_off for step in found.steps)
+
+
+def test_a_receiver_opened_wide_is_given_a_rule_for_the_endpoint_before_the_wide_one_goes():
+    world = Small()
+    wide = world.ingress(world.app, "10.0.0.0/8", "tcp", (8443, 8443))
+    found = proposal(tables_of(world), ["receiver-open-wider-than-vpn"])
+    added, removed = (step.change for step in found.steps)
+    assert (added.peer, added.from_port, added.to_port) == (world.clients, 8443, 8443)
+    assert removed.rule_id == wide
+    assert found.verdict.startswith(f"cannot be judged: {wide} of ")
+    assert found.for_users == "changes nothing anyone can reach"
+    assert any(wide in text and "answer no" in text for text in found.decisions)
+
+
+def test_a_wide_rule_stays_while_an_endpoint_behind_it_has_no_group_of_its_own():
+    world = OnDefault()
+    rule = world.ingress(world.app, "10.0.0.0/8", "tcp", (8443, 8443))
+    found = proposal(tables_of(world), ["receiver-open-wider-than-vpn"])
+    assert found.steps == ()
+    assert found.verdict == "changes nothing anyone can reach"
+    assert any(rule in text and "no group of its own" in text for text in found.decisions)
+
+
+@pytest.mark.parametrize(
+    ("change", "covered"),
+    [
+        ({"ip": "10.0.2.9"}, True),
+        ({"ip": "10.0.3.9"}, False),
+        ({"endpoint_id": "cvpn-endpoint-9"}, False),
+        ({"change": "gained"}, False),
+    ],
+)
+def test_what_a_finding_names_is_an_endpoint_a_direction_and_a_network(change, covered):
+    named = Named(change="lost", endpoint_id=ENDPOINT, within="10.0.2.0/24")
+    row = {"change": "lost", "endpoint_id": ENDPOINT, "eni_id": "eni-1", "ip": "10.0.2.9"}
+    assert named.covers(row | change) is covered
+
+
+def test_every_verdict_begins_in_one_of_the_five_ways():
+    assert VERDICTS == (
+        "changes nothing anyone can reach",
+        "closes only what the finding names",
+        "also closes",
+        "opens",
+        "cannot be judged",
+    )
+    tables = Audit(load(SAMPLE)).tables
+    for id in FIXES:
+        assert proposal(tables, [id]).verdict.startswith(VERDICTS)
+
+
+def test_what_is_known_of_the_findings_changes_nothing_of_a_preview():
+    world = OnDefault()
+    tables = tables_of(world)
+    one = proposal(tables, ["vpn-sg-is-default"])
+    two = proposal(tables_of(world), ["vpn-sg-is-default"], known=audit(tables))
+    pd.testing.assert_frame_equal(one.findings, two.findings)
+    # And the checks that are not asked again would find the same.
+    again = {f.check.id: len(f.evidence) for f in audit(one.after)}
+    left = one.findings[one.findings["state"] != "resolved"].groupby("check").size()
+    assert {id: number for id, number in again.items() if number} == dict(left)
+
+
 # -- against brute force --------------------------------------------------------------------------
 
 
-def certainties(frame, asked) -> dict[tuple, str]:
-    """Return how sure each packet is, where it gets through or may."""
-    return {
-        (row.subnet_id, row.group, row.eni_id, row.ip, packet): row.certainty
-        for row in frame.itertuples()
-        if row.eni_id == row.eni_id and row.eni_id  # only NaN differs from itself
-        for packet in asked
-        if holds(row, packet)
-    }
+def difference_told(before, after, asked) -> dict[tuple, tuple]:
+    """Return what a difference says of each packet whose certainty changes: before and after."""
+    told: dict[tuple, tuple] = {}
+    for row in difference(before, after).itertuples():
+        pair = tuple(v if isinstance(v, str) else None for v in (row.before, row.after))
+        # By other rules as surely as before, or as little known as before: no packet tells them apart.
+        if row.eni_id and pair[0] != pair[1]:
+            for packet in asked:
+                if holds(row, packet):
+                    key = (row.subnet_id, row.group, row.eni_id, row.ip, packet)
+                    assert told.setdefault(key, pair) == pair
+    return told
 
 
 @worlds
 @given(randoms)
 def test_the_difference_is_what_asking_packet_by_packet_finds(some):
+    """Brute force: the records are edited, and a second evaluator is asked for each packet."""
     world = random_world(some)
-    before = tables_of(world)
-    after = before
+    before = after = tables_of(world)
+    changes = []
     for _ in range(some.randint(1, 3)):
-        after = random_change(world, after, some).apply(after)
+        changes.append(random_change(world, after, some))
+        after = changes[-1].apply(after)
+    changed = copy.deepcopy(world)
+    make(changed, changes)
+    was, now = Naive(world.snapshot()), Naive(changed.snapshot())
     asked = packets(world, some, 25)
-    was, now = certainties(reach(before), asked), certainties(reach(after), asked)
-    groups = [{key[1] for key in side} for side in (_access_rows(before), _access_rows(after))]
-    told: dict[tuple, tuple] = {}
-    for row in difference(before, after).itertuples():
-        if row.eni_id and row.change != "ground":
-            for packet in asked:
-                if holds(row, packet):
-                    key = (row.subnet_id, row.group, row.eni_id, row.ip, packet)
-                    assert told.setdefault(key, (row.before, row.after)) == (row.before, row.after)
-    expected = {}
-    for key in {*was, *now, *told}:
-        pair = []
-        for side, known in ((was, groups[0]), (now, groups[1])):
-            asked_as = key if key[1] in known else (key[0], EVERYONE, *key[2:])
-            pair.append(side.get(asked_as))
-        if pair[0] != pair[1]:
-            expected[key] = tuple(pair)
-    plain = {k: tuple(v if isinstance(v, str) else None for v in pair) for k, pair in told.items()}
-    unknown = {k for k, pair in plain.items() if pair == ("unknown", "unknown")}
-    assert {k: v for k, v in plain.items() if k not in unknown} == expected
-
-
-def _access_rows(tables: Tables) -> set[tuple]:
-    """Return the groups that the active authorization rules of the endpoint name, and ``*``."""
-    rules = tables["client_vpn_authorization_rules"]
-    active = rules[rules["status"] == "active"]
-    return {(None, EVERYONE), *((None, g) for g in active["group_id"].dropna())}
+    told = difference_told(before, after, asked)
+    places = [
+        (subnet, group, eni["NetworkInterfaceId"], ip)
+        for subnet in subnets_of(world)
+        for group in sorted({*groups_of(world), *groups_of(changed)})
+        for eni, ip in receivers(world)
+    ]
+    assert {key[:4] for key in told} <= set(places)
+    for place in some.sample(places, min(len(places), 8)):
+        subnet, group, eni, ip = place
+        for packet in some.sample(asked, 8):
+            pair = tuple(
+                naive.certainty(world.endpoint_id, subnet, group, ip, there.record(eni), packet)
+                for naive, there in ((was, world), (now, changed))
+            )
+            expected = pair if pair[0] != pair[1] else None
+            assert told.get((*place, packet)) == expected, (place, packet, changes)
 
 
 @settings(worlds, max_examples=max(1, WORLDS // 3))
@@ -405,11 +624,11 @@ def test_an_ordered_plan_never_loses_what_both_ends_have_unless_it_says_so(some)
         found = preview(tables, changes)
     except ParameterError:
         return  # in the order of a plan one of them is refused
-    ends = _access_held(tables), _access_held(found.after)
+    ends = sure_access(tables), sure_access(found.after)
     now = tables
     for step in found.steps:
         now = step.change.apply(now)
-        held = _access_held(now)
+        held = sure_access(now)
         lost = any(
             (on & ends[1][key]) - held.get(key, on - on)
             for key, on in ends[0].items()

@@ -8,7 +8,7 @@ from auditlib import display, plots, reached, summary
 from auditlib.audit import Audit
 from tests import report_worlds as worlds
 from tests.pages import page
-from tests.worlds import World
+from tests.worlds import World, clean
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +56,14 @@ def test_few_receivers_stand_alone(exposed):
 
 
 @pytest.mark.parametrize(
-    ("number", "subnets", "by"), [(5, 1, "interface"), (30, 3, "subnet"), (60, 30, "VPC")]
+    ("number", "subnets", "by"),
+    [(5, 1, "interface"), (30, 3, "security group"), (70, 30, "subnet"), (70, 65, "VPC")],
 )
 def test_many_receivers_are_put_together(number, subnets, by):
     audit = many(number, subnets)
     (matrix,) = reached.matrices(audit, audit.reach())
     assert matrix.by == by
-    assert len(matrix.frame) <= reached.MOST
+    assert len(matrix.frame) <= reached.MOST_TOGETHER
     assert set(matrix.frame["staff"]) == {"TCP 443"}
 
 
@@ -234,3 +235,26 @@ def test_an_explanation_shows_its_picture_with_its_words(exposed):
     html = display.explanation_html(explanation)
     assert html.count("<img ") == 1
     assert "stopped by" in html
+
+
+@pytest.mark.parametrize(
+    ("bend", "said"),
+    [
+        (lambda w, endpoint: None, None),
+        (
+            lambda w, endpoint: w.policy(endpoint, "permit(principal, action, resource);"),
+            "upper bound: the Cedar policy of",
+        ),
+        (
+            lambda w, endpoint: w.refuse("ec2-get-client-vpn-endpoint-authorization-policy"),
+            "upper bound: whether a Cedar policy narrows it could not be read",
+        ),
+    ],
+)
+def test_what_a_policy_may_take_away_stands_beside_the_reach(bend, said):
+    world = clean()
+    bend(world, "cvpn-endpoint-00000000000000001")
+    audit = Audit(world.snapshot())
+    text = page(display.who_reaches_what(audit, audit.reach()).markup).words
+    assert ("An authorization policy can only take away from it" in text) == bool(said)
+    assert said is None or said in text

@@ -6,7 +6,9 @@ import json
 import re
 import sys
 import tempfile
+import zipfile
 from base64 import b64encode
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
@@ -32,6 +34,14 @@ name: str = "x"  # a name"""
 def saved(world, folder: Path) -> Path:
     snapshots.save(world.snapshot(**worlds.MOMENT), folder)
     return folder
+
+
+def text_of(path: Path) -> str:
+    """Return what a file of a report says; a workbook's parts one after the other."""
+    if path.suffix != ".xlsx":
+        return path.read_text("utf-8")
+    with zipfile.ZipFile(path) as parts:
+        return "".join(parts.read(name).decode() for name in parts.namelist())
 
 
 def notebook(folder: Path, *cells: str, name: str = "own", parameters: str = PARAMETERS) -> Path:
@@ -80,6 +90,7 @@ def test_a_report_is_an_index_a_page_per_notebook_and_the_findings(hostile):
     assert written == {
         "index.html",
         "findings.json",
+        "findings.xlsx",
         *(f"{name}.html" for name in names),
         *(f"notebooks/{name}.ipynb" for name in names),
     }
@@ -136,7 +147,7 @@ def test_the_same_snapshot_gives_the_same_report(hostile, tmp_path):
 
 ALLOWED = """
 html head meta title link style body header footer main nav p a h1 h2 h3 h4 dl dt dd div ol ul li
-table thead tbody tr th td code pre span strong em b article details summary figure img figcaption
+table thead tbody tr th td code pre span strong em b s article details summary figure img figcaption
 """
 
 
@@ -153,7 +164,9 @@ def test_a_page_is_well_formed_and_holds_nothing_that_runs_or_loads(hostile):
             if tag == "link":
                 assert attributes == {"rel": "icon", "href": "data:,"}
             if tag == "a":
-                assert re.match(r"https://|#|[\w/.-]+\.(html|json|ipynb)(#|$)", attributes["href"])
+                assert re.match(
+                    r"https://|#|[\w/.-]+\.(html|json|ipynb|xlsx)(#|$)", attributes["href"]
+                )
 
 
 def test_the_policy_allows_the_one_stylesheet_by_its_hash_and_nothing_else(hostile):
@@ -219,7 +232,7 @@ def test_no_trace_of_this_machine_is_in_any_file(hostile):
     traces = {str(ROOT), sys.prefix, str(Path.home()) + "/", tempfile.gettempdir() + "/"}
     traces |= {str(hostile.folder.parent), f"/{getpass.getuser()}/"}
     for path in hostile.folder.rglob("*.*"):
-        text = path.read_text("utf-8")
+        text = text_of(path)
         assert not [trace for trace in traces if trace in text], path.name
         assert "papermill" not in text, path.name
 
@@ -363,7 +376,7 @@ def test_an_older_report_is_replaced_as_a_whole(small, tmp_path):
     report(small, tmp_path / "out", [one])
     report(small, tmp_path / "out", [two])
     names = {p.name for p in (tmp_path / "out").rglob("*.*")}
-    assert names == {"index.html", "findings.json", "two.html", "two.ipynb"}
+    assert names == {"index.html", "findings.json", "findings.xlsx", "two.html", "two.ipynb"}
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "own.html", "notebooks/thesis.txt"])
@@ -430,3 +443,36 @@ def test_the_clients_folder_and_the_users_profile_run_no_code(tmp_path, monkeypa
 def test_a_zip_is_reported_on_too(tmp_path):
     made = saved(worlds.empty(), tmp_path / "client.zip")
     assert report(made, tmp_path / "out", ["00"]).index.is_file()
+
+
+def test_accepted_risks_are_in_every_page_and_in_the_workbook_without_their_folder(tmp_path):
+    import openpyxl
+
+    snapshot = saved(worlds.exposed(), tmp_path / "client" / "snapshot")
+    file = tmp_path / "secret-folder" / "accepted.yaml"
+    file.parent.mkdir()
+    file.write_text(
+        "accepted:\n  - check: connection-logging-is-off\n    resource: '*'\n"
+        "    reason: a <b>lab</b>\n    owner: Jane\n    until: 2027-03-31\n",
+        "utf-8",
+    )
+    day = date(2027, 3, 31)
+    made = report(snapshot, tmp_path / "out", accepted=file, today=day)
+    texts = {p.name: text_of(p) for p in made.folder.rglob("*.*")}
+    assert not [name for name, text in texts.items() if "secret-folder" in text]
+    for name in ("index.html", "00-overview.html", "10-endpoint-security-groups.html"):
+        assert "a &lt;b&gt;lab&lt;/b&gt;" in texts[name], name
+        assert "<b>lab</b>" not in texts[name]
+    book = openpyxl.load_workbook(made.folder / "findings.xlsx")
+    assert "Accepted risks" in book.sheetnames
+    assert json.loads(texts["findings.json"])["accepted_risks"]["day"] == "2027-03-31"
+    report(
+        snapshot, tmp_path / "out", ["00"]
+    )  # an older report, its workbook included, is replaced
+
+
+def test_a_notebook_that_cannot_take_accepted_risks_is_refused(small, tmp_path):
+    own = notebook(tmp_path, "1 + 1")
+    (tmp_path / "a.yaml").write_text("accepted: []\n", "utf-8")
+    with pytest.raises(ParameterError, match="cannot take accepted risks into account"):
+        report(small, tmp_path / "out", [own], accepted=tmp_path / "a.yaml")

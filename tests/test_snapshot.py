@@ -159,7 +159,7 @@ def test_any_resource_has_a_file_of_its_own_that_names_it(resource):
 
 
 def test_a_snapshot_shows_itself_shortly(folder):
-    assert repr(load(folder)).endswith(f"{ACCOUNT}/{REGION}; 17 of 18 calls answered>")
+    assert repr(load(folder)).endswith(f"{ACCOUNT}/{REGION}; 22 of 23 calls answered>")
 
 
 # -- without manifest -------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from botocore import xform_name
 
 import auditlib
-from auditlib.aws.reads import READS, Read
+from auditlib.aws.reads import READS, Read, read_of
 from tests import worlds
 from tests.shapes import problems_of_body, problems_of_document
 from tests.standin import StandIn
@@ -68,7 +68,9 @@ def test_every_read_of_the_kit_is_answered_in_botocores_shape(sample_aws: StandI
             for resource in _resources(read, documents):
                 asked: dict[str, Any] = dict(read.parameters)
                 if resource is not None:
-                    asked[str(read.resource_parameter)] = resource
+                    asked[str(read.resource_parameter)] = (
+                        [resource] if read.resource_in_list else resource
+                    )
                 try:
                     answer, problems = _answers(client, read.service, read.operation, asked)
                 except client.exceptions.ClientError as error:
@@ -259,6 +261,16 @@ def _everything() -> worlds.World:
     world.policy(endpoint, "permit(principal, action, resource);", shadow="enabled")
     world.share(group, peer)
     world.endpoint(logging=False)
+    world.certificate(endpoint, Type="IMPORTED")
+    world.saml_provider("other", worlds.saml_metadata(30, valid_until=worlds.NOW))
+    world.saml_provider("gone")
+    world.remove_saml_provider("gone")
+    world.directory("d-0000000001", Stage="Impaired")
+    world.connect_handler(endpoint, State="Failed")
+    world.revocation_list(endpoint, worlds.revocation_list())
+    world.log_group("/vpn/other", 30)
+    world.log_stream("/vpn/connections", "empty", days_ago=None)
+    world.quota("vpc", "L-0EA8095F", 60)
     return world
 
 
@@ -297,14 +309,22 @@ def test_small_worlds_are_what_aws_would_have_answered(make: Callable[[], worlds
     assert wrong == []
 
 
+def without_nulls(value: Any) -> Any:
+    """Return a document without the nulls that stand where AWS left out a member that is kept."""
+    if isinstance(value, dict):
+        return {k: without_nulls(v) for k, v in value.items() if v is not None}
+    return [without_nulls(v) for v in value] if isinstance(value, list) else value
+
+
 @pytest.mark.skipif(not SAMPLE.exists(), reason="the sample is not made yet: make sample")
 def test_the_files_of_the_sample_are_what_aws_would_have_answered() -> None:
     files = [path for path in SAMPLE.rglob("*.json") if path.name != "manifest.json"]
     wrong: list[str] = []
     for path in files:
         name = path.relative_to(SAMPLE).parts[2].removesuffix(".json")
-        service, _, operation = name.partition("-")
-        wrong += problems_of_document(service, operation, json.loads(path.read_text("utf-8")))
+        read = read_of(name)
+        document = without_nulls(json.loads(path.read_text("utf-8")))
+        wrong += problems_of_document(read.service, read.operation, document)
     assert wrong == []
     assert len(files) > 40
 

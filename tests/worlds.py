@@ -6,10 +6,18 @@ and a route. Every method returns an id (or the record), and ``world.record(id)`
 record for a test that wants to bend it.
 """
 
+import base64
 import copy
 from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from ipaddress import ip_network
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.x509.oid import NameOID
 
 from auditlib.aws.reads import READS, read_of
 from auditlib.check import Finding, audit
@@ -19,6 +27,8 @@ from auditlib.tables import Tables
 ACCOUNT = "111122223333"
 REGION = "ap-northeast-1"
 ANYWHERE = "0.0.0.0/0"
+NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
+"""When the worlds were read."""
 
 
 def rule_peer(peer: str, owner: str = ACCOUNT) -> dict[str, Any]:
@@ -28,6 +38,64 @@ def rule_peer(peer: str, owner: str = ACCOUNT) -> dict[str, Any]:
     if peer.startswith("pl-"):
         return {"PrefixListId": peer}
     return {"CidrIpv6": peer} if ":" in peer else {"CidrIpv4": peer}
+
+
+def _key() -> Ed25519PrivateKey:
+    # Of the kinds of keys the one whose signatures are the same every time.
+    return Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+
+
+def _subject(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+@cache
+def revocation_list(*, days: float | None = 90, entries: int = 1) -> str:
+    """Return a certificate revocation list in PEM that ends so many days after ``NOW``."""
+    made = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(_subject("Example VPN CA"))
+        .last_update(NOW - timedelta(days=90))
+        .next_update(NOW + timedelta(days=days or 0))
+    )
+    for number in range(entries):
+        revoked = x509.RevokedCertificateBuilder().serial_number(number + 1)
+        made = made.add_revoked_certificate(
+            revoked.revocation_date(NOW - timedelta(days=91)).build()
+        )
+    return made.sign(_key(), None).public_bytes(serialization.Encoding.PEM).decode()
+
+
+@cache
+def saml_metadata(*days: float, valid_until: datetime | None = None, use: str = "signing") -> str:
+    """Return an identity provider's metadata; its certificates end so many days after ``NOW``."""
+    keys = ""
+    for number, left in enumerate(days or (400,)):
+        name = _subject("idp.example.com")
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(_key().public_key())
+            .serial_number(number + 1)
+            .not_valid_before(NOW - timedelta(days=800))
+            .not_valid_after(NOW + timedelta(days=left))
+            .sign(_key(), None)
+        )
+        text = base64.b64encode(made.public_bytes(serialization.Encoding.DER)).decode()
+        keys += (
+            f'<md:KeyDescriptor use="{use}"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#">'
+            f"<ds:X509Data><ds:X509Certificate>{text}</ds:X509Certificate></ds:X509Data>"
+            "</ds:KeyInfo></md:KeyDescriptor>"
+        )
+    limit = f' validUntil="{valid_until:%Y-%m-%dT%H:%M:%SZ}"' if valid_until else ""
+    return (
+        '<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" '
+        f'entityID="https://idp.example.com/saml"{limit}><md:IDPSSODescriptor '
+        f'protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">{keys}'
+        '<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" '
+        'Location="https://idp.example.com/sso"/></md:IDPSSODescriptor></md:EntityDescriptor>'
+    )
 
 
 class World:
@@ -317,9 +385,20 @@ class World:
                     self.route(here, association["CidrBlock"], VpcPeeringConnectionId=id)
         return self._add("ec2-describe-vpc-peering-connections", record, id)
 
-    def prefix_list(self, *cidrs: str) -> str:
+    def prefix_list(self, *cidrs: str, most: int | None = None, owner: str = "") -> str:
         """Add a prefix list (it is read only where a rule or route names it)."""
         id = self._id("pl")
+        record = {
+            "PrefixListId": id,
+            "AddressFamily": "IPv4",
+            "State": "create-complete",
+            "PrefixListName": f"list-{self._count['pl']}",
+            "OwnerId": owner or self.account,
+            "Version": 1,
+        }
+        if owner != "AWS":
+            record["MaxEntries"] = most or max(1, len(cidrs))
+        self._add("ec2-describe-managed-prefix-lists", record, id, resource=id)
         self._lists[self.region, "ec2-get-managed-prefix-list-entries", id] = [
             {"Cidr": c} for c in cidrs
         ]
@@ -549,19 +628,112 @@ class World:
                     "NotBefore": "2026-01-01T00:00:00+00:00",
                     "NotAfter": "2027-06-30T23:59:59+00:00",
                     "RenewalEligibility": "ELIGIBLE",
+                    "SignatureAlgorithm": "SHA256WITHRSA",
                 }
             },
         )
-        if logging:
-            self._lists[self.region, "logs-describe-log-groups", "/vpn/connections"] = [
-                {
-                    "logGroupName": "/vpn/connections",
-                    "retentionInDays": 90,
-                    "storedBytes": 0,
-                    "creationTime": 1767603600000,
-                }
-            ]
+        self._single[
+            self.region, "ec2-export-client-vpn-client-certificate-revocation-list", id
+        ] = {"Status": {"Code": "pending"}}
+        if "federated-authentication" in authentication:
+            self.saml_provider()
+        if "directory-service-authentication" in authentication:
+            self.directory("d-0000000001")
+        if logging and (self.region, "logs-describe-log-groups", "/vpn/connections") not in {
+            *self._lists
+        }:
+            self.log_group("/vpn/connections", 90)
+            self.log_stream("/vpn/connections", "connections")
         return id
+
+    def certificate(self, endpoint: str, **members: Any) -> None:
+        """Change the endpoint's server certificate, which is from then on its own."""
+        record = self.record(endpoint)
+        old = (self.region, "acm-describe-certificate", record["ServerCertificateArn"])
+        arn = old[2].rpartition("/")[0] + f"/{endpoint}"
+        certificate = self._single[old]["Certificate"] | {"CertificateArn": arn} | members
+        record["ServerCertificateArn"] = arn
+        self._single[self.region, old[1], arn] = {"Certificate": certificate}
+
+    def saml_provider(
+        self, name: str = "idp", metadata: str | None = None, *, days: float = 3650
+    ) -> str:
+        """Put a SAML provider into IAM, in the place of one of this name; IAM has no Region."""
+        arn = f"arn:aws:iam::{self.account}:saml-provider/{name}"
+        self._single["us-east-1", "iam-get-saml-provider", arn] = {
+            "SAMLMetadataDocument": saml_metadata() if metadata is None else metadata,
+            "CreateDate": "2024-04-01T00:00:00+00:00",
+            "ValidUntil": (NOW + timedelta(days=days)).isoformat(),
+        }
+        return arn
+
+    def remove_saml_provider(self, name: str = "idp") -> None:
+        """Delete a SAML provider that an endpoint may name all the same."""
+        arn = f"arn:aws:iam::{self.account}:saml-provider/{name}"
+        del self._single["us-east-1", "iam-get-saml-provider", arn]
+
+    def directory(self, id: str, **members: Any) -> None:
+        """Put a directory there, in the place of one of this id."""
+        record = {"DirectoryId": id, "Name": "corp.example.com", "Type": "MicrosoftAD"}
+        self._lists[self.region, "ds-describe-directories", id] = [
+            {**record, "Stage": "Active", **members}
+        ]
+
+    def connect_handler(
+        self, endpoint: str, name: str = "AWSClientVPN-gate", *, there: bool = True, **members: Any
+    ) -> str:
+        """Give an endpoint a client connect handler; its function is ``there`` or not."""
+        arn = f"arn:aws:lambda:{self.region}:{self.account}:function:{name}"
+        self.record(endpoint)["ClientConnectOptions"] = {
+            "Enabled": True,
+            "LambdaFunctionArn": arn,
+            "Status": {"Code": "applied"},
+        }
+        if there:
+            self._single[self.region, "lambda-get-function-configuration", arn] = {
+                "FunctionName": name,
+                "FunctionArn": arn,
+                "Version": "$LATEST",
+                "State": "Active",
+                "LastUpdateStatus": "Successful",
+                **members,
+            }
+        return arn
+
+    def revocation_list(self, endpoint: str, text: str, status: str = "active") -> None:
+        """Import a certificate revocation list."""
+        self._single[
+            self.region, "ec2-export-client-vpn-client-certificate-revocation-list", endpoint
+        ] = {"CertificateRevocationList": text, "Status": {"Code": status}}
+
+    def log_group(self, name: str, days: int | None = None) -> None:
+        """Add a log group that keeps entries so long; for ever where none is given."""
+        record = {"logGroupName": name, "storedBytes": 0, "creationTime": 1767603600000}
+        self._lists[self.region, "logs-describe-log-groups", name] = [
+            record | ({} if days is None else {"retentionInDays": days})
+        ]
+
+    def log_stream(self, group: str, name: str, *, days_ago: float | None = 1) -> None:
+        """Add a stream to a log group; written to so many days ago, or never."""
+        record: dict[str, Any] = {"logStreamName": name, "creationTime": 1767603600000}
+        if days_ago is not None:
+            at = NOW - timedelta(days=days_ago)
+            record["lastEventTimestamp"] = int(at.timestamp() * 1000)
+        self._add("logs-describe-log-streams", record, resource=group)
+
+    def quota(self, service: str, code: str, value: float) -> None:
+        """Apply a quota."""
+        self._add(
+            "service-quotas-list-service-quotas",
+            {
+                "ServiceCode": service,
+                "QuotaCode": code,
+                "QuotaName": code,
+                "Value": value,
+                "Adjustable": True,
+            },
+            resource=service,
+        )
 
     def associate(
         self,
@@ -730,27 +902,33 @@ class World:
         """Return the world as ``collect`` would have kept it, every read made."""
         documents: dict[tuple[str, str, str, str | None], dict[str, Any]] = {}
         refused: list[Call] = []
+        asked: set[tuple[str, str, str | None]] = set()
         for region in self._regions:
             seen: dict[str, Any] = {}
             # Reads made per resource follow from those made per region, as in a real run.
             for read in sorted(READS, key=lambda r: r.resources is not None):
                 resources = [None] if read.resources is None else list(read.resources(seen))
+                folder = read.folder(region)
                 for resource in resources:
-                    refusal = self._refusal(read.id, region, resource)
+                    if (read.id, folder, resource) in asked:
+                        continue
+                    asked.add((read.id, folder, resource))
+                    refusal = self._refusal(read.id, folder, resource)
                     if refusal is not None:
                         refused.append(refusal)
                         continue
-                    document = self._document(read.id, region, resource)
+                    document = self._document(read.id, folder, resource)
                     if document is None:
-                        refused.append(self._none(read.id, region, resource))
+                        refused.append(self._none(read.id, folder, resource))
                         continue
-                    documents[self.account, region, read.id, resource] = document
+                    documents[self.account, folder, read.id, resource] = document
                     if resource is None:
                         seen[read.id] = document
         options = {
             "botocore_version": "1.44.5",
             "kit_version": "0",
             "caller_arn": f"arn:aws:iam::{self.account}:user/auditor",
+            "finished": NOW,
         }
         return Snapshot.from_documents(documents, refused, **(options | manifest))
 
@@ -759,6 +937,9 @@ class World:
         if (region, read_id, resource) in self._single:
             return copy.deepcopy(self._single[region, read_id, resource])  # type: ignore[index]
         if read.result_key is None:
+            return None
+        records = self._lists.get((region, read_id, resource), [])
+        if read.absent_codes and not records and read.id != "logs-describe-log-streams":
             return None
         return {read.result_key: copy.deepcopy(self._lists[region, read_id, resource])}
 
@@ -798,11 +979,7 @@ def clean() -> World:
     app_subnet = world.subnet(vpc, "10.0.2.0/24", name="app-a")
     group = world.security_group(vpc, "vpn-staff")
     endpoint = world.endpoint(vpc, (group,), name="staff")
-    world.record(endpoint)["ClientConnectOptions"] = {
-        "Enabled": True,
-        "LambdaFunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:AWSClientVPN-gate",
-        "Status": {"Code": "applied"},
-    }
+    world.connect_handler(endpoint)
     world.associate(endpoint, vpn_subnet)
     world.authorize(endpoint, "10.0.2.0/24", "engineers")
     receiver = world.security_group(vpc, "app")
@@ -862,7 +1039,13 @@ def exposed() -> World:
     world.interface(app_subnet, receiver, name="app")
     old = world.security_group(vpc, "vpn-old", egress=False)
     new = world.security_group(vpc, "vpn-new")
-    late = world.endpoint(vpc, (old,), name="contractors", client_cidr="172.21.0.0/22")
+    late = world.endpoint(
+        vpc,
+        (old,),
+        name="contractors",
+        client_cidr="172.21.0.0/22",
+        authentication=("directory-service-authentication",),
+    )
     world.associate(late, vpn_subnet)
     world.authorize(late, "10.0.0.0/16", "contractors")
     world.record(late)["SecurityGroupIds"] = [new]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from auditlib.access.network import Exit, Passage, Source, answerable
+from auditlib.access.network import Exit, Passage, Source, answerable, standing, status_word
 from auditlib.access.ways import EVERYONE, Certainty, Kind, Step, Way
 from auditlib.addresses import ALL_IPV4, ALL_IPV6, Ranges, addresses, cidrs, port_rows, port_text
 from auditlib.words import clean, listed, named
@@ -154,7 +154,8 @@ class Explanation:
         lines = [self.answer]
         for path in self.paths:
             where = named(path.subnet_id, path.subnet_name) or "the transit gateway"
-            lines += ["", f"From {where}: {_VERDICTS[path.reachable]}"]
+            to = f" to {named(path.eni_id, path.eni_name)}" if path.eni_id else ""
+            lines += ["", f"From {where}{to}: {_VERDICTS[path.reachable]}"]
             for hop in path.hops:
                 what = named(hop.object_id, hop.object_name)
                 lines.append(f"  {_MARKS[hop.state]} {hop.step}: {what}: {hop.reason}")
@@ -241,8 +242,8 @@ class _Walk:
             self._with_receiver(first, step, eni_id, kind)
             for eni_id, kind in self._receivers(vpc, everywhere)
         ]
-        if not found or (leaves and not everywhere and all(_closed(f.hops) for f in found)):
-            found.append(self._without_receiver(first, step))
+        if not found or (leaves and all(_closed(f.hops) for f in found)):
+            found.append(self._without_receiver(first, step, found))
         return min(found, key=lambda f: _cost(f.hops))
 
     def text_of(self, source: Source | None) -> str:
@@ -337,13 +338,13 @@ class _Walk:
     def _waiting(self, rows: dict[str, list[dict[str, Any]]], key: str) -> str:
         """Return a rule or route that would match but is not active."""
         for row in rows.get(self.way.endpoint["endpoint_id"], ()):
-            if row["status"] != "active" and self.address in addresses(row[key]):
-                return f"{row[key]} is there but {row['status']}"
+            if standing(row["status"]) != "in force" and self.address in addresses(row[key]):
+                return f"{row[key]} is there but {status_word(row)}"
         return ""
 
     def _endpoint_route(self) -> Iterator[Hop]:
         endpoint, subnet = self.way.endpoint, self.association.subnet_id
-        passage, _ = self.way.endpoint_route(self.address)
+        passage = self._route()
         waiting = self._waiting(self.network.endpoint_routes, "destination_cidr")
         target = subnet or self.association.transit_gateway_id or "its subnet"
         block = endpoint["client_cidr_block"]
@@ -386,7 +387,7 @@ class _Walk:
             why = f"the network ACL of {subnet} could not be read"
             yield Hop(step=title, object_id=str(subnet), state="unknown", reason=why)
             return
-        name = self.network.subnets.get(subnet or "", {}).get("name")
+        name = self.network.names.get(id)
         ip = cidrs(Ranges(((remote, remote),)))[0]
         forth_way, back_way = ("out", "back") if out else ("in", "back")
         forth, admits = self.network.acl_lets(id, is_egress=out, remote=remote)
@@ -395,7 +396,7 @@ class _Walk:
             f"{title} {forth_way}",
             id,
             Passage(forth, forth, admits),
-            name=f"of subnet {name}" if name else "",
+            name=name,
             opened=f"let through by {_ids(Passage(forth, forth, admits), self.point)}",
             shut=f"no entry lets {toward[0]} {self.what} {toward[1]} {ip} through before one denies it",
             change=f"Allow {toward[0]} {self.what} {toward[1]} {ip}, numbered before the entry that denies it.",
@@ -410,7 +411,7 @@ class _Walk:
             f"{title} {back_way}",
             id,
             Passage(sure, maybe, (), why),
-            name=f"of subnet {name}" if name else "",
+            name=name,
             opened="the answer is let through",
             shut=f"{toward[0]} {answers} {toward[1]} {ip} are not let through: answers are stopped",
             change=f"Allow {toward[0]} {answers} {toward[1]} {ip}, numbered before the entry that denies it.",
@@ -436,6 +437,7 @@ class _Walk:
             return Hop(
                 step="VPC route",
                 object_id=table,
+                object_name=clean(self.network.names.get(table)),
                 state=state,
                 rules=(exit.label,) if state != "closed" else (),
                 reason=reason,
@@ -465,14 +467,19 @@ class _Walk:
         peering = self.network.peerings.get((exit.target_id, self.association.vpc_id or ""))
         state: State = "open"
         reason, change = f"active, leads to {vpc}", ""
-        if leaves:
-            state, reason = "unknown", leaves
+        if leaves or exit.doubt:
+            state, reason = "unknown", leaves or exit.doubt
         elif vpc is None:
             what = "is not active" if peering else "does not exist for this VPC"
             state, reason = "closed", f"{exit.target_id} {what}"
             change = f"Have {exit.target_id} accepted, or make a new peering and route to it."
         return Hop(
-            step="peering", object_id=exit.target_id, state=state, reason=reason, change=change
+            step="peering",
+            object_id=exit.target_id,
+            object_name=clean(self.network.names.get(exit.target_id)),
+            state=state,
+            reason=reason,
+            change=change,
         )
 
     def _arrival(self, kind: Kind, source: Source, step: Step, at: int) -> Iterator[Hop]:
@@ -490,6 +497,7 @@ class _Walk:
                 "return route",
                 table,
                 route,
+                name=self.network.names.get(table),
                 opened=f"answers go back by {', '.join(label for label, _ in route.admits)}",
                 shut=route.why,
                 change=f"Add a route for {back} to {over} to {table}.",
@@ -578,7 +586,9 @@ class _Walk:
         certainty = next((c for c, on in verdict.by_certainty() if self.point in on), None)
         return _Found(best.hops, certainty, best.source, eni_id)
 
-    def _without_receiver(self, first: Sequence[Hop], step: Step) -> _Found:
+    def _without_receiver(
+        self, first: Sequence[Hop], step: Step, shut: Iterable[_Found] = ()
+    ) -> _Found:
         source = self._sources()[0]
         vpc = step.vpc_id
         hops = [*first, *self._outward(source, None, step)]
@@ -586,6 +596,21 @@ class _Walk:
         if self.association.transit_gateway_id is None and not self.way.inside(self.address):
             hops += self._acl("network ACL", self.association.subnet_id, self.address, out=True)
         hops += self._vpc_route(step.exit, vpc, step.leaves, None)
+        for one in shut:
+            who = named(one.eni_id, self.network.eni_names.get(one.eni_id or ""))
+            why = listed(h.reason for h in one.hops if h.state == "closed" and h not in hops)
+            reason = f"{who} has this address, and nothing gets in there"
+            reason += f" ({why})" if why else ""
+            reason += "; whether packets end there or elsewhere was not read"
+            hops.append(
+                Hop(
+                    step="receiver",
+                    object_id=str(one.eni_id),
+                    object_name=clean(self.network.eni_names.get(one.eni_id or "")),
+                    state="unknown",
+                    reason=reason,
+                )
+            )
         if vpc is not None and not step.leaves:
             reason = f"no interface of {vpc} that was read has the address {self.ip}"
             if near := self._nearest(vpc):
@@ -609,14 +634,21 @@ class _Walk:
             for place, eni in zip(near, owners, strict=True)
         ]
 
+    def _route(self) -> Passage:
+        """Return what the endpoint's routes say, to other clients where they may lead there."""
+        clients = self.way.client_route(self.address)
+        return clients if clients.maybe else self.way.endpoint_route(self.address)
+
     def _is_client(self) -> bool:
-        """Tell whether the packet goes, or is meant to go, to another client."""
-        route, local = self.way.endpoint_route(self.address)
+        """Tell whether the packet may go, or is meant to go, to another client."""
+        if self.way.client_route(self.address).maybe:
+            return True
         block = self.way.endpoint["client_cidr_block"]
-        return local or (not route.maybe and bool(block) and self.address in addresses(block))
+        meant = bool(block) and self.address in addresses(block)
+        return meant and not self.way.endpoint_route(self.address).maybe
 
     def _to_client(self, first: Sequence[Hop]) -> _Found:
-        if not self.way.endpoint_route(self.address)[1]:
+        if not self.way.client_route(self.address).maybe:
             return _Found(tuple(first), None)
         step = self._step(Exit("client_vpn", "local", "local"), None, None, "", local=True)
         certainty = self.way.departure_certainty(step, self.group)
@@ -640,7 +672,7 @@ class _Walk:
             where=Ranges(((self.address, self.address),)),
             groups=(self.group,),
             authorization=self.way.authorization(self.address, self.group),
-            route=self.way.endpoint_route(self.address)[0],
+            route=self._route(),
             local=local,
             exit=exit,
             vpc_id=vpc,

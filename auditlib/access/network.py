@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,18 @@ import pandas as pd
 from auditlib.addresses import ALL_PORTS, NONE, Ranges, addresses, ports
 from auditlib.check import TableSource
 
-__all__ = ["TABLES", "Exit", "Network", "Passage", "Peering", "Prefixes", "Rule", "Source"]
+__all__ = [
+    "BOUNDS",
+    "TABLES",
+    "Exit",
+    "Network",
+    "Passage",
+    "Peering",
+    "Prefixes",
+    "Rule",
+    "Source",
+    "standing",
+]
 
 TABLES = (
     "client_vpn_endpoints",
@@ -39,6 +50,36 @@ TABLES = (
     "endpoint_network_interfaces",
 )
 """Every table a packet's way depends on: a gap in one of them can make an answer unknown."""
+
+BOUNDS = ("client_vpn_authorization_policies",)
+"""Tables of what may refuse users whom the network lets through: a gap takes no certainty away."""
+
+Standing = Literal["in force", "changing", "gone"]
+
+_IN_FORCE = {"active", "associated"}
+_GONE = {
+    "association-failed",
+    "deleted",
+    "disassociated",
+    "expired",
+    "failed",
+    "initiating-request",
+    "pending-acceptance",
+    "rejected",
+}
+
+
+def standing(status: str | None) -> Standing:
+    """Tell whether what has this status holds: an authorization rule, route, association, peering.
+
+    What is being made or taken away may hold already, or still, and so may what has a status that
+    is not told or not known today: it is *changing*.
+
+    >>> standing("active"), standing("revoking"), standing("failed"), standing("a-new-word")
+    ('in force', 'changing', 'gone', 'changing')
+    """
+    return "in force" if status in _IN_FORCE else "gone" if status in _GONE else "changing"
+
 
 Payload = TypeVar("Payload")
 Row = Mapping[str, Any]
@@ -131,7 +172,8 @@ class Exit:
     """Where a VPC route table sends a packet.
 
     ``kind`` is the route's target kind, ``none`` where no route matches, ``unknown`` where it
-    could not be read. ``sure`` is false where a route that could not be read may send it elsewhere.
+    could not be read. ``sure`` is false where a route that could not be read may send it elsewhere;
+    ``doubt`` says why it may not get through there.
     """
 
     kind: str
@@ -139,16 +181,23 @@ class Exit:
     label: str = ""
     sure: bool = True
     why: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Peering:
-    """A peering as seen from one of its VPCs."""
+    """A peering as seen from one of its VPCs; ``doubt`` says why it may not be in force."""
 
     id: str
     active: bool
+    doubt: str
     vpc_id: str
     same_region: bool
+
+
+def status_word(row: Row) -> str:
+    """Return a row's status in words."""
+    return str(row["status"] or "in a state that was not told")
 
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -172,7 +221,7 @@ class Network:
 
     def __init__(self, tables: TableSource) -> None:
         self._tables = tables
-        gaps = tables.gaps(*TABLES, "client_vpn_authorization_policies")
+        gaps = tables.gaps(*TABLES, *BOUNDS)
         self._places: set[tuple[str, str, str]] = set()
         self._resources: set[tuple[str, str, str, str]] = set()
         for row in rows_of(gaps[["table", "account", "region", "resource"]]):
@@ -187,6 +236,11 @@ class Network:
         return (table, *place) not in self._places and (
             resource is None or (table, *place, resource) not in self._resources
         )
+
+    def reads_all(self, table: str, place: Place) -> bool:
+        """Tell whether a table was read in full at a place, for every resource."""
+        missing = {(name, *where) for name, *where, _ in self._resources}
+        return self.reads(table, place) and (table, *place) not in missing
 
     def _rows(self, table: str) -> list[dict[str, Any]]:
         return rows_of(self._tables[table])
@@ -299,14 +353,30 @@ class Network:
         return vpc_id in self.default_groups if owned is None else owned
 
     @cached_property
+    def names(self) -> dict[str, str | None]:
+        """Name tags of route tables, network ACLs and peerings, by id."""
+        return {
+            row[id]: row["name"]
+            for table, id in (
+                ("route_table_associations", "route_table_id"),
+                ("network_acl_associations", "network_acl_id"),
+                ("vpc_peering_connections", "vpc_peering_connection_id"),
+            )
+            for row in self._rows(table)
+        }
+
+    @cached_property
     def peerings(self) -> dict[tuple[str, str], Peering]:
         """Peerings by id and the VPC they are seen from."""
         found = {}
         for row in self._rows("vpc_peering_connections"):
+            id, state = row["vpc_peering_connection_id"], standing(row["status"])
+            doubt = f"{id} is {status_word(row)}" if state == "changing" else ""
             for here, there in (("requester", "accepter"), ("accepter", "requester")):
-                found[row["vpc_peering_connection_id"], row[f"{here}_vpc_id"]] = Peering(
-                    id=row["vpc_peering_connection_id"],
-                    active=row["status"] == "active",
+                found[id, row[f"{here}_vpc_id"]] = Peering(
+                    id=id,
+                    active=state != "gone",
+                    doubt=doubt,
                     vpc_id=row[f"{there}_vpc_id"],
                     same_region=row["requester_region"] == row["accepter_region"],
                 )
@@ -361,15 +431,20 @@ class Network:
 
     @cached_property
     def _table_of_subnet(self) -> dict[str, str]:
-        return {
-            row["subnet_id"] or row["vpc_id"]: row["route_table_id"]
-            for row in self._rows("route_table_associations")
-            if (row["main"] or row["subnet_id"]) and row["state"] in {"associated", None}
-        }
+        """Route table by subnet, and the main one by VPC; empty where it is being changed."""
+        found: dict[str, str] = {}
+        for row in self._rows("route_table_associations"):
+            place = row["subnet_id"] or (row["vpc_id"] if row["main"] else None)
+            state = "in force" if row["state"] is None else standing(row["state"])
+            if place is not None and state != "gone":
+                found[place] = row["route_table_id"] if state == "in force" else ""
+        return found
 
     def route_table(self, subnet_id: str | None, vpc_id: str | None) -> str | None:
         """Return the route table in force for a subnet: its own, or the VPC's main one."""
-        return self._table_of_subnet.get(subnet_id or "") or self._table_of_subnet.get(vpc_id or "")
+        found = self._table_of_subnet
+        own = found.get(subnet_id or "")
+        return found.get(vpc_id or "") if own is None else own
 
     def route_points(self, subnet_id: str | None, vpc_id: str | None) -> set[int]:
         """Return the addresses at which a subnet's routing may change."""
@@ -463,7 +538,7 @@ class Network:
         row = self.group_rows.get(group_id)
         if row is None:
             return group_id in self.rules.codes
-        return self.reads("security_group_rules", (row["account"], row["region"]))
+        return self.reads("security_group_rules", (row["account"], row["region"]), group_id)
 
 
 _APPLIANCES = {"network_interface", "vpc_endpoint", "unknown"}
@@ -475,7 +550,8 @@ def _route(network: Network, subnet_id: str | None, vpc_id: str | None, address:
     found = network._route_tables.get(id or "")
     if found is None:
         where = subnet_id or "the association's subnet"
-        return Exit("unknown", sure=False, why=f"the route table of {where} could not be read")
+        what = "is being changed" if id == "" else "could not be read"
+        return Exit("unknown", sure=False, why=f"the route table of {where} {what}")
     table, hidden = found
     why = f"{', '.join(hidden)} in {id} could not be read" if hidden else ""
     matches = list(table.at(address))
@@ -486,6 +562,9 @@ def _route(network: Network, subnet_id: str | None, vpc_id: str | None, address:
                 continue  # a propagated route never takes the VPC's own traffic
             kind = "blackhole" if row["state"] == "blackhole" else row["target_kind"]
             label = f"{id} {row['destination']}"
+            if row["state"] not in {"active", "blackhole", None}:
+                told = f"{label} is {row['state']}: where it goes is not known"
+                return Exit("unknown", row["target_id"] or "", label, False, told)
             if kind in _APPLIANCES:
                 told = f"{row['target_id'] or 'its target'} decides where it goes"
                 return Exit("unknown", row["target_id"] or "", label, False, told)

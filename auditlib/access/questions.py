@@ -11,7 +11,15 @@ import pandas as pd
 
 from auditlib.access.explanation import Explanation, Hop, Path, path_of
 from auditlib.access.network import Network, rows_of
-from auditlib.access.ways import EVERYONE, Case, Certainty, Leaving, Way, associations_of
+from auditlib.access.ways import (
+    EVERYONE,
+    Case,
+    Certainty,
+    Leaving,
+    Way,
+    associations_of,
+    may_hold,
+)
 from auditlib.addresses import (
     NONE,
     Ranges,
@@ -90,13 +98,13 @@ class Access:
             yield from self.ways(id)
 
     def groups(self, endpoint_id: str | None = None) -> tuple[str, ...]:
-        """Return the groups that authorization rules in force name, and ``*``."""
+        """Return the groups that authorization rules name that hold, or may, and ``*``."""
         ids = self.network.endpoints if endpoint_id is None else (endpoint_id,)
         found = {
             row["group_id"]
             for id in ids
             for row in self.network.authorization_rules.get(id, ())
-            if row["status"] == "active"
+            if may_hold(row)
         }
         return (EVERYONE, *sorted(found - {None}))
 
@@ -186,6 +194,8 @@ def reach(
         with its present address) or unknown (part of the way could not be read); ``via`` names the
         hops with the ids of what admits. Traffic that leaves what was read, that reaches other
         clients, or whose receivers could not be listed has no ``eni_id`` and a network as ``ip``.
+        Reach is an upper bound: a Cedar policy can only take away from it, and changes no
+        ``certainty``; ``via`` ends with what is known of the policy.
         An empty frame means that nothing is reached only where ``tables.gaps(*access.TABLES)`` is
         empty too.
 
@@ -460,7 +470,11 @@ def _ports_of(port: int | None, protocol: str | None) -> Ranges | None:
             number = 0 if kind == "all" else protocol_number(kind)
         except ValueError:
             known = ["tcp", "udp", "icmp", "icmpv6", "all"]
-            raise _unknown(kind, known, "protocol") from None
+            near = difflib.get_close_matches(kind, known, n=1)
+            raise ParameterError(
+                f'"{kind}" is not a protocol: {", ".join(known)} and numbers from 0 to 255 are'
+                + (f"; the nearest is {near[0]}." if near else ".")
+            ) from None
         if port is not None:
             most = {6: 65535, 17: 65535, 1: 255, 58: 255}.get(number)
             if most is None:
@@ -490,9 +504,10 @@ def _known_group(access: Access, endpoint: str | None, group: str) -> None:
 def _unknown(name: str, known: Iterable[str], noun: str) -> ParameterError:
     """Return the error for a name that is not known: one line, with the nearest."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6) or names[:3]
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     article = "an" if noun[0] in "aeiou" else "a"
-    hint = f"the nearest: {', '.join(close)}" if close else _NONE_READ
+    shown = f"{'the nearest' if close else 'there are'}: {listed(close or names, most=3)}"
+    hint = shown if names else _NONE_READ
     return ParameterError(f'"{name}" is not {article} {noun} that was read; {hint}.')
 
 
@@ -554,7 +569,11 @@ def _leaving_rows(
     bound: tuple[str, ...],
 ) -> Iterator[tuple[Any, ...]]:
     together: dict[tuple[Any, ...], Ranges] = defaultdict(lambda: NONE)
+    # Where packets may go to other clients or leave otherwise, one row says so: all ports go there.
+    clients = {(gone.step.where, gone.step.groups) for gone in way.departures if gone.step.local}
     for leaving in way.departures:
+        if not leaving.step.local and (leaving.step.where, leaving.step.groups) in clients:
+            continue
         if wanted.where is not None and not wanted.where & leaving.step.where:
             continue
         for one in _groups(way, leaving, group):

@@ -182,9 +182,7 @@ def _worst(stops: dict[str, None]) -> str:
 
 
 def _stop(way: Way, territory: Ranges) -> str:
-    routed = [
-        piece for piece in territory.cut(way.points) if way.endpoint_route(_first(piece))[0].maybe
-    ]
+    routed = [piece for piece in territory.cut(way.points) if _is_routed(way, _first(piece))]
     if not routed:
         return _STOPS[1]
     steps = [step for step in way.steps if step.where & territory]
@@ -214,6 +212,10 @@ def _someone(way: Way, vpc_id: str | None, where: Ranges) -> bool:
     return any(
         ((address >= first) & (address <= last)).any() for first, last in where.spans
     ) or any(odd.where & where and receivers.kinds[odd.kind][0] == vpc_id for odd in receivers.odd)
+
+
+def _is_routed(way: Way, address: int) -> bool:
+    return bool(way.endpoint_route(address).maybe | way.client_route(address).maybe)
 
 
 def _first(where: Ranges) -> int:

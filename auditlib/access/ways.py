@@ -18,7 +18,7 @@ import gc
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -35,6 +35,8 @@ from auditlib.access.network import (
     Source,
     answerable,
     closed,
+    standing,
+    status_word,
     unread,
 )
 from auditlib.addresses import ALL_IPV4, ALL_IPV6, ALL_PORTS, NONE, Ranges, addresses, cidrs
@@ -111,7 +113,7 @@ class Association:
 def associations_of(network: Network, endpoint_id: str) -> tuple[Association, ...]:
     """Return where clients of an endpoint land; none where it has no association in force."""
     endpoint = network.endpoints[endpoint_id]
-    if endpoint["status"] in {"deleting", "deleted"}:
+    if endpoint["status"] == "deleted":
         return ()
     place = (endpoint["account"], endpoint["region"])
     traffic = endpoint["traffic_ip_address_type"]
@@ -152,6 +154,8 @@ def associations_of(network: Network, endpoint_id: str) -> tuple[Association, ..
         held = [(subnet, endpoint["vpc_id"], ()) for subnet in sorted(subnets)]
         held = held or [(None, endpoint["vpc_id"], ())]
         changing, doubt = {}, "the endpoint's associations could not be read"
+    if endpoint["status"] not in {"available", "pending-associate"}:
+        doubt = doubt or f"the endpoint is {status_word(endpoint)}"
     if not network.reads("network_interfaces", place):
         doubt = doubt or "the endpoint's interfaces could not be read"
     return tuple(
@@ -177,23 +181,27 @@ def _association(
     here = [eni for eni in enis if eni["subnet_id"] == subnet_id]
     present: list[Source] = []
     possible: list[Source] = []
+    # An interface that names no endpoint is another's where that one's associations were not read.
+    place = (endpoint["account"], endpoint["region"])
+    all_read = network.reads_all("client_vpn_target_networks", place)
     for eni in here:
         groups = network.groups_of_eni.get(eni["eni_id"], ())
         address = addresses(eni["private_ip"]).spans[0][0] if eni["private_ip"] else None
         source = Source(groups, address, eni["eni_id"], groups_known=bool(groups))
-        (present if eni["certain"] and address is not None else possible).append(source)
+        certain = eni["certain"] and (all_read or eni["joined_by"] == "description")
+        (present if certain and address is not None else possible).append(source)
     carried = {source.groups for source in present}
     if not carried:
         default = network.default_groups.get(vpc_id or "")
         groups = tuple(applied or endpoint["security_group_ids"] or ([default] if default else []))
         # Interfaces may carry other groups than what is applied: where none could be read, any.
-        seen = network.reads("network_interfaces", (endpoint["account"], endpoint["region"]))
+        seen = network.reads("network_interfaces", place)
         wide = [Source(groups=tuple(sorted(groups)), groups_known=bool(groups) and seen)]
     else:
         wide = [Source(groups, groups_known=bool(groups)) for groups in sorted(carried)]
     return Association(
         endpoint_id=endpoint["endpoint_id"],
-        place=(endpoint["account"], endpoint["region"]),
+        place=place,
         subnet_id=subnet_id,
         vpc_id=vpc_id,
         present=tuple(present),
@@ -251,18 +259,12 @@ class Way:
         self.association = association
         id, place = association.endpoint_id, association.place
         self.endpoint = network.endpoints[id]
-        rules = network.authorization_rules.get(id, ())
-        self._authorizations = Prefixes(
-            (row["destination_cidr"], row) for row in rules if row["status"] == "active"
-        )
+        rules = [r for r in network.authorization_rules.get(id, ()) if may_hold(r)]
+        self._authorizations = Prefixes((row["destination_cidr"], row) for row in rules)
         self.authorizations_read = network.reads("client_vpn_authorization_rules", place, id)
-        named = {row["group_id"] for row in rules if row["status"] == "active"} - {None}
-        self.groups = (EVERYONE, *sorted(named))
-        self._routes = Prefixes(
-            (row["destination_cidr"], row)
-            for row in network.endpoint_routes.get(id, ())
-            if row["status"] == "active"
-        )
+        self.groups = (EVERYONE, *sorted({row["group_id"] for row in rules} - {None}))
+        routes = [r for r in network.endpoint_routes.get(id, ()) if may_hold(r)]
+        self._routes = Prefixes((row["destination_cidr"], row) for row in routes)
         self.routes_read = network.reads("client_vpn_routes", place, id)
         self._inbound: dict[Any, Inbound] = {}
         self._egress: dict[Any, Passage] = {}
@@ -272,6 +274,7 @@ class Way:
         self._let_in: dict[Any, tuple[Ranges, Ranges]] = {}
         self._naming: dict[tuple[str, ...], bool] = {}
         self._cuts: dict[Any, list[int]] = {}
+        self._routings: dict[int, tuple[set[str], list[dict[str, Any]]]] = {}
 
     # -- the hops, one by one ---------------------------------------------------------------------
 
@@ -280,55 +283,148 @@ class Way:
         return self._authorizations.at(address)
 
     def winning(self, address: int) -> list[dict[str, Any]]:
-        """Return the authorization rules that decide about an address."""
-        return next(self._authorizations.at(address), [])
+        """Return the authorization rules in force that decide about an address."""
+        for level in self._authorizations.at(address):
+            if held := [row for row in level if _in_force(row)]:
+                return held
+        return []
 
     def authorization(self, address: int, group: str) -> Passage:
-        """Return whether a user of a group is authorized for an address."""
+        """Return whether a user of a group is authorized for an address.
+
+        A rule that is being made or taken away may hold or not: both are thought through.
+        """
         if not self.authorizations_read:
             return unread("the endpoint's authorization rules could not be read")
-        for row in self.winning(address):
-            if row["access_all"] or row["group_id"] == group:
-                return Passage(ALL_PORTS, ALL_PORTS, ((authorization_label(row), ALL_PORTS),), "")
-        return closed("no authorization rule that decides here is for this user")
+        admitting: list[dict[str, Any]] = []
+        doubt = ""
+        for level in self._authorizations.at(address):
+            mine = [row for row in level if row["access_all"] or row["group_id"] == group]
+            held = [row for row in mine if _in_force(row)]
+            admitting += held or mine
+            if held:
+                sure = NONE if doubt else ALL_PORTS
+                return Passage(sure, ALL_PORTS, _labels(admitting), doubt)
+            if any(_in_force(row) for row in level):
+                break
+            taking = next((row for row in level if row not in mine), None)
+            if taking is not None and not doubt:
+                doubt = f"{authorization_label(taking)}, a narrower rule, is {status_word(taking)}"
+        if not admitting:
+            return closed("no authorization rule that decides here is for this user")
+        changing = f"{authorization_label(admitting[0])} is {status_word(admitting[0])}"
+        why = "; ".join(dict.fromkeys(filter(None, (doubt, changing))))
+        return Passage(NONE, ALL_PORTS, _labels(admitting), why)
 
-    def authorized(self, address: int) -> tuple[str, ...]:
-        """Return the groups whose users are, or may be, authorized for an address."""
+    def authorized(self, address: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the groups whose users are authorized for an address, and those who may be."""
         if not self.authorizations_read:
-            return (EVERYONE,)
-        winning = self.winning(address)
-        if any(row["access_all"] for row in winning):
-            return self.groups
-        return tuple(sorted({row["group_id"] for row in winning} - {None}))
+            return (), (EVERYONE,)
+        first = next(self._authorizations.at(address), [])
+        if all(_in_force(row) for row in first):
+            if any(row["access_all"] for row in first):
+                return self.groups, ()
+            return tuple(sorted({row["group_id"] for row in first} - {None})), ()
+        found = {group: self.authorization(address, group) for group in self.groups}
+        return (
+            tuple(group for group, passage in found.items() if passage.sure),
+            tuple(group for group, passage in found.items() if passage.maybe and not passage.sure),
+        )
 
-    def endpoint_route(self, address: int) -> tuple[Passage, bool]:
-        """Return what the endpoint's routes of this association say, and whether it is "local".
+    def endpoint_route(self, address: int) -> Passage:
+        """Return what the endpoint's routes to this association's subnet, or gateway, let through.
 
         A route of another association with a longer prefix leaves it unknown: how AWS decides
         between overlapping routes with different targets is not documented.
         """
-        overlapped = ""
-        subnet = self.association.subnet_id
+        outcomes, rows = self._routed(address)
+        if not self.routes_read or (self._is_nowhere and outcomes != {"local"}):
+            return unread("the endpoint's routes could not be read")
+        if not {"here", "overlapped"} & outcomes:
+            return closed("no active route of this association leads there")
+        sure = ALL_PORTS if outcomes == {"here"} else NONE
+        return Passage(sure, ALL_PORTS, self._route_labels(rows, "here"), self._route_doubt(rows))
+
+    def client_route(self, address: int) -> Passage:
+        """Return what the endpoint's routes to its own clients ("local") let through."""
+        if not self.routes_read:
+            block = self.endpoint["client_cidr_block"]
+            if address >= 2**32 or not block or address in addresses(block):
+                return unread("the endpoint's routes could not be read")
+        outcomes, rows = self._routed(address)
+        if "local" not in outcomes:
+            return closed("no active route of this endpoint leads to its clients there")
+        sure = ALL_PORTS if outcomes == {"local"} and self.routes_read else NONE
+        return Passage(sure, ALL_PORTS, self._route_labels(rows, "local"), self._route_doubt(rows))
+
+    @property
+    def _is_nowhere(self) -> bool:
+        """Tell whether it is not known which subnet the association is of."""
+        association = self.association
+        return association.subnet_id is None and not association.transit_gateway_id
+
+    def _leads(self, row: dict[str, Any]) -> str:
+        """Return where a route leads: ``here``, ``local`` or ``other``."""
+        if row["target_subnet"] == "local":
+            return "local"
+        mine = self.association.transit_gateway_id or row["target_subnet"] == (
+            self.association.subnet_id
+        )
+        return "here" if mine else "other"
+
+    def _routed(self, address: int) -> tuple[set[str], list[dict[str, Any]]]:
+        """Return what may come of a packet, and the routes that were asked.
+
+        ``here``, ``overlapped`` (here, but another target has a longer prefix), ``local`` or
+        ``none``; more than one where a route is being made or taken away: any of those may hold.
+        """
+        found = self._routings.get(address)
+        if found is not None:
+            return found
+        outcomes: set[str] = set()
+        rows: list[dict[str, Any]] = []
+        states = {False}
         for level in self._routes.at(address):
-            for row in level:
-                label = f"{row['destination_cidr']} to {row['target_subnet']}"
-                if self.association.transit_gateway_id and row["target_subnet"] != "local":
-                    label = f"{row['destination_cidr']} to {row['transit_gateway_attachment_id']}"
-                elif row["target_subnet"] != subnet:
-                    continue
-                sure = NONE if overlapped else ALL_PORTS
-                why = f"the longer route {overlapped} has another target" if overlapped else ""
-                return Passage(sure, ALL_PORTS, ((label, ALL_PORTS),), why), False
-            local = next((row for row in level if row["target_subnet"] == "local"), None)
-            if local is not None and not overlapped:
-                label = f"{local['destination_cidr']} to local"
-                return Passage(ALL_PORTS, ALL_PORTS, ((label, ALL_PORTS),)), True
-            overlapped = overlapped or (
-                f"{level[0]['destination_cidr']} to {level[0]['target_subnet']}"
-            )
-        if not self.routes_read or (subnet is None and not self.association.transit_gateway_id):
-            return unread("the endpoint's routes could not be read"), False
-        return closed("no active route of this association leads there"), False
+            rows += level
+            sure = {self._leads(row) for row in level if _in_force(row)}
+            maybe = {self._leads(row) for row in level} - sure
+            states = {
+                after
+                for overlapped in states
+                for present in _subsets(sure, maybe)
+                if (after := _after(present, overlapped, outcomes)) is not None
+            }
+            if not states:
+                break
+        if states:
+            outcomes.add("none")
+        self._routings[address] = outcomes, rows
+        return outcomes, rows
+
+    def _route_labels(
+        self, rows: Iterable[dict[str, Any]], leads: str
+    ) -> tuple[tuple[str, Ranges], ...]:
+        """Return the label of the first route in force that leads so, and of those changing before."""
+        labels = []
+        for row in rows:
+            if self._leads(row) == leads:
+                target = row["target_subnet"] or row["transit_gateway_attachment_id"]
+                labels.append((f"{row['destination_cidr']} to {target}", ALL_PORTS))
+                if _in_force(row):
+                    break
+        return tuple(labels)
+
+    def _route_doubt(self, rows: Iterable[dict[str, Any]]) -> str:
+        """Return why it is not certain where a packet goes."""
+        for row in rows:
+            target = row["target_subnet"] or row["transit_gateway_attachment_id"]
+            if not _in_force(row):
+                return f"the route {row['destination_cidr']} to {target} is {status_word(row)}"
+            if self._leads(row) == "other":
+                return f"the longer route {row['destination_cidr']} to {target} has another target"
+            if self._leads(row) == "here":
+                break
+        return ""
 
     def egress(
         self,
@@ -403,6 +499,9 @@ class Way:
             # Inside one subnet no route table is asked.
             return Exit("local", "local", f"inside {id}")
         exit = self.network.route(id, vpc, address)
+        peering = self.network.peerings.get((exit.target_id, vpc or ""))
+        if peering is not None and peering.doubt:
+            exit = replace(exit, doubt=peering.doubt)
         if subnet is None and exit.kind != "local" and self.network.is_local(id, vpc, address):
             why = f"which addresses {id} holds could not be read"
             return Exit("unknown", exit.target_id, exit.label, False, why)
@@ -475,6 +574,9 @@ class Way:
         """The addresses at which a hop before the receiver may change its mind."""
         association, network = self.association, self.network
         found = self._authorizations.points | self._routes.points
+        if not self.routes_read and self.endpoint["client_cidr_block"]:
+            clients = addresses(self.endpoint["client_cidr_block"])
+            found = found | {p for first, last in clients.spans for p in (first, last + 1)}
         if association.subnet_id is not None:
             found |= network.route_points(association.subnet_id, association.vpc_id)
             found |= network.acl_points(association.subnet_id)
@@ -491,20 +593,25 @@ class Way:
 
     @cached_property
     def steps(self) -> list[Step]:
-        """The destinations some user may be authorized for and routed to, in stretches."""
+        """The destinations some user may be authorized for and routed to, in stretches.
+
+        A stretch comes more than once where groups are authorized for certain and others only
+        perhaps, and where it is not certain whether packets go to the VPC or to other clients.
+        """
         found = []
         for family in self.association.families:
             for where in family.cut(self.points):
                 address = where.spans[0][0]
-                groups = self.authorized(address)
-                if not groups:
-                    continue
-                route, local = self.endpoint_route(address)
-                if route.maybe:
-                    found.append(self._step(where, groups, route, local))
+                for groups in self.authorized(address):
+                    if not groups:
+                        continue
+                    for local in (False, True):
+                        route = (self.client_route if local else self.endpoint_route)(address)
+                        if route.maybe:
+                            found.append(self._step(where, groups, route, local=local))
         return found
 
-    def _step(self, where: Ranges, groups: tuple[str, ...], route: Passage, local: bool) -> Step:
+    def _step(self, where: Ranges, groups: tuple[str, ...], route: Passage, *, local: bool) -> Step:
         address = where.spans[0][0]
         authorization = self.authorization(address, groups[0])
         if local:
@@ -703,6 +810,7 @@ class Way:
         if (
             association.doubt
             or not step.exit.sure
+            or step.exit.doubt
             or step.route.sure != ALL_PORTS
             or step.authorization.sure != ALL_PORTS
             or family is ALL_IPV6
@@ -729,13 +837,16 @@ class Way:
     @cached_property
     def cases(self) -> "list[Case]":
         """What is reached, or may be: receivers that are judged alike, judged once."""
+        steps = [step for step in self.steps if not step.local]
+        # Stretches of one kind do not overlap.
+        sure = [step for step in steps if step.authorization.sure]
+        maybe = [step for step in steps if not step.authorization.sure]
         with _uncollected():
-            return self._cases()
+            return [*self._cases(sure), *self._cases(maybe)]
 
-    def _cases(self) -> "list[Case]":
+    def _cases(self, steps: Sequence[Step]) -> "list[Case]":
         found = []
         receivers = self.network.receivers
-        steps = [step for step in self.steps if not step.local]
         members: dict[tuple[int, int], list[tuple[int, str]]] = defaultdict(list)
         starts = np.array([s.where.spans[0][0] for s in steps if s.where <= ALL_IPV4], np.int64)
         ends = np.array([s.where.spans[0][1] for s in steps if s.where <= ALL_IPV4], np.int64)
@@ -744,7 +855,7 @@ class Way:
             here = receivers.by_vpc.get(vpc)
             if here is None or not len(starts):
                 continue
-            goes = np.array([self._leads(step, vpc) for step in steps[: len(starts)]], dtype=bool)
+            goes = np.array([self._ends_in(step, vpc) for step in steps[: len(starts)]], dtype=bool)
             address = receivers.address[here]
             at = np.searchsorted(starts, address, side="right") - 1
             inside = (at >= 0) & (address <= ends[at]) & goes[at]
@@ -766,7 +877,7 @@ class Way:
             kind = receivers.kinds[odd.kind]
             for number, step in enumerate(steps):
                 shared = odd.where & step.where
-                if shared and self._leads(step, kind[0]):
+                if shared and self._ends_in(step, kind[0]):
                     members[number, odd.kind] += ((odd.eni, text) for text in cidrs(shared))
         for (number, at_kind), held in members.items():
             step, kind = steps[number], receivers.kinds[at_kind]
@@ -780,7 +891,7 @@ class Way:
             return list(self.network.receivers.by_vpc)
         return sorted({step.vpc_id for step in steps if step.vpc_id is not None})
 
-    def _leads(self, step: Step, vpc_id: str) -> bool:
+    def _ends_in(self, step: Step, vpc_id: str) -> bool:
         return step.vpc_id == vpc_id or self.association.transit_gateway_id is not None
 
     @cached_property
@@ -813,6 +924,8 @@ class Way:
         """Return how sure it is that traffic of a group departs: only client to client can be."""
         if not step.local or self.association.doubt or step.route.sure != ALL_PORTS:
             return "unknown"
+        if self.authorization(step.where.spans[0][0], group).sure != ALL_PORTS:
+            return "unknown"
         # Group rules are not supported between clients, AWS says; what they do then, it does not.
         rules = self.winning(step.where.spans[0][0])
         return "reliable" if any(row["access_all"] for row in rules) else "unknown"
@@ -836,7 +949,8 @@ class Way:
         tell("authorization", self.authorization(address, group))
         tell("endpoint route", step.route)
         if step.local:
-            return (*_steps(told), "client to client: no security group is crossed")
+            unsure = (f"unknown: {doubt}" for doubt in doubts)
+            return (*_steps(told), "client to client: no security group is crossed", *unsure)
         present = (*self.association.present, *self.association.possible)
         sources = self.association.wide if certainty == "reliable" or not present else present
         for source in sources:
@@ -846,8 +960,8 @@ class Way:
         if not same:
             tell("network ACL", self.own_acl(address))
         told["VPC route"] = {step.exit.label: None} if step.exit.label else {}
-        if step.exit.why and certainty == "unknown":
-            doubts[step.exit.why] = None
+        if certainty == "unknown":
+            doubts |= {why: None for why in (step.exit.why, step.exit.doubt) if why}
         if kind is None:
             return (*_steps(told), step.leaves)
         family = ALL_IPV4 if address < 2**32 else ALL_IPV6
@@ -997,6 +1111,38 @@ def _lets(
     found = Ranges.of(sure)
     possible = ALL_PORTS if not known else Ranges.of((*sure, *maybe)) if maybe else found
     return Passage(found, possible, tuple(admits), why)
+
+
+def may_hold(row: Mapping[str, Any]) -> bool:
+    """Tell whether an authorization rule or route is in force, or may be."""
+    return standing(row["status"]) != "gone"
+
+
+def _in_force(row: Mapping[str, Any]) -> bool:
+    return standing(row["status"]) == "in force"
+
+
+def _labels(rules: Iterable[dict[str, Any]]) -> tuple[tuple[str, Ranges], ...]:
+    return tuple((authorization_label(row), ALL_PORTS) for row in rules)
+
+
+def _subsets(sure: set[str], maybe: set[str]) -> list[set[str]]:
+    """Return every set that holds what is sure, and any of what may be."""
+    found = [sure]
+    for one in maybe:
+        found += [held | {one} for held in found]
+    return found
+
+
+def _after(present: set[str], overlapped: bool, outcomes: set[str]) -> bool | None:
+    """Return whether a packet goes on overlapped after one length of prefix; ``None`` at its end."""
+    if "here" in present:
+        outcomes.add("overlapped" if overlapped else "here")
+        return None
+    if "local" in present and not overlapped:
+        outcomes.add("local")
+        return None
+    return overlapped or bool(present)
 
 
 def _blocks(subnet: dict[str, Any]) -> list[str]:

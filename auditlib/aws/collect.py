@@ -288,9 +288,10 @@ class _Run:
                     self._submit(region, read, None)
 
     def _submit(self, region: str, read: Read, resource: str | None) -> None:
-        if (region, read.id, resource) in self._known:
+        at = (read.folder(region), read.id, resource)
+        if at in self._known:
             return
-        self._known.add((region, read.id, resource))
+        self._known.add(at)
         if (kept := self._kept(region, read, resource)) is not None:
             call, document = kept
             self._reused.add(call.key)
@@ -375,7 +376,7 @@ class _Run:
     def _call(self, region: str, read: Read, resource: str | None) -> Call:
         return Call(
             account=self._access.account,
-            region=region,
+            region=read.folder(region),
             service=read.service,
             operation=read.operation,
             resource=resource,
@@ -389,7 +390,7 @@ class _Run:
         call = replace(self._call(region, read, resource), started=started)
         document: Any = None
         try:
-            document = self._answer(region, read, resource)
+            document = read.kept_of(self._answer(region, read, resource))
         except _Stopped:
             return self._not_collected(region, read, resource), None
         except _Unsupported as error:
@@ -450,7 +451,7 @@ class _Run:
             raise _Unsupported(_too_old(read))
         parameters = dict(read.parameters)
         if resource is not None and read.resource_parameter:
-            parameters[read.resource_parameter] = resource
+            parameters[read.resource_parameter] = [resource] if read.resource_in_list else resource
         try:
             if read.page_size is None:
                 answer: dict[str, Any] = getattr(client, method)(**parameters)
@@ -465,7 +466,9 @@ class _Run:
             raise
 
     def _merged(self, paginator: Any, read: Read, parameters: dict[str, Any]) -> dict[str, Any]:
-        pages = paginator.paginate(**parameters, PaginationConfig={"PageSize": read.page_size})
+        pages = paginator.paginate(
+            **parameters, PaginationConfig={"PageSize": read.page_size, "MaxItems": read.most}
+        )
         key = str(read.result_key)
         whole: dict[str, Any] = {}
         seen = set()
@@ -489,6 +492,8 @@ class _Run:
             elif records is not None:
                 whole[key] = records
             whole |= {name: value for name, value in page.items() if name not in whole}
+        if read.most and pages.resume_token:
+            whole["NextToken"] = pages.resume_token  # as the AWS CLI says that there are more
         return whole
 
     # -- an earlier collection into the same folder -------------------------------------------
@@ -497,7 +502,7 @@ class _Run:
         """Return an earlier answer that is still good, with its document where others need it."""
         if self._earlier is None:
             return None
-        call = self._earlier.call(self._access.account, region, read.id, resource)
+        call = self._earlier.call(self._access.account, read.folder(region), read.id, resource)
         if call is None or call.status != "ok" or not self._could_see(read):
             return None
         if call.file is None:
@@ -542,14 +547,19 @@ class _Run:
 
     def _still_stands(self, call: Call) -> bool:
         """Whether an earlier call that was not looked at now is to be kept."""
-        if call.region not in self._regions:
-            return True
         read = call.read
         if read is None:
-            return False
+            return call.region not in self._regions
         # A resource that its parents, now read, no longer name is gone.
+        regions = {call.region}
+        if read.region is not None and self._earlier:
+            regions = {region for _, region in self._earlier.places}
+        if not regions <= set(self._regions):
+            return True
         parents = (
-            self._calls.get((call.account, call.region, parent, None)) for parent in read.parents
+            self._calls.get((call.account, region, parent, None))
+            for parent in read.parents
+            for region in regions
         )
         return any(parent is None or parent.status != "ok" for parent in parents)
 
@@ -611,8 +621,7 @@ def summary_of(manifest: Manifest) -> Iterator[str]:
     told = [f"{counts[s]} {s}" for s in ("ok", "denied", "failed", "unsupported")]
     if left_out:
         told.append(f"{len(left_out)} not collected")
-    places = {(call.account, call.region) for call in manifest.calls}
-    yield f"{len(manifest.calls)} calls in {count(len(places), 'region')}: {', '.join(told)}"
+    yield f"{len(manifest.calls)} calls in {count(len(manifest.places), 'region')}: {', '.join(told)}"
     refused: dict[tuple[str, str, str], list[Call]] = {}
     for call in made:
         if call.status != "ok":

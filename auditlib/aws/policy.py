@@ -14,8 +14,8 @@ BEFORE_READING = ("ec2:DescribeRegions", "sts:GetCallerIdentity")
 def read_only_policy() -> dict[str, Any]:
     """Return the policy document: exactly the actions of the calls the kit can make.
 
-    The EC2, ACM and CloudWatch Logs actions it lists are reads; most of them know no resource-level
-    permission, so the resource is ``*``
+    All of them are reads; most of the EC2 ones know no resource-level permission, so the resource
+    is ``*``
     (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html).
     """
     return {

@@ -1,6 +1,6 @@
 """The table of reads: every AWS call the kit makes, in one place.
 
-A read is one AWS operation, made once per region or once per resource of a region. Its row says
+A read is one AWS operation, made once per region or once per resource that is named there. Its row says
 which IAM action allows it and which tables are built from it, so that a refused call can be named
 as a gap in exactly those tables. To add a read, add a row here, a schema in ``schemas.py`` and a
 function in ``tables.py``.
@@ -43,9 +43,23 @@ class Read:
         The largest page the operation accepts; ``None`` when it does not paginate.
     resource_parameter
         Request parameter that takes the resource; ``None`` for a read made once per region.
+    resource_in_list
+        Whether that parameter takes a list, of which the kit gives one; the answer to one
+        resource is one page.
     resource_paths
-        For a read per resource: where the resources are named, by the id of the read whose
-        answer names them (``"Endpoints[].Id"``: the ``Id`` of each of the ``Endpoints``).
+        For a read per resource: where the resources are named, as the id of the read whose
+        answer names them and the path there (``"Endpoints[].Id"``: the ``Id`` of each of the
+        ``Endpoints``).
+    resources_there
+        For a read that is always about the same things, and worth making only where something
+        stands at ``resource_paths``: those things.
+    region
+        For a service that is the same in every region: the region whose folder holds the
+        answer. The call itself goes through the region that names the resource.
+    members
+        The members that are kept of each record; empty for all. For answers that hold secrets.
+    most
+        How many records are read at most, where the rest does not matter.
     since_botocore
         First botocore release that knows the operation and all members the kit uses.
     older_sdk_reads
@@ -66,7 +80,12 @@ class Read:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     page_size: int | None = None
     resource_parameter: str | None = None
-    resource_paths: Mapping[str, str] = field(default_factory=dict)
+    resource_in_list: bool = False
+    resource_paths: tuple[tuple[str, str], ...] = ()
+    resources_there: tuple[str, ...] = ()
+    region: str | None = None
+    members: tuple[str, ...] = ()
+    most: int | None = None
     since_botocore: str | None = None
     older_sdk_reads: bool = False
     record_member: str | None = None
@@ -80,7 +99,20 @@ class Read:
     @property
     def parents(self) -> tuple[str, ...]:
         """Ids of the reads whose answers name the resources; empty for a read per region."""
-        return tuple(self.resource_paths)
+        return tuple(dict.fromkeys(parent for parent, _ in self.resource_paths))
+
+    @property
+    def answers_with_a_list(self) -> bool:
+        """Whether the answer holds any number of records."""
+        return self.page_size is not None or self.resource_in_list
+
+    def folder(self, region: str) -> str:
+        """Return the region whose folder holds the answer to a call made from a region.
+
+        >>> read_of("iam-get-saml-provider").folder("eu-west-1")
+        'us-east-1'
+        """
+        return self.region or region
 
     @property
     def resources(self) -> Callable[[Documents], list[str]] | None:
@@ -96,11 +128,30 @@ class Read:
     def _resources(self, documents: Documents) -> list[str]:
         found = {
             name
-            for parent, path in self.resource_paths.items()
+            for parent, path in self.resource_paths
             for name in _members(documents.get(parent), path.split("."))
             if isinstance(name, str) and name
         }
+        if self.resources_there:
+            return list(self.resources_there) if found else []
         return sorted(found)
+
+    def kept_of(self, document: Document) -> dict[str, Any]:
+        """Return an answer with the members that are kept of each record, and no others.
+
+        A member that AWS left out is null, as the AWS CLI's ``--query`` prints it.
+
+        >>> read = read_of("lambda-get-function-configuration")
+        >>> kept = read.kept_of({"State": "Active", "Environment": {"Variables": {"KEY": "secret"}}})
+        >>> kept["State"], "Environment" in kept
+        ('Active', False)
+        """
+        if not self.members:
+            return dict(document)
+        if self.result_key is None:
+            return {member: document.get(member) for member in self.members}
+        records = document.get(self.result_key) or []
+        return {self.result_key: [{m: record.get(m) for m in self.members} for record in records]}
 
     def says_there_is_none(self, error_code: str) -> bool:
         """Whether an error code is the answer "there is none".
@@ -149,8 +200,18 @@ def _ec2(
 _ENDPOINTS = "ec2-describe-client-vpn-endpoints"
 _PER_ENDPOINT: dict[str, Any] = {
     "resource_parameter": "ClientVpnEndpointId",
-    "resource_paths": {_ENDPOINTS: "ClientVpnEndpoints[].ClientVpnEndpointId"},
+    "resource_paths": ((_ENDPOINTS, "ClientVpnEndpoints[].ClientVpnEndpointId"),),
 }
+_PER_LOG_GROUP: dict[str, Any] = {
+    "resource_paths": (
+        (_ENDPOINTS, "ClientVpnEndpoints[].ConnectionLogOptions.CloudwatchLogGroup"),
+    ),
+}
+_AUTHENTICATION = "ClientVpnEndpoints[].AuthenticationOptions[]"
+_PREFIX_LISTS = (
+    ("ec2-describe-security-group-rules", "SecurityGroupRules[].PrefixListId"),
+    ("ec2-describe-route-tables", "RouteTables[].Routes[].DestinationPrefixListId"),
+)
 
 READS: tuple[Read, ...] = (
     # The SDK drops TransitGatewayConfiguration before 1.42.92 and DevicePostureOptions before
@@ -194,6 +255,16 @@ READS: tuple[Read, ...] = (
         ),
         **_PER_ENDPOINT,
     ),
+    # AWS does not document what it answers where no list was imported. Taken to say so: an answer
+    # that holds a status and no list. Any error is a refusal, and an answer without both says nothing.
+    _ec2(
+        "export-client-vpn-client-certificate-revocation-list",
+        None,
+        "client_certificate_revocation_lists",
+        page_size=None,
+        record_member="Status",
+        **_PER_ENDPOINT,
+    ),
     _ec2("describe-security-groups", "SecurityGroups", "security_groups"),
     _ec2("describe-security-group-rules", "SecurityGroupRules", "security_group_rules"),
     _ec2(
@@ -226,10 +297,16 @@ READS: tuple[Read, ...] = (
         "prefix_list_entries",
         page_size=100,
         resource_parameter="PrefixListId",
-        resource_paths={
-            "ec2-describe-security-group-rules": "SecurityGroupRules[].PrefixListId",
-            "ec2-describe-route-tables": "RouteTables[].Routes[].DestinationPrefixListId",
-        },
+        resource_paths=_PREFIX_LISTS,
+    ),
+    _ec2(
+        "describe-managed-prefix-lists",
+        "PrefixLists",
+        "prefix_lists",
+        page_size=None,
+        resource_parameter="PrefixListIds",
+        resource_in_list=True,
+        resource_paths=_PREFIX_LISTS,
     ),
     _ec2(
         "describe-transit-gateway-attachments",
@@ -249,7 +326,75 @@ READS: tuple[Read, ...] = (
         iam_action="acm:DescribeCertificate",
         tables=("server_certificates",),
         resource_parameter="CertificateArn",
-        resource_paths={_ENDPOINTS: "ClientVpnEndpoints[].ServerCertificateArn"},
+        resource_paths=((_ENDPOINTS, "ClientVpnEndpoints[].ServerCertificateArn"),),
+    ),
+    Read(
+        service="iam",
+        operation="get-saml-provider",
+        result_key=None,
+        iam_action="iam:GetSAMLProvider",
+        tables=("saml_providers",),
+        resource_parameter="SAMLProviderArn",
+        resource_paths=(
+            (_ENDPOINTS, f"{_AUTHENTICATION}.FederatedAuthentication.SamlProviderArn"),
+            (_ENDPOINTS, f"{_AUTHENTICATION}.FederatedAuthentication.SelfServiceSamlProviderArn"),
+        ),
+        region="us-east-1",
+        record_member="SAMLMetadataDocument",
+        # https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetSAMLProvider.html
+        absent_codes=("NoSuchEntity",),
+    ),
+    Read(
+        service="ds",
+        operation="describe-directories",
+        result_key="DirectoryDescriptions",
+        iam_action="ds:DescribeDirectories",
+        tables=("directories",),
+        resource_parameter="DirectoryIds",
+        resource_in_list=True,
+        resource_paths=((_ENDPOINTS, f"{_AUTHENTICATION}.ActiveDirectory.DirectoryId"),),
+        # The answer also has the RADIUS shared secret and the name of a directory account.
+        members=(
+            "DirectoryId",
+            "Name",
+            "Type",
+            "Stage",
+            "StageReason",
+            "StageLastUpdatedDateTime",
+            "RadiusStatus",
+            "ShareStatus",
+        ),
+        # https://docs.aws.amazon.com/directoryservice/latest/devguide/API_DescribeDirectories.html
+        absent_codes=("EntityDoesNotExistException",),
+    ),
+    Read(
+        service="lambda",
+        operation="get-function-configuration",
+        result_key=None,
+        iam_action="lambda:GetFunctionConfiguration",
+        tables=("connect_handlers",),
+        resource_parameter="FunctionName",
+        resource_paths=(
+            (_ENDPOINTS, "ClientVpnEndpoints[].ClientConnectOptions.LambdaFunctionArn"),
+        ),
+        # The answer also has the function's environment variables, where secrets are kept.
+        members=(
+            "FunctionName",
+            "FunctionArn",
+            "Version",
+            "Runtime",
+            "Timeout",
+            "LastModified",
+            "State",
+            "StateReason",
+            "StateReasonCode",
+            "LastUpdateStatus",
+            "LastUpdateStatusReason",
+            "LastUpdateStatusReasonCode",
+        ),
+        record_member="FunctionArn",
+        # https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
+        absent_codes=("ResourceNotFoundException",),
     ),
     Read(
         service="logs",
@@ -259,7 +404,33 @@ READS: tuple[Read, ...] = (
         tables=("log_groups",),
         page_size=50,
         resource_parameter="logGroupNamePrefix",
-        resource_paths={_ENDPOINTS: "ClientVpnEndpoints[].ConnectionLogOptions.CloudwatchLogGroup"},
+        **_PER_LOG_GROUP,
+    ),
+    # A group may hold thousands of streams: the newest fifty tell when it was last written to.
+    Read(
+        service="logs",
+        operation="describe-log-streams",
+        result_key="logStreams",
+        iam_action="logs:DescribeLogStreams",
+        tables=("log_streams",),
+        parameters={"orderBy": "LastEventTime", "descending": True},
+        page_size=50,
+        most=50,
+        resource_parameter="logGroupName",
+        # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogStreams.html
+        absent_codes=("ResourceNotFoundException",),
+        **_PER_LOG_GROUP,
+    ),
+    Read(
+        service="service-quotas",
+        operation="list-service-quotas",
+        result_key="Quotas",
+        iam_action="servicequotas:ListServiceQuotas",
+        tables=("service_quotas",),
+        page_size=100,
+        resource_parameter="ServiceCode",
+        resources_there=("ec2", "vpc"),
+        resource_paths=((_ENDPOINTS, "ClientVpnEndpoints[].ClientVpnEndpointId"),),
     ),
 )
 

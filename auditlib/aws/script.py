@@ -68,6 +68,7 @@ started=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 read_well=0
 refused=0
 unknown=0
+seen=' '
 
 # keep FILE COMMAND...: the answer in FILE.json, whole or not at all; else why not, beside it.
 # An error that matches $none says "there is none", which is an answer too.
@@ -225,34 +226,52 @@ def _calls() -> Iterator[str]:
     for read in READS:
         if not read.resource_paths:
             yield f'  keep "$at/{read.id}" \\\n    {_command(read)}\n'
-    named: dict[tuple[tuple[str, str], ...], list[Read]] = {}
+    named: dict[tuple[Any, ...], list[Read]] = {}
     for read in READS:
         if read.resource_paths:
-            named.setdefault(tuple(read.resource_paths.items()), []).append(read)
-    for paths, reads in named.items():
-        yield from _loop(paths, reads)
+            named.setdefault((read.resource_paths, read.resources_there), []).append(read)
+    for (paths, there), reads in named.items():
+        yield from _loop(paths, there, reads)
 
 
-def _loop(paths: tuple[tuple[str, str], ...], reads: list[Read]) -> Iterator[str]:
+def _loop(
+    paths: tuple[tuple[str, str], ...], there: tuple[str, ...], reads: list[Read]
+) -> Iterator[str]:
     """Yield the lines that make these reads for every resource named at the paths."""
     yield "  {\n"
     for parent, path in paths:
         yield f'    named {path.rsplit(".", 1)[-1]} "$at/{parent}.json"\n'
     # The names go through a file descriptor of their own: a pipe would run the loop in a subshell,
     # and its counts would be lost.
-    yield '  } >"$part.names"\n  while IFS= read -r resource <&3; do\n'
-    yield '    name=$(encoded "$resource")\n'
+    yield '  } >"$part.names"\n'
+    if there:
+        yield f'  [ -s "$part.names" ] && printf \'%s\\n\' {shlex.join(there)} >"$part.names"\n'
+    yield '  while IFS= read -r resource <&3; do\n    name=$(encoded "$resource")\n'
     for read in reads:
-        none = ""
-        if read.absent_codes:
-            codes = "|".join(re.escape(c).replace(r"\*", "[^()]*") for c in read.absent_codes)
-            none = f"An error occurred \\(({codes})\\)"
-            yield f"    none={shlex.quote(none)}\n"
-        yield f'    keep "$at/{read.id}/$name" \\\n      {_command(read)} '
-        yield f'{_option(str(read.resource_parameter))}="$resource"\n'
-        if none:
-            yield "    none=\n"
+        yield from _one_call(read)
     yield '  done 3<"$part.names"\n'
+
+
+def _one_call(read: Read) -> Iterator[str]:
+    """Yield the lines that make one read for ``$resource``, which ``$name`` is the file name of."""
+    indent, at = "    ", '"$at"'
+    if read.region:
+        # The same in every region, so once is enough.
+        at = f'"$out/$account/{read.region}"'
+        yield f'    case $seen in *" {read.id}/$name "*) ;; *)\n'
+        yield f'      seen="${{seen}}{read.id}/$name "\n'
+        indent = "      "
+    none = ""
+    if read.absent_codes:
+        codes = "|".join(re.escape(c).replace(r"\*", "[^()]*") for c in read.absent_codes)
+        none = f"An error occurred \\(({codes})\\)"
+        yield f"{indent}none={shlex.quote(none)}\n"
+    yield f'{indent}keep {at[:-1]}/{read.id}/$name" \\\n{indent}  {_command(read)} '
+    yield f'{_option(str(read.resource_parameter))}="$resource"\n'
+    if none:
+        yield f"{indent}none=\n"
+    if read.region:
+        yield "    esac\n"
 
 
 def _command(read: Read) -> str:
@@ -265,11 +284,24 @@ def _words(read: Read) -> Iterator[str]:
         yield from _argument(name, value)
     if read.page_size:
         yield f"--page-size {read.page_size}"
+    if read.most:
+        yield f"--max-items {read.most}"
+    if read.members:
+        yield f"--query {shlex.quote(_kept(read))}"
+
+
+def _kept(read: Read) -> str:
+    """Return what is kept of an answer, as the AWS CLI is told it."""
+    members = "{" + ", ".join(f"{member}: {member}" for member in read.members) + "}"
+    key = read.result_key
+    return members if key is None else f"{{{key}: {key}[].{members}}}"
 
 
 def _argument(name: str, value: Any) -> Iterator[str]:
     if isinstance(value, bool):
         yield _option(name) if value else _option(name).replace("--", "--no-", 1)
+    elif isinstance(value, str):
+        yield f"{_option(name)} {shlex.quote(value)}"
     else:
         yield f"{_option(name)} {shlex.quote(json.dumps(value))}"
 
@@ -277,7 +309,7 @@ def _argument(name: str, value: Any) -> Iterator[str]:
 def _option(parameter: str) -> str:
     """Return a request parameter as the AWS CLI spells it.
 
-    >>> _option("ClientVpnEndpointId"), _option("logGroupNamePrefix")
-    ('--client-vpn-endpoint-id', '--log-group-name-prefix')
+    >>> _option("ClientVpnEndpointId"), _option("logGroupNamePrefix"), _option("SAMLProviderArn")
+    ('--client-vpn-endpoint-id', '--log-group-name-prefix', '--saml-provider-arn')
     """
-    return "--" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", parameter).lower()
+    return "--" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", parameter).lower()

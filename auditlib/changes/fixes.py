@@ -12,17 +12,20 @@ from typing import Any, Literal
 import pandas as pd
 
 from auditlib import words
-from auditlib.changes.kinds import (
+from auditlib.addresses import addresses
+from auditlib.changes import (
     AddAuthorizationRule,
     ApplySecurityGroups,
     AuthorizeRule,
     Change,
+    CreateRoute,
     CreateSecurityGroup,
     DeleteRoute,
     ModifyLogging,
     RemoveAuthorizationRule,
     RevokeRule,
 )
+from auditlib.changes.change import whole
 from auditlib.checks._parts import rows_of
 from auditlib.tables import Tables
 
@@ -33,13 +36,14 @@ __all__ = ["FIXES", "Fix", "Named"]
 class Named:
     """Access that a finding names: what its fix means to close, or to open.
 
-    ``eni_id`` and ``group`` are ``None`` for any; ``local`` stands for traffic between clients.
+    ``eni_id`` and ``within``, a network, are ``None`` for any; no interface (an empty ``eni_id``)
+    is what leaves what was read, or traffic between clients.
     """
 
     change: Literal["lost", "gained"]
     endpoint_id: str
     eni_id: str | None = None
-    group: str | None = None
+    within: str | None = None
 
     def covers(self, row: Any) -> bool:
         """Tell whether a row of the difference is what is named."""
@@ -47,7 +51,7 @@ class Named:
             row["change"] == self.change
             and row["endpoint_id"] == self.endpoint_id
             and self.eni_id in {None, row["eni_id"]}
-            and self.group in {None, row["group"]}
+            and (self.within is None or addresses(row["ip"]) <= addresses(self.within))
         )
 
 
@@ -211,26 +215,20 @@ def _admitting(
 
 def _copied(row: Any, group_id: str) -> AuthorizeRule:
     """Return an inbound rule with the group as its source, an outbound one as the group's own."""
+    if not row.is_egress:
+        return _naming(row, group_id)
     return AuthorizeRule(
         account=str(row.account),
         region=str(row.region),
-        group_id=group_id if row.is_egress else row.group_id,
-        is_egress=bool(row.is_egress),
+        group_id=group_id,
+        is_egress=True,
         protocol=row.protocol,
-        from_port=_whole(row.from_port),
-        to_port=_whole(row.to_port),
-        peer_kind=str(row.peer_kind) if row.is_egress else "security_group",
-        peer=row.peer if row.is_egress else group_id,
-        description=_text(row.description) if row.is_egress else None,
+        from_port=whole(row.from_port),
+        to_port=whole(row.to_port),
+        peer_kind=str(row.peer_kind),
+        peer=row.peer,
+        description=row.description if isinstance(row.description, str) else None,
     )
-
-
-def _whole(value: Any) -> int | None:
-    return None if pd.isna(value) else int(value)
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 # -- rules ----------------------------------------------------------------------------------------
@@ -305,6 +303,41 @@ def empty_default(tables: Tables, evidence: pd.DataFrame) -> Fix:
 @fix("receiver-allows-address-not-group")
 def named_group(tables: Tables, evidence: pd.DataFrame) -> Fix:
     """Return rules that name the endpoint's group in place of rules on addresses."""
+    made = _in_place_of(tables, evidence)
+    carriers = tables["network_interface_groups"]
+    decisions: list[str] = []
+    named = []
+    added = {c.group_id for c in made.changes if isinstance(c, AuthorizeRule)}
+    for row in rows_of(evidence[evidence["why"] == "client_range"]):
+        if row.group_id in added:
+            decisions.append(
+                f"{row.rule_id} admits nobody today; the rule in its place does. If VPN users are "
+                "not meant to reach it, remove the rule and put none in its place."
+            )
+        enis = carriers.loc[carriers["group_id"] == row.group_id, "eni_id"]
+        named += [Named(change="gained", endpoint_id=row.endpoint_id, eni_id=eni) for eni in enis]
+    return Fix(changes=made.changes, named=tuple(named), decisions=(*made.decisions, *decisions))
+
+
+@fix("receiver-open-wider-than-vpn")
+def named_group_alone(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return rules that name the endpoint's group; only then the wide ones are removed."""
+    made = _in_place_of(tables, evidence)
+    removed = [change.rule_id for change in made.changes if isinstance(change, RevokeRule)]
+    last = (
+        (
+            f"{words.listed(removed)} may serve others beside VPN users, and a snapshot does not "
+            "show whom (VPC Flow Logs do). Until you know, answer no before the window Take away: "
+            "VPN users come in by the new rules already, and the wide ones stay.",
+        )
+        if removed
+        else ()
+    )
+    return Fix(changes=made.changes, decisions=(*made.decisions, *last))
+
+
+def _in_place_of(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return rules that name the group of each endpoint that the rules of the evidence admit."""
     held = tables["endpoint_security_groups"]
     alone = _dedicated(tables)
     rules = {row.rule_id: row for row in _rules(tables, evidence["rule_id"])}
@@ -313,44 +346,25 @@ def named_group(tables: Tables, evidence: pd.DataFrame) -> Fix:
         for r in rows_of(tables["ingress_rules"])
     }
     changes: list[Change] = []
-    decisions: list[str] = []
-    named = []
-    blocked = set()
+    groups = {}
+    unfit: dict[str, list[str]] = {}
     for row in rows_of(evidence):
         mine = held[(held["endpoint_id"] == row.endpoint_id) & held["effective"]]
-        groups = sorted(set(mine["group_id"].dropna()) & alone)
-        rule = rules[row.rule_id]
-        if not groups:
-            blocked.add(row.rule_id)
-            decisions.append(
-                f"{row.endpoint_id} has no group of its own to name in place of {row.rule_id}: fix "
-                "vpn-sg-is-default or vpn-sg-is-shared first."
-            )
-            continue
-        same = (rule.group_id, rule.protocol, str(rule.from_port), str(rule.to_port), groups[0])
+        groups[row.endpoint_id] = sorted(set(mine["group_id"].dropna()) & alone)
+        if not groups[row.endpoint_id]:
+            unfit.setdefault(row.endpoint_id, []).append(row.rule_id)
+    blocked = {rule for ids in unfit.values() for rule in ids}
+    for row in rows_of(evidence[~evidence["rule_id"].isin(blocked)]):
+        rule, group = rules[row.rule_id], groups[row.endpoint_id][0]
+        same = (rule.group_id, rule.protocol, str(rule.from_port), str(rule.to_port), group)
         if same not in existing:
             existing.add(same)
-            changes.append(
-                AuthorizeRule(
-                    account=str(rule.account),
-                    region=str(rule.region),
-                    group_id=rule.group_id,
-                    protocol=rule.protocol,
-                    from_port=_whole(rule.from_port),
-                    to_port=_whole(rule.to_port),
-                    peer=groups[0],
-                )
-            )
-        if row.why == "client_range":
-            decisions.append(
-                f"{row.rule_id} admits nobody today; the rule in its place does. If VPN users are "
-                "not meant to reach it, remove the rule and put none in its place."
-            )
-            carriers = tables["network_interface_groups"]
-            enis = carriers.loc[carriers["group_id"] == rule.group_id, "eni_id"]
-            named += [
-                Named(change="gained", endpoint_id=row.endpoint_id, eni_id=eni) for eni in enis
-            ]
+            changes.append(_naming(rule, group))
+    decisions = [
+        f"{endpoint} has no group of its own to name in place of "
+        f"{words.listed(dict.fromkeys(ids))}: fix vpn-sg-is-default or vpn-sg-is-shared first."
+        for endpoint, ids in unfit.items()
+    ]
     for id, rule in rules.items():
         if rule.peer_kind == "prefix_list":
             decisions.append(
@@ -359,7 +373,20 @@ def named_group(tables: Tables, evidence: pd.DataFrame) -> Fix:
             )
         elif id not in blocked:
             changes.append(_revoke(rule))
-    return Fix(changes=tuple(changes), named=tuple(named), decisions=tuple(decisions))
+    return Fix(changes=tuple(changes), decisions=tuple(decisions))
+
+
+def _naming(rule: Any, group_id: str) -> AuthorizeRule:
+    """Return a rule like another, with a group as its source."""
+    return AuthorizeRule(
+        account=str(rule.account),
+        region=str(rule.region),
+        group_id=rule.group_id,
+        protocol=rule.protocol,
+        from_port=whole(rule.from_port),
+        to_port=whole(rule.to_port),
+        peer=group_id,
+    )
 
 
 def _dedicated(tables: Tables) -> set[str]:
@@ -465,7 +492,7 @@ def narrowed_authorization(tables: Tables, evidence: pd.DataFrame) -> Fix:
                 **place, endpoint_id=row.endpoint_id, destination_cidr=row.destination_cidr
             ),
         ]
-        named.append(Named(change="lost", endpoint_id=row.endpoint_id))
+        named.append(Named(change="lost", endpoint_id=row.endpoint_id, within=row.destination_cidr))
         decisions.append(
             f"A proposal: {blank} stands for the id of the directory or SAML group that needs "
             f"{row.destination_cidr}. Where several do, repeat the rule for each."
@@ -488,7 +515,12 @@ def no_client_to_client(tables: Tables, evidence: pd.DataFrame) -> Fix:
             for row in rows_of(evidence)
         ),
         named=tuple(
-            Named(change="lost", endpoint_id=row.endpoint_id, eni_id="")
+            Named(
+                change="lost",
+                endpoint_id=row.endpoint_id,
+                eni_id="",
+                within=row.destination_cidr,
+            )
             for row in rows_of(evidence)
         ),
         decisions=(
@@ -515,3 +547,85 @@ def logging_on(tables: Tables, evidence: pd.DataFrame) -> Fix:
             "<LOG_GROUP> stands for a CloudWatch log group that exists, with the retention you need.",
         ),
     )
+
+
+@fix("vpc-range-not-routed")
+@fix("routes-differ-between-associations")
+def routed_everywhere(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return the routes that are missing: through every associated subnet, or those that lack one."""
+    networks = tables["client_vpn_target_networks"]
+    routes = tables["client_vpn_routes"]
+    held = set(
+        zip(routes["endpoint_id"], routes["destination_cidr"], routes["target_subnet"], strict=True)
+    )
+    changes = []
+    for row in rows_of(evidence):
+        mine = networks[
+            (networks["endpoint_id"] == row.endpoint_id) & (networks["status"] == "associated")
+        ]
+        subnets = sorted(set(mine["subnet_id"]))
+        if isinstance(getattr(row, "subnet_id", None), str):
+            subnets = [row.subnet_id]
+        changes += [
+            CreateRoute(
+                account=str(row.account),
+                region=str(row.region),
+                endpoint_id=row.endpoint_id,
+                destination_cidr=row.destination_cidr,
+                target_subnet=subnet,
+            )
+            for subnet in subnets
+            if (row.endpoint_id, row.destination_cidr, subnet) not in held
+        ]
+    return Fix(
+        changes=tuple(dict.fromkeys(changes)),
+        named=tuple(
+            Named(change="gained", endpoint_id=id) for id in dict.fromkeys(evidence["endpoint_id"])
+        ),
+        decisions=(
+            "If users are not meant to reach the network, leave the route out, or delete it where it is.",
+        ),
+    )
+
+
+# -- what does nothing ----------------------------------------------------------------------------
+
+
+@fix("security-group-rule-names-missing-group")
+@fix("security-group-rule-covered-by-another")
+def without_dead_rules(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return the removal of rules that admit nobody, or nobody that others do not admit."""
+    return Fix(changes=tuple(_revoke(row) for row in _rules(tables, evidence["rule_id"])))
+
+
+@fix("authorization-rule-covered-by-another")
+def without_covered_authorization(_: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return the removal of one covered rule per endpoint and network at a time.
+
+    Rules can cover each other in turn: all that are covered, taken away together, may open or
+    close something.
+    """
+    changes = []
+    decisions = []
+    for id, rows in evidence.groupby("endpoint_id"):
+        ordered = sorted(
+            rows_of(rows), key=lambda row: (-int(row.destination_cidr.rpartition("/")[2]), str(row))
+        )
+        first = ordered[0]
+        changes += [
+            RemoveAuthorizationRule(
+                account=str(row.account),
+                region=str(row.region),
+                endpoint_id=row.endpoint_id,
+                destination_cidr=row.destination_cidr,
+                group_id=row.group_id if isinstance(row.group_id, str) else None,
+            )
+            for row in ordered
+            if row.destination_cidr == first.destination_cidr
+        ]
+        if len({row.destination_cidr for row in ordered}) > 1:
+            decisions.append(
+                f"{id} has more rules that are covered: look again after this one, for rules can "
+                "cover each other."
+            )
+    return Fix(changes=tuple(changes), decisions=tuple(decisions))

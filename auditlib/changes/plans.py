@@ -7,19 +7,23 @@ account, stop for a yes before each window, note what they did, and roll back ju
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from auditlib import words
-from auditlib.changes.kinds import (
+from auditlib.changes import (
     CHANGES,
     ApplySecurityGroups,
+    AuthorizeRule,
     Change,
     CreateSecurityGroup,
+    ModifyLogging,
+    RevokeRule,
     is_blank,
+    is_new,
 )
 from auditlib.changes.preview import Preview, Step
 from auditlib.errors import AuditError, ParameterError
@@ -32,7 +36,12 @@ __all__ = [
     "plan_of",
     "preview_json",
     "rollback_script",
+    "step_lines",
     "terraform_text",
+    "undo_line",
+    "verify_points",
+    "window_title",
+    "windows",
     "written",
 ]
 
@@ -163,30 +172,43 @@ def _command(change: Change) -> str:
     return " ".join(_word(word, placeholders) for word in change.cli())
 
 
+def step_lines(preview: Preview, step: Step) -> list[str]:
+    """Return the AWS CLI text of a step; what a later step or the rollback needs is kept."""
+    change = step.change
+    used = {use for s in preview.steps for c in (s.change, s.inverse) for use in c.uses}
+    call = f"aws {_command(change)}"
+    if change.creates in used:
+        call = f"{_variable(change.creates)}=$({call} --output text)"
+    if isinstance(change, CreateSecurityGroup) and not change.open_egress:
+        return [call, *_without_egress(change)]
+    return [call]
+
+
+def undo_line(step: Step) -> str:
+    """Return the AWS CLI text that undoes a step."""
+    return f"aws {_command(step.inverse)}"
+
+
 def cli_text(preview: Preview) -> str:
     """Return the steps as AWS CLI calls to read, window by window, and the rollback."""
     lines = [f"# Verdict: {words.clean(preview.verdict, 2000)}"]
-    used = {use for s in preview.steps for c in (s.change, s.inverse) for use in c.uses}
-    for window in _windows(preview.steps):
-        lines += ["", f"# {window[0].window}"]
+    for window in windows(preview.steps):
+        lines += ["", f"# {window_title(window)}"]
         for step in window:
-            change = step.change
-            lines.append(f"# {step.number}. {words.clean(change.words(), 500)}")
-            if change.creates in used:
-                lines.append(f"{_variable(change.creates)}=$(aws {_command(change)} --output text)")
-            else:
-                lines.append(f"aws {_command(change)}")
-            if isinstance(change, CreateSecurityGroup) and not change.open_egress:
-                lines += _without_egress(change)
-        lines += [f"# Verify: {text}" for text in _verify(window)]
+            lines.append(f"# {step.number}. {words.clean(step.change.words(), 500)}")
+            lines += step_lines(preview, step)
+        lines += [f"# Verify: {text}" for text in verify_points(window)]
     lines += ["", "# Rollback, if needed, in this order"]
-    lines += [
-        f"# {step.number}.\n# aws {_command(step.inverse)}" for step in reversed(preview.steps)
-    ]
+    for step in reversed(preview.steps):
+        lines += [
+            f"# {step.number}. {words.clean(step.inverse.words(), 500)}",
+            f"# {undo_line(step)}",
+        ]
     return "\n".join(lines) + "\n"
 
 
-def _windows(steps: Iterable[Step]) -> list[list[Step]]:
+def windows(steps: Iterable[Step]) -> list[list[Step]]:
+    """Return the steps window by window."""
     found: list[list[Step]] = []
     for step in steps:
         if not found or found[-1][0].window != step.window:
@@ -195,17 +217,42 @@ def _windows(steps: Iterable[Step]) -> list[list[Step]]:
     return found
 
 
-def _verify(window: list[Step]) -> list[str]:
+def window_title(window: list[Step]) -> str:
+    """Return what to call a window: how many steps, and whether sessions end.
+
+    Under split tunnel a route that is added or removed ends sessions; otherwise it need not.
+    """
+    ends = "; live sessions end" if any(s.change.resets_sessions for s in window) else ""
+    return f"{window[0].window}: {words.count(len(window), 'step')}{ends}"
+
+
+def verify_points(window: list[Step]) -> list[str]:
     """Return what to look at before the next window."""
     told = []
-    for step in window:
-        change = step.change
+    made = [step.change for step in window]
+    groups = {
+        (c.group_id, c.region): None for c in made if isinstance(c, AuthorizeRule | RevokeRule)
+    }
+    for id, region in groups:
+        if not is_new(id):
+            told.append(
+                f"aws ec2 describe-security-group-rules --filters {shlex.quote(f'Name=group-id,Values={id}')} "
+                f"--region {shlex.quote(region)} shows the rules of {id} as the steps say"
+            )
+    for change in made:
         if isinstance(change, ApplySecurityGroups):
             told.append(
                 "aws ec2 describe-client-vpn-target-networks --client-vpn-endpoint-id "
                 f"{shlex.quote(change.endpoint_id)} --region {shlex.quote(change.region)} "
                 "--query 'ClientVpnTargetNetworks[].SecurityGroups' shows these groups; so do the "
-                "endpoint's interfaces; a test user connects"
+                "endpoint's interfaces; a test user connects and reaches what they need"
+            )
+        if isinstance(change, ModifyLogging):
+            told.append(
+                "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids "
+                f"{shlex.quote(change.endpoint_id)} --region {shlex.quote(change.region)} "
+                "--query 'ClientVpnEndpoints[].ConnectionLogOptions' shows the log; a test user "
+                "connects, and an entry appears in it"
             )
     if any(step.change.resets_sessions for step in window):
         told.append("users connect again and reach what they need")
@@ -316,13 +363,28 @@ exit "$failed"
 """
 
 
-def _script(preview: Preview, about: str, functions: str, body: list[str]) -> str:
+def _actions(changes: Iterable[Change]) -> set[str]:
+    """Return the IAM actions that changes need."""
+    needed = set()
+    for change in changes:
+        needed.add(change.iam_action)
+        if isinstance(change, CreateSecurityGroup) and not change.open_egress:
+            needed |= {"ec2:DescribeSecurityGroupRules", "ec2:RevokeSecurityGroupEgress"}
+    return needed
+
+
+def _script(
+    preview: Preview, about: Sequence[str], actions: set[str], functions: str, body: list[str]
+) -> str:
     accounts = {step.change.account for step in preview.steps}
     lines = [
         "#!/usr/bin/env bash",
-        f"# {about}",
+        *(f"# {line}" for line in about),
         f"# Verdict of the preview: {words.clean(preview.verdict, 2000)}",
-        "# Made by auditlib. Read it before you run it; without --apply it changes nothing.",
+        "# Made by auditlib. Read it before you run it; without --apply it only asks AWS whether each",
+        "# call would be allowed, and changes nothing. With --apply it asks for a yes before each window.",
+        f"# Needs the AWS CLI, credentials of account {min(accounts)}, and these IAM actions:",
+        f"# sts:GetCallerIdentity, {', '.join(sorted(actions))}",
         "# Names may hold what looks like an expansion; in single quotes they stay as they are.",
         "# shellcheck disable=SC2016",
         _HEAD.strip("\n").replace(
@@ -347,8 +409,8 @@ def apply_script(preview: Preview) -> str:
     body = []
     created = {step.change.creates: step.number for step in preview.steps if step.change.creates}
     used = {use for step in preview.steps for use in step.change.uses}
-    for window in _windows(preview.steps):
-        body.append(f"confirm {shlex.quote(_title(window))}")
+    for window in windows(preview.steps):
+        body.append(f"confirm {shlex.quote(window_title(window))}")
         for step in window:
             later = "yes" if any(use in created for use in step.change.uses) else "no"
             what = shlex.quote(words.clean(step.change.words(), 500))
@@ -363,10 +425,13 @@ def apply_script(preview: Preview) -> str:
                     f"  printf '%s\\t\\n' {note} >> \"$journal\"",
                     "fi",
                 ]
-        body += [f"echo {shlex.quote('   verify: ' + text)}" for text in _verify(window)]
+        body += [f"echo {shlex.quote('   verify: ' + text)}" for text in verify_points(window)]
         body.append("")
-    about = "Makes the changes of a preview, step by step."
-    return _script(preview, about, _APPLY, body)
+    about = (
+        "Makes the changes of a preview, step by step. What is done is noted in applied.txt beside",
+        "this file: run it again to go on where it stopped, or rollback.sh to undo what was done.",
+    )
+    return _script(preview, about, _actions(s.change for s in preview.steps), _APPLY, body)
 
 
 def _without_egress(change: CreateSecurityGroup) -> list[str]:
@@ -382,25 +447,22 @@ def _without_egress(change: CreateSecurityGroup) -> list[str]:
     ]
 
 
-def _title(window: list[Step]) -> str:
-    ends = "; live sessions end" if any(s.change.resets_sessions for s in window) else ""
-    return f"{window[0].window}: {words.count(len(window), 'step')}{ends}"
-
-
 def rollback_script(preview: Preview) -> str:
     """Return the shell script that undoes what the other one noted as done, the last step first."""
     created = {step.change.creates for step in preview.steps if step.change.creates}
     used = {use for step in preview.steps for use in step.inverse.uses}
     body = [line for step in preview.steps if step.change.creates in used for line in _ids(step)]
-    for window in reversed(_windows(preview.steps)):
-        body += ["", f"confirm {shlex.quote('Undo ' + _title(window))}"]
+    for window in reversed(windows(preview.steps)):
+        body += ["", f"confirm {shlex.quote('Undo ' + window_title(window))}"]
         for step in reversed(window):
             later = "yes" if any(use in created for use in step.inverse.uses) else "no"
             what = shlex.quote(words.clean(step.inverse.words(), 500))
             body.append(f"undo {step.number} {later} {what} {_command(step.inverse)}")
     body.append("")
-    about = "Undoes the changes that apply.sh noted in applied.txt beside it."
-    return _script(preview, about, _UNDO, body)
+    about = (
+        "Undoes the changes that apply.sh noted in applied.txt beside it, the last one first.",
+    )
+    return _script(preview, about, _actions(s.inverse for s in preview.steps), _UNDO, body)
 
 
 # -- Terraform and JSON ---------------------------------------------------------------------------

@@ -1,11 +1,14 @@
 """What several checks share: which endpoints are judged, and the groups and interfaces they hold."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
 from auditlib import words
+from auditlib.access import standing
+from auditlib.aws.reads import read_of
+from auditlib.cedar import Policy, policy_of
 from auditlib.schemas import GAPS
 from auditlib.views import marked_client_vpn
 
@@ -60,6 +63,26 @@ def without_security_groups(endpoints: pd.DataFrame) -> str:
     return " ".join(said)
 
 
+def in_subnets(endpoints: pd.DataFrame) -> pd.Series:
+    """Tell which endpoints stand in subnets of a VPC, or will; one on a transit gateway does not."""
+    return living(endpoints) & ~_on_gateway(endpoints)
+
+
+def outside_subnets(endpoints: pd.DataFrame) -> str:
+    """Say which endpoints the checks of associations leave out."""
+    number = int((living(endpoints) & _on_gateway(endpoints)).sum())
+    if not number:
+        return ""
+    if number == 1:
+        return (
+            "One endpoint attached to a transit gateway stands in no subnet and is not judged here."
+        )
+    return (
+        f"{number:,} endpoints attached to a transit gateway stand in no subnet and are not judged "
+        "here."
+    )
+
+
 def unread_groups(
     judged: pd.DataFrame,
     endpoint_security_groups: pd.DataFrame,
@@ -73,7 +96,7 @@ def unread_groups(
     held = judged[ENDPOINT].merge(endpoint_security_groups, on=ENDPOINT, how="left")
     unread = held[~held["group_id"].isin(security_groups["group_id"])]
     rows = [
-        _gap(
+        gap(
             "security_groups",
             "describe-security-groups",
             account=row.account,
@@ -105,7 +128,7 @@ def unread_members(
         security_groups["account"].astype(str)
     )
     rows = [
-        _gap(
+        gap(
             "network_interfaces",
             "describe-network-interfaces",
             account=row.vpc_owner_id,
@@ -118,7 +141,7 @@ def unread_members(
     owned = set(security_groups.loc[security_groups["is_default"], "vpc_id"])
     placed = endpoint_security_groups.merge(judged[ENDPOINT], on=ENDPOINT)
     rows += [
-        _gap(
+        gap(
             "network_interfaces",
             "describe-network-interfaces",
             account=row.account,
@@ -140,7 +163,7 @@ def unread_members(
 def untold_authentication(judged: pd.DataFrame) -> pd.DataFrame:
     """Return a gap for each endpoint of which the answer does not say how its users authenticate."""
     rows = [
-        _gap(
+        gap(
             "client_vpn_endpoints",
             "describe-client-vpn-endpoints",
             account=row.account,
@@ -155,7 +178,169 @@ def untold_authentication(judged: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(GAPS.names))
 
 
-def _gap(
+def changing_rules(
+    judged: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+    client_vpn_authorization_rules: pd.DataFrame,
+    client_vpn_routes: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return a gap for each association, authorization rule and route that may hold or not.
+
+    It is being made or taken away, or its status is not one that is known today.
+    """
+    described = (
+        (client_vpn_target_networks, "target-networks", "the association of {subnet_id}"),
+        (client_vpn_authorization_rules, "authorization-rules", "the rule for {destination_cidr}"),
+        (client_vpn_routes, "routes", "the route {destination_cidr}"),
+    )
+    rows = []
+    for frame, what, name in described:
+        changing = frame[frame["status"].map(standing, na_action=None).eq("changing").astype(bool)]
+        rows += [
+            gap(
+                f"client_vpn_{what.replace('-', '_')}",
+                f"describe-client-vpn-{what}",
+                account=row.account,
+                region=row.region,
+                resource=row.endpoint_id,
+                message=f"{name.format_map(row._asdict())} of {row.endpoint_id} is "
+                f"{words.clean(row.status) or 'in a state that was not told'}: whether it holds "
+                "cannot be told before that is done",
+                status="untold",
+            )
+            for row in rows_of(changing.merge(judged[ENDPOINT], on=ENDPOINT))
+        ]
+    frame = pd.DataFrame(rows, columns=list(GAPS.names))
+    return frame.drop_duplicates(list(GAPS.key), ignore_index=True)
+
+
+def untold_settings(
+    table: str, operation: str, column: str, what: str
+) -> Callable[..., pd.DataFrame]:
+    """Return what finds the judged rows of which AWS's answer leaves out a setting.
+
+    Parameters
+    ----------
+    table, operation
+        The table judged, and the read it is built from.
+    column
+        The column that is missing then, or ``unknown``.
+    what
+        What the answer does not say about an endpoint, "how long a session lasts on".
+    """
+
+    def unseen(judged: pd.DataFrame) -> pd.DataFrame:
+        rows = [
+            gap(
+                table,
+                operation,
+                account=row.account,
+                region=row.region,
+                resource=row.endpoint_id,
+                message=f"the answer does not say {what} {row.endpoint_id}",
+                status="unsupported",
+            )
+            for row in rows_of(judged)
+            if pd.isna(getattr(row, column)) or getattr(row, column) == "unknown"
+        ]
+        return pd.DataFrame(rows, columns=list(GAPS.names))
+
+    return unseen
+
+
+def untold(column: str, what: str) -> Callable[..., pd.DataFrame]:
+    """Return what finds the endpoints of which the answer leaves out a setting."""
+    return untold_settings("client_vpn_endpoints", "describe-client-vpn-endpoints", column, what)
+
+
+def unread_policies(client_vpn_authorization_policies: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each authorization policy that cannot be read as Cedar, or not followed."""
+    rows = [
+        gap(
+            "client_vpn_authorization_policies",
+            "get-client-vpn-endpoint-authorization-policy",
+            account=row.account,
+            region=row.region,
+            resource=row.endpoint_id,
+            message=f"the policy of {row.endpoint_id} cannot be "
+            f"{'read as Cedar' if policy_text(row).problem else 'followed'}: "
+            f"{words.clean(policy_text(row).doubt, 100)}",
+            status="untold",
+        )
+        for row in rows_of(client_vpn_authorization_policies)
+        if policy_text(row).doubt
+    ]
+    return pd.DataFrame(rows, columns=list(GAPS.names))
+
+
+def not_said(
+    read_id: str, found: Iterable[tuple[Any, str, str]], *, table: str | None = None
+) -> pd.DataFrame:
+    """Return gaps for what an answer of AWS does not say.
+
+    Parameters
+    ----------
+    read_id
+        The read whose answer does not say it.
+    found
+        A row with account and region, the resource, and what is not said.
+    """
+    read = read_of(read_id)
+    rows = [
+        {
+            "table": table or read.tables[0],
+            "account": row.account,
+            "region": row.region,
+            "service": read.service,
+            "operation": read.operation,
+            "resource": resource,
+            "status": "untold",
+            "error_message": message,
+            "iam_action": read.iam_action,
+        }
+        for row, resource, message in found
+    ]
+    return pd.DataFrame(rows, columns=list(GAPS.names))
+
+
+def policy_text(row: Any) -> Policy:
+    """Return what the authorization policy of a row says."""
+    return policy_of(row.policy_document if isinstance(row.policy_document, str) else "")
+
+
+def yes(flags: pd.Series) -> pd.Series:
+    """Tell where a flag is set; what AWS did not tell is not."""
+    return flags.fillna(False).astype(bool)
+
+
+def mutual(endpoints: pd.DataFrame) -> pd.Series:
+    """Tell which living endpoints ask clients for a certificate, alone or beside another proof."""
+    types = endpoints["authentication_types"]
+    return living(endpoints) & types.map(lambda found: "certificate-authentication" in found)
+
+
+def days_left(end: Any, read_at: Any) -> float:
+    """Return how many days there were to a time when the account was read.
+
+    ``nan``, which is neither soon nor late, where either is not known.
+    """
+    return float((end - read_at) / pd.Timedelta(days=1))
+
+
+def day(time: Any) -> str:
+    """Return the day of a time."""
+    return f"{time:%Y-%m-%d}"
+
+
+def ending(end: Any, read_at: Any) -> str:
+    """Return when something ends or ended, with the days from when the account was read."""
+    left = int(days_left(end, read_at))
+    if days_left(end, read_at) <= 0:
+        return f"ended on {day(end)}"
+    return f"ends on {day(end)}, {words.count(left, 'day') if left else 'a day'} after it was read"
+
+
+def gap(
     table: str,
     operation: str,
     *,
@@ -165,6 +350,7 @@ def _gap(
     message: str,
     status: str = "missing",
 ) -> dict[str, Any]:
+    """Return a row of ``schemas.GAPS`` about an answer of EC2 that leaves something open."""
     action = "".join(word.capitalize() for word in operation.split("-"))
     return {
         "table": table,

@@ -14,8 +14,11 @@ from auditlib.checks._parts import (
     living,
     names_of,
     place_of,
+    policy_text,
     rows_of,
+    unread_policies,
     untold_authentication,
+    yes,
 )
 
 _JUDGED: dict[str, Any] = {
@@ -24,6 +27,12 @@ _JUDGED: dict[str, Any] = {
     "noun": "Client VPN endpoint",
 }
 _CERTIFICATE_ONLY = ("certificate-authentication",)
+_PEOPLE = re.compile(
+    r"\b(?:admins?|administrators?|auditors?|contractors?|consultants?|dba|dbas|developers?|devs?|"
+    r"devops|employees|engineers?|engineering|finance|freelancers?|groups?|hr|managers?|operators?|"
+    r"partners?|payroll|sales|sre|staff|support|teams?|vendors?)\b",
+    re.IGNORECASE,
+)
 
 
 @check(
@@ -75,7 +84,7 @@ def authorization_allows_everyone(
 ) -> pd.DataFrame:
     """Return the authorization rules that are for every connected user."""
     rules = client_vpn_authorization_rules
-    found = rules[rules["access_all"] & ~rules["status"].isin(["failed", "revoking"])]
+    found = rules[rules["access_all"] & (rules["status"] != "failed")]
     endpoint_of = {r.endpoint_id: r for r in rows_of(judged)}
     vpc_names = names_of(vpcs, "vpc_id", "name")
     whole = {
@@ -86,7 +95,7 @@ def authorization_allows_everyone(
     rows = []
     for row in rows_of(found.merge(judged[ENDPOINT], on=ENDPOINT)):
         endpoint = endpoint_of[row.endpoint_id]
-        remark = ""
+        remark = "" if row.status == "active" else f"; the rule is {words.clean(row.status)}"
         if endpoint.authentication_types == _CERTIFICATE_ONLY:
             remark += "; it authenticates by certificate only, so a rule can be for nobody less"
         if row.endpoint_id in enforced:
@@ -111,11 +120,20 @@ def authorization_allows_everyone(
     )
 
 
+def _unread_enforced_policies(
+    judged: pd.DataFrame, client_vpn_authorization_policies: pd.DataFrame
+) -> pd.DataFrame:
+    """Return a gap for each policy in force that cannot be read: it may look at the address."""
+    enforced = _enforced(client_vpn_authorization_policies)
+    return unread_policies(enforced[enforced["endpoint_id"].isin(judged["endpoint_id"])])
+
+
 @check(
     id="source-address-not-restricted",
     title="The address that users connect from can be checked",
     severity=Severity.INFO,
     **_JUDGED,
+    unseen=_unread_enforced_policies,
     condition=(
         "takes connections from any address unchecked",
         "take connections from any address unchecked",
@@ -141,8 +159,9 @@ def authorization_allows_everyone(
     ),
     false_alarms=(
         "Users who travel: an address restriction would only lock them out.",
-        "An endpoint with a handler or a policy on the address is not reported, but whether that "
-        "handler or policy decides rightly is not looked at here.",
+        "An endpoint with a handler is not reported, nor one with an enforced policy that appears to "
+        "restrict by source address (every permit reads it, or a forbid does); whether handler or "
+        "policy decides rightly is not looked at here.",
     ),
     decision="Whether the address matters depends on where your users work, and a policy or connect handler is code of yours: the kit proposes none.",
     reference=f"{GUIDE}connection-authorization.html",
@@ -151,12 +170,16 @@ def source_address_not_restricted(
     judged: pd.DataFrame, client_vpn_authorization_policies: pd.DataFrame
 ) -> pd.DataFrame:
     """Return endpoints where neither a handler nor an enforced policy can see the address."""
-    handled = _yes(judged["connect_handler_enabled"])
+    handled = yes(judged["connect_handler_enabled"])
     applied = judged["connect_handler_status"].fillna("") == "applied"
     policy_of = {row.endpoint_id: row for row in rows_of(client_vpn_authorization_policies)}
     enforced = _enforced(client_vpn_authorization_policies)
-    looking = enforced["policy_document"].map(_reads_public_ip).astype(bool)
-    checked = set(enforced.loc[looking, "endpoint_id"])
+    checked = {
+        row.endpoint_id
+        for row in rows_of(enforced)
+        # One that cannot be read may look at the address: a gap, not evidence.
+        if policy_text(row).doubt or policy_text(row).appears_to_restrict_addresses
+    }
     rows = []
     open_ = ~(handled & applied) & ~judged["endpoint_id"].isin(checked)
     for row in rows_of(judged.assign(handled=handled)[open_]):
@@ -165,6 +188,10 @@ def source_address_not_restricted(
             remark = f"its authorization policy is {words.clean(policy.status)}, not active"
         elif policy is not None and policy.shadow_mode != "disabled":
             remark = "its authorization policy is in shadow mode, which logs and refuses nobody"
+        elif policy is not None and any(
+            s.reads_public_address for s in policy_text(policy).permits
+        ):
+            remark = "some permits of its authorization policy do not read the public address"
         elif policy is not None:
             remark = "its authorization policy does not read the public address"
         elif row.connect_handler_status == "applying":
@@ -236,6 +263,116 @@ def authentication_is_certificate_only(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 @check(
+    id="certificate-only-where-groups-are-wanted",
+    title="Endpoints whose rules are meant for groups authenticate users, not only certificates",
+    severity=Severity.LOW,
+    **_JUDGED,
+    subject="authentication",
+    unseen=untold_authentication,
+    condition=(
+        "shows signs that groups are wanted and cannot have them",
+        "show signs that groups are wanted and cannot have them",
+    ),
+    rationale=(
+        "With certificates alone every authorization rule is for everyone. Where rules or "
+        "descriptions speak of administrators, contractors or teams, somebody believes that those "
+        "are kept apart, and they are not: whoever holds any certificate of the same authority "
+        "reaches what was meant for one group. These are signs of intent, not proof of it."
+    ),
+    remedy=(
+        "Decide whether the users should be told apart. Where they should, create an endpoint with "
+        "SAML or Active Directory authentication beside this one, authorize groups there and move "
+        "the users; or give each group of users a certificate authority and an endpoint of its own."
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-endpoints --query "
+        "'ClientVpnEndpoints[].AuthenticationOptions[].Type' shows federated-authentication or "
+        "directory-service-authentication where groups are meant."
+    ),
+    false_alarms=(
+        "A description that names the one group of users the whole endpoint is for.",
+        "An account whose other endpoint serves other people, by groups, while this one serves "
+        "machines.",
+    ),
+    decision="The authentication of an endpoint is chosen when it is made, and only you know whether its users are meant to be told apart.",
+    reference=f"{GUIDE}client-authentication.html",
+    controls={"NIST SP 800-53 Rev. 5": ("AC-3", "IA-2")},
+)
+def certificate_only_where_groups_are_wanted(
+    judged: pd.DataFrame,
+    client_vpn_authorization_rules: pd.DataFrame,
+    client_vpn_endpoints: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the signs, per certificate-only endpoint, that its users are meant to be told apart."""
+    rules = client_vpn_authorization_rules[client_vpn_authorization_rules["status"] != "revoking"]
+    grouped = set(rules.loc[rules["group_id"].notna(), "endpoint_id"])
+    alive = client_vpn_endpoints[living(client_vpn_endpoints)]
+    beside: dict[tuple[str, str], list[str]] = {}
+    for other in rows_of(alive[alive["endpoint_id"].isin(grouped)]):
+        if set(other.authentication_types) - set(_CERTIFICATE_ONLY):
+            beside.setdefault((other.account, other.region), []).append(called(other))
+    rows = []
+    for row in rows_of(judged):
+        if set(row.authentication_types) != set(_CERTIFICATE_ONLY):
+            continue
+        mine = list(rows_of(rules[rules["endpoint_id"] == row.endpoint_id]))
+        rows += [
+            _sign(
+                row,
+                rule,
+                "rule_for_group",
+                f"has a rule for {rule.destination_cidr} that names "
+                f"the group {words.clean(rule.group_id)}, which it cannot know",
+                0,
+            )
+            for rule in mine
+            if isinstance(rule.group_id, str)
+        ]
+        rows += [
+            _sign(
+                row,
+                rule,
+                "description",
+                f"describes its rule for {rule.destination_cidr} as "
+                f"“{words.clean(rule.description)}”, and the rule is for everyone",
+                1,
+            )
+            for rule in mine
+            if rule.access_all and len(mine) > 1 and _PEOPLE.search(str(rule.description or ""))
+        ]
+        if (
+            len({rule.destination_cidr for rule in mine}) > 1
+            and (row.account, row.region) in beside
+        ):
+            others = words.listed(beside[row.account, row.region], most=3)
+            rows.append(
+                _sign(
+                    row,
+                    row,
+                    "other_endpoint",
+                    f"opens several networks, each to everyone, "
+                    f"while {others} beside it tells groups apart",
+                    2,
+                )
+            )
+    return evidence_of(
+        "account region endpoint_id destination_cidr sign reason source record", rows
+    )
+
+
+def _sign(endpoint: Any, at: Any, sign: str, reason: str, rank: int) -> dict[str, Any]:
+    return {
+        **place_of(endpoint),
+        "destination_cidr": getattr(at, "destination_cidr", None),
+        "sign": sign,
+        "source": at.source,
+        "record": at.record,
+        "reason": f"{called(endpoint)} authenticates by certificate only and {reason}.",
+        "rank": rank,
+    }
+
+
+@check(
     id="connection-logging-is-off",
     title="Connection attempts are logged",
     severity=Severity.LOW,
@@ -276,26 +413,11 @@ def connection_logging_is_off(judged: pd.DataFrame) -> pd.DataFrame:
                 "record": row.record,
                 "reason": f"{called(row)} does not log connection attempts.",
             }
-            for row in rows_of(judged[~_yes(judged["connection_log_enabled"])])
+            for row in rows_of(judged[~yes(judged["connection_log_enabled"])])
         ),
     )
-
-
-def _yes(flags: pd.Series) -> pd.Series:
-    """Tell where a flag is set; what AWS did not tell is not."""
-    return flags.fillna(False).astype(bool)
 
 
 def _enforced(policies: pd.DataFrame) -> pd.DataFrame:
     """Return the authorization policies that are in force and not only logging."""
     return policies[(policies["status"] == "active") & (policies["shadow_mode"] == "disabled")]
-
-
-def _reads_public_ip(policy: object) -> bool:
-    """Tell whether a Cedar policy reads the public address, comments and annotations aside.
-
-    AWS has not published how the attribute is spelt, so any spelling counts.
-    """
-    text = re.sub(r"//[^\n]*", "", policy if isinstance(policy, str) else "")
-    text = re.sub(r'@\w+\s*\(\s*"(?:[^"\\]|\\.)*"\s*\)', "", text)
-    return re.search(r"public[ _-]?ip", text, re.IGNORECASE) is not None

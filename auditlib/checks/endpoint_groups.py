@@ -55,7 +55,7 @@ _SHOW_GROUPS = (
         "changed lets its members reach each other on every port."
     ),
     remedy=(
-        "Create a security group for the endpoint alone, without inbound rules and with outbound "
+        "Create a security group for each endpoint alone, without inbound rules and with outbound "
         "open; add rules that name it to the groups of the receivers; apply it to the endpoint "
         "(apply-security-groups-to-client-vpn-target-network acts at once and replaces the whole "
         "set); check the groups on the endpoint's interfaces; only then take away what the "
@@ -133,8 +133,8 @@ def vpn_sg_is_default(
         "apart: what is opened for the staff is open to the contractors."
     ),
     remedy=(
-        "Create a group for this endpoint alone, add rules that name it to the receivers that "
-        "VPN users need, apply it to the endpoint, check the groups on its interfaces, and remove "
+        "Create a group for each endpoint alone, add rules that name it to the receivers that "
+        "its users need, apply it to the endpoint, check the groups on its interfaces, and remove "
         "the old references last: other members of the shared group may still rely on them."
     ),
     verify=(
@@ -229,8 +229,8 @@ def vpn_sg_is_shared(
         "Client VPN's source address translation for IPv4; AWS does not spell it out itself."
     ),
     remedy=(
-        "Move the endpoint to a group of its own: create it with outbound open, add rules that "
-        "name it to those receivers that VPN users need, apply it to the endpoint, and check the "
+        "Move each endpoint to a group of its own: create it with outbound open, add rules that "
+        "name it to those receivers that its users need, apply it to the endpoint, and check the "
         "groups on its interfaces. The rule that admits the group itself may then stay for the "
         "members that need each other, or go last when nobody does. Emptying the group while the "
         "endpoint still carries it would leave VPN users without any way out."

@@ -7,9 +7,18 @@ from typing import Any
 import pandas as pd
 
 from auditlib import words
+from auditlib.access import standing
 from auditlib.addresses import Ranges, addresses, ports
 from auditlib.check import Severity, check, evidence_of
-from auditlib.checks._parts import ENDPOINT, GUIDE, called, living, place_of, rows_of
+from auditlib.checks._parts import (
+    ENDPOINT,
+    GUIDE,
+    called,
+    changing_rules,
+    living,
+    place_of,
+    rows_of,
+)
 from auditlib.schemas import GAPS
 
 _JUDGED: dict[str, Any] = {
@@ -52,8 +61,13 @@ SENSITIVE_PORTS: tuple[tuple[str, int, str], ...] = (
 """Ports for administration and databases: what not every user needs. Protocol, port, service."""
 
 
-def doubtful_reach(
-    judged: pd.DataFrame, reached_interfaces: pd.DataFrame, opened_networks: pd.DataFrame
+def doubtful_reach(  # noqa: PLR0917 # the tables it reads
+    judged: pd.DataFrame,
+    reached_interfaces: pd.DataFrame,
+    opened_networks: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+    client_vpn_authorization_rules: pd.DataFrame,
+    client_vpn_routes: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return a gap for each endpoint of which it cannot be told what it reaches, whoever asks.
 
@@ -66,9 +80,13 @@ def doubtful_reach(
         reached_interfaces["unknown_ports"].map(len).gt(0)
         & reached_interfaces["group_ids"].map(len).gt(0)
     ]
+    changing = changing_rules(
+        judged, client_vpn_target_networks, client_vpn_authorization_rules, client_vpn_routes
+    )
     many = doubt.groupby("endpoint_id").size()
     rows = []
-    for endpoint in rows_of(judged[judged["endpoint_id"].isin(many.index)]):
+    settled = judged[~judged["endpoint_id"].isin(changing["resource"])]
+    for endpoint in rows_of(settled[settled["endpoint_id"].isin(many.index)]):
         on_gateway = endpoint.attachment == "transit_gateway"
         because = (
             "the kit does not read the routes of transit gateways"
@@ -114,7 +132,7 @@ def doubtful_reach(
         for network in rows_of(unlisted.merge(judged[ENDPOINT], on=ENDPOINT))
         if network.endpoint_id not in told
     ]
-    frame = pd.DataFrame(rows, columns=list(GAPS.names))
+    frame = pd.concat([changing, pd.DataFrame(rows, columns=list(GAPS.names))])
     return frame.drop_duplicates(list(GAPS.key), ignore_index=True)
 
 
@@ -123,6 +141,7 @@ def doubtful_reach(
     title="No narrower authorization rule takes a network from a group that seems to have it",
     severity=Severity.MEDIUM,
     **_JUDGED,
+    unseen=changing_rules,
     condition=(
         "has a narrow rule that takes a network from others",
         "have narrow rules that take networks from others",
@@ -209,6 +228,7 @@ def _prefix(cidr: str) -> int:
     title="Every authorized and routed network leads somewhere",
     severity=Severity.LOW,
     **_JUDGED,
+    unseen=changing_rules,
     condition=(
         "opens a network in which nothing can be reached",
         "open networks in which nothing can be reached",
@@ -272,6 +292,7 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
     title="Every route of an endpoint leads to a network that somebody is authorized for",
     severity=Severity.INFO,
     **_JUDGED,
+    unseen=changing_rules,
     condition=(
         "routes a network that nobody is authorized for",
         "route networks that nobody is authorized for",
@@ -306,7 +327,7 @@ def routed_but_not_authorized(
     endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
     rules = client_vpn_authorization_rules
     authorized: dict[str, Ranges] = defaultdict(Ranges)
-    for rule in rows_of(rules[rules["status"] == "active"]):
+    for rule in rows_of(rules[rules["status"].map(standing) != "gone"]):
         authorized[rule.endpoint_id] |= addresses(rule.destination_cidr)
     active = client_vpn_routes[client_vpn_routes["status"] == "active"]
     rows = []
@@ -408,6 +429,7 @@ def _interfaces(found: pd.DataFrame, network_interfaces: pd.DataFrame) -> dict[s
     title="VPN users cannot reach each other's devices",
     severity=Severity.MEDIUM,
     **_JUDGED,
+    unseen=changing_rules,
     condition=(
         "lets users reach each other's devices",
         "let users reach each other's devices",
@@ -440,11 +462,8 @@ def client_to_client_is_open(
 ) -> pd.DataFrame:
     """Return active routes to other clients for which some user is authorized."""
     endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
-    associated = set(
-        client_vpn_target_networks.loc[
-            client_vpn_target_networks["status"] == "associated", "endpoint_id"
-        ]
-    )
+    networks = client_vpn_target_networks
+    associated = set(networks.loc[networks["status"] == "associated", "endpoint_id"])
     associated |= set(judged.loc[judged["attachment"] == "transit_gateway", "endpoint_id"])
     rules = client_vpn_authorization_rules
     active = rules[rules["status"] == "active"]
@@ -455,12 +474,11 @@ def client_to_client_is_open(
     for row in rows_of(local.merge(judged[ENDPOINT], on=ENDPOINT)):
         if row.endpoint_id not in associated:
             continue
-        mine = active[active["endpoint_id"] == row.endpoint_id]
-        meant = addresses(row.destination_cidr)
-        deciding = [r for r in rows_of(mine) if addresses(r.destination_cidr) & meant]
+        mine = rows_of(active[active["endpoint_id"] == row.endpoint_id])
+        deciding = _deciding(addresses(row.destination_cidr), list(mine))
         if not deciding:
             continue
-        everyone = any(r.access_all for r in deciding)
+        everyone = any(rule.access_all for rule in deciding)
         who = "every user" if everyone else "users of some groups"
         doubt = "" if everyone else " (AWS does not support group rules between clients)"
         rows.append(
@@ -474,6 +492,22 @@ def client_to_client_is_open(
             }
         )
     return evidence_of("account region endpoint_id destination_cidr reason source record", rows)
+
+
+def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
+    """Return the authorization rules that decide about some address: no longer prefix holds it."""
+    found = []
+    for rule in rules:
+        left = addresses(rule.destination_cidr) & territory
+        for other in rules:
+            inner = addresses(other.destination_cidr)
+            if inner != addresses(rule.destination_cidr) and inner <= addresses(
+                rule.destination_cidr
+            ):
+                left -= inner
+        if left:
+            found.append(rule)
+    return found
 
 
 @check(
@@ -595,7 +629,6 @@ def _told(offered: tuple[tuple[str, int, str], ...]) -> Iterator[str]:
         "A public service that VPN users happen to reach by the same rule.",
         "A service meant for the whole VPC, such as a resolver or a monitoring agent.",
     ),
-    decision="The rule admits others beside VPN users, and only you know which of them need it. Write a plan file: authorize-rule for each source, then revoke-rule for the wide one.",
     reference="https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
     controls=_NIST,
 )
@@ -618,6 +651,10 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
     lists: dict[str, Ranges] = defaultdict(Ranges)
     for entry in rows_of(prefix_list_entries):
         lists[entry.prefix_list_id] |= addresses(entry.cidr_block)
+    # Two halves of a range in two rules admit the whole of it.
+    beside: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+    for rule in rows_of(ingress_rules[ingress_rules["group_id"].isin(used["group_id"])]):
+        beside[_traffic_of(rule)].append(rule)
     blocks: dict[str, list[Ranges]] = defaultdict(list)
     for block in rows_of(vpc_cidr_blocks[vpc_cidr_blocks["state"].isin(["associated"])]):
         blocks[block.vpc_id].append(addresses(block.cidr_block))
@@ -626,11 +663,17 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
         rule, endpoint = rule_of.get(rule_id), endpoint_of[id]
         if rule is None:
             continue
-        source = _source_of(rule, lists)
+        others = [other for other in beside[_traffic_of(rule)] if other.rule_id != rule_id]
+        source = own = _source_of(rule, lists)
+        for other in others:
+            source |= _source_of(other, lists)
         vpcs = {*held["vpc_id"], endpoint.vpc_id}
-        whole = sorted(v for v in vpcs for b in blocks.get(v, ()) if b <= source)
+        whole = sorted(v for v in vpcs for b in blocks.get(v, ()) if b <= source and b & own)
         if not whole:
             continue
+        alone = all(any(b <= own for b in blocks[v]) for v in whole)
+        source = own if alone else source
+        together = "" if alone else f" together with {_named_rules(others)}"
         internet = source.size > 2**31
         admits = "the internet" if internet else f"all of {words.listed(dict.fromkeys(whole))}"
         rows.append(
@@ -644,7 +687,7 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
                 "record": rule.record,
                 "reason": f"Users of {called(endpoint)} reach "
                 f"{words.count(held['eni_id'].nunique(), 'interface')} by {rule_id} of "
-                f"{rule.group_id}, which admits {admits} ({words.clean(rule.peer)}) on "
+                f"{rule.group_id}, which{together} admits {admits} ({words.clean(rule.peer)}) on "
                 f"{words.traffic(rule.protocol, rule.from_port, rule.to_port)}.",
                 "rank": 0 if internet else 1,
             }
@@ -652,6 +695,16 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
     return evidence_of(
         "account region endpoint_id group_id rule_id interfaces range reason source record", rows
     )
+
+
+def _traffic_of(rule: Any) -> tuple[Any, ...]:
+    """Return what a rule is about but its source; missing ports as one value."""
+    ends = (None if pd.isna(port) else int(port) for port in (rule.from_port, rule.to_port))
+    return (rule.group_id, rule.protocol, *ends)
+
+
+def _named_rules(rules: list[Any]) -> str:
+    return words.listed((f"{rule.rule_id} ({words.clean(rule.peer)})" for rule in rules), most=3)
 
 
 def _source_of(rule: Any, lists: dict[str, Ranges]) -> Ranges:

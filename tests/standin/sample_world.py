@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.standin.server import ACCOUNT, StandIn
+from tests.worlds import revocation_list, saml_metadata
 
 __all__ = ["HOSTILE_NAMES", "NOW", "REGIONS", "build"]
 
@@ -141,7 +142,15 @@ class Place:
             GroupId=group, IpPermissions=[self._permission(peer, ("-1", 0, 0), text)]
         )
 
-    def endpoint(self, name: str, description: str, client_cidr: str, **more: Any) -> str:
+    def endpoint(
+        self,
+        name: str,
+        description: str,
+        client_cidr: str,
+        *,
+        created: datetime | None = None,
+        **more: Any,
+    ) -> str:
         made = self.ec2.create_client_vpn_endpoint(
             ClientCidrBlock=client_cidr,
             Description=description,
@@ -150,7 +159,18 @@ class Place:
             ],
             **more,
         )
-        return str(made["ClientVpnEndpointId"])
+        id = str(made["ClientVpnEndpointId"])
+        if created:
+            record = self.aws.record(id, region=self.region).record
+            record["CreationTime"] = created.strftime("%Y-%m-%dT%H:%M:%S")
+        return id
+
+    def revocation_list(self, endpoint: str, *, days: float) -> None:
+        """Import a revocation list that ends so many days from now."""
+        self.ec2.import_client_vpn_client_certificate_revocation_list(
+            ClientVpnEndpointId=endpoint,
+            CertificateRevocationList=revocation_list(days=days, entries=2),
+        )
 
     def associate(self, endpoint: str, *subnets: str) -> None:
         for subnet in subnets:
@@ -205,8 +225,8 @@ class Place:
             **more,
         )
 
-    def certificate(self, domain: str, *, days: int, number: int) -> str:
-        """Import a certificate that is the same each time; its key is thrown away."""
+    def certificate(self, domain: str, *, days: int, number: int, issued: bool = False) -> str:
+        """Import a certificate, or have ACM issue it; its key is thrown away."""
         key = ec.derive_private_key(1_000_003 + number, ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domain)])
         built = (
@@ -229,13 +249,20 @@ class Place:
                 serialization.NoEncryption(),
             ),
         )
-        return str(made["CertificateArn"])
+        arn = str(made["CertificateArn"])
+        if issued:
+            self.aws.issue_certificate(arn, region=self.region)
+        return arn
 
-    def log_group(self, name: str, days: int | None) -> dict[str, Any]:
+    def log_group(
+        self, name: str, days: int | None, *, last: timedelta = timedelta(hours=1)
+    ) -> dict[str, Any]:
+        """Add a log group, with a stream that was written to so long ago."""
         logs = self.aws.client("logs", self.region)
         logs.create_log_group(logGroupName=name)
         if days:
             logs.put_retention_policy(logGroupName=name, retentionInDays=days)
+        self.aws.write_log(name, "connections", NOW - last, region=self.region)
         return {"Enabled": True, "CloudwatchLogGroup": name}
 
 
@@ -255,7 +282,16 @@ def _mutual(certificate: str) -> dict[str, Any]:
 def build(aws: StandIn) -> None:
     """Build the sample into an empty stand-in, and refuse what its auditor may not read."""
     aws.switches.clock = NOW
+    aws.add_saml_provider(
+        SAML.rpartition("/")[2],
+        saml_metadata(412),
+        valid_until=datetime(2126, 4, 1, tzinfo=UTC),
+        created=datetime(2024, 4, 1, tzinfo=UTC),
+    )
     tokyo = Place(aws, TOKYO)
+    aws.add_quota("ec2", "L-8EA77D34", "Client VPN endpoints per Region", 10)
+    aws.add_quota("vpc", "L-0EA8095F", "Inbound or outbound rules per security group", 60)
+    aws.add_quota("vpc", "L-2AFB9258", "Security groups per network interface", 5)
     _production(tokyo)
     _office(tokyo)
     _branches(tokyo)
@@ -290,7 +326,10 @@ def _production(tokyo: Place) -> None:
         "corp-vpn",
         "本社・在宅勤務向けVPN（SAML認証）",
         "172.20.0.0/22",
-        ServerCertificateArn=tokyo.certificate("vpn.corp.example.com", days=214, number=1),
+        created=datetime(2024, 4, 8, 2, 30, tzinfo=UTC),
+        ServerCertificateArn=tokyo.certificate(
+            "vpn.corp.example.com", days=214, number=1, issued=True
+        ),
         AuthenticationOptions=_saml(),
         ConnectionLogOptions=tokyo.log_group("/vpn/corp", 365),
         SplitTunnel=True,
@@ -386,6 +425,7 @@ def _production(tokyo: Place) -> None:
         "contractor-vpn",
         '<script>alert("contractors")</script> 委託先',
         "172.22.0.0/22",
+        created=datetime(2025, 9, 1, 6, 0, tzinfo=UTC),
         ServerCertificateArn=certificate,
         AuthenticationOptions=[_mutual(certificate)],
         ConnectionLogOptions={"Enabled": False},
@@ -394,6 +434,8 @@ def _production(tokyo: Place) -> None:
         SplitTunnel=False,
     )
     tokyo.associate(contractor, public)
+    # It ended last night: who is connected stays so, and nobody else gets in.
+    tokyo.revocation_list(contractor, days=-0.25)
     tokyo.authorize(contractor, ANYWHERE, text="everything :-)")
     tokyo.route(contractor, ANYWHERE, public, "Internet")
 
@@ -402,6 +444,8 @@ def _production(tokyo: Place) -> None:
     tokyo.instance(
         public, "bastion", bastion, contractors, ip="10.20.101.30", public_ip="203.0.113.212"
     )
+
+    tokyo.group(prod, "migration-2023", "Temporary, for the data centre move")
 
     # Texts nobody should run. Names of groups allow few characters, tags any.
     formula = tokyo.group(prod, "=1+1", "@SUM(1+1)*cmd")
@@ -493,6 +537,7 @@ def _office(tokyo: Place) -> None:
         "office-vpn-2019",
         "社内ツール用（旧）",
         "172.21.0.0/22",
+        created=datetime(2019, 6, 3, 1, 15, tzinfo=UTC),
         ServerCertificateArn=certificate,
         AuthenticationOptions=[
             {
@@ -501,10 +546,12 @@ def _office(tokyo: Place) -> None:
             },
             _mutual(certificate),
         ],
-        ConnectionLogOptions=tokyo.log_group("/vpn/office", None),
+        ConnectionLogOptions=tokyo.log_group("/vpn/office", None, last=timedelta(days=75)),
         SplitTunnel=True,
     )
     tokyo.associate(legacy, subnet)
+    tokyo.revocation_list(legacy, days=141)
+    tokyo.aws.add_directory(DIRECTORY)
     tokyo.authorize(legacy, "10.30.0.0/16", text="Everyone in the directory")
     tokyo.instance(subnet, "wiki", default, ip="10.30.1.20")
     tokyo.instance(subnet, "ci-runner", default, ip="10.30.1.21")
@@ -524,7 +571,14 @@ def _branches(tokyo: Place) -> None:
         "branch-vpn",
         "Branch offices, over the transit gateway",
         "172.24.0.0/22",
-        ServerCertificateArn=tokyo.certificate("branch.vpn.example.com", days=301, number=4),
+        created=datetime(2026, 5, 11, 4, 0, tzinfo=UTC),
+        ServerCertificateArn=tokyo.certificate(
+            "branch.vpn.example.com", days=301, number=4, issued=True
+        ),
+        ClientConnectOptions={
+            "Enabled": True,
+            "LambdaFunctionArn": tokyo.aws.add_function("AWSClientVPN-branch-hours"),
+        },
         AuthenticationOptions=_saml(),
         ConnectionLogOptions=tokyo.log_group("/vpn/branch", 90),
         SplitTunnel=True,
@@ -553,7 +607,10 @@ def _lab(tokyo: Place) -> None:
         "lab-vpn",
         "Dual stack; Cedar policy on trial",
         "172.25.0.0/22",
-        ServerCertificateArn=tokyo.certificate("lab.vpn.example.com", days=88, number=5),
+        created=datetime(2026, 10, 12, 7, 45, tzinfo=UTC),
+        ServerCertificateArn=tokyo.certificate(
+            "lab.vpn.example.com", days=88, number=5, issued=True
+        ),
         AuthenticationOptions=_saml(),
         ConnectionLogOptions={
             **tokyo.log_group("/vpn/lab", 30),
@@ -598,7 +655,10 @@ def _virginia(virginia: Place) -> None:
         "us-vpn",
         "US staff; moved to its own security group this morning",
         "172.23.0.0/22",
-        ServerCertificateArn=virginia.certificate("us.vpn.example.com", days=190, number=6),
+        created=datetime(2025, 2, 17, 15, 0, tzinfo=UTC),
+        ServerCertificateArn=virginia.certificate(
+            "us.vpn.example.com", days=190, number=6, issued=True
+        ),
         AuthenticationOptions=_saml(),
         ConnectionLogOptions=virginia.log_group("/vpn/us", 365),
         SplitTunnel=True,

@@ -7,6 +7,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 from unittest.mock import patch
 
@@ -17,6 +18,7 @@ import boto3
 import botocore.session
 import moto.backends
 from botocore.config import Config
+from moto.acm.models import acm_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.iam.models import get_account_id_from
@@ -29,7 +31,8 @@ from moto.server import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from tests.standin import clientvpn, corrections, wire
+from tests.standin import clientvpn, corrections, others, wire
+from tests.standin.others import OTHERS
 from tests.standin.switches import SWITCHES, Switches
 from tests.standin.wire import Call, Request, Response, folded
 
@@ -38,7 +41,17 @@ __all__ = ["ACCOUNT", "StandIn"]
 ACCOUNT = "111122223333"
 """The account of callers without an assumed role."""
 
-_SERVICES = ("acm", "ec2", "iam", "logs", "organizations", "sts")
+_SERVICES = (
+    "acm",
+    "awslambda",
+    "ds",
+    "ec2",
+    "iam",
+    "logs",
+    "organizations",
+    "servicequotas",
+    "sts",
+)
 
 _BUILDER = "standin-builder"
 """Access key of the client that builds worlds: not logged, never refused, never paged."""
@@ -143,6 +156,7 @@ class StandIn:
         self._wake = threading.Event()
         self._clear()
         SWITCHES.reset()
+        OTHERS.reset()
         moto_api_backend.reset()
         mock_random.seed(seed)
 
@@ -399,6 +413,53 @@ class StandIn:
         )
         return id
 
+    def add_function(self, name: str, *, region: str = "ap-northeast-1", **members: Any) -> str:
+        """Add a Lambda function; ``members`` override its configuration. Return its ARN."""
+        place = (self.account, region)
+        made = others.function(place, name, **members)
+        OTHERS.functions.setdefault(place, {})[made["FunctionArn"]] = made
+        return str(made["FunctionArn"])
+
+    def add_directory(self, id: str, *, region: str = "ap-northeast-1", **members: Any) -> None:
+        """Add a directory; ``members`` override its description."""
+        OTHERS.directories.setdefault((self.account, region), {})[id] = others.directory(
+            id, **members
+        )
+
+    def add_quota(
+        self, service: str, code: str, name: str, value: float, *, region: str = "ap-northeast-1"
+    ) -> None:
+        """Let a quota be one that AWS applies and lists."""
+        held = OTHERS.quotas.setdefault((self.account, region), {}).setdefault(service, [])
+        held.append(others.quota(service, code, name, value))
+
+    def issue_certificate(self, arn: str, *, region: str = "ap-northeast-1") -> None:
+        """Let a certificate that was imported or asked for be one that ACM has issued."""
+        certificate = acm_backends[self.account][region]._certificates[arn]
+        certificate.type, certificate.status = "AMAZON_ISSUED", "ISSUED"
+
+    def add_saml_provider(
+        self, name: str, metadata: str, *, valid_until: datetime, created: datetime
+    ) -> str:
+        """Add a SAML provider to IAM; return its ARN."""
+        arn = f"arn:aws:iam::{self.account}:saml-provider/{name}"
+        OTHERS.providers.setdefault(self.account, {})[arn] = {
+            "SAMLMetadataDocument": metadata,
+            "CreateDate": created,
+            "ValidUntil": valid_until,
+            "Tags": [],
+        }
+        return arn
+
+    def write_log(
+        self, group: str, stream: str, at: datetime, *, region: str = "ap-northeast-1"
+    ) -> None:
+        """Let a log stream exist whose newest entry is of a time, however long ago."""
+        logs = self.client("logs", region)
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        events = OTHERS.last_events.setdefault((self.account, region), {})
+        events[group, stream] = int(at.timestamp() * 1000)
+
     def record(self, endpoint: str, *, region: str = "ap-northeast-1") -> clientvpn.Endpoint:
         """Return an endpoint with all that hangs on it, to be bent in place."""
         return clientvpn.endpoints_of(self._backend(region))[endpoint]
@@ -540,6 +601,7 @@ def _install_once() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     clientvpn.install()
     corrections.install()
+    others.install()
     _install_clock()
 
 

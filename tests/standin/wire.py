@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote, urlencode
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
@@ -86,12 +86,17 @@ class Request:
         if scope is None:
             return None
         key, region, service = scope.groups()
+        # Service Quotas signs by another name than it is called by.
+        service = {"servicequotas": "service-quotas"}.get(service, service)
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length) if length else b""
         environ["wsgi.input"] = io.BytesIO(body)
         target = environ.get("HTTP_X_AMZ_TARGET")
         parameters: dict[str, Any]
-        if target:
+        rest = None if target else _rest(service, environ)
+        if rest is not None:
+            operation, parameters = rest
+        elif target:
             operation = target.rpartition(".")[2]
             parameters = json.loads(body or b"{}")
         else:
@@ -105,6 +110,20 @@ class Request:
             operation=operation,
             parameters=parameters,
         )
+
+
+def _rest(service: str, environ: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """Return operation and parameters of a request whose path says them; ``None`` for any other."""
+    model = _service(service)
+    if model is None or model.metadata["protocol"] != "rest-json":
+        return None
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(http["requestUri"]))
+        found = re.fullmatch(pattern, environ.get("PATH_INFO", ""))
+        if found and http["method"] == environ.get("REQUEST_METHOD"):
+            return name, {key: unquote(value) for key, value in found.groupdict().items()}
+    return None
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,454 @@
+"""Accepted risks: evidence that somebody answers for until a day, read from a YAML file.
+
+An entry takes rows of evidence out of a check's verdict; it never takes a gap away, and it ends by
+itself on the day after ``until``. Which rows an entry means is told by the ids AWS gave, never by
+names: a name can be changed by whoever wants to be overlooked. The status of a check is derived
+elsewhere (``check.finding_of``), from what is left.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.check import Check, Finding, checks
+from auditlib.errors import ParameterError
+from auditlib.schemas import SCHEMAS
+from auditlib.snapshot import write_file
+from auditlib.tables import nearest
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from auditlib.audit import Audit
+
+__all__ = [
+    "COLUMNS",
+    "AcceptedRisk",
+    "AcceptedRisks",
+    "Standing",
+    "accept",
+    "accepted_risks",
+    "day_of",
+    "resources_of",
+]
+
+COLUMNS = ("accepted_reason", "accepted_owner", "accepted_until", "accepted_reference")
+"""What an accepted row of evidence has beside the columns of the evidence."""
+
+_REQUIRED = ("check", "resource", "reason", "owner", "until")
+_KEYS = (*_REQUIRED, "reference")
+_LONGEST = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceptedRisk:
+    """One entry of the file.
+
+    Attributes
+    ----------
+    check
+        Id of the check whose evidence is accepted.
+    resource
+        Pattern (``*``, ``?``, ``[…]``) over the ids in a row of evidence, or over
+        ``account/region/id``.
+    reason, owner
+        Why it is accepted, and who answers for it.
+    until
+        The last day it holds.
+    reference
+        A ticket or document, where there is one.
+    line
+        The line of the file it begins at.
+    """
+
+    check: str
+    resource: str
+    reason: str
+    owner: str
+    until: date
+    reference: str = ""
+    line: int = 0
+
+    def holds_on(self, day: date) -> bool:
+        """Tell whether it holds on a day; it does on its last one."""
+        return day <= self.until
+
+    def means(self, names: Iterable[tuple[str, ...]]) -> bool:
+        """Tell whether it means a row of evidence, whose ids are given by :func:`resources_of`."""
+        return any(all(fnmatchcase(one, self.resource) for one in name) for name in names if name)
+
+
+Standing = Literal["accepted", "expired", "matches nothing"]
+"""How an entry stands: it takes evidence out, its day is over, or there is no such evidence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceptedRisks:
+    """The entries of a file, as they stand on a day.
+
+    Calling it with a check and its evidence returns the accepted rows; see ``check.audit``.
+    """
+
+    entries: tuple[AcceptedRisk, ...]
+    day: date
+    file: str = ""
+
+    def __call__(self, made: Check, evidence: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of evidence that an entry accepts on the day, and by which.
+
+        Where several do, the one that holds longest is named.
+        """
+        ours = [e for e in self.entries if e.check == made.id and e.holds_on(self.day)]
+        ours.sort(key=lambda entry: entry.until, reverse=True)
+        taken = [
+            next((entry for entry in ours if entry.means(names)), None)
+            for names in resources_of(made, evidence)
+        ]
+        told = pd.DataFrame(
+            [
+                [e.reason, e.owner, e.until.isoformat(), e.reference] if e else [None] * 4
+                for e in taken
+            ],
+            columns=list(COLUMNS),
+            index=evidence.index,
+            dtype="str",
+        )
+        kept = pd.Series([entry is not None for entry in taken], evidence.index, dtype=bool)
+        return pd.concat([evidence, told], axis=1)[kept]
+
+    def standing(self, findings: Sequence[Finding]) -> pd.DataFrame:
+        """Return every entry with how it stands, in the order of the file.
+
+        Returns
+        -------
+        DataFrame
+            ``check``, ``resource``, ``reason``, ``owner``, ``until``, ``reference``, ``line``,
+            ``standing`` and ``rows`` (pieces of evidence the entry means, expired or not).
+        """
+        by_check = {finding.check.id: finding for finding in findings}
+        rows = []
+        for entry in self.entries:
+            meant = _meant(entry, by_check[entry.check])
+            standing: Standing = "accepted" if meant else "matches nothing"
+            if not entry.holds_on(self.day):
+                standing = "expired"
+            rows.append(
+                {
+                    **{key: getattr(entry, key) for key in _KEYS},
+                    "until": entry.until.isoformat(),
+                    "line": entry.line,
+                    "standing": standing,
+                    "rows": meant,
+                }
+            )
+        return pd.DataFrame(rows, columns=[*_KEYS, "line", "standing", "rows"])
+
+    def notices(self, findings: Sequence[Finding]) -> list[str]:
+        """Return a sentence for each entry that takes nothing out: expired, or matching nothing."""
+        gaps = {finding.check.id: len(finding.gaps) for finding in findings}
+        said = []
+        for row in self.standing(findings).to_dict("records"):
+            rows, resource = int(row["rows"]), words.clean(row["resource"])
+            about = f"{self.file}, line {row['line']}: {row['check']} for {resource}"
+            if row["standing"] == "expired":
+                back = (
+                    f"{words.count(rows, 'piece')} of evidence {'is' if rows == 1 else 'are'} back"
+                )
+                said.append(
+                    f"{about} was accepted until {row['until']} by {words.clean(row['owner'])}; "
+                    f"{back if rows else 'nothing matches it any more'}."
+                )
+            elif row["standing"] == "matches nothing":
+                part = ", but not everything could be read" if gaps[row["check"]] else ""
+                said.append(f"{about} matches no evidence{part}.")
+        return said
+
+
+def resources_of(made: Check, evidence: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], ...]]:
+    """Yield, per row of evidence, the names by which an entry can mean it.
+
+    They are the ids in the row (what it judges, and every ``…_id``, ``…_ids``, ``…_arn``,
+    ``…_cidr``), each alone and after its account and Region. A list of ids is meant only where
+    all of it is: accepting one rule of a row accepts nothing about the others.
+    """
+    own = [name for name in SCHEMAS[made.population].key if name not in {"account", "region"}]
+    columns = [
+        str(name)
+        for name in evidence.columns
+        if name in own or str(name).endswith(("_id", "_ids", "_arn", "_cidr"))
+    ]
+    for record in evidence[["account", "region", *columns]].itertuples(index=False, name=None):
+        account, region, *values = record
+        names = [
+            tuple(map(str, value)) if isinstance(value, tuple | list) else (str(value),)
+            for value in values
+            if isinstance(value, tuple | list | str)
+        ]
+        placed = [tuple(f"{account}/{region}/{one}" for one in name) for name in names]
+        yield (*names, *placed)
+
+
+def day_of(text: str) -> date:
+    """Return a day as the command line takes it; nothing means today, in UTC.
+
+    >>> day_of("2027-03-31")
+    datetime.date(2027, 3, 31)
+    """
+    if not text:
+        return datetime.now(UTC).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ParameterError(f'"{text}" is not a day: write it as 2027-03-31.') from None
+
+
+# -- the file -------------------------------------------------------------------------------------
+
+
+def accepted_risks(path: "str | PathLike[str]", day: date | None = None) -> AcceptedRisks:
+    """Return the entries of a file as they stand on a day (today, in UTC, when not given).
+
+    Raises
+    ------
+    ParameterError
+        When the file cannot be read or an entry is wrong; names the line, and the nearest check
+        where there is none of that id.
+    """
+    file = Path(path)
+    document = _document(file)
+    entries = tuple(_entries(file, document))
+    return AcceptedRisks(entries=entries, day=day or day_of(""), file=file.name)
+
+
+def _yaml() -> Any:
+    from ruamel.yaml import YAML
+
+    yaml = YAML()  # round trip: keeps comments, order and quotes, and knows the lines
+    yaml.preserve_quotes = True
+    yaml.width = 100
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _document(file: Path) -> Any:
+    """Return a file as ruamel.yaml's round-trip document."""
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise ParameterError(f"{file} is not UTF-8 text.") from None
+    except OSError as error:
+        raise ParameterError(f"{file} cannot be read: {error.strerror or error}.") from None
+    try:
+        return _yaml().load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = " ".join(str(error.problem or error.context).split())
+        raise ParameterError(f"{file}{where}: this is no YAML: {problem}.") from None
+    except ValueError as error:  # a day that no month has; ruamel.yaml does not say where
+        line = next((n for n, told in enumerate(text.splitlines(), 1) if _no_day(told)), 0)
+        where = f", line {line}" if line else ""
+        raise ParameterError(f"{file}{where}: {error}.") from None
+    except (YAMLError, RecursionError) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ParameterError(f"{file} is no YAML that can be read: {first}.") from None
+
+
+def _no_day(line: str) -> bool:
+    """Tell whether a line holds what looks like a day and is none."""
+    for found in re.findall(r"\b\d{4}-\d\d?-\d\d?\b", line):
+        try:
+            date(*map(int, found.split("-")))
+        except ValueError:
+            return True
+    return False
+
+
+def _entries(file: Path, document: Any) -> Iterator[AcceptedRisk]:
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+    if document is None:
+        return
+    if not isinstance(document, CommentedMap) or set(document) - {"accepted"}:
+        raise ParameterError(
+            f'{file}: a file of accepted risks is one list under the key "accepted".'
+        )
+    listed = document.get("accepted")
+    if listed is None:
+        return
+    if not isinstance(listed, CommentedSeq):
+        raise ParameterError(f'{file}, line {_line(document, "accepted")}: "accepted" is no list.')
+    known = {made.id for made in checks()}
+    for number, entry in enumerate(listed):
+        if not isinstance(entry, CommentedMap):
+            held = (listed.lc.data or {}).get(number)
+            line = held[0] + 1 if held else _line(document, "accepted")
+            raise ParameterError(
+                f"{file}, line {line}: an entry has the keys {words.listed(_KEYS)}."
+            )
+        yield _entry(file, entry, known)
+
+
+def _entry(file: Path, entry: Any, known: set[str]) -> AcceptedRisk:
+    begin = entry.lc.line + 1
+    for key in entry:
+        if key not in _KEYS:
+            problem = nearest(str(key), _KEYS, noun="key of an accepted risk")
+            raise ParameterError(f"{file}, line {_line(entry, key)}: {problem}")
+    if missing := [key for key in _REQUIRED if entry.get(key) is None]:
+        raise ParameterError(f"{file}, line {begin}: this entry lacks {words.listed(missing)}.")
+    texts = {
+        key: _text(file, entry, key)
+        for key in _KEYS
+        if key != "until" and entry.get(key) is not None
+    }
+    if texts["check"] not in known:
+        problem = nearest(texts["check"], known, noun="check")
+        raise ParameterError(f"{file}, line {_line(entry, 'check')}: {problem}")
+    return AcceptedRisk(**texts, until=_until(file, entry), line=begin)
+
+
+def _text(file: Path, entry: Any, key: str) -> str:
+    value = entry[key]
+    where = f"{file}, line {_line(entry, key)}: {key}"
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ParameterError(f"{where} must be text; put it in quotes.")
+    text = " ".join(str(value).split())
+    if not text:
+        raise ParameterError(f"{where} is empty.")
+    if len(text) > _LONGEST:
+        raise ParameterError(f"{where} is longer than {_LONGEST:,} characters.")
+    return text
+
+
+def _until(file: Path, entry: Any) -> date:
+    value = entry["until"]
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ParameterError(
+            f"{file}, line {_line(entry, 'until')}: until must be a day, written 2027-03-31."
+        ) from None
+
+
+def _line(mapping: Any, key: object) -> int:
+    """Return the line of a key, counted from one."""
+    return int(mapping.lc.key(key)[0]) + 1
+
+
+# -- adding an entry ------------------------------------------------------------------------------
+
+
+def accept(
+    audit: "Audit",
+    file: "str | PathLike[str]",
+    *,
+    check: str,
+    resource: str,
+    reason: str,
+    owner: str,
+    until: date,
+    reference: str = "",
+    unmatched: bool = False,
+    day: date | None = None,
+) -> int:
+    """Add an entry to a file of accepted risks, which is made where there is none.
+
+    The rest of the file keeps its order and its comments. The file is replaced as a whole or not
+    at all.
+
+    Parameters
+    ----------
+    unmatched
+        Add it even though no evidence matches it.
+    day
+        The day to take as today.
+
+    Returns
+    -------
+    int
+        How many pieces of evidence it means.
+
+    Raises
+    ------
+    ParameterError
+        When the check is unknown (the nearest is named), a text is empty, the day has passed, no
+        evidence matches, or the file accepts the same already.
+    """
+    path, today = Path(file), day or day_of("")
+    given = {"check": check, "resource": resource, "reason": reason, "owner": owner}
+    texts = {key: " ".join(value.split()) for key, value in given.items()}
+    texts["reference"] = " ".join(reference.split())
+    for key, text in texts.items():
+        if not text and key != "reference":
+            raise ParameterError(f"{key} is empty.")
+        if len(text) > _LONGEST:
+            raise ParameterError(f"{key} is longer than {_LONGEST:,} characters.")
+    finding = audit.finding(texts["check"])
+    new = AcceptedRisk(until=until, **texts)  # type: ignore[arg-type] # the keys are none of line
+    if not new.holds_on(today):
+        raise ParameterError(f"{until.isoformat()} has passed: give a day to come.")
+    held = accepted_risks(path, today) if path.exists() else AcceptedRisks(entries=(), day=today)
+    for old in held.entries:
+        if (old.check, old.resource) == (new.check, new.resource):
+            raise ParameterError(
+                f"{path}, line {old.line}: this is accepted until {old.until.isoformat()} already; "
+                "change it there."
+            )
+    meant = _meant(new, finding)
+    if not meant and not unmatched:
+        raise ParameterError(_nothing(new, finding))
+    try:
+        write_file(path.absolute(), _with(path, new))
+    except OSError as error:
+        raise ParameterError(f"{path} cannot be written: {error.strerror or error}.") from None
+    return meant
+
+
+def _meant(entry: AcceptedRisk, finding: Finding) -> int:
+    frames = [frame for frame in (finding.evidence, finding.accepted) if len(frame)]
+    return sum(
+        entry.means(names) for frame in frames for names in resources_of(finding.check, frame)
+    )
+
+
+def _nothing(entry: AcceptedRisk, finding: Finding) -> str:
+    """Say why an entry would accept nothing, and what there is to accept."""
+    about = f"{entry.resource} matches no evidence of {entry.check}"
+    ids: dict[str, None] = {}
+    if len(finding.evidence):
+        for names in resources_of(finding.check, finding.evidence):
+            ids.update(dict.fromkeys(one for name in names for one in name if "/" not in one))
+    there = f"; there are {words.listed(ids)}" if ids else f", which says {finding.status.value}"
+    return f"{about}{there}. To add it all the same, give --unmatched."
+
+
+def _with(path: Path, new: AcceptedRisk) -> bytes:
+    """Return the file with an entry more."""
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+    document = _document(path) if path.exists() else None
+    if document is None:
+        document = CommentedMap()
+        document.yaml_set_start_comment(
+            "Accepted risks of a Client VPN audit. Who may add to this file decides what counts.\n"
+        )
+    if document.get("accepted") is None:
+        document["accepted"] = CommentedSeq()
+    pairs = [(key, getattr(new, key)) for key in _KEYS]
+    document["accepted"].append(CommentedMap((key, value) for key, value in pairs if value))
+    text = StringIO()
+    _yaml().dump(document, text)
+    return text.getvalue().encode()

@@ -1,0 +1,220 @@
+"""Changes: one object is the advice, the AWS CLI and Terraform text, and what a preview tries.
+
+A change never touches AWS. It says what is wrong with it (``problems``), what the tables look like
+once it is made (``apply``), how to make it (``cli``, ``terraform``) and how to undo it
+(``inverse``). What it creates has no id yet: a new group is called ``sg-new-…``, a new rule
+``sgr-new-…`` (never an id of AWS's), and what only the client knows is a blank, ``<LIKE_THIS>``.
+
+References: https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/cvpn-working-target-apply.html,
+https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from ipaddress import ip_network
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.errors import ParameterError
+from auditlib.frames import frame_of_rows
+from auditlib.schemas import SCHEMAS
+from auditlib.tables import Tables
+
+__all__ = [
+    "TEXT",
+    "Change",
+    "associations",
+    "is_blank",
+    "is_new",
+    "whole",
+    "with_rows",
+    "without",
+    "wrong_range",
+]
+
+TEXT = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
+"""What AWS takes as a group's name or description."""
+
+_BLANK = re.compile(r"<[A-Z][A-Z0-9_]*>")
+
+
+def is_new(id: object) -> bool:
+    """Tell whether an id stands for something that is not there yet.
+
+    >>> is_new("sg-new-vpn-staff"), is_new("sg-0123456789abcdef0")
+    (True, False)
+    """
+    return isinstance(id, str) and id.startswith(("sg-new-", "sgr-new-"))
+
+
+def is_blank(text: object) -> bool:
+    """Tell whether a text stands for something that only the client knows.
+
+    >>> is_blank("<LOG_GROUP>"), is_blank("/vpn/staff")
+    (True, False)
+    """
+    return isinstance(text, str) and _BLANK.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(ABC):
+    """One change, as AWS knows it.
+
+    Attributes
+    ----------
+    kind, iam_action, resets_sessions
+        Its name in a plan file; the IAM action it needs; whether AWS ends sessions for it.
+    doing
+        What it does and to what, to count several: ``("add", "security group rule")``.
+    phase
+        Where it belongs in a plan that must not cut anybody off: 1 create, 2 allow, 3 switch,
+        4 authorization (which resets sessions), 5 take away.
+    """
+
+    account: str
+    region: str
+
+    kind: ClassVar[str] = ""
+    doing: ClassVar[tuple[str, str]] = ("", "")
+    iam_action: ClassVar[str] = ""
+    resets_sessions: ClassVar[bool] = False
+    phase: ClassVar[int] = 0
+
+    @property
+    def creates(self) -> str | None:
+        """The placeholder of what it creates, where that has an id."""
+        return None
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The placeholders and blanks that must be known before it can be made."""
+        texts = [
+            text
+            for field in fields(self)
+            for value in [getattr(self, field.name)]
+            for text in (value if isinstance(value, tuple) else (value,))
+        ]
+        return tuple(dict.fromkeys(t for t in texts if is_blank(t) or is_new(t)))
+
+    @abstractmethod
+    def words(self) -> str:
+        """Return the change as a sentence without its full stop."""
+
+    def problems(self, tables: Tables) -> tuple[str, ...]:
+        """Return why AWS would refuse it, as far as the tables tell; empty when it would not."""
+        if (self.account, self.region) not in _places(tables):
+            return (f"account {self.account} was not read in {self.region}",)
+        return tuple(self._problems(tables))
+
+    @abstractmethod
+    def _problems(self, tables: Tables) -> Iterable[str]:
+        """Return why AWS would refuse it, its place apart."""
+
+    def apply(self, tables: Tables) -> Tables:
+        """Return the tables as they are once the change is made.
+
+        Raises
+        ------
+        ParameterError
+            When AWS would refuse it; says why.
+        """
+        if found := self.problems(tables):
+            raise ParameterError(f"Cannot {_lower(self.words())}: {words.listed(found)}.")
+        return self._applied(tables)
+
+    @abstractmethod
+    def _applied(self, tables: Tables) -> Tables:
+        """Return the tables with the change made, unchecked."""
+
+    @abstractmethod
+    def inverse(self, tables: Tables) -> "Change":
+        """Return the change that undoes it, given the tables before it."""
+
+    def forgets(self, tables: Tables) -> tuple[str, ...]:
+        """Return what its inverse does not bring back, given the tables before it; mostly nothing."""
+        del tables
+        return ()
+
+    def cli(self) -> tuple[str, ...]:
+        """Return the AWS CLI call as words, without ``aws``; placeholders are left in."""
+        return (*self._cli(), "--region", self.region)
+
+    @abstractmethod
+    def _cli(self) -> tuple[str, ...]:
+        """Return the call without the options every call has."""
+
+    @abstractmethod
+    def terraform(self) -> str:
+        """Return the change as Terraform text, or a comment that says what to change where."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the change as an entry of a plan file."""
+        told = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {"change": self.kind} | {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in told.items()
+            if value is not None
+        }
+
+
+# -- what the tables say --------------------------------------------------------------------------
+
+
+def _places(tables: Tables) -> set[tuple[str, str]]:
+    groups, endpoints = tables["security_groups"], tables["client_vpn_endpoints"]
+    return {
+        (str(account), str(region))
+        for frame in (groups, endpoints)
+        for account, region in zip(frame["account"], frame["region"], strict=True)
+    }
+
+
+def whole(value: Any) -> int | None:
+    """Return a whole number of a table; ``None`` where there is none."""
+    return None if value is None or pd.isna(value) else int(value)
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def with_rows(tables: Tables, name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return a table with further rows."""
+    frame = tables[name]
+    if not rows:
+        return frame
+    new = frame_of_rows(SCHEMAS[name], rows)
+    for column in frame.columns:
+        if str(frame[column].dtype) == "category":
+            # One set of categories, or joins would not keep the type.
+            known = frame[column].cat.categories
+            more = [c for c in new[column].cat.categories if c not in set(known)]
+            dtype = pd.CategoricalDtype(known.append(pd.Index(more, dtype="str")))
+            frame = frame.assign(**{column: frame[column].astype(dtype)})
+            new = new.assign(**{column: new[column].astype(dtype)})
+    return pd.concat([frame, new], ignore_index=True)
+
+
+def without(frame: pd.DataFrame, gone: Any) -> pd.DataFrame:
+    """Return a frame without some rows."""
+    kept: pd.DataFrame = frame[~gone].reset_index(drop=True)
+    return kept
+
+
+def associations(tables: Tables, endpoint_id: str) -> pd.DataFrame:
+    """Return the associations of an endpoint that are in force or will be."""
+    networks = tables["client_vpn_target_networks"]
+    gone = networks["status"].isin(["association-failed", "disassociated"])
+    return networks[(networks["endpoint_id"] == endpoint_id) & ~gone]
+
+
+def wrong_range(cidr: str) -> Iterable[str]:
+    """Say what is wrong with an address range; nothing when AWS would take it."""
+    try:
+        ip_network(cidr)
+    except ValueError:
+        yield f"{words.clean(cidr)} is no range (its host bits must be zero)"

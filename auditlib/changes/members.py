@@ -1,0 +1,206 @@
+# ruff: noqa: D102 # the base class says what the methods of each change return
+"""Changes of what carries which security groups: endpoints and network interfaces.
+
+Reference: https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/cvpn-working-target-apply.html
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.changes import hcl
+from auditlib.changes.change import Change, associations, with_rows, without
+from auditlib.checks._parts import rows_of
+from auditlib.tables import Tables
+
+__all__ = ["ApplySecurityGroups", "SetInterfaceGroups"]
+
+GROUPS_PER_INTERFACE = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplySecurityGroups(Change):
+    """Apply security groups to all associations of an endpoint; they replace the whole set."""
+
+    endpoint_id: str
+    vpc_id: str
+    group_ids: tuple[str, ...]
+
+    kind: ClassVar[str] = "apply-security-groups"
+    doing: ClassVar[tuple[str, str]] = ("give other security groups to", "endpoint")
+    iam_action: ClassVar[str] = "ec2:ApplySecurityGroupsToClientVpnTargetNetwork"
+    phase: ClassVar[int] = 3
+
+    def words(self) -> str:
+        return f"Apply {words.listed(self.group_ids)} to {self.endpoint_id}, in place of all others"
+
+    def _problems(self, tables: Tables) -> Iterable[str]:
+        endpoints = tables["client_vpn_endpoints"]
+        mine = endpoints[endpoints["endpoint_id"] == self.endpoint_id]
+        if mine.empty:
+            yield f"there is no {self.endpoint_id} in what was read"
+        elif (mine["attachment"] == "transit_gateway").any():
+            yield "an endpoint on a transit gateway has no security groups"
+        yield from _wrong_groups(tables, self.group_ids, self.vpc_id, has=0)
+        vpcs = set(associations(tables, self.endpoint_id)["vpc_id"].dropna())
+        if vpcs and vpcs != {self.vpc_id}:
+            yield f"{self.endpoint_id} is associated with {words.listed(sorted(vpcs))}"
+
+    def _applied(self, tables: Tables) -> Tables:
+        endpoints = tables["client_vpn_endpoints"]
+        networks = tables["client_vpn_target_networks"]
+        enis = tables["endpoint_network_interfaces"]
+        mine = enis[(enis["endpoint_id"] == self.endpoint_id) & enis["certain"]]
+        return tables.replace(
+            client_vpn_endpoints=_with_groups(
+                endpoints, endpoints["endpoint_id"] == self.endpoint_id, self.group_ids
+            ),
+            client_vpn_target_networks=_with_groups(
+                networks, networks["endpoint_id"] == self.endpoint_id, self.group_ids
+            ),
+            network_interface_groups=_carried(tables, set(mine["eni_id"]), self.group_ids),
+        )
+
+    def inverse(self, tables: Tables) -> "Change":
+        """Return what applies the groups in force before.
+
+        Where the endpoint named none, or others than were in force, AWS cannot be brought back to
+        just that: the groups in force are then named.
+        """
+        held = tables["endpoint_security_groups"]
+        mine = held[(held["endpoint_id"] == self.endpoint_id) & held["effective"]]
+        before = tuple(sorted(mine["group_id"].dropna()))
+        endpoints = tables["client_vpn_endpoints"]
+        named = endpoints.loc[endpoints["endpoint_id"] == self.endpoint_id, "security_group_ids"]
+        if set(named.iloc[0]) == set(before):
+            before = named.iloc[0]
+        return ApplySecurityGroups(
+            account=self.account,
+            region=self.region,
+            endpoint_id=self.endpoint_id,
+            vpc_id=self.vpc_id,
+            group_ids=before,
+        )
+
+    def _cli(self) -> tuple[str, ...]:
+        return (
+            *("ec2", "apply-security-groups-to-client-vpn-target-network"),
+            *("--client-vpn-endpoint-id", self.endpoint_id, "--vpc-id", self.vpc_id),
+            *("--security-group-ids", *self.group_ids),
+        )
+
+    def terraform(self) -> str:
+        ids = ", ".join(hcl.literal(hcl.reference(id)) for id in self.group_ids)
+        return hcl.comment(
+            f"In the aws_ec2_client_vpn_endpoint of {self.endpoint_id} set:",
+            f"  vpc_id             = {hcl.literal(self.vpc_id)}",
+            f"  security_group_ids = [{ids}]",
+            "Terraform uses a call that may take hours to reach the interfaces; the AWS CLI's",
+            "apply-security-groups-to-client-vpn-target-network acts at once.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetInterfaceGroups(Change):
+    """Set the security groups of a network interface; they replace the whole set."""
+
+    eni_id: str
+    group_ids: tuple[str, ...]
+
+    kind: ClassVar[str] = "set-interface-groups"
+    doing: ClassVar[tuple[str, str]] = ("give other security groups to", "interface")
+    iam_action: ClassVar[str] = "ec2:ModifyNetworkInterfaceAttribute"
+    phase: ClassVar[int] = 3
+
+    def words(self) -> str:
+        return f"Set the groups of {self.eni_id} to {words.listed(self.group_ids)}"
+
+    def _problems(self, tables: Tables) -> Iterable[str]:
+        enis = tables["network_interfaces"]
+        mine = enis[enis["eni_id"] == self.eni_id]
+        if mine.empty:
+            yield f"there is no {self.eni_id} in what was read"
+            return
+        if mine["requester_managed"].fillna(False).any():
+            yield f"{self.eni_id} belongs to a service of AWS: set its groups there"
+        held = tables["network_interface_groups"]
+        has = int((held["eni_id"] == self.eni_id).sum())
+        yield from _wrong_groups(tables, self.group_ids, str(mine["vpc_id"].iloc[0]), has=has)
+
+    def _applied(self, tables: Tables) -> Tables:
+        return tables.replace(
+            network_interface_groups=_carried(tables, {self.eni_id}, self.group_ids)
+        )
+
+    def inverse(self, tables: Tables) -> "Change":
+        held = tables["network_interface_groups"]
+        before = tuple(held.loc[held["eni_id"] == self.eni_id, "group_id"])
+        return SetInterfaceGroups(
+            account=self.account, region=self.region, eni_id=self.eni_id, group_ids=before
+        )
+
+    def _cli(self) -> tuple[str, ...]:
+        return (
+            *("ec2", "modify-network-interface-attribute", "--network-interface-id", self.eni_id),
+            *("--groups", *self.group_ids),
+        )
+
+    def terraform(self) -> str:
+        ids = ", ".join(hcl.literal(hcl.reference(id)) for id in self.group_ids)
+        return hcl.comment(
+            f"In the resource that owns {self.eni_id} (an aws_instance: vpc_security_group_ids; an",
+            f"aws_network_interface: security_groups) set the list to [{ids}].",
+        )
+
+
+def _with_groups(frame: pd.DataFrame, mine: Any, group_ids: tuple[str, ...]) -> pd.DataFrame:
+    told = [
+        group_ids if hit else held
+        for hit, held in zip(mine, frame["security_group_ids"], strict=True)
+    ]
+    return frame.assign(security_group_ids=pd.Series(told, index=frame.index, dtype="object"))
+
+
+def _carried(tables: Tables, enis: set[str], group_ids: tuple[str, ...]) -> pd.DataFrame:
+    """Return ``network_interface_groups`` with these groups, and no others, on some interfaces."""
+    held, known = tables["network_interface_groups"], tables["network_interfaces"]
+    groups = tables["security_groups"].drop_duplicates("group_id").set_index("group_id")
+    gone = held["eni_id"].isin(enis)
+    left = tables.replace(network_interface_groups=without(held, gone))
+    rows = [
+        {
+            "account": row.account,
+            "region": row.region,
+            "eni_id": row.eni_id,
+            "group_id": group,
+            "group_name": groups["group_name"].get(group),
+            "source": row.source,
+            "record": row.record,
+        }
+        for row in rows_of(known[known["eni_id"].isin(enis)])
+        for group in group_ids
+    ]
+    return with_rows(left, "network_interface_groups", rows)
+
+
+def _wrong_groups(
+    tables: Tables, group_ids: tuple[str, ...], vpc_id: str, *, has: int
+) -> Iterable[str]:
+    if not group_ids:
+        yield "AWS asks for at least one group"
+    if len(set(group_ids)) != len(group_ids):
+        yield "a group is named twice"
+    # Who has more groups than the usual quota has had it raised.
+    if len(group_ids) > max(GROUPS_PER_INTERFACE, has):
+        yield f"AWS takes at most {GROUPS_PER_INTERFACE} groups"
+    groups = tables["security_groups"].drop_duplicates("group_id").set_index("group_id")
+    shared = tables["security_group_vpc_associations"]
+    beside = set(zip(shared["group_id"], shared["vpc_id"], strict=True))
+    for id in group_ids:
+        if id not in groups.index:
+            yield f"there is no {words.clean(id)} in what was read"
+        elif groups["vpc_id"].get(id) != vpc_id and (id, vpc_id) not in beside:
+            yield f"{id} is not in {vpc_id}"

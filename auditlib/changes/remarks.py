@@ -1,0 +1,325 @@
+"""What a preview cannot judge, and what else to know before the changes are made.
+
+A preview follows VPN users and nobody else. Where a change may concern other traffic, that is told
+as something it cannot judge: what a snapshot shows is who may send, not who does.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.access import EVERYONE, TABLES
+from auditlib.addresses import NONE, Ranges, addresses, port_text, ports
+from auditlib.changes import (
+    ApplySecurityGroups,
+    AuthorizeRule,
+    Change,
+    RevokeRule,
+    SetInterfaceGroups,
+)
+from auditlib.changes.change import is_new, whole
+from auditlib.changes.difference import access_held, sure_access
+from auditlib.checks._parts import rows_of
+from auditlib.tables import Tables
+
+__all__ = ["doubts", "extent", "warnings"]
+
+
+def extent(tables: Tables, rows: pd.DataFrame) -> str:
+    """Say what some rows of a difference amount to: ports, receivers, users."""
+    on = NONE
+    for row in rows_of(rows):
+        on |= ports(row.protocol, whole(row.from_port), whole(row.to_port))
+    enis = words.listed(_called(tables, rows), most=4)
+    who = sorted({f"group {words.clean(group)}" for group in rows["group"] if group != EVERYONE})
+    whom = "users" if EVERYONE in set(rows["group"]) else words.listed(who, most=4)
+    endpoints = _names(tables, "client_vpn_endpoints", "endpoint_id", rows["endpoint_id"])
+    return f"{port_text(on)} on {enis} for {whom} of {words.listed(endpoints.values(), most=3)}"
+
+
+def _called(tables: Tables, rows: pd.DataFrame) -> list[str]:
+    """Return the receivers of some rows, interfaces with their names, then networks."""
+    there = rows["eni_id"].ne("")
+    networks = sorted(set(rows.loc[~there, "ip"]))
+    named = _names(tables, "network_interfaces", "eni_id", rows.loc[there, "eni_id"])
+    return [*named.values(), *networks]
+
+
+def _names(tables: Tables, table: str, key: str, ids: Iterable[str]) -> dict[str, str]:
+    """Return ids, in order, with the names beside them."""
+    frame = tables[table]
+    mine = frame[frame[key].isin(set(ids))]
+    called = dict(zip(mine[key], mine["name"], strict=True))
+    return {id: words.named(id, called.get(id)) for id in sorted(set(ids))}
+
+
+def doubts(
+    tables: Tables, after: Tables, changes: Sequence[Change], access: pd.DataFrame
+) -> Iterator[str]:
+    """Say why the changes cannot be judged; nothing where they can."""
+    gaps = tables.gaps(*TABLES)
+    unread = gaps[gaps["region"].isin(_regions(tables, changes))]
+    calls = unread.drop_duplicates(["account", "region", "service", "operation", "resource"])
+    for row in rows_of(calls):
+        yield words.gap(row)
+    uncertain = access[(access["change"] == "uncertain") & (access["part"] != "own_interface")]
+    six = uncertain["ip"].astype(str).str.contains(":")
+    if six.any():
+        yield (
+            f"over IPv6 AWS does not say whether a reference to a group matches "
+            f"({extent(tables, uncertain[six])})"
+        )
+    if len(rest := uncertain[~six]):
+        yield f"part of the way is not known ({extent(tables, rest)})"
+    if not six.any():
+        yield from _references_over_ipv6(tables, after, changes)
+    for change in changes:
+        if isinstance(change, ApplySecurityGroups):
+            yield from _references_elsewhere(tables, change)
+        yield from _other_traffic(tables, after, change)
+
+
+def _regions(tables: Tables, changes: Sequence[Change]) -> set[str]:
+    """Return the Regions where a gap may hide what the changes do: their own, and peered ones."""
+    regions = {change.region for change in changes}
+    peerings = tables["vpc_peering_connections"]
+    ends = peerings.loc[peerings["status"] == "active", ["requester_region", "accepter_region"]]
+    for pair in ends.itertuples(index=False, name=None):
+        if regions & set(pair):
+            regions = regions | set(pair)
+    return regions
+
+
+def _references_over_ipv6(
+    before: Tables, after: Tables, changes: Sequence[Change]
+) -> Iterator[str]:
+    """Say where rules that change name groups, and clients come over IPv6, untranslated."""
+    touched: set[str] = set()
+    for tables in (before, after):
+        rules = tables["ingress_rules"]
+        for change in changes:
+            if isinstance(change, ApplySecurityGroups):
+                held = tables["endpoint_security_groups"]
+                mine = (held["endpoint_id"] == change.endpoint_id) & held["effective"]
+                named = rules["referenced_group_id"].isin(held.loc[mine, "group_id"].dropna())
+                touched |= set(rules.loc[named, "group_id"])
+            elif isinstance(change, AuthorizeRule | RevokeRule):
+                mine = rules["rule_id"] == change.rule_id
+                touched |= set(rules.loc[mine & rules["referenced_group_id"].notna(), "group_id"])
+    held = after["network_interface_groups"]
+    enis = set(held.loc[held["group_id"].isin(touched), "eni_id"])
+    found = {
+        key[5]
+        for tables in (before, after)
+        for key in access_held(tables)
+        if ":" in key[6] and key[5] in enis
+    }
+    if found:
+        yield (
+            "over IPv6 AWS does not say whether a reference to a group matches "
+            f"({words.listed(sorted(found), most=4)})"
+        )
+
+
+def _references_elsewhere(tables: Tables, change: ApplySecurityGroups) -> Iterator[str]:
+    """Say where rules that were not read may name the groups that an endpoint loses."""
+    held = tables["endpoint_security_groups"]
+    mine = held[(held["endpoint_id"] == change.endpoint_id) & held["effective"]]
+    lost = sorted(set(mine["group_id"].dropna()) - set(change.group_ids))
+    enis = tables["endpoint_network_interfaces"]
+    unsure = enis[(enis["endpoint_id"] == change.endpoint_id) & ~enis["certain"]]
+    if len(unsure):
+        yield (
+            f"AWS does not say whether {words.listed(sorted(unsure['eni_id']), most=3)} belong to "
+            f"{change.endpoint_id}"
+        )
+    if not lost:
+        return
+    groups = words.listed(lost)
+    read = set(tables["vpcs"]["vpc_id"])
+    peerings = tables["vpc_peering_connections"]
+    for row in rows_of(peerings[peerings["status"] == "active"]):
+        ends = {
+            row.requester_vpc_id: (row.requester_owner_id, row.requester_region),
+            row.accepter_vpc_id: (row.accepter_owner_id, row.accepter_region),
+        }
+        if change.vpc_id not in ends:
+            continue
+        for vpc, (owner, region) in ends.items():
+            if vpc != change.vpc_id and vpc not in read and region == change.region:
+                yield (
+                    f"rules in {vpc} of account {owner}, which was not read, may name {groups} "
+                    f"across {row.vpc_peering_connection_id}"
+                )
+    routes = tables["routes"]
+    gateways = routes[
+        (routes["vpc_id"] == change.vpc_id) & (routes["target_kind"] == "transit_gateway")
+    ]
+    for gateway in sorted(set(gateways["target_id"].dropna())):
+        yield f"rules behind {gateway}, which was not read, may name {groups}"
+    shared = tables["security_group_vpc_associations"]
+    foreign = shared[
+        shared["group_id"].isin(lost)
+        & ~shared["vpc_owner_id"].isin(tables["vpcs"]["account"].astype(str))
+    ]
+    for row in rows_of(foreign):
+        yield f"{row.group_id} is associated with {row.vpc_id} of account {row.vpc_owner_id}, which was not read"
+
+
+def warnings(
+    before: Tables, after: Tables, changes: Sequence[Change], access: pd.DataFrame
+) -> Iterator[str]:
+    """Say what else to know."""
+    for change in changes:
+        if isinstance(change, ApplySecurityGroups):
+            yield from _no_way_back(before, change)
+    weaker = access[(access["change"] == "weaker") & (access["part"] != "own_interface")]
+    if len(weaker):
+        yield f"From then on it holds only for the present address of the endpoint: {extent(before, weaker)}."
+    yield from _other_sessions(before, access)
+    yield from _emptied_defaults(before, after)
+
+
+def _other_sessions(before: Tables, access: pd.DataFrame) -> Iterator[str]:
+    """Say where what opens is had already, in sessions that land on another subnet."""
+    had: dict[tuple[str, ...], Ranges] = defaultdict(Ranges)
+    for key, on in sure_access(before).items():
+        had[key[2], *key[4:]] |= on
+    gained = access[(access["change"] == "gained") & (access["part"] != "own_interface")]
+    known = [
+        ports(row.protocol, whole(row.from_port), whole(row.to_port))
+        <= had[row.endpoint_id, row.group, row.eni_id, row.ip]
+        for row in rows_of(gained)
+    ]
+    already = gained[pd.Series(known, index=gained.index, dtype=bool)]
+    if len(already):
+        yield (
+            f"Users have {extent(before, already)} today only in sessions that land on another subnet; "
+            f"from then on in sessions on {words.listed(sorted(set(already['subnet_id'])))} too."
+        )
+
+
+def _other_traffic(before: Tables, after: Tables, change: Change) -> Iterator[str]:
+    """Say for whom but VPN users a change may open or close something."""
+    own = set(before["endpoint_network_interfaces"]["eni_id"])
+    if isinstance(change, SetInterfaceGroups) and change.eni_id not in own:
+        yield (
+            f"{change.eni_id} changes its groups, and what else its old groups let through is not "
+            "followed here"
+        )
+    if not isinstance(change, AuthorizeRule | RevokeRule):
+        return
+    held = before["network_interface_groups"]
+    carriers = set(held.loc[held["group_id"] == change.group_id, "eni_id"]) - own
+    there, elsewhere = (after, before) if isinstance(change, AuthorizeRule) else (before, after)
+    rules = there["security_group_rules"]
+    rule = next(rows_of(rules[rules["rule_id"] == change.rule_id]), None)
+    if not carriers or rule is None or _says_as_much(rule, elsewhere):
+        return
+    others = _others(before, rule, own, carriers)
+    if others:
+        verb = "lets out to" if change.is_egress else "admits"
+        them = f"{verb} {words.listed(others, most=4)} too"
+        if isinstance(change, AuthorizeRule):
+            yield f"a new rule of {change.group_id} {them}, which is not followed here"
+        else:
+            yield (
+                f"{change.rule_id} of {change.group_id} {them}, and whether they need it does not "
+                "show in a snapshot"
+            )
+
+
+def _says_as_much(rule: Any, tables: Tables) -> bool:
+    """Tell whether another rule of the same group lets the same through there."""
+    rules = tables["security_group_rules"]
+    same = rules[
+        (rules["group_id"] == rule.group_id)
+        & (rules["is_egress"] == rule.is_egress)
+        & (rules["rule_id"] != rule.rule_id)
+    ]
+    return any(
+        _traffic(rule) <= _traffic(other)
+        and (
+            other.peer == rule.peer
+            or (
+                {rule.peer_kind, other.peer_kind} <= {"ipv4", "ipv6"}
+                and addresses(rule.peer) <= addresses(other.peer)
+            )
+        )
+        for other in rows_of(same)
+    )
+
+
+def _traffic(rule: Any) -> Ranges:
+    return ports(rule.protocol, whole(rule.from_port), whole(rule.to_port))
+
+
+def _others(tables: Tables, rule: Any, own: set[str], carriers: set[str]) -> list[str]:
+    """Return the peers of a rule but for Client VPN's interfaces and users, as far as was read."""
+    held = tables["network_interface_groups"]
+    if rule.peer_kind == "security_group":
+        members = set(held.loc[held["group_id"] == rule.peer, "eni_id"]) - own
+        if is_new(rule.peer) or rule.peer in set(tables["security_groups"]["group_id"]):
+            # Whoever is alone in a group that names itself has nobody to talk to.
+            enis = set() if members == carriers and len(carriers) == 1 else members
+            return list(_names(tables, "network_interfaces", "eni_id", enis).values())
+        return [f"members of {rule.peer}, which was not read"]
+    entries = tables["prefix_list_entries"]
+    networks = (
+        [rule.peer]
+        if rule.peer_kind in {"ipv4", "ipv6"}
+        else list(entries.loc[entries["prefix_list_id"] == rule.peer, "cidr_block"])
+    )
+    where = Ranges.of(span for text in networks for span in addresses(text).spans)
+    known = tables["network_interface_addresses"]
+    enis = {
+        eni
+        for eni, text in zip(known["eni_id"], known["address"], strict=True)
+        if addresses(text) & where
+    } - own
+    found = list(_names(tables, "network_interfaces", "eni_id", enis).values())
+    return [*found, "addresses outside the VPCs that were read"] if where - _told(tables) else found
+
+
+def _told(tables: Tables) -> Ranges:
+    """Return the addresses of which is known who has them: of VPCs, and of VPN users."""
+    blocks, endpoints = tables["vpc_cidr_blocks"], tables["client_vpn_endpoints"]
+    texts = [*blocks["cidr_block"], *endpoints["client_cidr_block"].dropna()]
+    return Ranges.of(span for text in texts for span in addresses(text).spans)
+
+
+def _no_way_back(tables: Tables, change: ApplySecurityGroups) -> Iterator[str]:
+    endpoints = tables["client_vpn_endpoints"]
+    named = endpoints.loc[endpoints["endpoint_id"] == change.endpoint_id, "security_group_ids"]
+    back = change.inverse(tables)
+    if isinstance(back, ApplySecurityGroups) and set(named.iloc[0]) != set(back.group_ids):
+        says = words.listed(named.iloc[0]) or "no group"
+        yield (
+            f"Rolling back restores what is in force on {change.endpoint_id} today, "
+            f"{words.listed(back.group_ids)}. Its settings name {says} today and will then name the "
+            "groups in force: AWS documents no call that changes the one without the other."
+        )
+
+
+def _emptied_defaults(before: Tables, after: Tables) -> Iterator[str]:
+    """Say which default groups are emptied while something lives in them."""
+    groups = before["security_groups"]
+    defaults = groups.loc[groups["is_default"], "group_id"]
+    rules = (
+        set(before["security_group_rules"]["group_id"]),
+        set(after["security_group_rules"]["group_id"]),
+    )
+    held, used = after["network_interface_groups"], after["endpoint_security_groups"]
+    for id in defaults:
+        if id not in rules[0] or id in rules[1]:
+            continue
+        living = sorted(held.loc[held["group_id"] == id, "eni_id"])
+        endpoints = sorted(set(used.loc[used["group_id"] == id, "endpoint_id"]))
+        if living or endpoints:
+            yield (
+                f"Default group {id} is emptied while {words.listed([*endpoints, *living], most=4)} "
+                "rely on it: nothing will pass there."
+            )

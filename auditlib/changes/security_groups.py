@@ -1,0 +1,493 @@
+# ruff: noqa: D102 # the base class says what the methods of each change return
+"""Changes of security groups and their rules.
+
+References: https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html,
+https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.changes import hcl
+from auditlib.changes.change import TEXT, Change, is_new, whole, with_rows, without
+from auditlib.checks._parts import rows_of
+from auditlib.tables import Tables
+
+__all__ = ["AuthorizeRule", "CreateSecurityGroup", "DeleteSecurityGroup", "RevokeRule"]
+
+RULES_PER_GROUP = 60
+_NUMBERS = {"all": "-1"}
+# AWS gives the outbound rule of a new group to all IPv4 addresses, and to all of IPv6 where the
+# VPC has an IPv6 range.
+_ANYWHERE = (("ipv4", "0.0.0.0/0"), ("ipv6", "::/0"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateSecurityGroup(Change):
+    """Create a security group, with AWS's outbound rules to anywhere or without any."""
+
+    vpc_id: str
+    group_name: str
+    description: str = "Client VPN endpoint"
+    open_egress: bool = True
+    group_id: str = ""
+
+    kind: ClassVar[str] = "create-security-group"
+    doing: ClassVar[tuple[str, str]] = ("create", "security group")
+    iam_action: ClassVar[str] = "ec2:CreateSecurityGroup"
+    phase: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if not self.group_id:
+            slug = re.sub(r"[^a-z0-9]+", "-", self.group_name.lower()).strip("-") or "group"
+            object.__setattr__(self, "group_id", f"sg-new-{slug}")
+
+    @property
+    def creates(self) -> str | None:
+        return self.group_id
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        return ()
+
+    def words(self) -> str:
+        out = "which lets everything out" if self.open_egress else "without any rule"
+        return f"Create security group {self.group_name} in {self.vpc_id}, {out}"
+
+    def _problems(self, tables: Tables) -> Iterable[str]:
+        groups = tables["security_groups"]
+        if not is_new(self.group_id):
+            yield f"{self.group_id} must begin with sg-new-, for it has no id yet"
+        if self.group_id in set(groups["group_id"]):
+            yield f"{self.group_id} is there already"
+        if self.vpc_id not in set(tables["vpcs"]["vpc_id"]):
+            yield f"there is no {self.vpc_id} in what was read"
+        if not self.group_name or not TEXT.fullmatch(self.group_name):
+            yield "AWS does not take that name"
+        if self.group_name.startswith("sg-") or self.group_name == "default":
+            yield f"AWS reserves the name {self.group_name}"
+        if not self.description or not TEXT.fullmatch(self.description):
+            yield "AWS does not take that description"
+        here = groups[groups["vpc_id"] == self.vpc_id]
+        if self.group_name in set(here["group_name"]):
+            yield f"{self.vpc_id} has a group called {self.group_name} already"
+
+    def _applied(self, tables: Tables) -> Tables:
+        group = {
+            "account": self.account,
+            "region": self.region,
+            "group_id": self.group_id,
+            "group_name": self.group_name,
+            "description": self.description,
+            "owner_id": self.account,
+            "vpc_id": self.vpc_id,
+            "is_default": False,
+            "tags": (),
+        }
+        blocks = tables["vpc_cidr_blocks"]
+        families = set(blocks.loc[blocks["vpc_id"] == self.vpc_id, "family"])
+        rules = [
+            AuthorizeRule(
+                account=self.account,
+                region=self.region,
+                group_id=self.group_id,
+                is_egress=True,
+                peer_kind=kind,
+                peer=peer,
+            ).row()
+            for kind, peer in _ANYWHERE
+            if self.open_egress and (kind == "ipv4" or 6 in families)
+        ]
+        return tables.replace(
+            security_groups=with_rows(tables, "security_groups", [group]),
+            security_group_rules=with_rows(tables, "security_group_rules", rules),
+        )
+
+    def inverse(self, tables: Tables) -> "Change":
+        return DeleteSecurityGroup(account=self.account, region=self.region, group_id=self.group_id)
+
+    def _cli(self) -> tuple[str, ...]:
+        return (
+            *("ec2", "create-security-group", "--group-name", self.group_name),
+            *("--description", self.description, "--vpc-id", self.vpc_id),
+            *("--query", "GroupId"),
+        )
+
+    def terraform(self) -> str:
+        name = hcl.identifier(self.group_id)
+        text = hcl.block(
+            "aws_security_group",
+            name,
+            {"name": self.group_name, "description": self.description, "vpc_id": self.vpc_id},
+        )
+        if self.open_egress:
+            # Terraform takes away the outbound rules that AWS gives to a new group.
+            text += "\n" + hcl.comment(
+                "In a VPC with an IPv6 range AWS lets a new group out to ::/0 as well; add that here."
+            )
+            text += hcl.block(
+                "aws_vpc_security_group_egress_rule",
+                f"{name}_all",
+                {
+                    "security_group_id": hcl.Raw(f"aws_security_group.{name}.id"),
+                    "ip_protocol": "-1",
+                    "cidr_ipv4": "0.0.0.0/0",
+                },
+            )
+        return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteSecurityGroup(Change):
+    """Delete a security group that nothing uses."""
+
+    group_id: str
+
+    kind: ClassVar[str] = "delete-security-group"
+    doing: ClassVar[tuple[str, str]] = ("delete", "security group")
+    iam_action: ClassVar[str] = "ec2:DeleteSecurityGroup"
+    phase: ClassVar[int] = 6
+
+    def words(self) -> str:
+        return f"Delete security group {self.group_id}"
+
+    def _problems(self, tables: Tables) -> Iterable[str]:
+        groups = tables["security_groups"]
+        mine = groups[groups["group_id"] == self.group_id]
+        if mine.empty:
+            yield f"there is no {self.group_id} in what was read"
+        if mine["is_default"].any():
+            yield "a VPC's default group cannot be deleted"
+        if carriers := _carriers(tables, self.group_id):
+            yield f"{words.listed(carriers, most=3)} still carry it"
+        rules = tables["security_group_rules"]
+        naming = rules[
+            (rules["referenced_group_id"] == self.group_id) & (rules["group_id"] != self.group_id)
+        ]
+        if len(naming):
+            yield f"{words.listed(sorted(naming['rule_id']), most=3)} still name it"
+
+    def _applied(self, tables: Tables) -> Tables:
+        groups, rules = tables["security_groups"], tables["security_group_rules"]
+        return tables.replace(
+            security_groups=without(groups, groups["group_id"] == self.group_id),
+            security_group_rules=without(rules, rules["group_id"] == self.group_id),
+        )
+
+    def inverse(self, tables: Tables) -> "Change":
+        groups = tables["security_groups"]
+        row = groups[groups["group_id"] == self.group_id].iloc[0]
+        return CreateSecurityGroup(
+            account=self.account,
+            region=self.region,
+            vpc_id=row["vpc_id"],
+            group_name=row["group_name"],
+            description=row["description"],
+            open_egress=any(_by_aws(rule) for rule in self._rules(tables)),
+            group_id=self.group_id,
+        )
+
+    def _rules(self, tables: Tables) -> list[Any]:
+        rules = tables["security_group_rules"]
+        return list(rows_of(rules[rules["group_id"] == self.group_id]))
+
+    def forgets(self, tables: Tables) -> tuple[str, ...]:
+        told = [rule.rule_id for rule in self._rules(tables) if not _by_aws(rule)]
+        again = ("a group made anew has another id",) if not is_new(self.group_id) else ()
+        rules = (f"it comes without {words.listed(sorted(told), most=3)}",) if told else ()
+        return (*again, *rules)
+
+    def _cli(self) -> tuple[str, ...]:
+        return ("ec2", "delete-security-group", "--group-id", self.group_id)
+
+    def terraform(self) -> str:
+        return hcl.comment(f"Remove the aws_security_group that manages {self.group_id}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorizeRule(Change):
+    """Add a rule to a security group.
+
+    Attributes
+    ----------
+    protocol, from_port, to_port
+        As the tables have them: tcp, udp, icmp, icmpv6, all or an IANA number.
+    peer_kind, peer
+        security_group, ipv4, ipv6 or prefix_list, and its id or range.
+    """
+
+    group_id: str
+    is_egress: bool = False
+    protocol: str = "all"
+    from_port: int | None = None
+    to_port: int | None = None
+    peer_kind: str = "security_group"
+    peer: str
+    description: str | None = None
+
+    kind: ClassVar[str] = "authorize-rule"
+    doing: ClassVar[tuple[str, str]] = ("add", "security group rule")
+    phase: ClassVar[int] = 2
+
+    @property
+    def iam_action(self) -> str:  # type: ignore[override] # depends on the direction
+        """The IAM action it needs."""
+        return f"ec2:AuthorizeSecurityGroup{'Egress' if self.is_egress else 'Ingress'}"
+
+    @property
+    def rule_id(self) -> str:
+        """The placeholder of the rule: the same for the same rule."""
+        what = (self.group_id, self.is_egress, *self._traffic, self.peer_kind, self.peer)
+        return f"sgr-new-{hashlib.sha256(repr(what).encode()).hexdigest()[:10]}"
+
+    @property
+    def creates(self) -> str | None:
+        return self.rule_id
+
+    @property
+    def _traffic(self) -> tuple[str, int | None, int | None]:
+        return (self.protocol, self.from_port, self.to_port)
+
+    def words(self) -> str:
+        direction = "out of" if self.is_egress else "into"
+        return (
+            f"Allow {words.traffic(*self._traffic)} {direction} {self.group_id} "
+            f"{'to' if self.is_egress else 'from'} {words.clean(self.peer)}"
+        )
+
+    def row(self) -> dict[str, Any]:
+        """Return the rule as a row of ``security_group_rules``."""
+        member = {
+            "ipv4": "cidr_ipv4",
+            "ipv6": "cidr_ipv6",
+            "prefix_list": "prefix_list_id",
+            "security_group": "referenced_group_id",
+        }[self.peer_kind]
+        referenced = {"referenced_group_owner_id": self.account}
+        return {
+            "account": self.account,
+            "region": self.region,
+            "rule_id": self.rule_id,
+            "group_id": self.group_id,
+            "group_owner_id": self.account,
+            "is_egress": self.is_egress,
+            "protocol": self.protocol,
+            "from_port": self.from_port,
+            "to_port": self.to_port,
+            "peer_kind": self.peer_kind,
+            "peer": self.peer,
+            member: self.peer,
+            **(referenced if self.peer_kind == "security_group" else {}),
+            "description": self.description,
+        }
+
+    def _problems(self, tables: Tables) -> Iterable[str]:
+        groups, rules = tables["security_groups"], tables["security_group_rules"]
+        mine = groups[groups["group_id"] == self.group_id]
+        if mine.empty:
+            yield f"there is no {self.group_id} in what was read"
+            return
+        yield from self._wrong_traffic()
+        yield from self._wrong_peer(tables, str(mine["vpc_id"].iloc[0]))
+        if self.description is not None and not TEXT.fullmatch(self.description):
+            yield "AWS does not take that description"
+        same = rules[(rules["group_id"] == self.group_id) & (rules["is_egress"] == self.is_egress)]
+        for row in rows_of(same):
+            traffic = (row.protocol, whole(row.from_port), whole(row.to_port))
+            if (traffic, row.peer_kind, row.peer) == (self._traffic, self.peer_kind, self.peer):
+                yield f"{row.rule_id} says the same"
+        # Who has more rules than the usual quota has had it raised.
+        if len(same) == RULES_PER_GROUP:
+            side = "outbound" if self.is_egress else "inbound"
+            yield f"{self.group_id} has {RULES_PER_GROUP} {side} rules, AWS's usual quota"
+
+    def _wrong_traffic(self) -> Iterable[str]:
+        low, high = self.from_port, self.to_port
+        if self.protocol in {"tcp", "udp"}:
+            if low is None or high is None or not 0 <= low <= high <= 65535:
+                yield f"{self.protocol} needs ports, from 0 to 65535, the lower one first"
+        elif self.protocol in {"icmp", "icmpv6"}:
+            if low is None or high is None or not (-1 <= low <= 255 and -1 <= high <= 255):
+                yield f"{self.protocol} needs a type and a code, -1 for any"
+        elif self.protocol != "all" and not (
+            self.protocol.isdecimal() and int(self.protocol) <= 255
+        ):
+            yield f"{words.clean(self.protocol)} is no protocol"
+        elif low is not None or high is not None:
+            yield f"protocol {self.protocol} has no ports"
+
+    def _wrong_peer(self, tables: Tables, vpc_id: str) -> Iterable[str]:
+        if self.peer_kind in {"ipv4", "ipv6"}:
+            try:
+                network = ip_network(self.peer)
+            except ValueError:
+                yield f"{words.clean(self.peer)} is no range (its host bits must be zero)"
+                return
+            if f"ipv{network.version}" != self.peer_kind:
+                yield f"{self.peer} is not {self.peer_kind}"
+        elif self.peer_kind == "security_group":
+            groups = tables["security_groups"]
+            mine = groups[groups["group_id"] == self.peer]
+            if mine.empty:
+                yield f"there is no {words.clean(self.peer)} in what was read"
+            elif not _may_name(tables, vpc_id, str(mine["vpc_id"].iloc[0])):
+                yield f"{self.peer} is in a VPC that is neither the same nor an active peer"
+        elif self.peer_kind == "prefix_list":
+            if self.peer not in set(tables["prefix_list_entries"]["prefix_list_id"]):
+                yield f"there is no {words.clean(self.peer)} in what was read"
+        else:
+            yield f"{words.clean(self.peer_kind)} is no kind of peer"
+
+    def _applied(self, tables: Tables) -> Tables:
+        row = self.row()
+        if self.peer_kind == "security_group":
+            groups = tables["security_groups"].set_index("group_id")
+            row["referenced_group_owner_id"] = groups["owner_id"].get(self.peer)
+        return tables.replace(security_group_rules=with_rows(tables, "security_group_rules", [row]))
+
+    def inverse(self, tables: Tables) -> "Change":
+        return RevokeRule(
+            account=self.account,
+            region=self.region,
+            group_id=self.group_id,
+            rule_id=self.rule_id,
+            is_egress=self.is_egress,
+        )
+
+    def _cli(self) -> tuple[str, ...]:
+        told = {"Description": self.description} if self.description else {}
+        member, key = {
+            "ipv4": ("IpRanges", "CidrIp"),
+            "ipv6": ("Ipv6Ranges", "CidrIpv6"),
+            "prefix_list": ("PrefixListIds", "PrefixListId"),
+            "security_group": ("UserIdGroupPairs", "GroupId"),
+        }[self.peer_kind]
+        permission: dict[str, Any] = {"IpProtocol": _NUMBERS.get(self.protocol, self.protocol)}
+        if self.from_port is not None:
+            permission |= {"FromPort": self.from_port, "ToPort": self.to_port}
+        permission[member] = [{key: self.peer} | told]
+        direction = "egress" if self.is_egress else "ingress"
+        return (
+            *("ec2", f"authorize-security-group-{direction}", "--group-id", self.group_id),
+            *("--ip-permissions", json.dumps([permission])),
+            *("--query", "SecurityGroupRules[0].SecurityGroupRuleId"),
+        )
+
+    def terraform(self) -> str:
+        member = {
+            "ipv4": "cidr_ipv4",
+            "ipv6": "cidr_ipv6",
+            "prefix_list": "prefix_list_id",
+            "security_group": "referenced_security_group_id",
+        }[self.peer_kind]
+        direction = "egress" if self.is_egress else "ingress"
+        return hcl.block(
+            f"aws_vpc_security_group_{direction}_rule",
+            hcl.identifier(self.rule_id),
+            {
+                "security_group_id": hcl.reference(self.group_id),
+                "ip_protocol": _NUMBERS.get(self.protocol, self.protocol),
+                "from_port": self.from_port,
+                "to_port": self.to_port,
+                member: hcl.reference(self.peer),
+                "description": self.description,
+            },
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevokeRule(Change):
+    """Remove a rule of a security group by its id: exact, and known before."""
+
+    group_id: str
+    rule_id: str
+    is_egress: bool = False
+
+    kind: ClassVar[str] = "revoke-rule"
+    doing: ClassVar[tuple[str, str]] = ("remove", "security group rule")
+    phase: ClassVar[int] = 5
+
+    @property
+    def iam_action(self) -> str:  # type: ignore[override] # depends on the direction
+        """The IAM action it needs."""
+        return f"ec2:RevokeSecurityGroup{'Egress' if self.is_egress else 'Ingress'}"
+
+    def words(self) -> str:
+        side = "outbound" if self.is_egress else "inbound"
+        return f"Remove {side} rule {self.rule_id} from {self.group_id}"
+
+    def _rule(self, tables: Tables) -> pd.DataFrame:
+        rules = tables["security_group_rules"]
+        return rules[
+            (rules["rule_id"] == self.rule_id)
+            & (rules["group_id"] == self.group_id)
+            & (rules["is_egress"] == self.is_egress)
+        ]
+
+    def _problems(self, tables: Tables) -> Iterable[str]:
+        if self._rule(tables).empty:
+            side = "outbound" if self.is_egress else "inbound"
+            yield f"{self.group_id} has no {side} rule {self.rule_id} in what was read"
+
+    def _applied(self, tables: Tables) -> Tables:
+        rules = tables["security_group_rules"]
+        return tables.replace(security_group_rules=without(rules, rules["rule_id"] == self.rule_id))
+
+    def inverse(self, tables: Tables) -> "Change":
+        row = self._rule(tables).iloc[0]
+        return AuthorizeRule(
+            account=self.account,
+            region=self.region,
+            group_id=self.group_id,
+            is_egress=self.is_egress,
+            protocol=row["protocol"],
+            from_port=whole(row["from_port"]),
+            to_port=whole(row["to_port"]),
+            peer_kind=str(row["peer_kind"]),
+            peer=row["peer"],
+            description=row["description"] if isinstance(row["description"], str) else None,
+        )
+
+    def _cli(self) -> tuple[str, ...]:
+        direction = "egress" if self.is_egress else "ingress"
+        return (
+            *("ec2", f"revoke-security-group-{direction}", "--group-id", self.group_id),
+            *("--security-group-rule-ids", self.rule_id),
+        )
+
+    def terraform(self) -> str:
+        return hcl.comment(
+            f"Remove the resource (or the inline block) that manages {self.rule_id} of "
+            f"{self.group_id}."
+        )
+
+
+def _carriers(tables: Tables, group_id: str) -> list[str]:
+    held = tables["network_interface_groups"]
+    return sorted(held.loc[held["group_id"] == group_id, "eni_id"])
+
+
+def _by_aws(rule: Any) -> bool:
+    """Tell whether a rule is one that AWS gives to a new group."""
+    anywhere = (str(rule.peer_kind), rule.peer) in _ANYWHERE
+    return bool(rule.is_egress) and rule.protocol == "all" and anywhere
+
+
+def _may_name(tables: Tables, one: str, other: str) -> bool:
+    """Tell whether a rule of a group in one VPC may name a group of the other."""
+    shared = tables["security_group_vpc_associations"]
+    if one == other or other in set(shared["vpc_id"]):
+        return True
+    peerings = tables["vpc_peering_connections"]
+    ends = peerings.loc[
+        peerings["status"] == "active", ["requester_vpc_id", "accepter_vpc_id"]
+    ].to_numpy()
+    return any({one, other} == set(pair) for pair in ends)

@@ -1,0 +1,509 @@
+"""Checks of address ranges: what the clients' range overlaps, how far it goes, what is not routed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.addresses import ALL_IPV4, ALL_IPV6, Ranges, addresses, cidrs
+from auditlib.check import Severity, check, evidence_of
+from auditlib.checks._parts import (
+    ENDPOINT,
+    GUIDE,
+    called,
+    gap,
+    in_subnets,
+    living,
+    names_of,
+    outside_subnets,
+    place_of,
+    rows_of,
+    untold,
+)
+from auditlib.schemas import GAPS
+
+_RULES = f"{GUIDE}what-is-best-practices.html"
+_JUDGED: dict[str, Any] = {
+    "population": "client_vpn_endpoints",
+    "noun": "Client VPN endpoint",
+}
+_EVERYTHING = ("0.0.0.0/0", "::/0")
+_GONE = ["association-failed", "disassociated", "disassociating"]
+_CAPACITY = {1: 7_000, 2: 36_500, 3: 66_500, 4: 96_500, 5: 126_000}
+"""Concurrent connections that AWS's default quota allows, by number of associations."""
+_NEARLY_FULL = 0.8
+
+
+def _with_range(endpoints: pd.DataFrame) -> pd.Series:
+    """Tell which endpoints give IPv4 addresses to clients, or may; an IPv6 range is AWS's own."""
+    return living(endpoints) & endpoints["traffic_ip_address_type"].ne("ipv6")
+
+
+def unread_vpcs(
+    judged: pd.DataFrame, client_vpn_target_networks: pd.DataFrame, vpc_cidr_blocks: pd.DataFrame
+) -> pd.DataFrame:
+    """Return a gap for each VPC of an endpoint whose ranges no answer holds: another account's."""
+    held = client_vpn_target_networks.merge(judged[ENDPOINT], on=ENDPOINT)
+    named = pd.concat(
+        [held[["account", "region", "vpc_id"]], judged[["account", "region", "vpc_id"]]]
+    )
+    unread = named.dropna(subset=["vpc_id"]).drop_duplicates()
+    rows = [
+        gap(
+            "vpc_cidr_blocks",
+            "describe-vpcs",
+            account=row.account,
+            region=row.region,
+            resource=row.vpc_id,
+            message=f"no answer holds the ranges of {row.vpc_id}",
+        )
+        for row in rows_of(unread[~unread["vpc_id"].isin(vpc_cidr_blocks["vpc_id"])])
+    ]
+    return pd.DataFrame(rows, columns=list(GAPS.names))
+
+
+def unread_route_tables(
+    judged: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+    route_table_associations: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return a gap for each associated subnet whose route table no answer holds."""
+    networks = client_vpn_target_networks
+    held = networks[~networks["status"].isin(_GONE)].merge(judged[ENDPOINT], on=ENDPOINT)
+    rows = [
+        gap(
+            "routes",
+            "describe-route-tables",
+            account=row.account,
+            region=row.region,
+            resource=row.subnet_id,
+            message=f"no answer holds the route table of {row.subnet_id}",
+        )
+        for row in rows_of(held.drop_duplicates([*ENDPOINT, "subnet_id"]))
+        if not tables_in_force({row.subnet_id}, {row.vpc_id}, route_table_associations)
+    ]
+    return pd.DataFrame(rows, columns=list(GAPS.names))
+
+
+def _unread_overlaps(
+    judged: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+    vpc_cidr_blocks: pd.DataFrame,
+    route_table_associations: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return a gap for everything that may overlap a clients' range and was not read."""
+    return pd.concat(
+        [
+            _untold_range(judged),
+            unread_vpcs(judged, client_vpn_target_networks, vpc_cidr_blocks),
+            unread_route_tables(judged, client_vpn_target_networks, route_table_associations),
+        ],
+        ignore_index=True,
+    )
+
+
+_untold_range = untold("client_cidr_block", "which addresses clients are given by")
+
+
+@check(
+    id="client-range-overlaps-network",
+    title="The clients' range overlaps no network that they may need",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    among=_with_range,
+    unseen=_unread_overlaps,
+    condition=(
+        "gives clients addresses that another network has too",
+        "give clients addresses that another network has too",
+    ),
+    rationale=(
+        "Devices take addresses of the clients' range for each other, so what has the same address "
+        "in a VPC, across a peering or on premises cannot be reached through the VPN, or only by "
+        "some users. On a transit gateway, which sees the clients' own addresses, answers may go to "
+        "the wrong network. AWS refuses an overlap with the VPC when a subnet is associated; what is "
+        "added later it does not ask about."
+    ),
+    remedy=(
+        "Create an endpoint with a range that nothing else uses and move the users: the range of an "
+        "endpoint cannot be changed. Or remove the route that overlaps, where it is left over."
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-endpoints --query 'ClientVpnEndpoints[].ClientCidrBlock' shows "
+        "a range that is in no VPC, peering or route table."
+    ),
+    false_alarms=(
+        "A wide route, such as 10.0.0.0/8 to a transit gateway, in which nobody uses the overlapped "
+        "part.",
+        "A default route is no overlap and not reported.",
+        "The clients' own range routed to local is client to client, and not reported.",
+    ),
+    decision="The range of an endpoint cannot be changed: a new endpoint and a move of the users have to be planned.",
+    reference=_RULES,
+)
+def client_range_overlaps_network(  # noqa: PLR0917 # the tables it reads
+    judged: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+    client_vpn_routes: pd.DataFrame,
+    vpc_cidr_blocks: pd.DataFrame,
+    vpc_peering_connections: pd.DataFrame,
+    routes: pd.DataFrame,
+    route_table_associations: pd.DataFrame,
+    prefix_list_entries: pd.DataFrame,
+    *,
+    vpcs: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the networks that share addresses with the range an endpoint gives to clients."""
+    names = names_of(vpcs, "vpc_id", "name")
+    networks = client_vpn_target_networks
+    holding = networks[~networks["status"].isin(_GONE)]
+    rows = []
+    for row in rows_of(judged):
+        if not isinstance(row.client_cidr_block, str):
+            continue
+        mine = addresses(row.client_cidr_block)
+        held = holding[holding["endpoint_id"] == row.endpoint_id]
+        vpc_ids = {*held["vpc_id"].dropna(), *([row.vpc_id] if isinstance(row.vpc_id, str) else [])}
+        found = [
+            *_of_vpcs(vpc_ids, vpc_cidr_blocks, names),
+            *_of_peers(vpc_ids, vpc_peering_connections),
+            *_of_endpoint(row, client_vpn_routes),
+            *_of_route_tables(
+                set(held["subnet_id"].dropna()),
+                vpc_ids,
+                routes,
+                route_table_associations,
+                prefix_list_entries,
+            ),
+            *_of_gateway(row, judged),
+        ]
+        seen = set()
+        for cidr, kind, what, at in found:
+            if cidr in _EVERYTHING or not mine & addresses(cidr) or (cidr, what) in seen:
+                continue
+            seen.add((cidr, what))
+            rows.append(
+                {
+                    **place_of(row),
+                    "client_cidr_block": row.client_cidr_block,
+                    "destination_cidr": cidr,
+                    "kind": kind,
+                    "source": at.source,
+                    "record": at.record,
+                    "reason": f"{called(row)} gives clients addresses of {row.client_cidr_block}, "
+                    f"which overlaps {cidr}, {what}.",
+                    "rank": list(_KINDS).index(kind),
+                }
+            )
+    return evidence_of(
+        "account region endpoint_id client_cidr_block destination_cidr kind reason source record",
+        rows,
+    )
+
+
+_KINDS = ("vpc", "endpoint_route", "peer", "other_endpoint", "vpc_route")
+
+Overlap = tuple[str, str, str, Any]
+"""A network, its kind, what it is in words, and the record that shows it."""
+
+
+def _of_vpcs(
+    vpc_ids: set[str], vpc_cidr_blocks: pd.DataFrame, names: dict[str, str]
+) -> Iterator[Overlap]:
+    blocks = vpc_cidr_blocks[
+        vpc_cidr_blocks["vpc_id"].isin(vpc_ids)
+        & ~vpc_cidr_blocks["state"].isin(["disassociated", "failed"])
+    ]
+    for block in rows_of(blocks):
+        yield (
+            block.cidr_block,
+            "vpc",
+            f"a range of {words.named(block.vpc_id, names.get(block.vpc_id))}",
+            block,
+        )
+
+
+def _of_peers(vpc_ids: set[str], vpc_peering_connections: pd.DataFrame) -> Iterator[Overlap]:
+    active = vpc_peering_connections[vpc_peering_connections["status"] == "active"]
+    for peering in rows_of(active):
+        for here, there in (("requester", "accepter"), ("accepter", "requester")):
+            if getattr(peering, f"{here}_vpc_id") in vpc_ids:
+                for cidr in getattr(peering, f"{there}_cidr_blocks"):
+                    what = (
+                        f"a range of {words.clean(getattr(peering, f'{there}_vpc_id'))}, reached by "
+                        f"the peering {peering.vpc_peering_connection_id}"
+                    )
+                    yield cidr, "peer", what, peering
+
+
+def _of_endpoint(row: Any, client_vpn_routes: pd.DataFrame) -> Iterator[Overlap]:
+    mine = client_vpn_routes[
+        (client_vpn_routes["endpoint_id"] == row.endpoint_id)
+        & client_vpn_routes["target_subnet"].ne("local")
+        & ~client_vpn_routes["status"].isin(["failed", "deleting"])
+    ]
+    for route in rows_of(mine):
+        yield route.destination_cidr, "endpoint_route", "which the endpoint itself routes", route
+
+
+def _of_route_tables(
+    subnet_ids: set[str],
+    vpc_ids: set[str],
+    routes: pd.DataFrame,
+    route_table_associations: pd.DataFrame,
+    prefix_list_entries: pd.DataFrame,
+) -> Iterator[Overlap]:
+    """Return what the route tables in force for the associated subnets lead out of the VPC."""
+    for route in rows_of(
+        routes[
+            routes["route_table_id"].isin(
+                tables_in_force(subnet_ids, vpc_ids, route_table_associations)
+            )
+            & routes["target_kind"].ne("local")
+        ]
+    ):
+        told = f"which {route.route_table_id} routes to {words.clean(route.target_id)}"
+        destination = route.destination
+        if not isinstance(destination, str):
+            continue
+        if destination.startswith("pl-"):
+            entries = prefix_list_entries[prefix_list_entries["prefix_list_id"] == destination]
+            for entry in rows_of(entries):
+                yield entry.cidr_block, "vpc_route", f"{told} by {destination}", route
+        else:
+            yield destination, "vpc_route", told, route
+
+
+def tables_in_force(
+    subnet_ids: set[str], vpc_ids: set[str], route_table_associations: pd.DataFrame
+) -> set[str]:
+    """Return the route tables of some subnets: their own, or else the main one of their VPC."""
+    associations = route_table_associations
+    own = associations[associations["subnet_id"].isin(subnet_ids)]
+    found = set(own["route_table_id"])
+    if subnet_ids - set(own["subnet_id"]):
+        main = associations[associations["main"] & associations["vpc_id"].isin(vpc_ids)]
+        found |= set(main["route_table_id"])
+    return found
+
+
+def _of_gateway(row: Any, judged: pd.DataFrame) -> Iterator[Overlap]:
+    """Return the ranges of other endpoints on the same transit gateway, which sees them all."""
+    if not isinstance(row.transit_gateway_id, str):
+        return
+    others = judged[
+        (judged["transit_gateway_id"] == row.transit_gateway_id)
+        & (judged["endpoint_id"] != row.endpoint_id)
+        & judged["client_cidr_block"].notna()
+    ]
+    for other in rows_of(others):
+        what = f"the range of {called(other)} on the same transit gateway"
+        yield other.client_cidr_block, "other_endpoint", what, other
+
+
+@check(
+    id="client-range-nearly-used-up",
+    title="The clients' range has room for more connections",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    among=_with_range,
+    unseen=_untold_range,
+    condition=(
+        "uses most of the addresses meant for clients",
+        "use most of the addresses meant for clients",
+    ),
+    rationale=(
+        "Part of the clients' range serves the endpoint's own availability and is given to nobody, so "
+        "AWS recommends twice as many addresses as connections at one time. Whoever connects after "
+        "the addresses are used up is refused, and the range cannot be changed afterwards: the way "
+        "out is a new endpoint and new configuration files for all users."
+    ),
+    remedy=(
+        "Create an endpoint with a wider range before the addresses are used up and move users to it "
+        "group by group; a range may be as wide as /12."
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-connections --client-vpn-endpoint-id <endpoint id> --filters "
+        "Name=status,Values=active counts well below half of the range's addresses."
+    ),
+    false_alarms=("A peak that does not come back, such as a test of everybody at once.",),
+    decision="The range of an endpoint cannot be changed: a new endpoint and a move of the users have to be planned.",
+    reference=_RULES,
+)
+def client_range_nearly_used_up(
+    judged: pd.DataFrame, client_vpn_connections: pd.DataFrame
+) -> pd.DataFrame:
+    """Return endpoints whose live connections come near half of the clients' range."""
+    live = client_vpn_connections[
+        (client_vpn_connections["status"] == "active") & client_vpn_connections["ended"].isna()
+    ]
+    number = live.groupby("endpoint_id").size()
+    rows = []
+    for row in rows_of(judged):
+        if not isinstance(row.client_cidr_block, str):
+            continue
+        half = addresses(row.client_cidr_block).size // 2
+        now = int(number.get(row.endpoint_id, 0))
+        if now > half * _NEARLY_FULL:
+            rows.append(
+                {
+                    **place_of(row),
+                    "client_cidr_block": row.client_cidr_block,
+                    "connections": now,
+                    "source": row.source,
+                    "record": row.record,
+                    "reason": f"{called(row)} had {words.count(now, 'live connection')} when it was "
+                    f"read; {row.client_cidr_block} is meant for about {half:,}, half of its "
+                    "addresses.",
+                    "rank": -now,
+                }
+            )
+    return evidence_of(
+        "account region endpoint_id client_cidr_block connections reason source record", rows
+    )
+
+
+@check(
+    id="client-range-below-capacity",
+    title="The clients' range is wide enough for what the associations can carry",
+    severity=Severity.INFO,
+    **(_JUDGED | {"noun": "VPC-attached Client VPN endpoint"}),
+    among=lambda endpoints: _with_range(endpoints) & in_subnets(endpoints),
+    left_out=outside_subnets,
+    unseen=_untold_range,
+    condition=(
+        "caps connections by a narrow range for clients",
+        "cap connections by a narrow range for clients",
+    ),
+    rationale=(
+        "AWS's default quota for connections at one time grows with the associations: 7,000 for one, "
+        "36,500 for two, 66,500 for three. The range sets a limit of its own, about half of its "
+        "addresses, and where that is lower it decides. It cannot be changed later. For most "
+        "companies the range is wide enough all the same: this is information, for planning."
+    ),
+    remedy=(
+        "Decide how many users will be connected at one time in the years to come; where half of the "
+        "range is too little, create an endpoint with a wider one."
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-endpoints --query 'ClientVpnEndpoints[].ClientCidrBlock' shows "
+        "a range of twice the connections that are planned for."
+    ),
+    false_alarms=("A company with far fewer users than half of the range.",),
+    decision="How many users will connect at one time is yours to say, and the range of an endpoint cannot be changed.",
+    reference=f"{GUIDE}limits.html",
+)
+def client_range_below_capacity(
+    judged: pd.DataFrame, client_vpn_target_networks: pd.DataFrame
+) -> pd.DataFrame:
+    """Return endpoints whose range, not their associations, bounds the connections."""
+    networks = client_vpn_target_networks
+    number = networks[networks["status"] == "associated"].groupby("endpoint_id").size()
+    rows = []
+    for row in rows_of(judged):
+        associations = int(number.get(row.endpoint_id, 0))
+        if not associations or not isinstance(row.client_cidr_block, str):
+            continue
+        carried = _CAPACITY[min(associations, max(_CAPACITY))]
+        half = addresses(row.client_cidr_block).size // 2
+        if half < carried:
+            rows.append(
+                {
+                    **place_of(row),
+                    "client_cidr_block": row.client_cidr_block,
+                    "source": row.source,
+                    "record": row.record,
+                    "reason": f"{called(row)} has {row.client_cidr_block} for its clients, meant for "
+                    f"about {half:,} connections at one time, while "
+                    f"{words.count(associations, 'association')} can carry {carried:,} by AWS's "
+                    "default quota.",
+                    "rank": half,
+                }
+            )
+    return evidence_of("account region endpoint_id client_cidr_block reason source record", rows)
+
+
+@check(
+    id="vpc-range-not-routed",
+    title="Every range of an endpoint's VPC is routed by the endpoint",
+    severity=Severity.LOW,
+    **(_JUDGED | {"noun": "VPC-attached Client VPN endpoint"}),
+    among=in_subnets,
+    left_out=outside_subnets,
+    unseen=unread_vpcs,
+    condition=(
+        "leaves a range of the VPC unrouted",
+        "leave a range of the VPC unrouted",
+    ),
+    rationale=(
+        "AWS adds the route of the VPC when a subnet is associated. A range that the VPC got "
+        "afterwards is not routed until somebody adds a route or associates the subnet again, so "
+        "users cannot reach what was put there, and with full tunnel their traffic to it takes "
+        "another way than anybody drew. Rules that authorize the range promise access that is not "
+        "there."
+    ),
+    remedy=(
+        "Add a route for the range through each associated subnet, if users should reach it. Under "
+        "split tunnel changing routes resets sessions: plan a window."
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-routes --client-vpn-endpoint-id <endpoint id> lists every "
+        "range of the VPC."
+    ),
+    false_alarms=(
+        "A range for pods or databases that users are not meant to reach.",
+        "A range inside a wider route is not reported.",
+    ),
+    reference=f"{GUIDE}cvpn-working-target.html",
+)
+def vpc_range_not_routed(
+    judged: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+    client_vpn_routes: pd.DataFrame,
+    vpc_cidr_blocks: pd.DataFrame,
+    *,
+    vpcs: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return ranges of an associated VPC of which no active route leads to some or all."""
+    names = names_of(vpcs, "vpc_id", "name")
+    networks = client_vpn_target_networks
+    associated = networks[networks["status"] == "associated"].merge(judged[ENDPOINT], on=ENDPOINT)
+    active = client_vpn_routes[
+        (client_vpn_routes["status"] == "active") & client_vpn_routes["target_subnet"].ne("local")
+    ]
+    blocks = vpc_cidr_blocks[vpc_cidr_blocks["state"].eq("associated")]
+    endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
+    rows = []
+    for id, vpc_ids in associated.groupby("endpoint_id")["vpc_id"]:
+        row = endpoint_of[id]
+        families = {
+            "ipv4": ALL_IPV4,
+            "ipv6": ALL_IPV6,
+            "dual-stack": ALL_IPV4 | ALL_IPV6,
+        }.get(row.traffic_ip_address_type, ALL_IPV4)
+        routed = Ranges.of(
+            span
+            for cidr in active.loc[active["endpoint_id"] == id, "destination_cidr"]
+            for span in addresses(cidr).spans
+        )
+        for block in rows_of(blocks[blocks["vpc_id"].isin(set(vpc_ids))]):
+            missing = (addresses(block.cidr_block) & families) - routed
+            if not missing:
+                continue
+            part = "" if missing == addresses(block.cidr_block) else "part of "
+            which = f" ({words.listed(cidrs(missing), most=3)})" if part else ""
+            rows.append(
+                {
+                    **place_of(row),
+                    "vpc_id": block.vpc_id,
+                    "destination_cidr": block.cidr_block,
+                    "source": block.source,
+                    "record": block.record,
+                    "reason": f"{called(row)} does not route {part}{block.cidr_block}{which}, a range "
+                    f"of {words.named(block.vpc_id, names.get(block.vpc_id))}.",
+                    "by_absence": True,
+                }
+            )
+    return evidence_of(
+        "account region endpoint_id vpc_id destination_cidr reason source record", rows
+    )

@@ -1,0 +1,806 @@
+"""Checks of what users and endpoints prove themselves with: certificates, providers, directories."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.check import Severity, check, evidence_of
+from auditlib.checks._parts import (
+    ENDPOINT,
+    GUIDE,
+    called,
+    day,
+    days_left,
+    ending,
+    living,
+    mutual,
+    not_said,
+    place_of,
+    rows_of,
+)
+
+_ENDPOINTS: dict[str, Any] = {
+    "population": "client_vpn_endpoints",
+    "among": living,
+    "noun": "Client VPN endpoint",
+}
+_MUTUAL: dict[str, Any] = {
+    "population": "client_vpn_endpoints",
+    "among": mutual,
+    "noun": "mutual-authentication endpoint",
+}
+_RENEWS_FROM = 60
+"""Days before the end from which ACM tries to renew what it renews."""
+
+
+def with_saml(endpoints: pd.DataFrame) -> pd.Series:
+    """Tell which living endpoints name a SAML provider."""
+    return living(endpoints) & endpoints["saml_provider_arns"].map(len).gt(0)
+
+
+def with_directory(endpoints: pd.DataFrame) -> pd.Series:
+    """Tell which living endpoints name a directory."""
+    return living(endpoints) & endpoints["directory_ids"].map(len).gt(0)
+
+
+def with_portal_address(endpoints: pd.DataFrame) -> pd.Series:
+    """Tell which living endpoints AWS gives the address of a self-service portal for."""
+    return living(endpoints) & endpoints["self_service_portal_url"].notna()
+
+
+# -- the server's certificate ---------------------------------------------------------------------
+
+
+def _presented(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> pd.DataFrame:
+    """Return the endpoints' certificates: the certificate's columns beside the endpoint's name."""
+    named = judged[[*ENDPOINT, "name", "server_certificate_arn"]]
+    return named.merge(
+        server_certificates,
+        left_on=["account", "region", "server_certificate_arn"],
+        right_on=["account", "region", "certificate_arn"],
+    )
+
+
+def _untold_certificates(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each certificate whose end, or time of reading, is not known."""
+    found = _presented(judged, server_certificates)
+    silent = found[found["not_after"].isna() | found["read_at"].isna()]
+    return not_said(
+        "acm-describe-certificate",
+        (
+            (
+                row,
+                row.certificate_arn,
+                "it does not say when the certificate ends"
+                if pd.isna(row.not_after)
+                else "the snapshot does not say when it was read",
+            )
+            for row in rows_of(silent.drop_duplicates("certificate_arn"))
+        ),
+    )
+
+
+def _certificate(row: Any) -> str:
+    name = words.clean(row.domain_name)
+    return f"the certificate for {name}" if name else "a certificate"
+
+
+def _certificate_rows(
+    found: pd.DataFrame, reasons: Iterator[tuple[Any, str]]
+) -> Iterator[dict[str, Any]]:
+    for row, reason in reasons:
+        yield {
+            **place_of(row),
+            "certificate_arn": row.certificate_arn,
+            "not_after": row.not_after,
+            "source": row.source,
+            "record": row.record,
+            "reason": f"{called(row)} presents {_certificate(row)}, {reason}.",
+        }
+
+
+_CERTIFICATE_COLUMNS = "account region endpoint_id certificate_arn not_after reason source record"
+_CERTIFICATE_DECISION = "A certificate is issued and its key is kept outside this kit: who issues it, and for how long, people decide."
+
+
+@check(
+    id="server-certificate-has-expired",
+    title="Server certificates are valid",
+    severity=Severity.HIGH,
+    **_ENDPOINTS,
+    unseen=_untold_certificates,
+    condition=(
+        "presents a server certificate that has ended or was revoked",
+        "present server certificates that have ended or were revoked",
+    ),
+    rationale=(
+        "Clients check the certificate before they send anything. When it has ended, they refuse "
+        "to connect, all of them at once, and whoever is asked for help on that day is tempted to "
+        "tell them to switch the check off: from then on anybody on the way can pose as the "
+        "endpoint and collect passwords."
+    ),
+    remedy=(
+        "Replace the certificate: import the new one under the same ARN, or name another one on "
+        "the endpoint. AWS brings a re-imported certificate to the endpoint by itself, within 24 "
+        "hours; naming another one resets sessions. Where the new one comes from another "
+        "authority, hand out a new client configuration first."
+    ),
+    verify=(
+        "aws acm describe-certificate --certificate-arn <arn> --query Certificate.NotAfter lies in "
+        "the future, and a client connects."
+    ),
+    false_alarms=("An endpoint nobody uses any more; then it is better deleted.",),
+    decision=_CERTIFICATE_DECISION,
+    reference=f"{GUIDE}mutual.html",
+    controls={
+        "AWS Foundational Security Best Practices v1.0.0": ("ACM.1",),
+        "AWS Config managed rules (2026-11)": ("acm-certificate-expiration-check",),
+        "Prowler (2026-11)": ("acm_certificates_expiration_check",),
+    },
+    ratings={"Security Hub ACM.1": "Medium"},
+)
+def server_certificate_has_expired(
+    judged: pd.DataFrame, server_certificates: pd.DataFrame
+) -> pd.DataFrame:
+    """Return endpoints whose certificate had ended, or was revoked, when it was read."""
+    found = _presented(judged, server_certificates)
+
+    def reasons() -> Iterator[tuple[Any, str]]:
+        for row in rows_of(found):
+            if row.status == "REVOKED":
+                yield row, "which is revoked"
+            elif days_left(row.not_after, row.read_at) <= 0 or row.status == "EXPIRED":
+                yield (
+                    row,
+                    "which has ended"
+                    if pd.isna(row.not_after)
+                    else f"which ended on {day(row.not_after)}",
+                )
+
+    return evidence_of(_CERTIFICATE_COLUMNS, _certificate_rows(found, reasons()))
+
+
+@check(
+    id="server-certificate-expires-soon",
+    title="Server certificates do not end soon",
+    severity=Severity.MEDIUM,
+    **_ENDPOINTS,
+    unseen=_untold_certificates,
+    condition=(
+        "presents a server certificate that ends soon",
+        "present server certificates that end soon",
+    ),
+    rationale=(
+        "On the day the certificate ends nobody can connect any more. Replacing it takes longer "
+        "than it seems where clients must get a new configuration. A certificate that ACM does "
+        "not renew counts as ending soon from 60 days before; one that ACM renews by itself from "
+        "30 days before, for by then the renewal should be done."
+    ),
+    remedy=(
+        "Replace the certificate before it ends: import the new one under the same ARN, which AWS "
+        "brings to the endpoint within 24 hours, or see to what keeps ACM from renewing (mostly a "
+        "DNS record of the validation that is gone). Put the date of the next one into a calendar "
+        "or an alarm (ACM reports DaysToExpiry to CloudWatch)."
+    ),
+    verify=(
+        "aws acm describe-certificate --certificate-arn <arn> --query Certificate.NotAfter is more "
+        "than two months away."
+    ),
+    false_alarms=(
+        "A certificate that is replaced by automation shortly before it ends, by plan.",
+        "An endpoint that will be gone before.",
+    ),
+    decision=_CERTIFICATE_DECISION,
+    reference="https://docs.aws.amazon.com/acm/latest/userguide/managed-renewal.html",
+    controls={
+        "AWS Foundational Security Best Practices v1.0.0": ("ACM.1",),
+        "AWS Config managed rules (2026-11)": ("acm-certificate-expiration-check",),
+        "Prowler (2026-11)": ("acm_certificates_expiration_check",),
+    },
+    ratings={"Security Hub ACM.1": "Medium"},
+)
+def server_certificate_expires_soon(
+    judged: pd.DataFrame, server_certificates: pd.DataFrame
+) -> pd.DataFrame:
+    """Return endpoints whose certificate was about to end when it was read."""
+    found = _presented(judged, server_certificates)
+
+    def reasons() -> Iterator[tuple[Any, str]]:
+        for row in rows_of(found):
+            left = days_left(row.not_after, row.read_at)
+            failing = row.renewal_status in {"FAILED", "PENDING_VALIDATION"}
+            renewed = _is_renewed(row) and not failing
+            if 0 < left <= (30 if renewed else _RENEWS_FROM):
+                how = (
+                    "which ACM should have renewed by now"
+                    if renewed
+                    else f"whose renewal by ACM stands at {row.renewal_status}"
+                    if failing
+                    else "which ACM does not renew"
+                )
+                yield row, f"{how} and which {ending(row.not_after, row.read_at)}"
+
+    return evidence_of(_CERTIFICATE_COLUMNS, _certificate_rows(found, reasons()))
+
+
+def _is_renewed(row: Any) -> bool:
+    """Tell whether ACM renews a certificate by itself, as far as it says."""
+    return bool(row.type != "IMPORTED" and row.renewal_eligibility == "ELIGIBLE")
+
+
+@check(
+    id="server-certificate-is-weak",
+    title="Server certificates have strong keys and signatures",
+    severity=Severity.MEDIUM,
+    **_ENDPOINTS,
+    unseen=lambda judged, server_certificates: not_said(
+        "acm-describe-certificate",
+        (
+            (row, row.certificate_arn, "it does not say which key the certificate has")
+            for row in rows_of(_presented(judged, server_certificates))
+            if pd.isna(row.key_algorithm)
+        ),
+    ),
+    condition=(
+        "presents a server certificate with a weak key or signature",
+        "present server certificates with weak keys or signatures",
+    ),
+    rationale=(
+        "Whoever can work out the private key behind the certificate, or make another certificate "
+        "with the same signature, poses as the endpoint without any client noticing. RSA keys of "
+        "less than 2,048 bits and signatures over MD5 or SHA-1 are within reach of those who can "
+        "pay for it, and have been deprecated for years."
+    ),
+    remedy=(
+        "Replace the certificate by one with an RSA key of 2,048 bits or more and a signature over "
+        "SHA-256. AWS says that endpoints with mutual authentication take RSA keys of 1,024 and "
+        "2,048 bits only. ACM cannot exchange the key of an imported certificate for one of "
+        "another type: import it anew and name it on the endpoint, which resets sessions."
+    ),
+    verify=(
+        "aws acm describe-certificate --certificate-arn <arn> --query "
+        "'Certificate.[KeyAlgorithm,SignatureAlgorithm]' shows RSA_2048 and SHA256WITHRSA."
+    ),
+    false_alarms=("An endpoint for tests that leads nowhere.",),
+    decision=_CERTIFICATE_DECISION,
+    reference="https://docs.aws.amazon.com/acm/latest/userguide/import-certificate-prerequisites.html",
+    controls={
+        "AWS Foundational Security Best Practices v1.0.0": ("ACM.2",),
+        "AWS Config managed rules (2026-11)": ("acm-certificate-rsa-check",),
+    },
+    ratings={"Security Hub ACM.2": "High"},
+)
+def server_certificate_is_weak(
+    judged: pd.DataFrame, server_certificates: pd.DataFrame
+) -> pd.DataFrame:
+    """Return endpoints whose certificate has a short RSA key or an outdated signature."""
+    found = _presented(judged, server_certificates)
+
+    def reasons() -> Iterator[tuple[Any, str]]:
+        for row in rows_of(found):
+            kind, _, size = str(row.key_algorithm).upper().replace("-", "_").partition("_")
+            signature = str(row.signature_algorithm).upper().replace("-", "")
+            if kind == "RSA" and size.isdigit() and int(size) < 2048:
+                yield row, f"whose RSA key has {int(size):,} bits"
+            elif any(weak in signature for weak in ("SHA1", "MD5", "MD2")):
+                yield row, f"which is signed with {words.clean(row.signature_algorithm)}"
+
+    return evidence_of(_CERTIFICATE_COLUMNS, _certificate_rows(found, reasons()))
+
+
+@check(
+    id="server-certificate-is-not-renewed",
+    title="ACM renews the server certificates by itself",
+    severity=Severity.LOW,
+    **_ENDPOINTS,
+    condition=(
+        "presents a certificate that ACM does not renew",
+        "present certificates that ACM does not renew",
+    ),
+    rationale=(
+        "ACM renews the certificates it issued. One that was imported it only keeps: unless "
+        "somebody remembers to import the next one, it ends, and with it the VPN, for everybody "
+        "at once. Whoever made it has often left by then, and the authority's key with them."
+    ),
+    remedy=(
+        "Decide who renews it and when: write the date down where it is seen (an alarm on ACM's "
+        "DaysToExpiry), and where the authority's key is kept. Or let ACM issue the certificate, "
+        "public or by a private authority of AWS's, where the way users authenticate allows it."
+    ),
+    verify=(
+        "aws acm describe-certificate --certificate-arn <arn> --query "
+        "'Certificate.[Type,RenewalEligibility]' shows AMAZON_ISSUED and ELIGIBLE, or the alarm "
+        "exists."
+    ),
+    false_alarms=(
+        "Mutual authentication with an authority of one's own, where importing is the usual way.",
+        "A certificate that automation imports anew in time.",
+    ),
+    decision=_CERTIFICATE_DECISION,
+    reference="https://docs.aws.amazon.com/acm/latest/userguide/import-certificate.html",
+)
+def server_certificate_is_not_renewed(
+    judged: pd.DataFrame, server_certificates: pd.DataFrame
+) -> pd.DataFrame:
+    """Return endpoints whose certificate was imported."""
+    found = _presented(judged, server_certificates)
+    return evidence_of(
+        _CERTIFICATE_COLUMNS,
+        _certificate_rows(
+            found,
+            (
+                (
+                    row,
+                    "which was imported, so ACM does not renew it"
+                    + ("" if pd.isna(row.not_after) else f"; it ends on {day(row.not_after)}"),
+                )
+                for row in rows_of(found)
+                if row.type == "IMPORTED"
+            ),
+        ),
+    )
+
+
+# -- the list of revoked client certificates ------------------------------------------------------
+
+
+def _lists(judged: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
+    return judged[[*ENDPOINT, "name"]].merge(lists, on=ENDPOINT)
+
+
+def _unread_lists(
+    judged: pd.DataFrame, client_certificate_revocation_lists: pd.DataFrame
+) -> pd.DataFrame:
+    """Return a gap for each list that cannot be read, or of which nobody knows when it was."""
+    found = _lists(judged, client_certificate_revocation_lists)
+    found = found[found["imported"] & (found["problem"].notna() | found["read_at"].isna())]
+    return not_said(
+        "ec2-export-client-vpn-client-certificate-revocation-list",
+        (
+            (
+                row,
+                row.endpoint_id,
+                "the snapshot does not say when it was read"
+                if pd.isna(row.problem)
+                else f"the revocation list cannot be read: {row.problem}",
+            )
+            for row in rows_of(found)
+        ),
+    )
+
+
+def _list_rows(found: pd.DataFrame, *, soon: bool) -> Iterator[dict[str, Any]]:
+    for row in rows_of(found[found["imported"]]):
+        left = days_left(row.next_update, row.read_at)
+        if (0 < left <= 30) if soon else left <= 0:
+            yield {
+                **place_of(row),
+                "next_update": row.next_update,
+                "source": row.source,
+                "record": row.record,
+                "reason": f"the revocation list of {called(row)} {ending(row.next_update, row.read_at)}.",
+            }
+
+
+_LIST_COLUMNS = "account region endpoint_id next_update reason source record"
+_LIST_DECISION = "A revocation list is signed with the key of your certificate authority, which the kit does not have."
+_LIST_REMEDY = (
+    "Replace the list: have the authority that signs your client certificates issue a new one "
+    "(with easy-rsa: gen-crl; EASYRSA_CRL_DAYS says how long it holds), and import it. Importing "
+    "resets the sessions of the endpoint: plan a window. Then let a scheduled job do both, with "
+    "room to spare before the list ends."
+)
+_LIST_VERIFY = (
+    "aws ec2 export-client-vpn-client-certificate-revocation-list --client-vpn-endpoint-id "
+    "<endpoint id> --query CertificateRevocationList --output text | openssl crl -noout "
+    "-nextupdate shows a date far enough away."
+)
+
+
+@check(
+    id="revocation-list-has-expired",
+    title="Certificate revocation lists are valid",
+    severity=Severity.HIGH,
+    **_MUTUAL,
+    unseen=_unread_lists,
+    condition=(
+        "uses a certificate revocation list that has ended",
+        "use certificate revocation lists that have ended",
+    ),
+    rationale=(
+        "AWS says that nobody can connect to an endpoint whose revocation list has expired: the "
+        "list ends, and with it the VPN, for everybody with a certificate. The usual way out of "
+        "the hurry is to import an empty list or one that holds for ten years, and then the "
+        "certificates of those who left are good again, or nobody looks at the list any more."
+    ),
+    remedy=_LIST_REMEDY,
+    verify=_LIST_VERIFY,
+    false_alarms=("An endpoint nobody uses any more; then it is better deleted.",),
+    decision=_LIST_DECISION,
+    reference=f"{GUIDE}cvpn-working-certificates.html",
+)
+def revocation_list_has_expired(
+    judged: pd.DataFrame, client_certificate_revocation_lists: pd.DataFrame
+) -> pd.DataFrame:
+    """Return endpoints whose revocation list had ended when it was read."""
+    found = _lists(judged, client_certificate_revocation_lists)
+    return evidence_of(_LIST_COLUMNS, _list_rows(found, soon=False))
+
+
+@check(
+    id="revocation-list-expires-soon",
+    title="Certificate revocation lists do not end soon",
+    severity=Severity.MEDIUM,
+    **_MUTUAL,
+    unseen=_unread_lists,
+    condition=(
+        "uses a certificate revocation list that ends within 30 days",
+        "use certificate revocation lists that end within 30 days",
+    ),
+    rationale=(
+        "AWS says that nobody can connect to an endpoint whose revocation list has expired. Lists "
+        "hold for weeks or months (six months with easy-rsa as it comes), so one that nobody "
+        "renews on a schedule ends sooner or later, and the VPN stops for everybody at once."
+    ),
+    remedy=_LIST_REMEDY,
+    verify=_LIST_VERIFY,
+    false_alarms=("A list that a job issues anew every few days or weeks, by plan.",),
+    decision=_LIST_DECISION,
+    reference=f"{GUIDE}cvpn-working-certificates.html",
+)
+def revocation_list_expires_soon(
+    judged: pd.DataFrame, client_certificate_revocation_lists: pd.DataFrame
+) -> pd.DataFrame:
+    """Return endpoints whose revocation list was about to end when it was read."""
+    found = _lists(judged, client_certificate_revocation_lists)
+    return evidence_of(_LIST_COLUMNS, _list_rows(found, soon=True))
+
+
+@check(
+    id="revocation-list-is-missing",
+    title="Lost client certificates can be refused",
+    severity=Severity.LOW,
+    **_MUTUAL,
+    condition=(
+        "works without a certificate revocation list",
+        "work without certificate revocation lists",
+    ),
+    rationale=(
+        "A client certificate is good until it ends, whatever happened to the laptop it was on or "
+        "to the person it was for. Only a revocation list can end it sooner. Without one, no "
+        "certificate has ever been revoked on this endpoint, and on the day one must be, the way "
+        "to do it is untried."
+    ),
+    remedy=(
+        "Create a revocation list with the authority that signs your client certificates, put on "
+        "it what was lost and who left, and import it; an empty list is a start, as the way is "
+        "then known. Renew it before it ends, for an expired list locks everybody out. Importing "
+        "resets sessions: plan a window."
+    ),
+    verify=(
+        "aws ec2 export-client-vpn-client-certificate-revocation-list --client-vpn-endpoint-id "
+        "<endpoint id> shows a list and the status active."
+    ),
+    false_alarms=(
+        "Certificates that hold for hours or days only, where waiting is as good as revoking.",
+        "Users who also sign in with SAML or Active Directory, where their account is closed.",
+        "A new endpoint whose certificates are all in good hands.",
+    ),
+    decision=_LIST_DECISION,
+    reference=f"{GUIDE}cvpn-working-certificates.html",
+)
+def revocation_list_is_missing(
+    judged: pd.DataFrame, client_certificate_revocation_lists: pd.DataFrame
+) -> pd.DataFrame:
+    """Return endpoints that no revocation list was imported into, or none that is in force."""
+    found = _lists(judged, client_certificate_revocation_lists)
+    rows = []
+    for row in rows_of(found[~found["imported"] | found["status"].eq("pending")]):
+        what = (
+            "has a revocation list that is not active yet"
+            if row.imported
+            else "has no revocation list, so no client certificate can be ended before its time"
+        )
+        rows.append(
+            {
+                **place_of(row),
+                "source": row.source,
+                "record": row.record,
+                "reason": f"{called(row)} {what}.",
+            }
+        )
+    return evidence_of("account region endpoint_id reason source record", rows)
+
+
+# -- who tells who a user is ----------------------------------------------------------------------
+
+
+def _named(judged: pd.DataFrame, column: str, one: str) -> pd.DataFrame:
+    """Return a row per endpoint and resource that a list column of it names."""
+    named = judged[[*ENDPOINT, "name", "source", "record", column]].explode(column)
+    return named.rename(columns={column: one}).dropna(subset=[one]).astype({one: "str"})
+
+
+def _providers(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> pd.DataFrame:
+    """Return the providers that endpoints name and that are there."""
+    named = _named(judged, "saml_provider_arns", "provider_arn").drop(columns=["source", "record"])
+    # IAM is the same in every Region: its records stand at another one than the endpoint's.
+    return named.merge(saml_providers.drop(columns=["region"]), on=["account", "provider_arn"])
+
+
+def _untold_providers(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each provider whose metadata, or time of reading, is not known."""
+    found = _providers(judged, saml_providers)
+    found = found[found["problem"].notna() | found["read_at"].isna()]
+    return not_said(
+        "iam-get-saml-provider",
+        (
+            (
+                row,
+                row.provider_arn,
+                "the snapshot does not say when it was read"
+                if pd.isna(row.problem)
+                else f"the metadata cannot be read: {row.problem}",
+            )
+            for row in rows_of(found.drop_duplicates(["account", "region", "provider_arn"]))
+        ),
+    )
+
+
+def _untimed_providers(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each provider of which nobody knows when it was read."""
+    return _untold_providers(judged, saml_providers[saml_providers["read_at"].isna()])
+
+
+def _provider(arn: str) -> str:
+    return words.clean(arn.rpartition("/")[2])
+
+
+_SAML_COLUMNS = "account region endpoint_id provider_arn reason source record"
+_SAML_DECISION = "The metadata comes from your identity provider: who replaces it and when is agreed with those who run it."
+
+
+@check(
+    id="saml-provider-is-unusable",
+    title="The SAML providers that endpoints name are there and valid",
+    severity=Severity.HIGH,
+    population="client_vpn_endpoints",
+    among=with_saml,
+    noun="SAML endpoint",
+    unseen=_untimed_providers,
+    condition=(
+        "relies on a SAML provider that is gone or has ended",
+        "rely on SAML providers that are gone or have ended",
+    ),
+    rationale=(
+        "Without the SAML provider in IAM the endpoint cannot tell who a user is, so nobody signs "
+        "in any more, or nobody gets at the self-service portal. A provider that was deleted can "
+        "also be created anew, by whoever may do so, with an identity provider of their own: the "
+        "endpoint names it by its ARN, and the ARN is made of the name alone."
+    ),
+    remedy=(
+        "Create the provider anew under the same name with the identity provider's current "
+        "metadata, or replace the metadata of the one that ended. Which provider an endpoint "
+        "names can be changed only by creating another endpoint."
+    ),
+    verify=(
+        "aws iam get-saml-provider --saml-provider-arn <arn> --query ValidUntil lies in the "
+        "future; then have a user sign in."
+    ),
+    false_alarms=(
+        "A self-service provider that is gone while the portal is not used.",
+        "An endpoint nobody uses any more; then it is better deleted.",
+    ),
+    decision=_SAML_DECISION,
+    reference=f"{GUIDE}federated-authentication.html",
+)
+def saml_provider_is_unusable(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> pd.DataFrame:
+    """Return endpoints that name a SAML provider which is not there, or had ended when read."""
+    rows = []
+    for row in rows_of(_providers(judged, saml_providers)):
+        for end, what in (
+            (row.valid_until, "provider"),
+            (row.metadata_valid_until, "metadata of the provider"),
+        ):
+            if days_left(end, row.read_at) <= 0:
+                rows.append(
+                    {
+                        **place_of(row),
+                        "provider_arn": row.provider_arn,
+                        "source": row.source,
+                        "record": row.record,
+                        "reason": f"{called(row)} relies on SAML; the {what} "
+                        f"{_provider(row.provider_arn)} ended on {day(end)}.",
+                    }
+                )
+                break
+    there = set(
+        zip(saml_providers["account"].astype(str), saml_providers["provider_arn"], strict=True)
+    )
+    rows += [
+        {
+            **place_of(row),
+            "provider_arn": row.provider_arn,
+            "reason": f"{called(row)} relies on the SAML provider {_provider(row.provider_arn)}, "
+            "and IAM has none of this name.",
+            "by_absence": True,
+        }
+        for row in rows_of(_named(judged, "saml_provider_arns", "provider_arn"))
+        if (row.account, row.provider_arn) not in there
+    ]
+    return evidence_of(_SAML_COLUMNS, rows)
+
+
+@check(
+    id="saml-metadata-expires-soon",
+    title="SAML metadata and the certificates in it do not end soon",
+    severity=Severity.MEDIUM,
+    population="client_vpn_endpoints",
+    among=with_saml,
+    noun="SAML endpoint",
+    unseen=_untold_providers,
+    condition=(
+        "relies on SAML metadata that ends soon",
+        "rely on SAML metadata that ends soon",
+    ),
+    rationale=(
+        "The metadata in IAM holds the certificate that the identity provider's answers are "
+        "checked with. Identity providers exchange their key when it ends; unless the new "
+        "certificate is in IAM by then, every sign-in fails from that day on. Whether Client VPN "
+        "itself still takes answers signed with an ended certificate, AWS does not say."
+    ),
+    remedy=(
+        "Add the identity provider's next signing certificate: download its current metadata, "
+        "which holds both while the key is exchanged, and update the provider in IAM. AWS brings "
+        "it to the endpoint within 24 hours. Agree with those who run the identity provider that "
+        "they tell you of the next exchange."
+    ),
+    verify=(
+        "aws iam get-saml-provider --saml-provider-arn <arn> shows metadata whose certificates "
+        "and validUntil are further away; then have a user sign in."
+    ),
+    false_alarms=(
+        "An identity provider that keeps signing with a certificate past its end.",
+        "A provider for the self-service portal alone, while the portal is not used.",
+    ),
+    decision=_SAML_DECISION,
+    reference=f"{GUIDE}federated-authentication.html",
+)
+def saml_metadata_expires_soon(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> pd.DataFrame:
+    """Return endpoints whose SAML provider, or every certificate of it, was about to end."""
+    rows = []
+    for row in rows_of(_providers(judged, saml_providers)):
+        ends = (
+            (row.valid_until, "the SAML provider"),
+            (row.metadata_valid_until, "the metadata of the SAML provider"),
+            (row.certificates_end, "the last signing certificate of the SAML provider"),
+        )
+        for end, what in ends:
+            left = days_left(end, row.read_at)
+            ended = left <= 0 and end is row.certificates_end
+            if 0 < left <= 30 or ended:
+                rows.append(
+                    {
+                        **place_of(row),
+                        "provider_arn": row.provider_arn,
+                        "source": row.source,
+                        "record": row.record,
+                        "reason": f"{called(row)} relies on SAML; {what} "
+                        f"{_provider(row.provider_arn)} {ending(end, row.read_at)}.",
+                    }
+                )
+    return evidence_of(_SAML_COLUMNS, rows)
+
+
+@check(
+    id="directory-is-unhealthy",
+    title="The directories that endpoints ask are active",
+    severity=Severity.HIGH,
+    population="client_vpn_endpoints",
+    among=with_directory,
+    noun="Active Directory endpoint",
+    condition=(
+        "authenticates users with a directory that is gone or not active",
+        "authenticate users with directories that are gone or not active",
+    ),
+    rationale=(
+        "Users sign in with the directory's passwords. While it is impaired or inoperable they "
+        "cannot, or a user who was just locked out there still can; and where the second factor "
+        "(RADIUS) has failed, either nobody gets in or the factor is no longer asked, which AWS "
+        "does not tell apart here."
+    ),
+    remedy=(
+        "Decide from the stage's reason: mostly the directory's servers are not reached (network "
+        "ACLs, security groups, DNS), a service account's password has changed, or the disk is "
+        "full. Restore it from a snapshot where it cannot be mended, or move the users to an "
+        "endpoint with another way to sign in."
+    ),
+    verify=(
+        "aws ds describe-directories --directory-ids <id> --query "
+        "'DirectoryDescriptions[].[Stage,RadiusStatus]' shows Active; then have a user sign in."
+    ),
+    false_alarms=(
+        "A directory that is being updated or restored by plan: it comes back by itself.",
+        "An endpoint nobody uses any more; then it is better deleted.",
+    ),
+    decision="What ails a directory shows inside it: its servers, its network, its passwords. Those who run it decide.",
+    reference="https://docs.aws.amazon.com/directoryservice/latest/admin-guide/ms_ad_directory_status.html",
+)
+def directory_is_unhealthy(judged: pd.DataFrame, directories: pd.DataFrame) -> pd.DataFrame:
+    """Return endpoints whose directory is not there, or not in the stage ``Active``."""
+    held = {(row.account, row.region, row.directory_id): row for row in rows_of(directories)}
+    rows = []
+    for row in rows_of(_named(judged, "directory_ids", "directory_id")):
+        found = held.get((row.account, row.region, row.directory_id))
+        if found is None:
+            what = "which Directory Service does not know"
+        elif found.stage != "Active":
+            why = words.clean(found.stage_reason, 120)
+            what = f"which is {words.clean(found.stage) or 'in no stage'}" + (
+                f": {why}" if why else ""
+            )
+        elif found.radius_status == "Failed":
+            what = "whose second factor (RADIUS) has failed"
+        else:
+            continue
+        rows.append(
+            {
+                **place_of(row),
+                "directory_id": row.directory_id,
+                "source": row.source if found is None else found.source,
+                "record": row.record if found is None else found.record,
+                "reason": f"{called(row)} asks directory {row.directory_id}, {what.rstrip('.')}.",
+                "by_absence": found is None,
+            }
+        )
+    return evidence_of("account region endpoint_id directory_id reason source record", rows)
+
+
+@check(
+    id="self-service-portal-cannot-serve",
+    title="Where AWS names a self-service portal, users can sign in to it",
+    severity=Severity.INFO,
+    population="client_vpn_endpoints",
+    among=with_portal_address,
+    noun="Client VPN endpoint",
+    condition=(
+        "names a portal that nobody can sign in at",
+        "name a portal that nobody can sign in at",
+    ),
+    rationale=(
+        "The self-service portal hands out the client configuration to users who sign in as a "
+        "person. AWS says that it is not available with mutual authentication: with certificates "
+        "alone there is nobody to sign in. Users sent to the address get nowhere, and ask for the "
+        "configuration by mail instead, certificate and key included."
+    ),
+    remedy=(
+        "Decide how users get their configuration, and give out no portal address for this "
+        "endpoint. Switch the portal off where it was switched on. With SAML or Active Directory "
+        "authentication the portal works."
+    ),
+    verify="Open the portal's address in a browser and see that no user of this endpoint is sent there.",
+    false_alarms=(
+        "AWS gives the address whether the portal is switched on or not, and does not say which: "
+        "an address nobody was given does no harm.",
+    ),
+    decision="How users get their configuration is agreed with them; AWS's API does not even say whether the portal is on.",
+    reference=f"{GUIDE}cvpn-self-service-portal.html",
+)
+def self_service_portal_cannot_serve(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return endpoints with a portal's address and authentication by certificate alone."""
+    return evidence_of(
+        "account region endpoint_id reason source record",
+        (
+            {
+                **place_of(row),
+                "source": row.source,
+                "record": row.record,
+                "reason": f"{called(row)} has a portal address, and authenticates by certificate "
+                "alone, so nobody can sign in there.",
+            }
+            for row in rows_of(judged)
+            if set(row.authentication_types) == {"certificate-authentication"}
+        ),
+    )

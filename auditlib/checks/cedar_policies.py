@@ -1,0 +1,608 @@
+"""Checks of the endpoints' authorization policies: what their text says, and whether it is in force.
+
+A policy that cannot be read as Cedar is a finding of its own and a gap for every other check of
+its text.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.cedar import LARGEST, dotted, published
+from auditlib.check import Severity, check, evidence_of
+from auditlib.checks._parts import (
+    ENDPOINT,
+    GUIDE,
+    called,
+    gap,
+    living,
+    names_of,
+    place_of,
+    policy_text,
+    rows_of,
+    unread_policies,
+    untold_settings,
+    yes,
+)
+from auditlib.schemas import GAPS
+
+_JUDGED: dict[str, Any] = {
+    "population": "client_vpn_authorization_policies",
+    "noun": "authorization policy",
+}
+_POLICIES = f"{GUIDE}device-posture-policies.html"
+_CEDAR = f"{GUIDE}device-posture-policies-cedar.html"
+_SHOW = (
+    "aws ec2 get-client-vpn-endpoint-authorization-policy --client-vpn-endpoint-id <endpoint id>"
+)
+_WINDOW = "Changing an enforced policy disconnects every active session: plan a window."
+_YOURS = (
+    "A policy is code of yours, and only you know whom it should let in: the kit proposes no text."
+)
+_PROVIDERS = {"crowdstrike", "jamf", "jumpcloud"}
+_AUTHENTICATION = {
+    "saml": ("federated-authentication", "SAML"),
+    "active-directory": ("directory-service-authentication", "Active Directory"),
+    "mutual-authentication": ("certificate-authentication", "mutual (certificate)"),
+}
+_NEARLY_FULL = 0.9
+
+
+def _named(policies: pd.DataFrame, client_vpn_endpoints: pd.DataFrame) -> list[Any]:
+    """Return the policies' rows with the names of their endpoints."""
+    names = names_of(client_vpn_endpoints, "endpoint_id", "name")
+    return list(rows_of(policies.assign(name=policies["endpoint_id"].map(names))))
+
+
+def _row(row: Any, reason: str, **more: Any) -> dict[str, Any]:
+    return {
+        **place_of(row),
+        "source": row.source,
+        "record": row.record,
+        "reason": f"The authorization policy of {called(row)} {reason}.",
+        **more,
+    }
+
+
+@check(
+    id="authorization-policy-missing",
+    title="An authorization policy decides who may connect",
+    severity=Severity.INFO,
+    population="client_vpn_endpoints",
+    among=living,
+    noun="Client VPN endpoint",
+    condition=("runs without an authorization policy", "run without an authorization policy"),
+    rationale=(
+        "Without a policy whoever authenticates is connected, from any device and any address, for "
+        "as long as the session lasts. A Cedar policy (since October 2026) can refuse a device that "
+        "its trust provider rates badly, an address, or a user outside a group, and looks again "
+        "every five minutes. AWS requires none, so this is information: it says what could be done."
+    ),
+    remedy=(
+        "Decide whether device, address or group should be judged beyond authentication. Where they "
+        "should, attach a policy in shadow mode with connection logging on, read for a week what it "
+        "would have refused, then enforce it. Enforcing disconnects every active session: plan a "
+        "window."
+    ),
+    verify=f"{_SHOW} shows a policy with status active and shadow mode disabled.",
+    false_alarms=("An endpoint whose client connect handler judges the same things.",),
+    decision=_YOURS,
+    reference=_POLICIES,
+    controls={"NIST SP 800-53 Rev. 5": ("AC-3", "AC-17")},
+)
+def authorization_policy_missing(
+    judged: pd.DataFrame, client_vpn_authorization_policies: pd.DataFrame
+) -> pd.DataFrame:
+    """Return endpoints to which no policy is attached."""
+    held = set(client_vpn_authorization_policies["endpoint_id"])
+    handled = yes(judged["connect_handler_enabled"])
+    return evidence_of(
+        "account region endpoint_id reason source record",
+        (
+            {
+                **place_of(row),
+                "source": row.source,
+                "record": row.record,
+                "reason": f"{called(row)} has no authorization policy"
+                + ("; its client connect handler decides on connections" if row.handled else "")
+                + ".",
+                "by_absence": True,
+            }
+            for row in rows_of(judged.assign(handled=handled))
+            if row.endpoint_id not in held
+        ),
+    )
+
+
+@check(
+    id="authorization-policy-in-shadow-mode",
+    title="Authorization policies refuse, and do not only log",
+    severity=Severity.LOW,
+    **_JUDGED,
+    unseen=untold_settings(
+        "client_vpn_authorization_policies",
+        "get-client-vpn-endpoint-authorization-policy",
+        "shadow_mode",
+        "whether shadow mode is on for the policy of",
+    ),
+    condition=("is in shadow mode", "are in shadow mode"),
+    rationale=(
+        "In shadow mode a policy is evaluated and its decision logged, and nobody is refused. Right "
+        "for a trial, it reads like protection afterwards: whoever finds the policy attached takes "
+        "unmanaged devices and foreign addresses for kept out, and they are not."
+    ),
+    remedy=(
+        "Decide from the connection log whether the policy refuses whom it should, then disable "
+        "shadow mode. That disconnects every active session: plan a window, and have a way back."
+    ),
+    verify=f"{_SHOW} --query ShadowMode shows disabled.",
+    false_alarms=("A trial that is still going on, with a date for its end.",),
+    decision="Whether the trial has shown enough is yours to say, and enforcing disconnects everybody: read the connection log first.",
+    reference=f"{GUIDE}device-posture-concepts.html",
+)
+def authorization_policy_in_shadow_mode(
+    judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame
+) -> pd.DataFrame:
+    """Return policies that log and refuse nobody."""
+    found = judged[judged["shadow_mode"] == "enabled"]
+    return evidence_of(
+        "account region endpoint_id reason source record",
+        (
+            _row(row, "is in shadow mode: it logs whom it would refuse, and refuses nobody")
+            for row in _named(found, client_vpn_endpoints)
+        ),
+    )
+
+
+@check(
+    id="authorization-policy-not-active",
+    title="Authorization policies are active",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    condition=("stands in a state other than active", "stand in a state other than active"),
+    rationale=(
+        "Only a policy that AWS reports as active is known to be enforced. One that failed, or is "
+        "still being made, changed or removed, may refuse nobody or everybody: AWS does not say "
+        "which. Users who should be refused may be connected."
+    ),
+    remedy=(
+        "Replace a policy that failed by a corrected one, in shadow mode first, and remove one that "
+        f"is not wanted. One on its way becomes active by itself: look again later. {_WINDOW}"
+    ),
+    verify=f"{_SHOW} --query Status shows active.",
+    false_alarms=("A policy that was attached or changed minutes before the snapshot was taken.",),
+    decision=_YOURS,
+    reference=_POLICIES,
+)
+def authorization_policy_not_active(
+    judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame
+) -> pd.DataFrame:
+    """Return policies in any state but active."""
+    found = judged[judged["status"] != "active"]
+    rows = []
+    for row in _named(found, client_vpn_endpoints):
+        told = words.clean(row.status)
+        state = f"is {told}, not active" if told else "has no status"
+        rows.append(_row(row, f"{state}: it is not proven to be enforced", status=told or None))
+    return evidence_of("account region endpoint_id status reason source record", rows)
+
+
+@check(
+    id="authorization-policy-unreadable",
+    title="Authorization policies can be read as Cedar",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    condition=("fails to parse as Cedar", "fail to parse as Cedar"),
+    rationale=(
+        "What cannot be parsed cannot be reviewed: nobody can say whom such a policy lets in, and "
+        "it is not proven that it refuses anybody. It may use syntax newer than this kit, or be a "
+        "text that AWS took and cannot evaluate as its author meant it."
+    ),
+    remedy=(
+        "Replace the text by one that a Cedar parser accepts, in shadow mode first, and compare "
+        f"what the connection log says before and after. {_WINDOW}"
+    ),
+    verify=f"{_SHOW} --query PolicyDocument prints a text that cedar check-parse accepts.",
+    false_alarms=("Syntax of a Cedar release that is newer than the parser of this kit.",),
+    decision=_YOURS,
+    reference=_CEDAR,
+)
+def authorization_policy_unreadable(
+    judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame
+) -> pd.DataFrame:
+    """Return policies the parser refuses, and why."""
+    rows = []
+    for row in _named(judged, client_vpn_endpoints):
+        policy = policy_text(row)
+        if policy.problem:
+            why = words.clean(policy.problem, 120)
+            rows.append(
+                _row(row, f"cannot be read as Cedar ({why}), so it is not proven to refuse anybody")
+            )
+    return evidence_of("account region endpoint_id reason source record", rows)
+
+
+@check(
+    id="authorization-policy-dotted-hyphen",
+    title="Attributes with a hyphen are read as Cedar spells them",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    condition=(
+        "writes a hyphen after a dot, which is not Cedar",
+        "write a hyphen after a dot, which is not Cedar",
+    ),
+    rationale=(
+        "AWS names the namespaces active-directory and mutual-authentication, and Cedar takes a "
+        "hyphen after a dot for a minus sign, so context.active-directory.x is no attribute. A "
+        "policy with it cannot be parsed, and whoever wrote it to keep a group in or out has no "
+        "proof that it does."
+    ),
+    remedy=(
+        'Replace the dot by brackets: context["active-directory"].x, and context has '
+        f'"active-directory" where it is asked for. Try the new text in shadow mode first. {_WINDOW}'
+    ),
+    verify=f"{_SHOW} --query PolicyDocument shows the names with a hyphen in brackets and quotes.",
+    false_alarms=("None is known: in strings and comments the spelling is not looked at.",),
+    decision=_YOURS,
+    reference=f"{GUIDE}device-posture-step2.html",
+)
+def authorization_policy_dotted_hyphen(
+    judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame
+) -> pd.DataFrame:
+    """Return each attribute that is written with a hyphen after a dot."""
+    return evidence_of(
+        "account region endpoint_id attribute reason source record",
+        (
+            _row(
+                row,
+                f"says {words.clean(spelt)}, which is not Cedar: a hyphen needs brackets",
+                attribute=words.clean(spelt),
+            )
+            for row in _named(judged, client_vpn_endpoints)
+            for spelt in policy_text(row).dotted_hyphens
+        ),
+    )
+
+
+def _unread_or_scoped(client_vpn_authorization_policies: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each policy of which nobody can say whom its permits let in."""
+    scoped = [
+        gap(
+            "client_vpn_authorization_policies",
+            "get-client-vpn-endpoint-authorization-policy",
+            account=row.account,
+            region=row.region,
+            resource=row.endpoint_id,
+            message=f"a permit of {row.endpoint_id} names a principal, an action or a resource, and "
+            "AWS does not publish which it passes",
+            status="untold",
+        )
+        for row in rows_of(client_vpn_authorization_policies)
+        if any(one.scoped for one in policy_text(row).permits)
+    ]
+    unread = unread_policies(client_vpn_authorization_policies)
+    return pd.concat([unread, pd.DataFrame(scoped, columns=list(GAPS.names))], ignore_index=True)
+
+
+@check(
+    id="authorization-policy-permits-everyone",
+    title="Every permit of an authorization policy asks something",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    unseen=_unread_or_scoped,
+    condition=(
+        "permits connections of which nothing is known",
+        "permit connections of which nothing is known",
+    ),
+    rationale=(
+        "One permit is enough to be let in. A permit without a condition, or with one that holds "
+        "where neither the user nor the device is known, lets in whoever authenticates, and every "
+        "other permit beside it is decoration. Only a forbid can still refuse, and a forbid that "
+        "fails on a missing attribute is skipped."
+    ),
+    remedy=(
+        "Replace the permit by one that says what a connection must show, and try it in shadow mode "
+        f"first. {_WINDOW}"
+    ),
+    verify=f"{_SHOW} --query PolicyDocument shows no permit without a condition.",
+    false_alarms=(
+        "A policy that works by its forbid statements alone, each of them guarded with has.",
+    ),
+    decision=_YOURS,
+    reference=_CEDAR,
+)
+def authorization_policy_permits_everyone(
+    judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame
+) -> pd.DataFrame:
+    """Return policies with a permit that holds for anybody."""
+    rows = []
+    for row in _named(judged, client_vpn_endpoints):
+        policy = policy_text(row)
+        wide = [one for one in policy.permits if one.always]
+        if not wide:
+            continue
+        if any(not one.conditions for one in wide):
+            what = "permits without a condition"
+        else:
+            what = (
+                "has a permit that holds for a connection of which no user and no device is known"
+            )
+        number = len(policy.forbids)
+        left = (
+            f"only {words.count(number, 'forbid statement')} can refuse"
+            if number
+            else "nothing in it refuses anybody"
+        )
+        rows.append(_row(row, f"{what}; {left}", rank=1 if number else 0))
+    return evidence_of("account region endpoint_id reason source record", rows)
+
+
+@check(
+    id="authorization-policy-forbid-unguarded",
+    title="Every forbid asks for an attribute with has before it reads it",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    unseen=unread_policies,
+    condition=(
+        "has a forbid that is skipped where an attribute is missing",
+        "have a forbid that is skipped where an attribute is missing",
+    ),
+    rationale=(
+        "Cedar skips a statement that fails, and reading an attribute that is not there is a "
+        "failure. So a forbid on a bad device score refuses nobody whose device sends no score: "
+        "whoever leaves the agent off is let in by the next permit. Which attributes are always "
+        "sent AWS does not say, except for the details of the connection."
+    ),
+    remedy=(
+        "Add the question before the reading, in every forbid: refuse where the attribute is "
+        "missing (!(context has jamf.risk) || context.jamf.risk == ...), or move the demand into "
+        f"the permit, which lets nobody in when it fails. {_WINDOW}"
+    ),
+    verify=f"{_SHOW} --query PolicyDocument shows has before each reading in every forbid.",
+    false_alarms=(
+        "An attribute that every permit of the policy reads as well: without it nobody is let in.",
+        "A forbid on details of the connection, which are always there, is not reported.",
+    ),
+    decision=_YOURS,
+    reference=_CEDAR,
+)
+def authorization_policy_forbid_unguarded(
+    judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame
+) -> pd.DataFrame:
+    """Return each attribute that a forbid reads where it may be missing."""
+    rows = []
+    for row in _named(judged, client_vpn_endpoints):
+        policy = policy_text(row)
+        found = {pair for one in policy.forbids for pair in one.unguarded}
+        for path, missing in sorted(found):
+            needed = bool(policy.permits) and all(path in one.reads for one in policy.permits)
+            rows.append(
+                _row(
+                    row,
+                    f"has a forbid that reads {words.clean(dotted(path))} without asking for "
+                    f"{words.clean(dotted(missing))} with has, so Cedar skips it where that is missing"
+                    + ("; every permit reads the attribute as well" if needed else ""),
+                    attribute=words.clean(dotted(path)),
+                    rank=int(needed) * 2 + int(len(missing) > 1),
+                )
+            )
+    return evidence_of("account region endpoint_id attribute reason source record", rows)
+
+
+@check(
+    id="authorization-policy-reads-unlisted-attribute",
+    title="Authorization policies read attributes from AWS's published lists",
+    severity=Severity.LOW,
+    **_JUDGED,
+    unseen=unread_policies,
+    condition=(
+        "reads an attribute not in AWS's published list",
+        "read an attribute not in AWS's published list",
+    ),
+    rationale=(
+        "An attribute that is never sent makes a permit refuse everybody and a forbid refuse "
+        "nobody. AWS publishes which attributes CrowdStrike, Jamf, JumpCloud and SAML bring; its "
+        "own examples use others, so what is not in the list may still exist. It has to be tried, "
+        "not assumed."
+    ),
+    remedy=(
+        "Decide by a trial in shadow mode, with a device that should pass and one that should not, "
+        f"whether the attribute arrives; otherwise use one from the list. {_WINDOW}"
+    ),
+    verify=(
+        f"{_SHOW} --query PolicyDocument, beside AWS's lists of trust data, shows only attributes "
+        "that are listed or were tried."
+    ),
+    false_alarms=(
+        "An attribute that is sent and not documented yet, as in AWS's own examples.",
+        "Details of the connection and namespaces without a list are not reported.",
+    ),
+    decision=_YOURS,
+    reference=_POLICIES,
+)
+def authorization_policy_reads_unlisted_attribute(
+    judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame
+) -> pd.DataFrame:
+    """Return each attribute read that AWS's lists do not hold."""
+    return evidence_of(
+        "account region endpoint_id attribute reason source record",
+        (
+            _row(
+                row,
+                f"reads {words.clean(dotted(path))}, which is not in AWS's published list",
+                attribute=words.clean(dotted(path)),
+            )
+            for row in _named(judged, client_vpn_endpoints)
+            for path in policy_text(row).reads
+            if not published(path)
+        ),
+    )
+
+
+def _unread_or_untold(
+    client_vpn_authorization_policies: pd.DataFrame, client_vpn_endpoints: pd.DataFrame
+) -> pd.DataFrame:
+    """Return a gap for each policy that cannot be read, or whose endpoint's providers are untold."""
+    policies = client_vpn_authorization_policies
+    mine = client_vpn_endpoints[
+        client_vpn_endpoints["endpoint_id"].isin(policies["endpoint_id"])
+        & (
+            client_vpn_endpoints["device_posture"].eq("unknown")
+            | client_vpn_endpoints["authentication_types"].map(len).eq(0)
+        )
+    ]
+    rows = [
+        gap(
+            "client_vpn_endpoints",
+            "describe-client-vpn-endpoints",
+            account=row.account,
+            region=row.region,
+            resource=row.endpoint_id,
+            message=f"the answer does not say which trust providers and authentication {row.endpoint_id} has",
+            status="unsupported",
+        )
+        for row in rows_of(mine)
+    ]
+    untold = pd.DataFrame(rows, columns=list(GAPS.names))
+    return pd.concat([unread_policies(policies), untold], ignore_index=True)
+
+
+@check(
+    id="authorization-policy-reads-absent-provider",
+    title="Authorization policies read only what the endpoint's providers send",
+    severity=Severity.MEDIUM,
+    **_JUDGED,
+    unseen=_unread_or_untold,
+    condition=(
+        "reads a namespace that no provider of the endpoint fills",
+        "read a namespace that no provider of the endpoint fills",
+    ),
+    rationale=(
+        "The namespace of a trust provider, or of a kind of authentication, is there only where the "
+        "endpoint uses it. A permit on another one refuses everybody it was meant to let in; a "
+        "forbid on it is skipped and refuses nobody. The policy looks as if it judged devices or "
+        "groups, and it cannot."
+    ),
+    remedy=(
+        "Add the trust provider to the endpoint, or remove the statement. The kind of "
+        "authentication is chosen when an endpoint is made: there the policy must change. "
+        f"{_WINDOW}"
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-endpoints --query "
+        "'ClientVpnEndpoints[].[DevicePostureOptions,AuthenticationOptions[].Type]' names a "
+        "provider for each namespace that the policy reads."
+    ),
+    false_alarms=("One text for several endpoints, in which each statement asks with has first.",),
+    decision=_YOURS,
+    reference=f"{GUIDE}device-posture-step2.html",
+)
+def authorization_policy_reads_absent_provider(
+    judged: pd.DataFrame, client_vpn_endpoints: pd.DataFrame
+) -> pd.DataFrame:
+    """Return each namespace a policy reads that its endpoint has no provider for."""
+    endpoint_of = {row.endpoint_id: row for row in rows_of(client_vpn_endpoints)}
+    rows = []
+    for row in _named(judged, client_vpn_endpoints):
+        endpoint = endpoint_of.get(row.endpoint_id)
+        if endpoint is None:
+            continue
+        spaces = {path[0] for path in policy_text(row).reads}
+        for space in sorted(spaces & _PROVIDERS):
+            if endpoint.device_posture == "unknown" or space in endpoint.posture_trust_providers:
+                continue
+            rows.append(
+                _row(
+                    row,
+                    f"reads {dotted((space,))}, and the endpoint has no such trust provider",
+                    namespace=space,
+                )
+            )
+        for space in sorted(spaces & _AUTHENTICATION.keys()):
+            kind, name = _AUTHENTICATION[space]
+            if not endpoint.authentication_types or kind in endpoint.authentication_types:
+                continue
+            rows.append(
+                _row(
+                    row,
+                    f"reads {dotted((space,))}, and the endpoint has no {name} authentication",
+                    namespace=space,
+                )
+            )
+    return evidence_of("account region endpoint_id namespace reason source record", rows)
+
+
+@check(
+    id="authorization-policy-near-size-limit",
+    title="Authorization policies have room to grow",
+    severity=Severity.INFO,
+    **_JUDGED,
+    condition=("is near the largest size", "are near the largest size"),
+    rationale=(
+        "A policy may have 10,000 bytes, and an endpoint has one policy. Near that size the next "
+        "rule does not fit, and it will be needed on a day when somebody must be kept out quickly. "
+        "Bytes count, not characters: a comment in Japanese takes three times as many."
+    ),
+    remedy=(
+        "Replace lists of people by a group that your directory holds, and move comments elsewhere. "
+        f"{_WINDOW}"
+    ),
+    verify=f"{_SHOW} --query PolicyDocument --output text | wc -c shows well below 9,000.",
+    false_alarms=("A policy that is finished and will not grow.",),
+    decision=_YOURS,
+    reference=_POLICIES,
+)
+def authorization_policy_near_size_limit(
+    judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame
+) -> pd.DataFrame:
+    """Return policies of more than nine tenths of what AWS takes."""
+    rows = []
+    for row in _named(judged, client_vpn_endpoints):
+        size = policy_text(row).size
+        if size > LARGEST * _NEARLY_FULL:
+            rows.append(
+                _row(row, f"has {size:,} bytes of at most {LARGEST:,}", bytes=size, rank=-size)
+            )
+    return evidence_of("account region endpoint_id bytes reason source record", rows)
+
+
+@check(
+    id="authorization-policy-trial-unlogged",
+    title="A policy in shadow mode is logged",
+    severity=Severity.LOW,
+    **_JUDGED,
+    condition=("is on trial without a log", "are on trial without a log"),
+    rationale=(
+        "Shadow mode writes what a policy would decide into the connection log, and does nothing "
+        "else. Without that log the trial shows nothing: the policy protects nobody and teaches "
+        "nobody, and the day it is enforced comes as a surprise."
+    ),
+    remedy=(
+        "Enable connection logging on the endpoint, wait until users have connected from all their "
+        "devices, and read what the policy would have refused. Or remove the policy."
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-endpoints --query "
+        "'ClientVpnEndpoints[].ConnectionLogOptions' shows Enabled true."
+    ),
+    false_alarms=("A policy that is attached for safekeeping and was never meant to be tried.",),
+    decision="Fix connection-logging-is-off turns the log on; whether the trial goes on is yours to say.",
+    reference=f"{GUIDE}device-posture-concepts.html",
+)
+def authorization_policy_trial_unlogged(
+    judged: pd.DataFrame, client_vpn_endpoints: pd.DataFrame
+) -> pd.DataFrame:
+    """Return policies in shadow mode on endpoints without a connection log."""
+    unlogged = client_vpn_endpoints[~yes(client_vpn_endpoints["connection_log_enabled"])]
+    found = judged[judged["shadow_mode"] == "enabled"].merge(unlogged[ENDPOINT], on=ENDPOINT)
+    return evidence_of(
+        "account region endpoint_id reason source record",
+        (
+            _row(
+                row,
+                "is in shadow mode, and the endpoint logs no connections: the trial shows nothing",
+            )
+            for row in _named(found, client_vpn_endpoints)
+        ),
+    )

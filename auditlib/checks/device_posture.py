@@ -1,0 +1,146 @@
+"""Checks of device posture: whether a trust provider vouches for the devices that connect."""
+
+from typing import Any
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.check import Severity, check, evidence_of
+from auditlib.checks._parts import (
+    GUIDE,
+    called,
+    living,
+    place_of,
+    policy_text,
+    rows_of,
+    unread_policies,
+    untold,
+)
+
+_CONCEPTS = f"{GUIDE}device-posture-concepts.html"
+_TOLD = untold("device_posture", "which device trust providers are set up on")
+_ON = "shows TrustProviders under DevicePostureOptions"
+
+
+@check(
+    id="device-posture-not-checked",
+    title="The devices that connect are vouched for by a trust provider",
+    severity=Severity.INFO,
+    population="client_vpn_endpoints",
+    among=living,
+    noun="Client VPN endpoint",
+    unseen=_TOLD,
+    condition=("takes connections from any device", "take connections from any device"),
+    rationale=(
+        "Without device posture the endpoint knows who connects and not from what: valid "
+        "credentials work from a private laptop, an unpatched one, or the attacker's own. Since "
+        "October 2026 CrowdStrike, Jamf or JumpCloud can vouch for a device, and an authorization "
+        "policy can refuse it. AWS does not require it, so this is information."
+    ),
+    remedy=(
+        "Decide whether only managed devices should connect. Where they should, add the trust "
+        "provider to the endpoint and attach an authorization policy that reads what it sends, in "
+        "shadow mode first: posture by itself refuses nobody."
+    ),
+    verify=f"aws ec2 describe-client-vpn-endpoints {_ON}.",
+    false_alarms=(
+        "Devices that the identity provider judges at sign-in, by conditional access for example.",
+    ),
+    decision="Which trust provider vouches for your devices is a purchase and a rollout, not a setting: the kit proposes none.",
+    reference=_CONCEPTS,
+)
+def device_posture_not_checked(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return endpoints without a device trust provider."""
+    return evidence_of(
+        "account region endpoint_id reason source record",
+        (
+            {
+                **place_of(row),
+                "source": row.source,
+                "record": row.record,
+                "reason": f"{called(row)} names no device trust provider: it takes any device.",
+            }
+            for row in rows_of(judged)
+            if row.device_posture == "off"
+        ),
+    )
+
+
+@check(
+    id="device-posture-decides-nothing",
+    title="What device trust providers say is used in a policy that is in force",
+    severity=Severity.MEDIUM,
+    population="client_vpn_endpoints",
+    among=living,
+    noun="Client VPN endpoint",
+    unseen=lambda judged, client_vpn_authorization_policies: pd.concat(
+        [
+            _TOLD(judged),
+            unread_policies(
+                client_vpn_authorization_policies[
+                    client_vpn_authorization_policies["endpoint_id"].isin(judged["endpoint_id"])
+                ]
+            ),
+        ],
+        ignore_index=True,
+    ),
+    condition=(
+        "names a device trust provider that decides nothing",
+        "name a device trust provider that decides nothing",
+    ),
+    rationale=(
+        "A trust provider only brings the facts; an authorization policy in force has to read them. "
+        "Without one every device is let in, also one that the provider rates as compromised, while "
+        "the endpoint's settings look as if devices were checked."
+    ),
+    remedy=(
+        "Add a permit that reads the provider's attributes to the endpoint's policy, try it in "
+        "shadow mode, then enforce it. Or remove the provider. Changing an enforced policy "
+        "disconnects every active session: plan a window."
+    ),
+    verify=(
+        "aws ec2 get-client-vpn-endpoint-authorization-policy --client-vpn-endpoint-id <endpoint "
+        "id> shows an active policy, shadow mode disabled, that reads the provider's namespace."
+    ),
+    false_alarms=("A trial that is still going on, with a date for its end.",),
+    decision="What the policy should demand of a device is yours to say: a policy is code of yours, and the kit proposes no text.",
+    reference=_CONCEPTS,
+)
+def device_posture_decides_nothing(
+    judged: pd.DataFrame, client_vpn_authorization_policies: pd.DataFrame
+) -> pd.DataFrame:
+    """Return each trust provider whose word no policy in force reads."""
+    policy_of = {row.endpoint_id: row for row in rows_of(client_vpn_authorization_policies)}
+    rows = []
+    for row in rows_of(judged):
+        for provider in row.posture_trust_providers:
+            said = _unused(provider, policy_of.get(row.endpoint_id))
+            if said:
+                rows.append(
+                    {
+                        **place_of(row),
+                        "provider": provider,
+                        "source": row.source,
+                        "record": row.record,
+                        "reason": f"{called(row)} names the device trust provider "
+                        f"{words.clean(provider)}, and {said}.",
+                        "by_absence": row.endpoint_id not in policy_of,
+                    }
+                )
+    return evidence_of("account region endpoint_id provider reason source record", rows)
+
+
+def _unused(provider: str, policy: Any) -> str:
+    """Say why a trust provider decides nothing; empty where it may decide."""
+    if policy is None:
+        return "no authorization policy is attached"
+    if policy.status != "active":
+        return "its authorization policy is not active"
+    if policy.shadow_mode == "enabled":
+        return "its authorization policy is in shadow mode, which refuses nobody"
+    if policy.shadow_mode != "disabled":
+        return "its authorization policy is not reported as enforced"
+    text = policy_text(policy)
+    if text.doubt or any(path[0] == provider for path in text.reads):
+        return ""
+    return "its authorization policy reads nothing of it"

@@ -1,0 +1,182 @@
+"""Checks of endpoints that nobody uses."""
+
+from collections import Counter
+from typing import Any
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.aws.reads import read_of
+from auditlib.check import Severity, check, evidence_of
+from auditlib.checks._parts import ENDPOINT, GUIDE, called, day, living, not_said, place_of, rows_of
+
+_IDLE = pd.Timedelta(days=30)
+_ASSOCIATED = ["associated", "associating"]
+
+
+class _Log:
+    """What the log streams tell about when somebody last connected, or tried to."""
+
+    def __init__(
+        self, judged: pd.DataFrame, log_groups: pd.DataFrame, log_streams: pd.DataFrame
+    ) -> None:
+        at = ["account", "region", "log_group_name"]
+        keys = map(tuple, log_groups[at].astype("str").to_numpy())
+        self._groups = dict(zip(keys, log_groups["created"], strict=True))
+        self._streams: dict[tuple[str, str, str], pd.DataFrame] = {}
+        for account, region, group in set(map(tuple, log_streams[at].astype("str").to_numpy())):
+            here = log_streams["account"].eq(account) & log_streams["region"].eq(region)
+            rows = log_streams[here & log_streams["log_group_name"].eq(group)]
+            self._streams[account, region, group] = rows
+        named = judged[["account", "region", "connection_log_group"]].astype("str")
+        self._writers = Counter(map(tuple, named.to_numpy()))
+        self._most = read_of("logs-describe-log-streams").most or 0
+
+    def last_entry(self, endpoint: Any) -> tuple[bool, Any]:
+        """Return whether the log tells, and the time of the newest entry (``NaT`` for none).
+
+        A stream is the endpoint's own where the endpoint names it or its name holds the
+        endpoint's id; where none is, every stream of the group may be.
+        """
+        key = (endpoint.account, endpoint.region, endpoint.connection_log_group)
+        logs = not pd.isna(endpoint.connection_log_enabled) and bool(
+            endpoint.connection_log_enabled
+        )
+        if not logs or key not in self._groups:
+            return False, pd.NaT
+        streams = self._streams.get(key)
+        before = endpoint.read_at - _IDLE
+        if streams is None:
+            # An empty group tells nothing while it is new.
+            named = isinstance(endpoint.connection_log_stream, str)
+            return not named and self._groups[key] < before, pd.NaT
+        names = streams["log_stream_name"]
+        own = streams[
+            names.eq(endpoint.connection_log_stream)
+            | names.str.contains(endpoint.endpoint_id, regex=False)
+        ]
+        if len(own):
+            last = own["last_event"].max()
+            return not pd.isna(last) or own["created"].min() < before, last
+        if isinstance(endpoint.connection_log_stream, str):
+            return False, pd.NaT
+        last = streams["last_event"].max()
+        alone = self._writers.get(key) == 1
+        old = last < before if not pd.isna(last) else self._groups[key] < before
+        return old or (alone and not pd.isna(last) and len(streams) < self._most), last
+
+
+def _in_use(judged: pd.DataFrame, client_vpn_connections: pd.DataFrame) -> pd.Series:
+    """Tell which endpoints had a connection, live or ended within the hour, when read."""
+    keys = set(map(tuple, client_vpn_connections[ENDPOINT].astype("str").to_numpy()))
+    found = [tuple(row) in keys for row in judged[ENDPOINT].astype("str").to_numpy()]
+    return pd.Series(found, index=judged.index, dtype=bool)
+
+
+def _young(judged: pd.DataFrame) -> pd.Series:
+    return judged["created"] > judged["read_at"] - _IDLE
+
+
+def _untold_use(
+    judged: pd.DataFrame,
+    client_vpn_connections: pd.DataFrame,
+    log_groups: pd.DataFrame,
+    log_streams: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return a gap for each endpoint of which nothing tells whether anybody used it lately."""
+    log = _Log(judged, log_groups, log_streams)
+    quiet = judged[~_in_use(judged, client_vpn_connections) & ~_young(judged)]
+    found = []
+    for row in rows_of(quiet):
+        if pd.isna(row.read_at) or pd.isna(row.created):
+            found.append((row, row.endpoint_id, "the age of the endpoint is not known"))
+        elif not log.last_entry(row)[0]:
+            why = f"no connection log tells whether anybody used {row.endpoint_id} before the last hour"
+            found.append((row, row.endpoint_id, why))
+    return not_said("logs-describe-log-streams", found)
+
+
+@check(
+    id="endpoint-is-idle",
+    title="Endpoints are used",
+    severity=Severity.LOW,
+    population="client_vpn_endpoints",
+    among=living,
+    noun="Client VPN endpoint",
+    unseen=_untold_use,
+    condition=("is idle", "are idle"),
+    rationale=(
+        "An endpoint that nobody uses is still a door into the network, with certificates, groups "
+        "and rules that nobody looks after any more; a stolen credential would be used there "
+        "unnoticed. And AWS bills every associated subnet by the hour, whether anybody connects "
+        "or not."
+    ),
+    remedy=(
+        "Delete the endpoint once its owner agrees, or remove its associations first: nobody can "
+        "connect then, the hours end, and it can be had back by associating a subnet again. Keep "
+        "its connection log for as long as incidents may be looked into."
+    ),
+    verify=(
+        "aws ec2 describe-client-vpn-endpoints no longer lists it, or "
+        "describe-client-vpn-target-networks returns an empty list."
+    ),
+    false_alarms=(
+        "An endpoint kept for emergencies: note it as accepted, and test it now and then.",
+        "A season in which nobody works, as the kit looks at the last 30 days only.",
+        "A log whose retention is shorter than the time between two connections, or that was "
+        "switched on less than 30 days before, into a group that was there already.",
+        "An endpoint whose users fail at mutual authentication: AWS does not log those attempts.",
+    ),
+    decision="Whether an endpoint is still needed, for emergencies say, only its owner knows.",
+    reference=f"{GUIDE}what-is.html",
+)
+def endpoint_is_idle(
+    judged: pd.DataFrame,
+    client_vpn_connections: pd.DataFrame,
+    log_groups: pd.DataFrame,
+    log_streams: pd.DataFrame,
+    client_vpn_target_networks: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return endpoints whose log shows no attempt to connect in the 30 days before it was read."""
+    log = _Log(judged, log_groups, log_streams)
+    networks = client_vpn_target_networks
+    bound = networks[networks["status"].isin(_ASSOCIATED)].groupby("endpoint_id").size()
+    rows = []
+    for row in rows_of(judged[~_in_use(judged, client_vpn_connections) & ~_young(judged)]):
+        known, last = log.last_entry(row)
+        if not known or pd.isna(row.read_at) or pd.isna(row.created):
+            continue
+        if not pd.isna(last) and last >= row.read_at - _IDLE:
+            continue
+        associations = int(bound.get(row.endpoint_id, 0))
+        since = row.created if pd.isna(last) else last
+        hours = int((row.read_at - since) / pd.Timedelta(hours=1)) * associations
+        seen = (
+            "its log holds no entry at all"
+            if pd.isna(last)
+            else f"the newest entry in its log is of {day(last)}"
+        )
+        cost = (
+            f"; {words.count(associations, 'association')} of it came to about {hours:,} billed "
+            f"hours since {day(since)}"
+            if associations
+            else ""
+        )
+        rows.append(
+            {
+                **place_of(row),
+                "last_entry": last,
+                "associations": associations,
+                "association_hours": hours,
+                "source": row.source,
+                "record": row.record,
+                "reason": f"nobody connected to {called(row)} in the last 30 days, as far as its "
+                f"log goes: {seen}{cost}.",
+                "by_absence": True,
+                "rank": -hours,
+            }
+        )
+    return evidence_of(
+        "account region endpoint_id last_entry associations association_hours reason source record",
+        rows,
+    )

@@ -1,0 +1,324 @@
+"""Published controls, and what the findings of an audit answer to each.
+
+The catalogue is here and nowhere else: a control has another number in every version of a
+framework. Checks say which controls they answer (``Check.controls``); a control only a check names
+is answered too. An answer is put together from statuses that ``check.finding_of`` derived.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.check import Finding, Status, checks
+from auditlib.errors import ParameterError
+
+if TYPE_CHECKING:
+    from auditlib.audit import Audit
+
+__all__ = ["FRAMEWORKS", "Control", "Framework", "answers", "frameworks_like"]
+
+Answer = Literal["not_met", "not_assessed", "met", "not_applicable", "not_covered"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """A published control.
+
+    Attributes
+    ----------
+    title
+        What it asks, in the kit's words.
+    whole
+        Whether the checks that answer it look at all it asks, in the places that were read. Where
+        not, "met" means that nothing speaks against it in the part they look at.
+    level
+        How the framework itself grades it.
+    """
+
+    id: str
+    title: str
+    whole: bool = False
+    level: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Framework:
+    """A framework in one version, and its controls the kit knows of."""
+
+    name: str
+    controls: tuple[Control, ...]
+    rest: str
+
+    def control(self, id: str) -> Control:
+        """Return a control; one the catalogue does not hold has no title and is answered in part."""
+        return next((one for one in self.controls if one.id == id), Control(id=id, title=""))
+
+
+_DEFAULT_GROUP = "The default security group of every VPC has no rules"
+_CIS_NUMBERS = {
+    "4.4": ("v1.0", "v1.1"),
+    "4.3": ("v1.2",),
+    "5.3": ("v1.3", "v1.4"),
+    "5.4": ("v1.5", "v2.0", "v3.0"),
+    "5.5": ("v4.0.1", "v5.0"),
+    "6.5": ("v6.0", "v7.0"),
+}
+_CIS_BESIDE = {
+    "v7.0": (
+        Control(id="6.2", title="No network ACL opens administration ports to 0.0.0.0/0"),
+        Control(id="6.3", title="No security group opens administration ports to 0.0.0.0/0"),
+        Control(id="6.4", title="No security group opens administration ports to ::/0"),
+        Control(id="6.6", title="Route tables of VPC peerings give the least access"),
+        Control(id="6.7", title="The EC2 metadata service allows IMDSv2 only"),
+        Control(id="6.8", title="VPC endpoints are used to reach AWS services"),
+    )
+}
+"""Other recommendations of the section on networks, where the kit knows their numbers."""
+
+_OTHERS = "Everything else in it: the kit looks at Client VPN and what surrounds it."
+
+
+def _cis(version: str, number: str) -> Framework:
+    ours = Control(id=number, title=_DEFAULT_GROUP, whole=True, level="Level 2")
+    beside = _CIS_BESIDE.get(version, ())
+    return Framework(
+        name=f"CIS AWS Foundations {version}",
+        controls=tuple(sorted((ours, *beside), key=lambda control: control.id)),
+        rest=_OTHERS,
+    )
+
+
+_LOGGED = "Connections to every Client VPN endpoint are logged"
+FRAMEWORKS: Mapping[str, Framework] = {
+    framework.name: framework
+    for framework in (
+        *(_cis(v, number) for number, versions in _CIS_NUMBERS.items() for v in versions),
+        Framework(
+            name="AWS Foundational Security Best Practices v1.0.0",
+            controls=(
+                Control(id="EC2.2", title=_DEFAULT_GROUP, whole=True, level="High"),
+                Control(id="EC2.51", title=_LOGGED, whole=True, level="Low"),
+            ),
+            rest=_OTHERS,
+        ),
+        Framework(
+            name="AWS Config managed rules (2026-11)",
+            controls=(
+                Control(
+                    id="ec2-client-vpn-connection-log-enabled",
+                    title=_LOGGED,
+                    whole=True,
+                ),
+                Control(
+                    id="ec2-client-vpn-not-authorize-all",
+                    title="No authorization rule of a Client VPN endpoint admits everyone. It "
+                    "cannot be met where users authenticate by certificate only, and it does not "
+                    "ask how wide the network is",
+                ),
+                Control(
+                    id="vpc-default-security-group-closed",
+                    title=_DEFAULT_GROUP,
+                    whole=True,
+                ),
+            ),
+            rest=_OTHERS,
+        ),
+        Framework(
+            name="Prowler (2026-11)",
+            controls=(
+                Control(
+                    id="ec2_client_vpn_endpoint_connection_logging_enabled",
+                    title=_LOGGED,
+                    whole=True,
+                ),
+                Control(
+                    id="ec2_securitygroup_default_restrict_traffic",
+                    title=f"{_DEFAULT_GROUP}. Prowler leaves out unused VPCs unless told "
+                    "otherwise, so its count differs",
+                    whole=True,
+                ),
+            ),
+            rest=_OTHERS,
+        ),
+        Framework(
+            name="AWS Well-Architected Security Pillar (2026-11)",
+            controls=(Control(id="SEC05-BP03", title="Network protection is automated"),),
+            rest=_OTHERS,
+        ),
+        Framework(
+            name="NIST SP 800-53 Rev. 5",
+            controls=(
+                Control(id="AC-4", title="Flows of information are controlled by policy"),
+                Control(id="SC-7", title="Communications are controlled at boundaries"),
+            ),
+            rest=_OTHERS,
+        ),
+        Framework(
+            name="PCI DSS v4.0",
+            controls=(
+                Control(
+                    id="1.3", title="Access to and from the cardholder environment is restricted"
+                ),
+                Control(
+                    id="1.4",
+                    title="Connections between trusted and untrusted networks are controlled",
+                ),
+            ),
+            rest=_OTHERS,
+        ),
+    )
+}
+"""Every framework the kit knows, by name with version."""
+
+
+def answers(audit: "Audit", framework: str = "") -> pd.DataFrame:
+    """Return every control with what the audit's findings answer.
+
+    Parameters
+    ----------
+    framework
+        Only frameworks like this (see :func:`frameworks_like`); all of them when empty.
+
+    Returns
+    -------
+    DataFrame
+        ``framework``, ``control`` (empty in the row about the rest of a framework), ``title``,
+        ``level``, ``answer`` (``not_met``, ``not_assessed``, ``met``, ``not_applicable``,
+        ``not_covered``), ``part`` (whether only part of what it asks is looked at), ``evidence``
+        and ``accepted`` (numbers of rows), ``checks`` and ``says`` (why, in words).
+
+    Raises
+    ------
+    ParameterError
+        When there is no such framework; names the nearest.
+    """
+    by_control: dict[tuple[str, str], list[Finding]] = {}
+    for finding in audit.findings:
+        for name, ids in finding.check.controls.items():
+            for id in ids:
+                by_control.setdefault((name, id), []).append(finding)
+    rows = []
+    for name in frameworks_like(framework):
+        found = FRAMEWORKS.get(name, Framework(name=name, controls=(), rest=_OTHERS))
+        every = {control.id for control in found.controls}
+        every |= {id for known, id in by_control if known == name}
+        rows += [
+            _row(found, found.control(id), by_control.get((name, id), [])) for id in sorted(every)
+        ]
+        rest = Control(id="", title=found.rest)
+        rows.append(_row(found, rest, []))
+    columns = "framework control title level answer part evidence accepted checks says"
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+def frameworks_like(text: str) -> tuple[str, ...]:
+    """Return the frameworks a text means: by words of their names, and by version where it has one.
+
+    >>> frameworks_like("CIS AWS 7.0.0"), frameworks_like("pci")
+    (('CIS AWS Foundations v7.0',), ('PCI DSS v4.0',))
+    >>> len(frameworks_like("cis")) > 10
+    True
+    """
+    names = list(dict.fromkeys([*FRAMEWORKS, *(n for made in checks() for n in made.controls)]))
+    names.sort(key=lambda name: (_words(name), _version(name)))
+    wanted, version = _words(text), _version(text)
+    like = [n for n in names if all(any(o.startswith(w) for o in _words(n)) for w in wanted)]
+    exact = [name for name in like if not version or _version(name) == version]
+    found = exact or [name for name in like if _version(name)[: len(version)] == version]
+    if text.strip() and (not (wanted or version) or not found):
+        close = like[::-1] or difflib.get_close_matches(text, names, n=3, cutoff=0.3) or names
+        raise ParameterError(
+            f'There is no framework called "{text}". Did you mean {" or ".join(close[:3])}? '
+            f"The kit knows {words.listed(names, most=40)}."
+        )
+    return tuple(found)
+
+
+_SAME = {
+    "fsbp": ["foundational", "security", "best", "practices"],
+    "afsbp": ["foundational", "security", "best", "practices"],
+    "securityhub": ["foundational", "security", "best", "practices"],
+    "benchmark": [],
+    "amazon": ["aws"],
+}
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a framework's name, without its version."""
+    plain = re.sub(r"security hub", "securityhub", text.lower())
+    found = re.findall(r"[a-z]{2,}|800-53", re.sub(r"\b(?:rev|revision)\b\.?", " ", plain))
+    return [one for word in found for one in _SAME.get(word, [word])]
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """Return the version in a framework's name, without the zeros at its end.
+
+    >>> _version("CIS AWS 7.0.0"), _version("CIS AWS Foundations v4.0.1"), _version("NIST SP 800-53 Rev. 5")
+    ((7,), (4, 0, 1), (5,))
+    """
+    found = re.findall(r"\d+(?:[.-]\d+)*", text.replace("800-53", ""))
+    numbers = [int(part) for part in re.split("[.-]", found[-1])] if found else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def _row(framework: Framework, control: Control, findings: Iterable[Finding]) -> dict[str, Any]:
+    held = list(findings)
+    answer = _answer({finding.status for finding in held})
+    return {
+        "framework": framework.name,
+        "control": control.id,
+        "title": control.title,
+        "level": control.level,
+        "answer": answer,
+        "part": bool(held) and not control.whole,
+        "evidence": sum(len(finding.evidence) for finding in held),
+        "accepted": sum(len(finding.accepted) for finding in held),
+        "checks": tuple(finding.check.id for finding in held),
+        "says": _says(answer, control, held),
+    }
+
+
+def _answer(statuses: set[Status]) -> Answer:
+    """Return what findings answer to a control: the worst of them decides.
+
+    Accepting a risk does not meet the control: it says who answers for not meeting it.
+    """
+    if not statuses:
+        return "not_covered"
+    if statuses & {Status.FAIL, Status.ACCEPTED}:
+        return "not_met"
+    if Status.NOT_ASSESSED in statuses:
+        return "not_assessed"
+    return "met" if Status.PASS in statuses else "not_applicable"
+
+
+def _says(answer: Answer, control: Control, held: list[Finding]) -> str:
+    if answer == "not_covered":
+        return "No check of the kit looks at it."
+    deciding = {
+        "not_met": (Status.FAIL, Status.ACCEPTED),
+        "not_assessed": (Status.NOT_ASSESSED,),
+        "met": (Status.PASS,),
+        "not_applicable": (Status.NOT_APPLICABLE,),
+    }[answer]
+    told = [finding for finding in held if finding.status in deciding]
+    told.sort(key=lambda f: (deciding.index(f.status), -f.check.severity.rank))
+    said = told[0].answer
+    if rest := len(told) - 1:
+        said += f" {words.count(rest, 'more check').capitalize()} {'says' if rest == 1 else 'say'} so too."
+    open_ones = sum(finding.status is Status.NOT_ASSESSED for finding in held)
+    if answer == "not_met" and open_ones:
+        were = "was" if open_ones == 1 else "were"
+        said += (
+            f" {words.count(open_ones, 'check').capitalize()} that it rests on {were} not assessed."
+        )
+    if answer == "met" and not control.whole:
+        said = f"Nothing speaks against it in the part the kit looks at. {said}"
+    return said

@@ -1,0 +1,256 @@
+"""Previews for people: which are shown, in few rows and a sentence each.
+
+Everything here is worked out from a :class:`auditlib.changes.preview.Preview`; nothing is judged anew.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from auditlib.addresses import NONE, Ranges, address_text, addresses, port_text, ports
+from auditlib.check import Status, checks
+from auditlib.checks._parts import rows_of
+from auditlib.reached import group_word
+from auditlib.words import clean, count, listed
+
+if TYPE_CHECKING:
+    from auditlib.audit import Audit
+    from auditlib.changes.preview import Preview
+
+__all__ = [
+    "ACCESS",
+    "access",
+    "chosen",
+    "findings",
+    "fixes",
+    "outcome",
+    "ready",
+    "remarks",
+    "sentence",
+    "title",
+]
+
+ACCESS = (
+    "part",
+    "change",
+    "endpoint_id",
+    "user_groups",
+    "eni_id",
+    "address",
+    "traffic",
+    "subnets",
+    "before",
+    "after",
+)
+"""Columns of :func:`access`."""
+
+PARTS = ("side_effect", "intended", "own_interface")
+CHANGES = ("lost", "gained", "uncertain", "weaker", "steadier", "ground")
+
+_PASSED = (
+    "endpoint route: ",
+    "egress: ",
+    "network ACL: ",
+    "VPC route: ",
+    "receiver network ACL: ",
+    "return route: ",
+)
+_AUTHORIZATION = "authorization: "
+
+
+def chosen(
+    audit: "Audit", fix: str = "", endpoint: str = "", plan: str = ""
+) -> tuple["Preview", ...]:
+    """Return the previews to show.
+
+    Parameters
+    ----------
+    fix
+        Ids of checks, set apart by spaces or commas: the fixes of these, together. Without any,
+        each failing finding whose fix makes changes is previewed by itself, the most severe first.
+    endpoint
+        An endpoint's id or Name tag: only what concerns it.
+    plan
+        A plan file, previewed in place of fixes.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such check or endpoint, when the plan is none, or both are given.
+    """
+    from auditlib.access import endpoint_of
+    from auditlib.changes.plans import plan_of
+    from auditlib.changes.preview import preview, proposal
+    from auditlib.errors import ParameterError
+
+    if plan:
+        if fix or endpoint:
+            raise ParameterError("Give a plan file, or fixes and an endpoint, not both.")
+        return (preview(audit.tables, plan_of(Path(plan)), known=audit.findings),)
+    only = endpoint_of(audit.tables, endpoint) if endpoint else None
+    if ids := re.split(r"[\s,]+", fix.strip()) if fix.strip() else []:
+        return (proposal(audit.tables, ids, only, known=audit.findings),)
+    ids = [f.check.id for f in audit.findings if f.status is Status.FAIL]
+    found = (
+        audit.proposal(id) if only is None else proposal(audit.tables, [id], only) for id in ids
+    )
+    return tuple(preview for preview in found if preview.steps)
+
+
+def fixes(audit: "Audit") -> pd.DataFrame:
+    """Return a row per failing finding, the most severe first: what its fix would do, or who decides.
+
+    Columns ``check``, ``severity``, ``steps``, ``sessions_end`` and ``outcome``, a sentence.
+    """
+    rows = [
+        {
+            "check": finding.check.id,
+            "severity": finding.check.severity.value,
+            "steps": len(preview.steps),
+            "sessions_end": preview.resets_sessions,
+            "outcome": outcome(preview),
+        }
+        for finding in audit.findings
+        if finding.status is Status.FAIL
+        for preview in [audit.proposal(finding.check.id)]
+    ]
+    return pd.DataFrame(rows, columns=["check", "severity", "steps", "sessions_end", "outcome"])
+
+
+def ready() -> frozenset[str]:
+    """Return the checks that have a fix; the others say in ``decision`` why people decide."""
+    from auditlib.changes.fixes import FIXES
+
+    return frozenset(FIXES)
+
+
+def title(preview: "Preview") -> str:
+    """Return what a preview answers: a check by its title, several findings, or the plan."""
+    titles = {check.id: check.title for check in checks()}
+    if len(preview.checks) > 1:
+        return f"The fixes of {count(len(preview.checks), 'finding')} together"
+    return titles[preview.checks[0]] if preview.checks else "The plan file"
+
+
+def outcome(preview: "Preview") -> str:
+    """Return the verdict as a sentence; where there is no change, why."""
+    if not preview.steps:
+        return " ".join(preview.decisions[:1]) or "There is no change to make."
+    return f"{preview.verdict[:1].upper()}{preview.verdict[1:]}."
+
+
+def sentence(preview: "Preview") -> str:
+    """Return in a sentence or two what the changes are and do."""
+    if not preview.steps:
+        return "The kit proposes no change; see what is left to you."
+    times: dict[tuple[str, str], int] = {}
+    for step in preview.steps:
+        times[step.change.doing] = times.get(step.change.doing, 0) + 1
+    steps = listed(f"{verb} {count(number, noun)}" for (verb, noun), number in times.items())
+    ends = "Live sessions end" if preview.resets_sessions else "No session ends"
+    what = "fix" if len(preview.checks) == 1 else "plan"
+    if len(preview.doubts) > 1:
+        reasons = f"for {count(len(preview.doubts), 'reason')} named below"
+        judged = f"cannot be judged, {reasons}; for VPN users, as far as was read, it {preview.for_users}"
+    else:
+        judged = preview.verdict
+    return f"The {what} would {steps}. It {judged}. {ends}."
+
+
+def remarks(preview: "Preview") -> list[tuple[str, tuple[str, ...]]]:
+    """Return what else there is to know, by heading; no heading without a line.
+
+    One reason why it cannot be judged stands in the verdict; several are here.
+    """
+    blanks = tuple(
+        f"Set {blank.strip('<>')} before applying: only you know it." for blank in preview.blanks
+    )
+    told = (
+        (
+            "What cannot be judged",
+            tuple(f"{d}." for d in preview.doubts if len(preview.doubts) > 1),
+        ),
+        ("Note", preview.warnings),
+        ("Left to you", (*preview.decisions, *blanks)),
+    )
+    return [(heading, lines) for heading, lines in told if lines]
+
+
+# -- access ---------------------------------------------------------------------------------------
+
+
+def access(preview: "Preview") -> pd.DataFrame:
+    """Return what changes for VPN users, in ``ACCESS`` columns.
+
+    One row per endpoint, receiver and rules: the user groups, associations and ports to which the
+    same happens are put together. ``before`` and ``after`` name the hops that differ; where access
+    is lost or gained, those that grant it. Client VPN's own interfaces are left out, as nothing of
+    the account answers there.
+    """
+    together: dict[tuple[Any, ...], dict[str, Any]] = {}
+    rows = preview.access[preview.access["part"] != "own_interface"]
+    for row in rows_of(rows):
+        before = _differing(row.via_before, row.via_after)
+        after = _differing(row.via_after, row.via_before)
+        rules = tuple(
+            tuple(h for h in hops if not h.startswith(_AUTHORIZATION)) for hops in (before, after)
+        )
+        key = (row.part, row.change, row.endpoint_id, row.eni_id, rules)
+        found = together.setdefault(
+            key, {"on": NONE, "where": NONE, "groups": {}, "subnets": {}, "before": {}, "after": {}}
+        )
+        found["on"] |= _ports(row)
+        found["where"] |= addresses(row.ip)
+        found["groups"][group_word(clean(row.group))] = None
+        found["subnets"][row.subnet_id or "the transit gateway"] = None
+        found["before"] |= dict.fromkeys(before)
+        found["after"] |= dict.fromkeys(after)
+    frame = pd.DataFrame(
+        [
+            {
+                "part": part,
+                "change": change,
+                "endpoint_id": endpoint,
+                "user_groups": tuple(sorted(found["groups"])),
+                "eni_id": eni or None,
+                "address": address_text(found["where"]),
+                "traffic": port_text(found["on"]),
+                "subnets": tuple(found["subnets"]),
+                "before": tuple(found["before"]),
+                "after": tuple(found["after"]),
+            }
+            for (part, change, endpoint, eni, _), found in together.items()
+        ],
+        columns=list(ACCESS),
+    )
+    order = frame["part"].map(PARTS.index) * len(CHANGES) + frame["change"].map(CHANGES.index)
+    return frame.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def _ports(row: Any) -> Ranges:
+    low, high = (None if pd.isna(v) else int(v) for v in (row.from_port, row.to_port))
+    return ports(row.protocol, low, high)
+
+
+def _differing(hops: Iterable[str], others: Sequence[str]) -> tuple[str, ...]:
+    """Return the hops of one side that the other has not; all that grant where it has none."""
+    if not others:
+        return tuple(hop for hop in hops if not hop.startswith(_PASSED))
+    return tuple(hop for hop in hops if hop not in others)
+
+
+# -- findings -------------------------------------------------------------------------------------
+
+
+def findings(preview: "Preview") -> pd.DataFrame:
+    """Return a row per check whose evidence changes, or which the preview answers.
+
+    Columns ``check``, ``resolved``, ``still_open`` and ``newly_raised`` count pieces of evidence.
+    """
+    counts = preview.findings.groupby(["check", "state"]).size().unstack(fill_value=0)
+    frame = counts.reindex(columns=["resolved", "still_open", "newly_raised"], fill_value=0)
+    touched = (frame["resolved"] + frame["newly_raised"] > 0) | frame.index.isin(preview.checks)
+    return frame[touched].reset_index()

@@ -1,0 +1,206 @@
+"""Quotas around Client VPN: what AWS limits, and how much of it is used.
+
+A value that Service Quotas lists is the one applied; AWS leaves out quotas it applies by default
+only, and then its documented default counts, and says that it does
+(https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/limits.html,
+https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+__all__ = ["QUOTAS", "Quota", "usage_rows"]
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """A quota of AWS's.
+
+    Attributes
+    ----------
+    name
+        As AWS calls it.
+    service, code
+        How Service Quotas knows it; empty where it does not.
+    default
+        AWS's documented default.
+    """
+
+    name: str
+    default: int
+    service: str = ""
+    code: str = ""
+    adjustable: bool = True
+
+
+ENDPOINTS = Quota(
+    name="Client VPN endpoints per Region", service="ec2", code="L-8EA77D34", default=5
+)
+AUTHORIZATION_RULES = Quota(
+    name="Authorization rules per Client VPN endpoint",
+    service="ec2",
+    code="L-9A1BC94B",
+    default=200,
+)
+ROUTES = Quota(
+    name="Routes per Client VPN target network association",
+    service="ec2",
+    code="L-401D78F7",
+    default=100,
+)
+# Its value depends on the number of associations, and Service Quotas has one number for it, of
+# which AWS does not say what it means then: so AWS's table counts.
+CONNECTIONS = Quota(name="Concurrent client connections per Client VPN endpoint", default=7_000)
+_CONNECTIONS = {1: 7_000, 2: 36_500, 3: 66_500, 4: 96_500, 5: 126_000}
+REVOCATION_ENTRIES = Quota(
+    name="Entries in a client certificate revocation list", default=20_000, adjustable=False
+)
+ENDPOINT_GROUPS = Quota(name="Security groups per Client VPN endpoint", default=5, adjustable=False)
+RULES = Quota(
+    name="Inbound or outbound rules per security group",
+    service="vpc",
+    code="L-0EA8095F",
+    default=60,
+)
+INTERFACE_GROUPS = Quota(
+    name="Security groups per network interface", service="vpc", code="L-2AFB9258", default=5
+)
+
+QUOTAS = (
+    ENDPOINTS,
+    AUTHORIZATION_RULES,
+    ROUTES,
+    CONNECTIONS,
+    REVOCATION_ENTRIES,
+    ENDPOINT_GROUPS,
+    RULES,
+    INTERFACE_GROUPS,
+)
+"""All quotas that are looked at."""
+
+_PLACE = ["account", "region"]
+_ENDPOINT = [*_PLACE, "endpoint_id"]
+
+
+def usage_rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
+    """Yield the rows of the view ``quota_usage`` from its inputs."""
+    endpoints = tables["client_vpn_endpoints"]
+    endpoints = endpoints[endpoints["status"] != "deleted"]
+    applied = {(q.account, q.region, q.quota_code): q for q in _rows(tables["service_quotas"])}
+
+    def row(quota: Quota, resource: str, used: int, at: Any, most: int | None = None) -> Row:
+        found = applied.get((at.account, at.region, quota.code)) if quota.code else None
+        adjustable = found.adjustable if found is not None else quota.adjustable
+        return {
+            "account": at.account,
+            "region": at.region,
+            "quota": quota.name,
+            "resource": resource,
+            "used": used,
+            "most": found.value if found is not None else most or quota.default,
+            "applied": found is not None,
+            "adjustable": quota.adjustable if pd.isna(adjustable) else bool(adjustable),
+            "quota_code": quota.code or None,
+            "source": at.source,
+            "record": at.record,
+        }
+
+    seen = set()
+    for at in _rows(endpoints):
+        if (at.account, at.region) not in seen:
+            seen.add((at.account, at.region))
+            here = (endpoints["account"] == at.account) & (endpoints["region"] == at.region)
+            yield row(ENDPOINTS, f"Region {at.region}", int(here.sum()), at)
+    by_id: dict[tuple[str, ...], Any] = {
+        (e.account, e.region, e.endpoint_id): e for e in _rows(endpoints)
+    }
+
+    rules = tables["client_vpn_authorization_rules"]
+    for key, used in _counts(rules[rules["status"] != "failed"], _ENDPOINT):
+        if key in by_id:
+            yield row(AUTHORIZATION_RULES, key[2], used, by_id[key])
+
+    routes = tables["client_vpn_routes"]
+    routed = routes[(routes["status"] != "failed") & routes["target_subnet"].notna()]
+    for key, used in _counts(routed, [*_ENDPOINT, "target_subnet"]):
+        if key[:3] in by_id and key[3] != "local":
+            yield row(ROUTES, f"{key[2]} on {key[3]}", used, by_id[key[:3]])
+
+    networks = tables["client_vpn_target_networks"]
+    connections = tables["client_vpn_connections"]
+    live = dict(_counts(connections[connections["status"] == "active"], _ENDPOINT))
+    for key, associations in _counts(networks[networks["status"] == "associated"], _ENDPOINT):
+        if key in by_id:
+            most = _CONNECTIONS[min(associations, max(_CONNECTIONS))]
+            yield row(CONNECTIONS, key[2], live.get(key, 0), by_id[key], most)
+
+    for one in _rows(tables["client_certificate_revocation_lists"]):
+        at = by_id.get((one.account, one.region, one.endpoint_id))
+        if at is not None and not pd.isna(one.entries):
+            yield row(REVOCATION_ENTRIES, one.endpoint_id, int(one.entries), at)
+
+    held = tables["endpoint_security_groups"]
+    for key, used in _counts(held[held["effective"]], _ENDPOINT):
+        if key in by_id:
+            yield row(ENDPOINT_GROUPS, key[2], used, by_id[key])
+
+    enis = tables["endpoint_network_interfaces"].merge(
+        tables["network_interface_groups"], on=[*_PLACE, "eni_id"]
+    )
+    for key, used in _counts(enis, [*_ENDPOINT, "eni_id"]):
+        if key[:3] in by_id:
+            yield row(INTERFACE_GROUPS, f"{key[3]} of {key[2]}", used, by_id[key[:3]])
+
+    groups = tables["nearby_security_groups"]
+    weights = _rule_counts(tables["security_group_rules"], tables["prefix_lists"], groups)
+    for at in _rows(groups):
+        for direction in ("inbound", "outbound"):
+            used = weights.get((at.account, at.region, at.group_id, direction), 0)
+            if used:
+                yield row(RULES, f"{at.group_id} {direction}", used, at)
+
+
+def _rows(frame: pd.DataFrame) -> Iterator[Any]:
+    return iter(frame.itertuples(index=False))
+
+
+def _counts(frame: pd.DataFrame, by: list[str]) -> Iterator[tuple[tuple[str, ...], int]]:
+    sizes = frame.astype(dict.fromkeys(by, "str")).groupby(by, sort=True).size()
+    for key, size in sizes.items():
+        yield tuple(key), int(size)  # type: ignore[arg-type] # several columns give tuples
+
+
+def _rule_counts(
+    rules: pd.DataFrame, prefix_lists: pd.DataFrame, groups: pd.DataFrame
+) -> dict[tuple[str, ...], int]:
+    """Return for how many rules a group's rules count, by group and direction.
+
+    IPv4 and IPv6 are counted apart, and the more of the two is told. A group as source counts in
+    both, a prefix list for as many entries as it may hold; AWS does not tell what its own lists
+    count for in the API, so each counts for one, and the number may be too low.
+    """
+    rules = rules[rules["group_id"].isin(groups["group_id"])]
+    if rules.empty:
+        return {}
+    most = prefix_lists.drop_duplicates("prefix_list_id").set_index("prefix_list_id")
+    weight = rules["prefix_list_id"].map(most["max_entries"]).fillna(1).astype("int64")
+    family = rules["prefix_list_id"].map(most["family"])
+    ipv4 = rules["cidr_ipv6"].isna() & (family.isna() | family.eq("IPv4"))
+    ipv6 = rules["cidr_ipv4"].isna() & (family.isna() | family.eq("IPv6"))
+    counted = pd.DataFrame(
+        {
+            "account": rules["account"].astype("str"),
+            "region": rules["region"].astype("str"),
+            "group_id": rules["group_id"],
+            "direction": rules["is_egress"].map({True: "outbound", False: "inbound"}),
+            "ipv4": weight.where(ipv4, 0),
+            "ipv6": weight.where(ipv6, 0),
+        }
+    )
+    sums = counted.groupby(["account", "region", "group_id", "direction"]).sum()
+    return {tuple(key): int(value) for key, value in sums.max(axis=1).items()}  # type: ignore[arg-type]

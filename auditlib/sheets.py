@@ -1,0 +1,184 @@
+"""The audit as sheets: one frame each, from which the workbook and the CSV files are made.
+
+Both say the same because neither adds anything of its own.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from auditlib import controls, summary
+from auditlib.check import Finding
+from auditlib.words import gap
+
+if TYPE_CHECKING:
+    from auditlib.audit import Audit
+
+__all__ = ["Sheet", "sheets"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """One sheet.
+
+    Attributes
+    ----------
+    name
+        Names the CSV file; the workbook makes a sheet name of it.
+    title, about
+        What it shows, and how to read it.
+    check_id
+        The check whose evidence it is; empty for the others.
+    """
+
+    name: str
+    title: str
+    about: str
+    frame: pd.DataFrame = field(repr=False)
+    check_id: str = ""
+
+
+def sheets(audit: "Audit") -> tuple[Sheet, ...]:
+    """Return the sheets of an audit: summary, findings, risks, controls, reach, reading, evidence.
+
+    Evidence has a sheet for each check with any, accepted evidence marked as such.
+    """
+    risks = audit.accepted
+    made = [
+        Sheet(
+            name="summary",
+            title="Summary",
+            about="What was audited, and what came of it.",
+            frame=_summary(audit),
+        ),
+        Sheet(
+            name="findings",
+            title="Findings",
+            about="Every check once, the failing ones first. Severity is the kit's own rating.",
+            frame=_findings(audit),
+        ),
+    ]
+    if risks is not None:
+        made.append(
+            Sheet(
+                name="accepted-risks",
+                title="Accepted risks",
+                about=f"As they stand on {risks.day.isoformat()}, from {risks.file}.",
+                frame=risks.standing(audit.findings),
+            )
+        )
+    made += [
+        Sheet(
+            name="controls",
+            title="Published controls",
+            about="What the findings answer to each control, in the accounts and Regions read.",
+            frame=controls.answers(audit),
+        ),
+        Sheet(
+            name="who-reaches-what",
+            title="Who reaches what",
+            about="One row per association, user group, receiver and traffic; * is a user in no "
+            "group. Unknown certainty: part of the way could not be read.",
+            frame=audit.reach(),
+        ),
+        Sheet(
+            name="coverage",
+            title="What was read",
+            about="Every read in every place: calls made, answered, refused, missing.",
+            frame=audit.coverage,
+        ),
+        Sheet(
+            name="not-read",
+            title="What could not be read",
+            about="Each call without an answer once, and the checks it leaves open.",
+            frame=_unread(audit),
+        ),
+    ]
+    return (*made, *_evidence(audit))
+
+
+def _summary(audit: "Audit") -> pd.DataFrame:
+    said = summary.identity(audit)
+    rows = [
+        ("Accounts", ", ".join(said.accounts)),
+        ("Regions", ", ".join(said.regions)),
+        ("Read", summary.when(said.finished or said.started)),
+        ("Snapshot", f"sha256:{said.digest}"),
+        ("Made with", f"auditlib {said.kit_version}"),
+        ("Calls", summary.coverage_sentence(audit)),
+    ]
+    rows += [("Verdict", sentence) for sentence in summary.verdict(audit)]
+    rows += [
+        (f"Checks: {status.value.replace('_', ' ')}", str(number))
+        for status, number in summary.counts(audit.findings).items()
+    ]
+    rows += [
+        (f"To do first, {number}", " ".join(filter(None, (step.what, step.where, step.why))))
+        for number, step in enumerate(summary.first_steps(audit), 1)
+    ]
+    if audit.accepted is not None:
+        rows += [("Accepted risk", note) for note in audit.accepted.notices(audit.findings)]
+    return pd.DataFrame(rows, columns=["item", "value"])
+
+
+def _findings(audit: "Audit") -> pd.DataFrame:
+    names = summary.names(audit)
+    rows = [
+        {
+            "check": finding.check.id,
+            "status": finding.status.value,
+            "severity": finding.check.severity.value,
+            "title": finding.check.title,
+            "answer": finding.answer,
+            "where": summary.where(finding, names),
+            "evidence": len(finding.evidence),
+            "accepted": len(finding.accepted),
+            "not_read": len(summary.refused_calls(finding.gaps)),
+            "acceptance": " ".join(summary.acceptances(finding)),
+            "remedy": " ".join(finding.check.remedy.split()),
+            "controls": tuple(
+                f"{name}: {', '.join(ids)};" for name, ids in sorted(finding.check.controls.items())
+            ),
+            "rated_by_others": " ".join(summary.ratings(finding.check)),
+            "reference": finding.check.reference,
+        }
+        for finding in summary.by_urgency(audit.findings)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _unread(audit: "Audit") -> pd.DataFrame:
+    concerned: dict[str, list[str]] = {}
+    for finding in audit.findings:
+        for call in summary.refused_calls(finding.gaps).itertuples():
+            concerned.setdefault(gap(call), []).append(finding.check.id)
+    every = [audit.gaps, *(finding.gaps for finding in audit.findings)]
+    calls = summary.refused_calls(pd.concat(every).drop_duplicates())
+    checks = [tuple(concerned.get(gap(call), ())) for call in calls.itertuples()]
+    return calls.assign(checks=pd.Series(checks, index=calls.index, dtype=object))
+
+
+def _evidence(audit: "Audit") -> Iterator[Sheet]:
+    for finding in summary.by_urgency(audit.findings):
+        if len(finding.evidence) or len(finding.accepted):
+            yield Sheet(
+                name=f"evidence-{finding.check.id}",
+                title=finding.check.title,
+                about=finding.answer,
+                frame=_rows(finding),
+                check_id=finding.check.id,
+            )
+
+
+def _rows(finding: Finding) -> pd.DataFrame:
+    """Return the evidence, then what of it is accepted; ``counts`` tells them apart."""
+    parts = [
+        frame.assign(counts=word)
+        for frame, word in ((finding.evidence, "yes"), (finding.accepted, "no: accepted"))
+        if len(frame)
+    ]
+    both = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+    first = ["counts", "reason"]
+    return both[[*first, *(name for name in both.columns if name not in first)]]

@@ -1,0 +1,275 @@
+"""The audit as an Excel workbook: the sheets of ``sheets.py`` with filters, colours and links.
+
+Nothing from the account becomes a formula or a link: every text is written as text, the links
+between sheets are the workbook's own. The same snapshot makes the same bytes.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from auditlib.characters import visible
+from auditlib.sheets import Sheet, sheets
+from auditlib.summary import identity
+
+if TYPE_CHECKING:
+    from auditlib.audit import Audit
+
+__all__ = ["workbook_bytes"]
+
+ROWS = 1_048_576
+"""Rows of an Excel sheet."""
+
+CHARACTERS = 32_767
+"""Characters of an Excel cell, as UTF-16 counts them."""
+
+NAME = 31
+"""Characters of a sheet's name."""
+
+HEAD = 3
+"""Row of the column names, counted from zero: title, what it shows, and notes stand above."""
+
+HIGHEST = 400
+"""Points a row may be high: Excel takes 409."""
+
+WHOLE = "the JSON and CSV exports have all of it"
+_NO_TIME = datetime(1980, 1, 1, tzinfo=UTC)
+_COLOURS = {
+    "critical": ("#5C0F1E", "#FFFFFF"),
+    "high": ("#A3281F", "#FFFFFF"),
+    "medium": ("#F2C79B", "#3D2003"),
+    "low": ("#F3E7B8", "#3B2E05"),
+    "info": ("#E4E7EA", "#1D2329"),
+    "fail": ("#FBECEB", "#A3281F"),
+    "not_met": ("#FBECEB", "#A3281F"),
+    "not_assessed": ("#FDF5E3", "#7A5200"),
+    "unknown": ("#FDF5E3", "#7A5200"),
+    "expired": ("#FDF5E3", "#7A5200"),
+    "pass": ("#EAF4EC", "#22633A"),
+    "met": ("#EAF4EC", "#22633A"),
+    "accepted": ("#EDEFF1", "#56606A"),
+}
+_COLOURED = {"severity", "status", "answer", "certainty", "standing"}
+_WIDE = {"reason", "answer", "remedy", "value", "says", "acceptance", "title", "via", "where"}
+
+
+def workbook_bytes(audit: "Audit") -> bytes:
+    """Return the audit as an .xlsx file."""
+    import xlsxwriter
+
+    file = BytesIO()
+    book = xlsxwriter.Workbook(
+        file,
+        {
+            "in_memory": True,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+        },
+    )
+    said = identity(audit)
+    read = (said.finished or said.started or _NO_TIME).astimezone(UTC).replace(tzinfo=None)
+    book.set_properties(
+        {
+            "title": f"Client VPN audit of {', '.join(said.accounts)}",
+            "comments": f"auditlib {said.kit_version}, snapshot sha256:{said.digest}",
+            "created": read,
+        }
+    )
+    made = sheets(audit)
+    names = _names(made)
+    book_sheets = {sheet.name: book.add_worksheet(names[sheet.name]) for sheet in made}
+    formats = _formats(book)
+    for sheet in made:
+        _fill(book_sheets[sheet.name], sheet, made, names, formats)
+    book.close()
+    return file.getvalue()
+
+
+def _names(made: Iterable[Sheet]) -> dict[str, str]:
+    """Return a sheet name for each sheet: short enough, and no two alike whatever their case."""
+    taken: set[str] = set()
+    names = {}
+    for sheet in made:
+        whole = sheet.check_id or sheet.title
+        name, number = whole[:NAME], 1
+        if len(whole) > NAME:
+            name = f"{whole[: NAME - 1]}…"
+        while name.lower() in taken:
+            number += 1
+            end = f"…{number}"
+            name = whole[: NAME - len(end)] + end
+        taken.add(name.lower())
+        names[sheet.name] = name
+    return names
+
+
+def _formats(book: Any) -> dict[str, Any]:
+    cell = {"text_wrap": True, "valign": "top", "font_name": "Arial", "font_size": 10}
+    formats = {
+        "title": {"bold": True, "font_size": 14, "font_name": "Arial"},
+        "about": {"font_color": "#56606A", "font_name": "Arial", "font_size": 10},
+        "note": {"bold": True, "font_color": "#A3281F", "font_name": "Arial", "font_size": 10},
+        "head": {**cell, "bold": True, "bg_color": "#1D2329", "font_color": "#FFFFFF"},
+        "text": cell,
+        "number": {**cell, "num_format": "0"},
+        "struck": {**cell, "font_strikeout": True, "font_color": "#56606A"},
+        "link": {**cell, "font_color": "#0B5394", "underline": 1},
+        "plain link": {
+            "font_color": "#0B5394",
+            "underline": 1,
+            "font_name": "Arial",
+            "font_size": 10,
+        },
+    }
+    for word, (ground, ink) in _COLOURS.items():
+        formats[word] = {**cell, "bg_color": ground, "font_color": ink, "bold": True}
+    return {name: book.add_format(described) for name, described in formats.items()}
+
+
+def _fill(
+    page: Any,
+    sheet: Sheet,
+    made: Iterable[Sheet],
+    names: Mapping[str, str],
+    formats: Mapping[str, Any],
+) -> None:
+    columns = [str(name) for name in sheet.frame.columns]
+    frame = sheet.frame.head(ROWS - HEAD - 1)
+    links = {one.check_id: names[one.name] for one in made if one.check_id}
+    notes = []
+    if len(frame) < len(sheet.frame):
+        notes.append(f"The first {len(frame):,} of {len(sheet.frame):,} rows: {WHOLE}.")
+    page.write_string(0, 0, _cell(sheet.title)[0], formats["title"])
+    page.write_string(1, 0, _cell(sheet.about)[0], formats["about"])
+    _head(page, columns, formats["head"])
+    cut = 0
+    widest = [len(column) for column in columns]
+    heights: list[list[int]] = []
+    for number, record in enumerate(frame.itertuples(index=False, name=None), HEAD + 1):
+        struck = "counts" in columns and record[columns.index("counts")] != "yes"
+        heights.append([0] * len(columns))
+        for at, (column, value) in enumerate(zip(columns, record, strict=True)):
+            style = _style(column, value, struck)
+            if _is_number(value):
+                page.write_number(number, at, value, formats[style])
+                continue
+            text, whole = _cell(_text(value))
+            cut += not whole
+            widest[at] = max(widest[at], min(len(text), 200))
+            heights[-1][at] = len(text)
+            if column == "check" and sheet.name == "findings" and text in links:
+                page.write_url(number, at, _inside(links[text]), formats["link"], string=text)
+            elif text:
+                page.write_string(number, at, text, formats[style])
+            else:
+                page.write_blank(number, at, None, formats[style])
+    if cut:
+        were = "text was" if cut == 1 else "texts were"
+        notes.append(f"{cut:,} {were} too long for a cell and cut: {WHOLE}.")
+    page.write_string(2, 1, " ".join(notes) or _empty(frame), formats["note" if notes else "about"])
+    widths = [
+        max(9, min(most_told + 2, 70 if column in _WIDE else 34))
+        for column, most_told in zip(columns, widest, strict=True)
+    ]
+    for at, wide in enumerate(widths):
+        page.set_column(at, at, wide)
+    for number, lengths in enumerate(heights, HEAD + 1):
+        # Not every program makes a row as high as its wrapped text.
+        lines = max(
+            (math.ceil(length * 1.1 / wide) for length, wide in zip(lengths, widths, strict=True)),
+            default=1,
+        )
+        if lines > 1:
+            page.set_row(number, min(13.5 * lines, HIGHEST))
+    page.freeze_panes(HEAD + 1, 1)
+    if columns and sheet.name != "summary":
+        page.autofilter(HEAD, 0, HEAD + max(len(frame), 1), len(columns) - 1)
+    page.hide_gridlines(2)
+    page.set_landscape()
+    page.set_paper(9)
+    page.fit_to_pages(1, 0)
+    page.repeat_rows(HEAD)
+    page.set_footer("&L&A&R&P / &N")
+    if sheet.name == "summary":
+        _contents(page, made, names, formats, HEAD + 2 + len(frame))
+    else:
+        page.write_url(2, 0, _inside(names["findings"]), formats["plain link"], string="Findings")
+
+
+def _head(page: Any, columns: Iterable[str], style: Any) -> None:
+    for at, column in enumerate(columns):
+        page.write_string(HEAD, at, column.replace("_", " "), style)
+
+
+def _contents(
+    page: Any,
+    made: Iterable[Sheet],
+    names: Mapping[str, str],
+    formats: Mapping[str, Any],
+    row: int,
+) -> None:
+    """Write what the workbook holds, each sheet linked."""
+    page.write_string(row, 0, "Sheets", formats["title"])
+    others = (sheet for sheet in made if sheet.name != "summary")
+    for number, sheet in enumerate(others, row + 1):
+        name = names[sheet.name]
+        page.write_url(number, 0, _inside(name), formats["plain link"], string=name)
+        page.write_string(number, 1, _cell(sheet.title)[0], formats["text"])
+
+
+def _inside(name: str) -> str:
+    """Return the link to a sheet of this workbook."""
+    quoted = name.replace("'", "''")
+    return f"internal:'{quoted}'!A1"
+
+
+def _style(column: str, value: object, struck: bool) -> str:
+    if struck and column == "reason":
+        return "struck"
+    if column in _COLOURED and value in _COLOURS:
+        return str(value)
+    return "number" if _is_number(value) else "text"
+
+
+def _empty(frame: pd.DataFrame) -> str:
+    return "" if len(frame) else "Nothing to show."
+
+
+def _is_number(value: object) -> bool:
+    """Tell whether a value is a number that Excel holds exactly."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return False
+    return abs(int(value)) < 2**53 and type(value).__name__ != "bool"
+
+
+def _text(value: Any) -> str:
+    """Return one value as text; missing is empty."""
+    if isinstance(value, tuple | list):
+        pairs = ["=".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in value]
+        return "; ".join(pairs) if all(" " in one for one in pairs) else " ".join(pairs)
+    if value is None or value is pd.NA or value is pd.NaT or value != value:  # noqa: PLR0124 # NaN
+        return ""
+    if isinstance(value, bool) or type(value).__name__ == "bool":
+        return "yes" if value else "no"
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _cell(text: str) -> tuple[str, bool]:
+    """Return a text as a cell can hold it, unseen characters written out, and whether all of it."""
+    shown = visible(text)
+    if _length(shown) <= CHARACTERS:
+        return shown, True
+    end = f" … (cut: {len(text):,} characters)"
+    kept = shown[: CHARACTERS - len(end)]
+    while _length(kept) > CHARACTERS - len(end):
+        kept = kept[: -(_length(kept) - CHARACTERS + len(end))]
+    return kept + end, False
+
+
+def _length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2

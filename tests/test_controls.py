@@ -1,0 +1,132 @@
+"""Published controls and what the findings answer to them."""
+
+import re
+
+import pytest
+
+from auditlib import display
+from auditlib.audit import Audit
+from auditlib.check import checks
+from auditlib.controls import FRAMEWORKS, answers, frameworks_like
+from auditlib.errors import ParameterError
+from tests import report_worlds as worlds
+from tests.test_exports import accepting
+from tests.worlds import World
+
+NUMBERS = {
+    "v1.0": "4.4", "v1.1": "4.4", "v1.2": "4.3", "v1.3": "5.3", "v1.4": "5.3", "v1.5": "5.4",
+    "v2.0": "5.4", "v3.0": "5.4", "v4.0.1": "5.5", "v5.0": "5.5", "v6.0": "6.5", "v7.0": "6.5",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def exposed() -> Audit:
+    return Audit(worlds.exposed().snapshot(**worlds.MOMENT))
+
+
+def answer(of: Audit, framework: str, control: str):
+    frame = answers(of, framework)
+    (row,) = frame[frame["control"] == control].to_dict("records")
+    return row
+
+
+@pytest.mark.parametrize(("version", "number"), NUMBERS.items())
+def test_the_default_group_has_the_number_of_its_version(exposed, version, number):
+    row = answer(exposed, f"CIS AWS {version}", number)
+    assert row["framework"] == f"CIS AWS Foundations {version}"
+    assert (row["answer"], row["checks"]) == ("not_met", ("default-sg-has-rules",))
+    assert row["evidence"] == len(exposed.finding("default-sg-has-rules").evidence)
+
+
+def test_every_control_a_check_names_is_answered_by_it(exposed):
+    frame = answers(exposed)
+    answered = {(r.framework, r.control): r.checks for r in frame.itertuples()}
+    for made in checks():
+        for framework, ids in made.controls.items():
+            for id in ids:
+                assert made.id in answered[framework, id]
+
+
+def test_every_control_of_the_catalogue_is_answered_once(exposed):
+    frame = answers(exposed)
+    assert not frame.duplicated(["framework", "control"]).any()
+    for framework in FRAMEWORKS.values():
+        ours = set(frame.loc[frame["framework"] == framework.name, "control"])
+        assert {control.id for control in framework.controls} <= ours
+
+
+def test_what_no_check_looks_at_is_not_covered(exposed):
+    frame = answers(exposed, "CIS AWS 7.0.0")
+    beside = frame[frame["control"] != "6.5"]
+    assert set(beside["answer"]) == {"not_covered"}
+    assert "" in set(beside["control"])
+
+
+def test_an_empty_account_has_nothing_to_answer_for():
+    frame = answers(Audit(World().snapshot()))
+    assert set(frame["answer"]) == {"not_applicable", "not_covered"}
+
+
+def test_what_could_not_be_read_is_not_met_by_silence():
+    world = World().refuse("ec2-describe-security-groups")
+    world.vpc()
+    row = answer(Audit(world.snapshot()), "CIS 7.0", "6.5")
+    assert row["answer"] == "not_assessed"
+    assert "Not assessed" in row["says"]
+
+
+def test_a_control_is_met_where_all_was_read_and_nothing_found():
+    world = World()
+    group = world.record(world.default_group(world.vpc()))
+    for rule in list(world._lists[world.region, "ec2-describe-security-group-rules", None]):
+        if rule["GroupId"] == group["GroupId"]:
+            world._lists[world.region, "ec2-describe-security-group-rules", None].remove(rule)
+    group["IpPermissions"], group["IpPermissionsEgress"] = [], []
+    row = answer(Audit(world.snapshot()), "CIS AWS 7.0.0", "6.5")
+    assert (row["answer"], row["part"], row["evidence"]) == ("met", False, 0)
+    wide = answer(Audit(world.snapshot()), "PCI", "1.3")
+    assert (wide["answer"], wide["part"]) == ("met", True)
+    assert wide["says"].startswith("Nothing speaks against it in the part the kit looks at.")
+
+
+def test_accepting_a_risk_does_not_meet_a_control(exposed):
+    row = answer(accepting(exposed), "security hub", "EC2.51")
+    assert (row["answer"], row["evidence"], row["accepted"]) == ("not_met", 0, 1)
+    assert "All of it is accepted" in row["says"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("CIS AWS 7.0.0", "CIS AWS Foundations v7.0"),
+        ("cis 4.0", "CIS AWS Foundations v4.0.1"),
+        ("CIS AWS Foundations Benchmark v1.2.0", "CIS AWS Foundations v1.2"),
+        ("NIST 800-53", "NIST SP 800-53 Rev. 5"),
+        ("Security Hub", "AWS Foundational Security Best Practices v1.0.0"),
+        ("aws config", "AWS Config managed rules (2026-11)"),
+        ("pci dss 4.0", "PCI DSS v4.0"),
+        ("well architected", "AWS Well-Architected Security Pillar (2026-11)"),
+    ],
+)
+def test_a_framework_is_found_by_what_people_call_it(text, name):
+    assert frameworks_like(text) == (name,)
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_a_framework_is_found_by_its_own_name(name):
+    assert frameworks_like(name) == (name,)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [("CIS AWS 9.0", "v7.0"), ("CSI AWS 7", "CIS"), ("?", "CIS")]
+)
+def test_a_framework_nobody_publishes_gets_the_nearest(text, hint):
+    with pytest.raises(ParameterError, match=re.escape(hint)):
+        frameworks_like(text)
+
+
+def test_the_chapter_shows_every_answer(exposed):
+    markup = display.controls(exposed, "CIS AWS 7.0.0").markup
+    assert markup.count("<tr>") == 1 + len(answers(exposed, "CIS AWS 7.0.0"))
+    assert "Not met" in markup
+    assert "Not covered" in markup

@@ -1,0 +1,199 @@
+"""Previews for people: the sentence on a card, the rows of the notebook, what is shown by default."""
+
+import pytest
+
+from auditlib import previewed
+from auditlib.audit import Audit
+from auditlib.changes import RevokeRule
+from auditlib.changes.preview import preview, proposal
+from auditlib.check import Status
+from auditlib.display import (
+    _previewed,
+    card,
+    fixes,
+    preview_access,
+    preview_findings,
+    preview_rollback,
+    preview_steps,
+    preview_verdicts,
+    proposal_of,
+)
+from auditlib.errors import ParameterError
+from tests import report_worlds
+from tests.pages import page
+from tests.test_changes import ENDPOINT, PLACE, Small
+from tests.test_preview import OnDefault, tables_of
+
+
+@pytest.fixture
+def audit() -> Audit:
+    return Audit(OnDefault().snapshot())
+
+
+def test_a_sentence_says_what_changes_what_comes_of_it_and_whether_sessions_end(audit):
+    assert previewed.sentence(audit.proposal("vpn-sg-is-default")) == (
+        "The fix would create one security group, add one security group rule and give other "
+        "security groups to one endpoint. It changes nothing anyone can reach. No session ends."
+    )
+
+
+def test_several_reasons_not_to_judge_are_counted_in_the_sentence_and_told_below():
+    world = Small()
+    wide = world.ingress(world.app, "10.0.0.0/8", "tcp", (8443, 8443))
+    world.refuse("ec2-describe-network-acls")
+    change = RevokeRule(**PLACE, group_id=world.app, rule_id=wide)
+    found = preview(tables_of(world), [change])
+    assert "for two reasons named below" in previewed.sentence(found)
+    heading, reasons = previewed.remarks(found)[0]
+    assert heading == "What cannot be judged"
+    assert len(reasons) == 2
+
+
+def test_what_makes_no_change_says_why(audit):
+    found = audit.proposal("default-sg-has-rules")
+    assert previewed.sentence(found).startswith("The kit proposes no change")
+    assert "not emptied" in previewed.outcome(found)
+
+
+def test_a_plan_and_several_fixes_have_titles_of_their_own(audit):
+    two = proposal(audit.tables, ["vpn-sg-is-default", "default-sg-has-rules"])
+    assert previewed.title(two) == "The fixes of two findings together"
+    assert previewed.sentence(two).startswith("The plan would ")
+    assert previewed.title(preview(audit.tables, [])) == "The plan file"
+    assert previewed.outcome(preview(audit.tables, [])) == "There is no change to make."
+
+
+def test_access_is_put_together_by_receiver_and_names_the_rule_of_each_side():
+    world = OnDefault()
+    found = previewed.access(proposal(tables_of(world), ["vpn-sg-is-default"]))
+    (row,) = found.to_dict("records")
+    assert (row["change"], row["part"], row["eni_id"]) == ("ground", "side_effect", world.eni)
+    assert row["user_groups"] == ("staff",)
+    assert row["traffic"] == "tcp 443"
+    assert f"ingress: {world.rule}" in row["before"]
+    assert [hop for hop in row["after"] if hop.startswith("ingress: sgr-new-")]
+
+
+def test_lost_access_names_what_granted_it_and_side_effects_come_first():
+    world = OnDefault()
+    world.interface(world.far, world.default, name="wiki")
+    found = previewed.access(proposal(tables_of(world), ["vpn-sg-lets-members-in"]))
+    assert list(found["part"]) == ["side_effect", "intended"]
+    lost = found[found["change"] == "lost"].iloc[0]
+    assert any(hop.startswith("authorization: ") for hop in lost["before"])
+    assert lost["after"] == ()
+
+
+def test_only_findings_that_change_or_are_asked_about_are_told(audit):
+    found = previewed.findings(audit.proposal("vpn-sg-is-default"))
+    row = found.set_index("check").loc["vpn-sg-is-default"]
+    assert (row["resolved"], row["still_open"], row["newly_raised"]) == (1, 0, 0)
+    assert "receiver-open-wider-than-vpn" not in set(found["check"])
+
+
+# -- what is shown ---------------------------------------------------------------------------------
+
+
+def test_by_default_each_failing_finding_with_a_change_is_shown_the_severe_ones_first(audit):
+    shown = previewed.chosen(audit)
+    ids = [found.checks[0] for found in shown]
+    order = [f.check.id for f in audit.findings if f.status is Status.FAIL]
+    assert "vpn-sg-is-default" in ids
+    assert ids == [id for id in order if id in ids]
+    assert all(found.steps for found in shown)
+    assert previewed.chosen(audit, endpoint=ENDPOINT)
+
+
+def test_named_fixes_are_shown_together_and_a_plan_in_their_place(tmp_path):
+    world = Small()
+    audit = Audit(world.snapshot())
+    (both,) = previewed.chosen(audit, "vpn-sg-is-default, connection-logging-is-off")
+    assert both.checks == ("vpn-sg-is-default", "connection-logging-is-off")
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        f"account: '{PLACE['account']}'\nregion: {PLACE['region']}\nchanges:\n"
+        f"- {{change: revoke-rule, group_id: {world.app}, rule_id: {world.rule}}}\n"
+    )
+    (found,) = previewed.chosen(audit, plan=str(plan))
+    assert found.steps[0].change == RevokeRule(**PLACE, group_id=world.app, rule_id=world.rule)
+    with pytest.raises(ParameterError, match="not both"):
+        previewed.chosen(audit, "vpn-sg-is-default", plan=str(plan))
+    with pytest.raises(ParameterError, match="vpn-sg-is-default"):
+        previewed.chosen(audit, "vpn-sg-is-defautl")
+
+
+def test_every_part_of_a_preview_is_shown_and_escaped(audit):
+    world = OnDefault()
+    world.interface(world.far, world.default, name="<img src=x onerror=alert(1)>")
+    audit = Audit(world.snapshot())
+    shown = previewed.chosen(audit)
+    pieces = [
+        fixes(audit),
+        preview_verdicts(shown),
+        preview_access(audit, shown),
+        preview_findings(shown),
+        preview_steps(shown),
+        preview_rollback(shown),
+    ]
+    for piece in pieces:
+        parsed = page(str(piece.markup))
+        assert parsed.problems == []
+        assert not parsed.all("img")
+    words = page(str(preview_steps(shown).markup)).words
+    assert "aws ec2 create-security-group" in words
+    assert "Verify before going on" in words
+    assert "delete-security-group" in page(str(preview_rollback(shown).markup)).words
+    assert "<img src=x" in page(str(preview_access(audit, shown).markup)).words
+
+
+def test_a_preview_alone_shows_itself_in_a_notebook(audit):
+    shown = _previewed(audit.proposal("vpn-sg-is-default"))
+    words = page(str(shown.markup)).words
+    assert shown.text == previewed.sentence(audit.proposal("vpn-sg-is-default"))
+    assert "create-security-group" in words
+    assert "delete-security-group" in words
+
+
+def test_one_preview_is_open_and_several_are_folded(audit):
+    shown = previewed.chosen(audit)
+    assert len(shown) > 1
+    assert page(str(preview_steps(shown).markup)).all("details")
+    assert not page(str(preview_steps(shown[:1]).markup)).all("details")
+
+
+def test_nothing_to_preview_reads_as_that():
+    audit = Audit(report_worlds.empty().snapshot())
+    shown = previewed.chosen(audit)
+    assert shown == ()
+    assert "Nothing is previewed" in page(str(preview_verdicts(shown).markup)).words
+    assert "nothing to fix" in page(str(fixes(audit).markup)).words
+
+
+# -- cards -----------------------------------------------------------------------------------------
+
+
+def card_of(audit: Audit, id: str):
+    finding = audit.finding(id)
+    return page(str(card(finding, None, proposal_of(audit, finding)).markup))
+
+
+def test_a_card_says_in_a_sentence_what_the_fix_would_change_the_details_folded(audit):
+    shown = card_of(audit, "vpn-sg-is-default")
+    assert "What the fix would change The fix would create one security group" in shown.words
+    assert "It changes nothing anyone can reach." in shown.words
+    assert shown.all("details")
+    assert "--fix vpn-sg-is-default --out plan/" in shown.words
+    assert shown.problems == []
+
+
+def test_a_card_without_a_fix_says_why_people_decide(audit):
+    shown = card_of(audit, "default-sg-is-used")
+    assert "Why there is no ready fix" in shown.words
+    assert audit.finding("default-sg-is-used").check.decision[:40] in shown.words
+
+
+def test_a_card_of_what_passes_tells_of_no_fix(audit):
+    finding = next(f for f in audit.findings if f.status is Status.PASS)
+    assert proposal_of(audit, finding) is None
+    assert proposal_of(None, audit.finding("vpn-sg-is-default")) is None
+    assert "What the fix would change" not in card_of(audit, finding.check.id).words
