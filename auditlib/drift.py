@@ -303,7 +303,18 @@ class _Side:
             asked = _resource_of(source) or row.get("endpoint_id") if read.resources else None
             if how := self._answer(read, account, region, asked):
                 return how, f"{read.service} {read.operation}"
-        return "", ""
+        # An answer can lack what another one shows: of a group's rules, say.
+        lacking = self._lacking.get((table, account, region), set())
+        return ("unread", "") if lacking & set(map(str, row.values())) else ("", "")
+
+    @cached_property
+    def _lacking(self) -> dict[tuple[str, str, str], set[str]]:
+        """The resources about which a table lacks something, by table and place."""
+        found: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+        gaps = self.tables.gaps()
+        for row in rows_of(gaps[gaps["resource"].notna() & (gaps["status"] != "unsupported")]):
+            found[row.table, str(row.account), str(row.region)].add(row.resource)
+        return found
 
     def _answer(self, read: Read, account: str, region: str, resource: str | None) -> str:
         call = self.tables.snapshot.call(account, region, read.id, resource)

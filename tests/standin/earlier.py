@@ -5,6 +5,7 @@ thing that has happened since. ``make sample`` writes it as a .zip beside the sa
 """
 
 import copy
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -65,14 +66,16 @@ def _logging_was_on(documents: Documents) -> None:
     """Let the contractors' endpoint log its connections."""
     place, endpoint = _endpoint(documents, "contractor-vpn")
     endpoint["ConnectionLogOptions"] = {"Enabled": True, "CloudwatchLogGroup": LOG_GROUP}
-    like = next(document for key, document in documents.items() if key[2].startswith("logs-"))
-    record = copy.deepcopy(like["logGroups"][0])
-    text = str(record["logGroupName"])
-    group = {
-        name: value.replace(text, LOG_GROUP) if isinstance(value, str) else value
-        for name, value in record.items()
-    }
-    documents[*place, "logs-describe-log-groups", LOG_GROUP] = {"logGroups": [group]}
+    # All that is asked about a log group, as it is answered for another one of the Region.
+    like = next(
+        key[3]
+        for key in documents
+        if key[:3] == (*place, "logs-describe-log-groups") and key[3] is not None
+    )
+    for key in [key for key in documents if key[2].startswith("logs-") and key[3] == like]:
+        if key[:2] == place:
+            text = json.dumps(documents[key]).replace(json.dumps(like)[1:-1], LOG_GROUP)
+            documents[*key[:3], LOG_GROUP] = json.loads(text)
 
 
 def _everyone_was_let_in(documents: Documents) -> None:
@@ -98,6 +101,13 @@ def _the_temporary_rule_was_not_there(documents: Documents) -> None:
     place, _ = _endpoint(documents, "corp-vpn")
     rules = documents[*place, "ec2-describe-security-group-rules", None]["SecurityGroupRules"]
     rules[:] = [r for r in rules if not str(r.get("Description")).startswith("VPN (temporary")]
+    # AWS shows a group's rules in two answers.
+    for group in documents[*place, "ec2-describe-security-groups", None]["SecurityGroups"]:
+        for permission in group["IpPermissions"]:
+            ranges = permission["IpRanges"]
+            ranges[:] = [
+                r for r in ranges if not str(r.get("Description")).startswith("VPN (temporary")
+            ]
 
 
 def _an_interface_was_another(documents: Documents) -> None:
