@@ -32,6 +32,7 @@ from auditlib.schemas import GAPS, SCHEMAS
 __all__ = [
     "Check",
     "Finding",
+    "Identity",
     "Severity",
     "Status",
     "audit",
@@ -39,11 +40,14 @@ __all__ = [
     "checks",
     "evidence_of",
     "finding_of",
+    "identities",
 ]
 
 
 _JUDGED = "judged"
 _ASIDE = ("rank", "by_absence")
+_SAID = frozenset({"reason", "source", "extent", "stopped_by"})
+"""Columns of evidence that say something about a row, and do not say what the row is about."""
 
 
 class Severity(StrEnum):
@@ -268,6 +272,32 @@ def evidence_of(columns: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame
     ['account', 'region', 'endpoint_id', 'reason', 'rank', 'by_absence']
     """
     return pd.DataFrame([dict(row) for row in rows], columns=[*columns.split(), *_ASIDE])
+
+
+Identity = tuple[tuple[str, str], ...]
+"""What a row of evidence is about: pairs of column and value."""
+
+
+def identities(evidence: pd.DataFrame) -> list[Identity]:
+    """Return, for each row of evidence, what it is about: the same in every snapshot that shows it.
+
+    Everything a row names counts. What it says about that does not: prose, names (whoever can
+    write to the account may change them), lists, numbers and times. To keep a further column of
+    text out, add it to ``_SAID``.
+
+    >>> row = {"account": "111122223333", "group_id": "sg-1", "ports": ("tcp 22-22",), "reason": "…"}
+    >>> identities(pd.DataFrame([row]))
+    [(('account', '111122223333'), ('group_id', 'sg-1'))]
+    """
+    names = [
+        str(name)
+        for name in evidence.columns
+        if name not in _SAID and (name == "log_group_name" or not str(name).endswith("_name"))
+    ]
+    return [
+        tuple((name, value) for name, value in zip(names, row, strict=True) if type(value) is str)
+        for row in evidence[names].itertuples(index=False, name=None)
+    ]
 
 
 def finding_of(

@@ -21,6 +21,7 @@ from auditlib.errors import AuditError
 
 if TYPE_CHECKING:
     from auditlib.check import Finding
+    from auditlib.comparison import Comparison
 
 __all__ = ["main"]
 
@@ -33,6 +34,13 @@ SEVERITY = click.Choice(["info", "low", "medium", "high", "critical"])
 ACCEPTED = "YAML file of accepted risks: they stay visible, and do not count."
 FAIL_ON = "Exit 1 on a finding of this severity or worse."
 _REPORT_EXITS = " Else 3 when something was not or only partly assessed. Without it, 0 once made."
+
+
+_DIFF_EXITS = (
+    "Exit 1 on a finding of this severity or worse that was not there before. Else 3 when not all "
+    "could be compared. Without it, 0."
+)
+_HISTORY = "Folder of a history, for the age of findings and those that came back."
 
 
 def one_line(text: object) -> str:
@@ -658,6 +666,148 @@ def preview(  # noqa: PLR0917 # click calls it by keyword
 
 
 @main.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="table for people, json for programs.",
+)
+@click.option("--fail-on", type=SEVERITY, help=_DIFF_EXITS)
+@click.option("--history", type=click.Path(path_type=Path), help=_HISTORY)
+def diff(old: Path, new: Path, style: str, fail_on: str | None, history: Path | None) -> None:
+    """Tell what changed from OLD to NEW: findings, access through the VPN, configuration.
+
+    What only one of the two snapshots could see is never told as a change; it is listed apart,
+    with the calls that gave no answer. Exits 0 unless --fail-on is given.
+    """
+    from auditlib.audit import open_audit
+    from auditlib.comparison import compare
+
+    found = compare(open_audit(new), old, history)
+    if style == "table":
+        from auditlib.terminal import print_comparison
+
+        print_comparison(found)
+    else:
+        from auditlib import export
+
+        click.echo(export.json_text(export.comparison_json(found)), nl=False)
+    if fail_on is not None:
+        sys.exit(_diff_status(found, fail_on))
+
+
+def _diff_status(found: "Comparison", fail_on: str) -> int:
+    """Return 1 on findings that were not there before, 3 when not all could be compared, else 0."""
+    from auditlib.check import Severity
+
+    if found.drift is None:
+        return NOT_ALL_READ
+    worst = Severity(fail_on).rank
+    told = found.drift.findings
+    fresh = told[told["state"].isin(["new", "reappeared", "first_seen"])]
+    if any(Severity(severity).rank >= worst for severity in fresh["severity"]):
+        return 1
+    return 0 if found.drift.is_whole else NOT_ALL_READ
+
+
+@main.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--endpoint-url", help="Address to call instead of AWS.")
+@click.option("--check-only", is_flag=True, help="Only tell whether CONFIG is right.")
+def run(config: Path, endpoint_url: str | None, check_only: bool) -> None:
+    """Read, report on and compare every account of CONFIG, a YAML file.
+
+    Prints one line of JSON per account; logs, JSON too, go to standard error. A run that was
+    killed goes on when started again the same day. Exits 1 on findings at or above fail_on in any
+    account, else 3 when an account or part of one was not read or assessed, else 0.
+    """
+    import json
+
+    from auditlib.schedule import Interrupted, config_of
+    from auditlib.schedule import run as scheduled
+
+    known = config_of(config)
+    if check_only:
+        click.echo(f"{one_line(config)}: {len(known.accounts)} accounts, nothing wrong")
+        return
+    _log_as_json()
+    try:
+        status = scheduled(
+            known,
+            endpoint_url=endpoint_url,
+            told=lambda summary: click.echo(json.dumps(summary)),
+        )
+    except Interrupted:
+        click.echo("interrupted: run again to go on", err=True)
+        _leave(INTERRUPTED)
+    sys.exit(status)
+
+
+def _log_as_json() -> None:
+    """Write the logs of a scheduled run to standard error, an object a line."""
+    import json
+    import logging
+    from datetime import UTC, datetime
+
+    class Lines(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            told = {
+                "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="seconds"),
+                "level": record.levelname.lower(),
+                "event": record.getMessage(),
+            }
+            more = {
+                n: getattr(record, n) for n in ("account", "date", "error") if hasattr(record, n)
+            }
+            return json.dumps(told | more)
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines())
+    log = logging.getLogger("auditlib.schedule")
+    log.handlers[:] = [handler]
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("snapshots", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="table for people, json and csv for programs.",
+)
+def history(folder: Path, snapshots: tuple[Path, ...], style: str) -> None:
+    """Keep the findings of SNAPSHOTS in the history in FOLDER, and show its runs.
+
+    Each snapshot is kept once, however often it is given. Needs pyarrow.
+    """
+    from auditlib import history as past
+    from auditlib.audit import open_audit
+
+    for snapshot in snapshots:
+        added = past.append(folder, open_audit(snapshot))
+        click.echo(f"{'kept' if added else 'known already'}: {one_line(snapshot)}", err=True)
+    runs = past.runs(folder)
+    if style == "table":
+        from auditlib.terminal import print_frame
+
+        print_frame(runs.assign(run=runs["run"].str[:16]))
+    else:
+        from auditlib import export
+
+        text = export.json_text(export.records(runs)) if style == "json" else export.csv_text(runs)
+        click.echo(text, nl=False)
+
+
+@main.command()
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -684,6 +834,14 @@ def demo(out: Path) -> None:
     help="A parameter of the notebooks; may be repeated.",
 )
 @click.option("--accepted", type=click.Path(path_type=Path), help=ACCEPTED)
+@click.option(
+    "--earlier", type=click.Path(path_type=Path), help="Earlier snapshot to compare with."
+)
+@click.option(
+    "--history",
+    type=click.Path(path_type=Path),
+    help="Folder of a history; the findings are added to it once the report is there.",
+)
 @click.option("--fail-on", type=SEVERITY, help=FAIL_ON + _REPORT_EXITS)
 def report(  # noqa: PLR0917 # click calls it by keyword
     snapshot: Path,
@@ -691,6 +849,8 @@ def report(  # noqa: PLR0917 # click calls it by keyword
     notebooks: tuple[str, ...],
     parameters: tuple[tuple[str, str], ...],
     accepted: Path | None,
+    earlier: Path | None,
+    history: Path | None,
     fail_on: str | None,
 ) -> None:
     """Run the notebooks on a snapshot and write the pages to hand over.
@@ -698,7 +858,9 @@ def report(  # noqa: PLR0917 # click calls it by keyword
     An older report in the folder is replaced once the new one is complete; a notebook that fails
     publishes nothing. Beside the pages lie findings.xlsx and findings.json.
     """
-    _report(snapshot, out, notebooks, dict(parameters), accepted, fail_on)
+    places = {"earlier": earlier, "history": history}
+    known = {name: place for name, place in places.items() if place is not None}
+    _report(snapshot, out, notebooks, dict(parameters), accepted, fail_on, known)
 
 
 def _report(  # noqa: PLR0917 # one call of it per command
@@ -708,13 +870,18 @@ def _report(  # noqa: PLR0917 # one call of it per command
     parameters: dict[str, str],
     accepted: Path | None,
     fail_on: str | None,
+    places: dict[str, Path] | None = None,
 ) -> None:
     from auditlib.report import report as made_of
 
     if sys.stderr.isatty():
         click.echo("running the notebooks …", err=True)
-    made = made_of(snapshot, out, notebooks or None, parameters, accepted=accepted)
+    made = made_of(snapshot, out, notebooks or None, parameters, places, accepted=accepted)
     click.echo(f"report: {one_line(made.index)}")
+    if places and "history" in places:
+        from auditlib import history
+
+        history.append(places["history"], made.audit)
     if fail_on is not None:
         sys.exit(_exit_status(made.audit.findings, fail_on))
 

@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from auditlib.access.explanation import Explanation
     from auditlib.audit import Audit
     from auditlib.changes.preview import Preview
+    from auditlib.comparison import Comparison
 
 __all__ = [
     "Html",
     "accepted",
     "card",
     "cards",
+    "compared",
     "controls",
     "coverage",
     "explain",
@@ -54,6 +56,7 @@ __all__ = [
     "reach_matrix",
     "stylesheet",
     "table",
+    "told",
     "verdict",
     "who_reaches_what",
 ]
@@ -238,7 +241,14 @@ class _Column:
     kind: str
 
 
-LONG = {"reason", "by", "outcome"}  # columns of sentences: they get the room
+LONG = {
+    "about",
+    "by",
+    "outcome",
+    "reason",
+    "unread",
+    "what",
+}  # columns of sentences: they get the room
 
 _HEADS = {
     "arn": "ARN",
@@ -323,6 +333,7 @@ def table(
     columns: Sequence[str] | None = None,
     caption: str = "",
     names: Mapping[str, str] | None = None,
+    empty: str = "No row.",
 ) -> Html:
     """Return a frame as a table, at most ``rows`` rows of it, and say how many there are.
 
@@ -334,6 +345,8 @@ def table(
         Which columns, in this order; all of them by default.
     names
         What people call the things behind the ids, written beside them.
+    empty
+        What to say where there is no row.
     """
     if frame.index.name is not None:
         frame = frame.reset_index()
@@ -346,7 +359,7 @@ def table(
         columns=_columns(part, wanted),
         rows=_rows(part, wanted, names or {}),
         total=len(frame),
-        empty="No row.",
+        empty=empty,
     )
     return Html(markup=markup, text=f"{caption} ({len(frame)} rows)".strip())
 
@@ -748,6 +761,33 @@ def _explained(explanation: "Explanation") -> Html:
     return Html(
         markup=render("explanation.html.j2", explanation=explanation, named=named, picture=drawn),
         text=str(explanation),
+    )
+
+
+# -- what changed ---------------------------------------------------------------------------------
+
+
+def told(sentences: Iterable[str]) -> Html:
+    """Return sentences, one below the other."""
+    said = list(sentences)
+    return Html(markup=render("told.html.j2", sentences=said), text="\n".join(said))
+
+
+def compared(
+    found: "Comparison", part: str, *states: str, rows: int = 50, empty: str = "None."
+) -> Html:
+    """Return one part of a comparison as a table; see :meth:`auditlib.comparison.Comparison.frame`.
+
+    Parameters
+    ----------
+    empty
+        What to say where there is no row; where nothing was compared, that is said instead.
+    """
+    return table(
+        found.frame(part, *states),
+        rows=rows,
+        names=found.names,
+        empty=empty if found.drift is not None or part == "history" else "Nothing was compared.",
     )
 
 

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from auditlib.audit import Audit
+    from auditlib.comparison import Comparison
 
 __all__ = [
     "FORMATS",
+    "comparison_json",
     "csv_text",
     "export_audit",
     "export_tables",
@@ -98,6 +100,27 @@ def _entry(finding: Finding) -> dict[str, Any]:
         "gaps": records(finding.gaps),
         "controls": {framework: list(ids) for framework, ids in check.controls.items()},
         "accepted": records(finding.accepted),
+    }
+
+
+def comparison_json(found: "Comparison") -> dict[str, Any]:
+    """Return what changed, in the kit's public JSON form.
+
+    Returns
+    -------
+    dict
+        ``old`` and ``new`` (as ``snapshot`` of :func:`findings_json`), ``said`` (sentences), and the
+        frames of :class:`auditlib.drift.Drift` as lists of rows.
+    """
+    drift = found.drift
+    return {
+        "old": findings_json(found.old)["snapshot"] if found.old else None,
+        "new": findings_json(found.new)["snapshot"],
+        "said": list(found.sentences),
+        **{
+            part: [] if drift is None else records(getattr(drift, part))
+            for part in ("findings", "checks", "access", "objects", "recreated", "gaps")
+        },
     }
 
 

@@ -299,6 +299,15 @@ def _scrubbed(node: Any) -> Any:
     return node
 
 
+def _renamed(node: Any, paths: Iterable[str]) -> Any:
+    """Return an executed notebook that calls these paths by their last name, as it hands them over."""
+    for cell in node.cells:
+        for path in paths:
+            if cell.cell_type == "code" and path:
+                cell["source"] = cell.source.replace(path, Path(path).name)
+    return node
+
+
 _ACCEPTED_PATH = re.compile(r"^accepted = (.+)$", re.MULTILINE)
 
 
@@ -458,6 +467,7 @@ def report(
     out: str | Path,
     notebooks: Sequence[str | Path] | None = None,
     parameters: Mapping[str, object] | None = None,
+    places: Mapping[str, str | Path] | None = None,
     *,
     accepted: str | Path | None = None,
     today: date | None = None,
@@ -474,6 +484,8 @@ def report(
         Names, numbers or paths of notebooks; all of the kit's by default.
     parameters
         Parameters for the notebooks that declare them.
+    places
+        Parameters that are paths: ``earlier``, the snapshot to compare with, and ``history``.
     accepted
         A YAML file of accepted risks.
     today
@@ -493,7 +505,6 @@ def report(
     target = Path(out).absolute()
     _refuse_foreign(target)
     chosen = _chosen(notebooks)
-    wanted = _parameters_for(chosen, parameters or {})
     audit = open_audit(snapshot, accepted, today=today or "")
     taken: dict[str, object] = {}
     if accepted is not None and audit.accepted is not None:
@@ -502,6 +513,8 @@ def report(
         taken = {ACCEPTED: str(Path(accepted).resolve()), TODAY: audit.accepted.day.isoformat()}
     with tempfile.TemporaryDirectory(prefix="auditlib-") as scratch:
         place = _kernel_folder(snapshot, Path(scratch))
+        paths = {name: _from(place, path) for name, path in (places or {}).items()}
+        wanted = _parameters_for(chosen, {**(parameters or {}), **paths})
         given = taken if snapshot is None else {**taken, SNAPSHOT: Path(snapshot).resolve().name}
         with ThreadPoolExecutor(min(len(chosen), os.cpu_count() or 1)) as pool:
             running = [
@@ -510,7 +523,7 @@ def report(
             ]
             findings = export.json_text(export.findings_json(audit))  # while the kernels run
             book = workbook_bytes(audit)
-            executed = [future.result() for future in running]
+            executed = [_renamed(future.result(), paths.values()) for future in running]
     pages = [_page(notebook) for notebook in chosen]
     html = {
         page.file: _html_of(node, page, audit) for page, node in zip(pages, executed, strict=True)
@@ -536,6 +549,14 @@ def report(
 def _kernel_folder(snapshot: str | Path | None, scratch: Path) -> Path:
     """Return where kernels stand: beside the snapshot, so that notebooks name it without a path."""
     return scratch if snapshot is None else Path(snapshot).resolve().parent
+
+
+def _from(place: Path, path: str | Path) -> str:
+    """Return a path as a kernel knows it, without naming this machine's folders."""
+    try:
+        return Path(os.path.relpath(Path(path).resolve(), place)).as_posix()
+    except ValueError:  # another drive of Windows
+        return str(Path(path).resolve())
 
 
 def _refuse_foreign(target: Path) -> None:

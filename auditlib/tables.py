@@ -875,6 +875,11 @@ class Tables:
         )
 
     @property
+    def snapshot(self) -> Snapshot:
+        """What AWS answered."""
+        return self._snapshot
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Every table and view, base tables first."""
         return tuple(SCHEMAS)

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from auditlib.audit import Audit
     from auditlib.changes.preview import Preview
     from auditlib.check import Finding
+    from auditlib.comparison import Comparison
 
 __all__ = [
     "print_audit",
     "print_checks",
+    "print_comparison",
     "print_controls",
     "print_findings",
     "print_frame",
@@ -328,6 +330,24 @@ def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
         )
     if preview.steps:
         print_lines(cli_text(preview).splitlines()[1:], file=file)
+
+
+def print_comparison(found: "Comparison", *, file: IO[str] | None = None) -> None:
+    """Print what changed: sentences, then a table of each part that has something to show."""
+    print_lines([*found.sentences, ""], file=file)
+    for title, part, *states in (
+        ("Findings", "findings", "new", "reappeared", "first_seen", "resolved", "not_seen"),
+        ("Access through the VPN", "access", "gained", "lost", "first_seen", "not_seen"),
+        ("Access that is there as before, otherwise", "access", "uncertain", "steadier", "weaker"),
+        ("Configuration", "objects"),
+        ("Interfaces of endpoints that AWS made anew", "recreated"),
+        ("Could not be compared", "gaps"),
+    ):
+        frame = found.frame(part, *states)
+        if len(frame):
+            print_lines([f"{title}:"], file=file)
+            print_frame(frame, file=file)
+            print_lines([""], file=file)
 
 
 def print_frame(

@@ -5,7 +5,7 @@ side rests on is told with the rules that admit.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -145,9 +145,14 @@ def _changes_at(before: Held, after: Held) -> Iterator[tuple[str, tuple[Any, ...
     for was, on, via in before:
         for now, on_now, via_now in after:
             both = on & on_now
-            if both and (was, via) != (now, via_now):
+            if both and (was, _hops(via)) != (now, _hops(via_now)):
                 change = _kind(was, now, via, via_now)
                 yield from _told(change, both, was, now, via, via_now)
+
+
+def _hops(via: Iterable[str]) -> frozenset[frozenset[str]]:
+    """Return the hops of a way without the order of the rules at each, which follows AWS's answer."""
+    return frozenset(frozenset(hop.replace(": ", ", ", 1).split(", ")) for hop in via)
 
 
 def _union(held: Held) -> Ranges:
@@ -161,7 +166,7 @@ def _kind(was: str, now: str, via: tuple[str, ...], via_now: tuple[str, ...]) ->
     if was == now == "unknown":
         # Other rules of the endpoint's own group let the same out: what is unknown stays the same.
         rest, rest_now = (
-            tuple(h for h in v if not h.startswith("egress: ")) for v in (via, via_now)
+            _hops(h for h in v if not h.startswith("egress: ")) for v in (via, via_now)
         )
         return "ground" if rest == rest_now else "uncertain"
     if "unknown" in {was, now}:

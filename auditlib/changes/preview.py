@@ -12,7 +12,7 @@ from auditlib.changes import Change
 from auditlib.changes.difference import difference, sure_access
 from auditlib.changes.fixes import FIXES, Fix, Named
 from auditlib.changes.remarks import doubts, extent, warnings
-from auditlib.check import Check, Finding, Status, audit
+from auditlib.check import Check, Finding, Identity, Status, audit, identities
 from auditlib.check import checks as all_checks
 from auditlib.errors import ParameterError
 from auditlib.tables import Tables, nearest
@@ -278,21 +278,6 @@ def _for_users(tables: Tables, access: pd.DataFrame) -> str:
 
 # -- the findings ---------------------------------------------------------------------------------
 
-_SAME = (
-    "endpoint_id",
-    "group_id",
-    "rule_id",
-    "eni_id",
-    "destination_cidr",
-    "target_subnet",
-    "target",
-    "kind",
-    "why",
-    "range",
-    "state",
-    "vpc_id",
-)
-
 
 def _findings(before: Tables, after: Tables, known: Iterable[Finding]) -> pd.DataFrame:
     was = {finding.check.id: finding for finding in known}
@@ -317,15 +302,8 @@ def _bases(check: Check, tables: Tables) -> set[str]:
     return {base for name in names for base in tables.bases(name)}
 
 
-def _evidence(evidence: pd.DataFrame) -> dict[tuple[str, ...], str]:
-    names = [name for name in _SAME if name in evidence]
-    return {
-        tuple(map(str, key)): reason
-        for *key, reason in evidence[[*names, "reason"]].itertuples(index=False, name=None)
-    }
-
-
-# -- fixes ----------------------------------------------------------------------------------------
+def _evidence(evidence: pd.DataFrame) -> dict[Identity, str]:
+    return dict(zip(identities(evidence), evidence["reason"], strict=True))
 
 
 def proposal(

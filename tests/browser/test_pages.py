@@ -32,7 +32,8 @@ def browser():
 def folder(tmp_path_factory):
     home = tmp_path_factory.mktemp("browser")
     snapshots.save(worlds.hostile().snapshot(**worlds.MOMENT), home / "snapshot")
-    return report(home / "snapshot", home / "out").folder
+    snapshots.save(worlds.exposed().snapshot(), home / "earlier")
+    return report(home / "snapshot", home / "out", places={"earlier": home / "earlier"}).folder
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import auditlib
 from auditlib.aws.collect import collect
-from tests.standin import StandIn
+from tests.standin import StandIn, earlier
 from tests.standin.sample_world import NOW, REGIONS, build
 
 __all__ = ["SAMPLE", "collect_sample"]
@@ -42,6 +42,8 @@ def main() -> None:
         if target.exists():
             shutil.rmtree(target)
         made.rename(target)
+    if target == SAMPLE:
+        earlier.write(SAMPLE)
     files = sum(1 for path in target.rglob("*.json"))
     sys.stdout.write(f"{target}: {files} files\n")
 

@@ -1,0 +1,304 @@
+"""Two audits compared, put for people: sentences and short frames, without any HTML."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from auditlib import drift, summary, words
+from auditlib.audit import Audit, open_audit
+from auditlib.checks._parts import rows_of
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+__all__ = ["Comparison", "compare"]
+
+EARLIER = Path(__file__).with_name("sample-earlier.zip")
+
+_STATES = {
+    "new": "new",
+    "reappeared": "came back",
+    "first_seen": "seen first now",
+    "resolved": "resolved",
+    "not_seen": "no longer seen",
+    "unchanged": "unchanged",
+    "gained": "gained",
+    "lost": "lost",
+    "uncertain": "cannot be compared",
+    "steadier": "now reliable",
+    "weaker": "now fragile",
+    "ground": "by other rules",
+}
+_WHEN = {"now": "read then, not now", "then": "read now, not then", "both": "neither time"}
+_STATUS = {
+    "fail": "fails",
+    "not_assessed": "not assessed",
+    "not_applicable": "not applicable",
+    "pass": "passes",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """An audit beside an earlier one.
+
+    Attributes
+    ----------
+    new, old
+        The audits; there may be no earlier one.
+    past
+        What a history knows of each finding, by check and identity.
+    runs
+        The runs of the history, in the columns of ``auditlib.history.RUNS``.
+    """
+
+    new: Audit
+    old: Audit | None
+    past: Mapping[Any, drift.Past] = field(default_factory=dict, repr=False)
+    runs: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+
+    @cached_property
+    def drift(self) -> drift.Drift | None:
+        """What changed; ``None`` where there is nothing to compare with."""
+        if self.old is None:
+            return None
+        return drift.drift(
+            self.old.tables,
+            self.new.tables,
+            findings=(self.old.findings, self.new.findings),
+            past=self.past,
+        )
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both are one snapshot."""
+        return self.old is not None and self.old.snapshot.digest == self.new.snapshot.digest
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What changed, in a few sentences."""
+        if self.drift is None:
+            return (
+                "No earlier snapshot was given, so nothing was compared and nothing can be said "
+                "about what changed.",
+            )
+        return (*self._cautions(), *self.drift.sentences(self.names))
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What people call the things behind ids, now or else before."""
+        before = {} if self.old is None else summary.names(self.old)
+        return before | summary.names(self.new)
+
+    def _cautions(self) -> tuple[str, ...]:
+        told = []
+        if self.is_same:
+            told.append("Both are the same snapshot.")
+        moments = [_moment(side) for side in (self.old, self.new)]
+        if None not in moments and moments[0] > moments[1]:
+            told.append("The snapshot given as the earlier one was read later than the other.")
+        return tuple(told)
+
+    def frame(self, part: str, *states: str) -> pd.DataFrame:
+        """Return one part of what changed as a short frame; all its rows.
+
+        Parameters
+        ----------
+        part
+            sides, checks, findings, access, objects, recreated, gaps or history.
+        states
+            Findings or access in these states only.
+        """
+        made: pd.DataFrame = getattr(self, f"_{part}")(*states)
+        return made
+
+    # -- parts --------------------------------------------------------------------------------
+
+    def _sides(self) -> pd.DataFrame:
+        rows = []
+        for which, audit in (("earlier", self.old), ("this one", self.new)):
+            if audit is not None:
+                said = summary.identity(audit)
+                rows.append(
+                    {
+                        "snapshot": which,
+                        "read": summary.when(said.finished or said.started),
+                        "account": said.accounts,
+                        "regions": said.regions,
+                        "coverage": summary.coverage_sentence(audit),
+                        "digest": said.digest[:16],
+                    }
+                )
+        return pd.DataFrame(rows)
+
+    def _checks(self) -> pd.DataFrame:
+        columns = ["check", "severity", "before", "now", *drift.STATES]
+        if self.drift is None:
+            return pd.DataFrame(columns=columns)
+        found = self.drift.checks.rename(columns={"after": "now"})
+        differs = (found["before"] != found["now"]) | (
+            found[[s for s in drift.STATES if s != "unchanged"]].sum(axis=1) > 0
+        )
+        found = found.assign(before=found["before"].map(_STATUS), now=found["now"].map(_STATUS))
+        shown = found.loc[differs, columns]
+        spare = [s for s in drift.STATES if not shown[s].any()]
+        return shown.drop(columns=spare).reset_index(drop=True)
+
+    def _findings(self, *states: str) -> pd.DataFrame:
+        columns = ["state", "severity", "reason", "check", "first_seen", "unread"]
+        if self.drift is None:
+            return pd.DataFrame(columns=columns)
+        found = self.drift.findings
+        found = found[found["state"].isin(states or drift.STATES)]
+        shown = found.assign(state=found["state"].map(_STATES))[columns].reset_index(drop=True)
+        spare = [
+            c for c in ("first_seen", "unread") if not shown[c].replace("", pd.NA).notna().any()
+        ]
+        return shown.drop(columns=spare)
+
+    def _access(self, *states: str) -> pd.DataFrame:
+        columns = [
+            "state",
+            "endpoint_id",
+            "user_group",
+            "eni_id",
+            "ip",
+            "open",
+            "subnets",
+            "unread",
+        ]
+        if self.drift is None:
+            return pd.DataFrame(columns=columns)
+        rows = self.drift.access
+        rows = rows[rows["state"].isin(states or set(rows["state"]))]
+        told: dict[tuple[str, ...], tuple[set[str], dict[str, None]]] = {}
+        for row in rows_of(rows.astype(object)):
+            group = "everyone" if row.group == "*" else words.clean(row.group)
+            key = (_STATES[row.state], row.endpoint_id, group, row.eni_id, row.ip, row.unread)
+            subnets, ports = told.setdefault(key, (set(), {}))
+            subnets.add(row.subnet_id)
+            ports[words.traffic(row.protocol, row.from_port, row.to_port)] = None
+        made = [
+            {
+                **dict(
+                    zip(
+                        ("state", "endpoint_id", "user_group", "eni_id", "ip", "unread"),
+                        key,
+                        strict=True,
+                    )
+                ),
+                "open": tuple(ports),
+                "subnets": tuple(sorted(words.clean(self.names.get(id, id)) for id in subnets)),
+            }
+            for key, (subnets, ports) in told.items()
+        ]
+        frame = pd.DataFrame(made, columns=columns)
+        return frame if (frame["unread"] != "").any() else frame.drop(columns="unread")
+
+    def _objects(self) -> pd.DataFrame:
+        columns = ["change", "table", "object_id", "about", "column", "before", "after"]
+        if self.drift is None:
+            return pd.DataFrame(columns=columns)
+        found = self.drift.objects
+        return found.rename(columns={"id": "object_id"}).assign(
+            table=[words.clean(name.replace("_", " ")) for name in found["table"]],
+            column=[name.replace("_", " ") for name in found["column"]],
+        )[columns]
+
+    def _recreated(self) -> pd.DataFrame:
+        columns = {
+            "endpoint_id": "endpoint_id",
+            "subnet_id": "subnet_id",
+            "eni_before": "old_eni_id",
+            "ip_before": "old_ip",
+            "eni_after": "new_eni_id",
+            "ip_after": "new_ip",
+        }
+        if self.drift is None:
+            return pd.DataFrame(columns=list(columns.values()))
+        return self.drift.recreated[list(columns)].rename(columns=columns)
+
+    def _gaps(self) -> pd.DataFrame:
+        columns = ["when", "account", "region", "what", "iam_action", "hidden_objects"]
+        if self.drift is None:
+            return pd.DataFrame(columns=columns)
+        rows = [
+            {
+                "when": _WHEN[row.when],
+                "account": row.account,
+                "region": row.region,
+                "what": "was not looked at" if row.status == "elsewhere" else words.gap(row),
+                "iam_action": row.iam_action if row.status == "denied" else None,
+                "hidden_objects": row.objects,
+            }
+            for row in rows_of(self.drift.gaps)
+        ]
+        one = self.drift.gaps["account"].nunique() <= 1
+        return pd.DataFrame(rows, columns=[c for c in columns if c != "account" or not one])
+
+    def _history(self) -> pd.DataFrame:
+        if self.runs.empty:
+            return pd.DataFrame(columns=["read", "critical", "high", "medium", "low", "info"])
+        shown = self.runs.assign(read=[summary.when(moment) for moment in self.runs["taken"]])
+        return shown.drop(columns=["taken"])[
+            ["read", "accounts", *shown.columns[3:-1]]
+        ].reset_index(drop=True)
+
+
+def _moment(audit: Audit | None) -> Any:
+    if audit is None:
+        return None
+    manifest = audit.snapshot.manifest
+    return manifest.finished or manifest.started
+
+
+def compare(
+    new: Audit,
+    earlier: "str | PathLike[str] | Audit | None" = None,
+    history: "str | PathLike[str] | None" = None,
+) -> Comparison:
+    """Compare an audit with an earlier one.
+
+    Parameters
+    ----------
+    earlier
+        An audit, or the folder or .zip of its snapshot. Without one, the bundled sample is
+        compared with the bundled earlier sample, and anything else with nothing.
+    history
+        Folder of a history; see :mod:`auditlib.history`.
+
+    Raises
+    ------
+    SnapshotError
+        When the earlier snapshot cannot be read.
+    ParameterError
+        When there is no such history, or pyarrow is not installed.
+    """
+    old: Audit | None = earlier if isinstance(earlier, Audit) else None
+    if old is None and earlier:
+        old = open_audit(Path(str(earlier)))
+    elif old is None and _is_sample(new):
+        old = open_audit(EARLIER)
+    if not history:
+        return Comparison(new=new, old=old)
+    from auditlib import history as past
+
+    moment = past.taken(new)
+    folder = Path(history)
+    runs = past.runs(folder)
+    accounts = {account for account, _ in new.snapshot.places}
+    mine = [bool(accounts & set(told)) for told in runs["accounts"]]
+    return Comparison(
+        new=new,
+        old=old,
+        past=past.past(folder, before=moment, without=new.snapshot.digest),
+        runs=runs[pd.Series(mine, index=runs.index, dtype=bool)].reset_index(drop=True),
+    )
+
+
+def _is_sample(audit: Audit) -> bool:
+    return Path(audit.snapshot.name).resolve() == Path(__file__).with_name("sample").resolve()

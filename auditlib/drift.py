@@ -1,0 +1,894 @@
+"""What changed between two snapshots: findings, access through the VPN, and the objects themselves.
+
+Pure functions over two sets of tables. What only one of the two could see is never told as a
+change: a finding that is gone where a call was refused is not resolved, an object that an answer
+does not hold because there was no answer is not removed. Such things are kept apart (``not_seen``
+now, or ``first_seen`` now), and the calls are named in the gaps.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal
+from urllib.parse import unquote
+
+import pandas as pd
+
+from auditlib import words
+from auditlib.access import TABLES
+from auditlib.aws.reads import Read, read_of, reads_for
+from auditlib.changes.difference import DIFFERENCE, difference
+from auditlib.check import Finding, Identity, Severity, audit, identities
+from auditlib.checks._parts import rows_of
+from auditlib.records import is_at_least
+from auditlib.schemas import SCHEMAS
+from auditlib.tables import Tables
+
+__all__ = [
+    "ACCESS",
+    "CHECKS",
+    "FINDINGS",
+    "GAPS",
+    "LEFT_OUT",
+    "OBJECTS",
+    "RECREATED",
+    "STATES",
+    "Drift",
+    "Past",
+    "drift",
+]
+
+Side = Literal["then", "now", "both"]
+Row = dict[str, Any]
+
+STATES = ("new", "reappeared", "first_seen", "resolved", "not_seen", "unchanged")
+"""What can have become of a finding.
+
+``first_seen`` shows now, and could have been there before, when part could not be read;
+``not_seen`` showed before, and may still be there: part could not be read now. ``reappeared``
+is known from a history only.
+"""
+
+_PLACE = ("account", "region")
+_IDS = ("endpoint_id", "group_id", "rule_id", "eni_id")
+
+FINDINGS = (
+    "state",
+    "check",
+    "severity",
+    "account",
+    "region",
+    *_IDS,
+    "reason",
+    "unread",
+    "first_seen",
+    "last_seen",
+)
+"""Columns of ``Drift.findings``: a row per piece of evidence.
+
+``first_seen`` and ``last_seen`` are of the two snapshots, and of the history where there is one;
+missing where a snapshot does not say when it was read.
+"""
+
+_TYPES = dict.fromkeys(FINDINGS, "str") | dict.fromkeys(
+    ("first_seen", "last_seen"), "datetime64[us, UTC]"
+)
+
+CHECKS = ("check", "severity", "title", "before", "after", *STATES)
+"""Columns of ``Drift.checks``: status before and after, and how many pieces of evidence in each state."""
+
+ACCESS = ("state", *(name for name in DIFFERENCE if name not in {"change", "part"}), "unread")
+"""Columns of ``Drift.access``.
+
+``state`` is gained, lost, first_seen, not_seen, uncertain, steadier, weaker or ground, as in
+:func:`auditlib.changes.preview.difference`; ``before`` and ``after`` are certainties.
+"""
+
+OBJECTS = ("change", "table", "account", "region", "id", "about", "column", "before", "after")
+"""Columns of ``Drift.objects``: a row per object that came or went, and per column that changed.
+
+``change`` is added, removed, changed or recreated (the same thing under another id). ``id`` is the
+object's key, its parts set apart by spaces.
+"""
+
+RECREATED = (
+    "account",
+    "region",
+    "endpoint_id",
+    "subnet_id",
+    "eni_before",
+    "eni_after",
+    "ip_before",
+    "ip_after",
+)
+"""Columns of ``Drift.recreated``: interfaces of endpoints that AWS deleted and made again."""
+
+GAPS = (
+    "when",
+    "account",
+    "region",
+    "service",
+    "operation",
+    "resource",
+    "status",
+    "error_code",
+    "error_message",
+    "iam_action",
+    "tables",
+    "objects",
+)
+"""Columns of ``Drift.gaps``.
+
+``when`` is then, now or both: when it could not be read. ``status`` is ``elsewhere`` for a place
+that was not looked at. ``objects`` counts what only the other snapshot shows for that reason.
+"""
+
+LEFT_OUT = {
+    "client_vpn_connections": "sessions come and go",
+    "log_streams": "entries come and go",
+}
+"""Tables whose rows are no configuration, and why."""
+
+_ABOUT_THE_ANSWER = {"source", "record", "read_at"}
+"""Columns that tell where and when something was read, in whatever table."""
+
+_BY_ITSELF = {
+    "log_groups": {"stored_bytes"},
+    "route_table_associations": {"association_id"},
+    "subnets": {"available_addresses"},
+}
+"""Columns that change by themselves, or with every change of another column."""
+
+_KEYS = {"route_table_associations": (*_PLACE, "vpc_id", "main", "subnet_id", "gateway_id")}
+"""What rows are told apart by where it is not the key of the schema."""
+
+_ORDERED = {"dns_servers"}
+"""Lists whose order means something; AWS gives the others in any order."""
+
+_NATURAL: dict[str, tuple[str, tuple[str, ...]]] = {
+    "security_group_rules": (
+        "rule_id",
+        ("group_id", "is_egress", "protocol", "from_port", "to_port", "peer_kind", "peer"),
+    ),
+    "client_vpn_target_networks": ("association_id", ("endpoint_id", "subnet_id")),
+}
+"""Where AWS gives a new id to the same thing: that id, and what the thing is known by without it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What a history knows of a finding.
+
+    Attributes
+    ----------
+    first_seen, last_seen
+        When the first and the last run was read that shows it.
+    """
+
+    first_seen: datetime
+    last_seen: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """What changed between two snapshots.
+
+    Attributes
+    ----------
+    findings, checks, access, objects, recreated, gaps
+        Frames in the columns of ``FINDINGS``, ``CHECKS``, ``ACCESS``, ``OBJECTS``, ``RECREATED``
+        and ``GAPS``.
+    open_questions
+        Checks of the newer snapshot that could not be assessed, or only in part.
+    """
+
+    findings: pd.DataFrame = field(repr=False)
+    checks: pd.DataFrame = field(repr=False)
+    access: pd.DataFrame = field(repr=False)
+    objects: pd.DataFrame = field(repr=False)
+    recreated: pd.DataFrame = field(repr=False)
+    gaps: pd.DataFrame = field(repr=False)
+    open_questions: tuple[str, ...] = ()
+
+    def count(self, *states: str) -> int:
+        """Return how many findings are in these states."""
+        return int(self.findings["state"].isin(states).sum())
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing that was not read could hide a change."""
+        return self.gaps.empty and not self.open_questions
+
+    def sentences(self, names: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """Return what changed, in a few sentences.
+
+        Parameters
+        ----------
+        names
+            What people call the things behind the ids.
+        """
+        return tuple(_sentences(self, names or {}))
+
+
+def drift(
+    before: Tables,
+    after: Tables,
+    *,
+    findings: tuple[Sequence[Finding], Sequence[Finding]] | None = None,
+    past: Mapping[tuple[str, Identity], Past] | None = None,
+) -> Drift:
+    """Compare two sets of tables.
+
+    Parameters
+    ----------
+    findings
+        What the checks find in each, where it is known already.
+    past
+        What a history knows, by check and identity.
+    """
+    sides = _Side(before, after), _Side(after, before)
+    recreated = _recreated(*sides)
+    known = findings or (audit(before), audit(after))
+    objects, hidden = _objects(*sides, {row["eni_after"]: row["eni_before"] for row in recreated})
+    ids = {row["eni_after"]: row["eni_before"] for row in recreated} | {
+        row["after"]: row["before"] for row in objects if row["change"] == "recreated"
+    }
+    told = _findings(*sides, known, ids, past or {})
+    frame = pd.DataFrame(told, columns=list(FINDINGS)).astype(_TYPES)
+    return Drift(
+        findings=_sorted_findings(frame),
+        checks=_checks(known, frame),
+        access=_access(*sides),
+        objects=pd.DataFrame(objects, columns=list(OBJECTS)),
+        recreated=pd.DataFrame(recreated, columns=list(RECREATED)),
+        gaps=_gaps(*sides, hidden),
+        open_questions=tuple(f.check.id for f in known[1] if len(f.gaps)),
+    )
+
+
+# -- what a side could see ------------------------------------------------------------------------
+
+
+class _Side:
+    """One of the two snapshots: what it shows, and what it could not show."""
+
+    def __init__(self, tables: Tables, other: Tables) -> None:
+        self.tables = tables
+        self._other = other
+        manifest = tables.snapshot.manifest
+        self.read = manifest.finished or manifest.started
+        self.places = set(tables.snapshot.places)
+        self.elsewhere = sorted(set(other.snapshot.places) - self.places)
+
+    @cached_property
+    def far(self) -> bool:
+        """Whether a way may lead into another Region, so that a gap there counts here."""
+        for tables in (self.tables, self._other):
+            peerings = tables["vpc_peering_connections"]
+            if (peerings["requester_region"] != peerings["accepter_region"]).any():
+                return True
+        return False
+
+    def unread(
+        self, gaps: pd.DataFrame, account: str, region: str, endpoint: str | None = None
+    ) -> str:
+        """Say what may hide something about a place (or an endpoint there); empty when nothing does.
+
+        Groups, interfaces and rules can belong to another account of the Region, so a gap counts
+        in all of them.
+        """
+        for place in self.elsewhere:
+            if place[1] == region:
+                return f"{place[1]} of account {place[0]} was not looked at"
+        for row in rows_of(gaps):
+            of_endpoint = words.clean(row.resource).startswith("cvpn-endpoint-")
+            if of_endpoint and endpoint is not None and row.resource != endpoint:
+                continue
+            if self.far or row.region == region:
+                return words.gap(row)
+        return ""
+
+    def why_not_here(self, table: str, row: Row, source: object) -> tuple[str, str]:
+        """Say why a row of the other side may be missing here: how, and which call.
+
+        How is empty where it is gone for certain, ``unasked`` where nothing names it any more, and
+        ``unread`` where a call gave no answer.
+        """
+        account, region = row["account"], row["region"]
+        if (account, region) not in self.places:
+            return "unread", ""
+        for read in reads_for(table):
+            asked = _resource_of(source) or row.get("endpoint_id") if read.resources else None
+            if how := self._answer(read, account, region, asked):
+                return how, f"{read.service} {read.operation}"
+        # An answer can lack what another one shows: of a group's rules, say.
+        lacking = self._lacking.get((table, account, region), set())
+        return ("unread", "") if lacking & set(map(str, row.values())) else ("", "")
+
+    @cached_property
+    def _lacking(self) -> dict[tuple[str, str, str], set[str]]:
+        """The resources about which a table lacks something, by table and place."""
+        found: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+        gaps = self.tables.gaps()
+        for row in rows_of(gaps[gaps["resource"].notna() & (gaps["status"] != "unsupported")]):
+            found[row.table, str(row.account), str(row.region)].add(row.resource)
+        return found
+
+    def _answer(self, read: Read, account: str, region: str, resource: str | None) -> str:
+        call = self.tables.snapshot.call(account, region, read.id, resource)
+        if call is not None:
+            answered = call.status == "ok" and (call.file is not None or bool(read.absent_codes))
+            return "" if answered else "unread"
+        if not read.resources:
+            return "unread"
+        for parent in map(read_of, read.parents):
+            if self._answer(parent, account, region, None):
+                return "unread"
+        return "" if self._is_gone(read, resource) else "unasked"
+
+    def _is_gone(self, read: Read, resource: str | None) -> bool:
+        """Whether what the read asks about is a thing of its own that is no longer listed."""
+        for parent in map(read_of, read.parents):
+            table = parent.tables[0]
+            (*_, key) = SCHEMAS[table].key
+            if resource in set(self._other[table][key]):
+                return resource not in set(self.tables[table][key])
+        return False
+
+    def drops(self, table: str) -> bool:
+        """Whether the SDK that read it may have left columns of this table out."""
+        version = self.tables.snapshot.manifest.botocore_version
+        return any(
+            read.since_botocore and is_at_least(version, read.since_botocore) is not True
+            for read in reads_for(table)
+        )
+
+
+def _resource_of(source: object) -> str | None:
+    """Return the resource whose file a row stands in; ``None`` for a read made per Region.
+
+    >>> _resource_of("111122223333/eu-west-1/logs-describe-log-groups/%2Fvpn.json")
+    '/vpn'
+    """
+    parts = source.removesuffix(".json").split("/", 3) if isinstance(source, str) else ()
+    return unquote(parts[3].replace("/", "")) if len(parts) == 4 else None
+
+
+# -- objects --------------------------------------------------------------------------------------
+
+
+def _recreated(old: _Side, new: _Side) -> list[Row]:
+    """Return the endpoints' interfaces that AWS made again: same endpoint and subnet, another id."""
+    gone, come = _own_interfaces(old, new), _own_interfaces(new, old)
+    rows = []
+    for key in sorted(set(gone) & set(come)):
+        account, region, subnet, endpoints = key
+        for (eni, ip), (eni_now, ip_now) in zip(gone[key], come[key], strict=False):
+            rows.append(
+                {
+                    "account": account,
+                    "region": region,
+                    "endpoint_id": " ".join(endpoints),
+                    "subnet_id": subnet,
+                    "eni_before": eni,
+                    "eni_after": eni_now,
+                    "ip_before": ip,
+                    "ip_after": ip_now,
+                }
+            )
+    return rows
+
+
+def _own_interfaces(
+    side: _Side, other: _Side
+) -> dict[tuple[str, str, str, tuple[str, ...]], list[tuple[str, str]]]:
+    """Return the endpoints' interfaces that the other side could show and does not."""
+    own = side.tables["endpoint_network_interfaces"]
+    there = set(other.tables["network_interfaces"]["eni_id"])
+    of: dict[tuple[str, str, str, str, str], set[str]] = defaultdict(set)
+    for row in rows_of(own[~own["eni_id"].isin(there)]):
+        of[row.account, row.region, row.subnet_id, row.eni_id, row.private_ip].add(row.endpoint_id)
+    found: dict[tuple[str, str, str, tuple[str, ...]], list[tuple[str, str]]] = defaultdict(list)
+    for (account, region, subnet, eni, ip), endpoints in sorted(of.items()):
+        how, _ = other.why_not_here(
+            "network_interfaces", {"account": account, "region": region}, ""
+        )
+        if not how:
+            found[account, region, subnet, tuple(sorted(endpoints))].append((eni, ip))
+    return found
+
+
+_Where = tuple[str, str, str, str]
+"""When it was not seen (then, now), table, account, Region."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Hidden:
+    """What only one side could see: how many objects, and which columns."""
+
+    objects: Counter[_Where] = field(default_factory=Counter)
+    columns: dict[_Where, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+
+def _objects(old: _Side, new: _Side, renamed: Mapping[str, str]) -> tuple[list[Row], _Hidden]:
+    """Return the changed objects, and what only one side could see."""
+    rows: list[Row] = []
+    hidden = _Hidden()
+    for name, schema in SCHEMAS.items():
+        if not schema.inputs and name not in LEFT_OUT:
+            rows += _TableDrift(name, old, new, renamed, hidden).rows()
+    return rows, hidden
+
+
+class _TableDrift:
+    """The changes of one base table."""
+
+    def __init__(
+        self, name: str, old: _Side, new: _Side, renamed: Mapping[str, str], hidden: _Hidden
+    ) -> None:
+        schema = SCHEMAS[name]
+        self.name = name
+        self.columns = [
+            c.name
+            for c in schema.columns
+            if c.name not in {*_ABOUT_THE_ANSWER, *_BY_ITSELF.get(name, ())}
+        ]
+        self.kinds = {column.name: column.kind for column in schema.columns}
+        self.key = _KEYS.get(name, schema.key)
+        self.old, self.new = old, new
+        self._renamed = renamed
+        self._hidden = hidden
+        self._names = {
+            id: called
+            for side in (old, new)
+            for id, called in zip(
+                *(side.tables["security_groups"][c] for c in ("group_id", "group_name")),
+                strict=True,
+            )
+        }
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the changes, and keep apart what only one side could see."""
+        left = self._left()
+        yield from self._matched(left, self.key, "")
+        if natural := _NATURAL.get(self.name):
+            id, columns = natural
+            yield from self._matched(left, (*_PLACE, *columns), id)
+        for change, side, rows in (
+            ("removed", self.new, left[0]),
+            ("added", self.old, left[1]),
+        ):
+            for row, source in rows:
+                how, _ = side.why_not_here(self.name, row, source)
+                if not how:
+                    yield self._row(change, row)
+                elif how == "unread":
+                    when = "now" if side is self.new else "then"
+                    self._hidden.objects[when, self.name, row["account"], row["region"]] += 1
+
+    def _left(self) -> tuple[list[tuple[Row, object]], list[tuple[Row, object]]]:
+        """Return the rows of each side that the other does not have just so."""
+        old, new = self._rows(self.old.tables), self._rows(self.new.tables, self._renamed)
+        both = Counter(values for values, _ in old) & Counter(values for values, _ in new)
+        return self._without(old, both.copy()), self._without(new, both)
+
+    def _without(
+        self, rows: list[tuple[tuple[Any, ...], object]], both: Counter[tuple[Any, ...]]
+    ) -> list[tuple[Row, object]]:
+        left = []
+        for values, source in sorted(rows, key=lambda row: tuple(map(str, row[0]))):
+            if both[values]:
+                both[values] -= 1
+            else:
+                left.append((dict(zip(self.columns, values, strict=True)), source))
+        return left
+
+    def _rows(
+        self, tables: Tables, renamed: Mapping[str, str] | None = None
+    ) -> list[tuple[tuple[Any, ...], object]]:
+        frame = tables[self.name]
+        if self.name in {"network_interfaces", "network_interface_addresses"}:
+            # Those that AWS made again are told as such.
+            again = {*self._renamed, *self._renamed.values()}
+            frame = frame[~frame["eni_id"].isin(again)]
+        if self.name == "network_interface_groups" and renamed:
+            frame = frame.assign(eni_id=frame["eni_id"].replace(dict(renamed)))
+        columns = [self._plain(name, frame[name]) for name in self.columns]
+        sources = frame["source"].tolist()
+        return list(zip(zip(*columns, strict=True), sources, strict=True))
+
+    def _plain(self, column: str, values: "pd.Series[Any]") -> list[Any]:
+        """Return values that can be compared: missing is ``None``, lists without their order."""
+        kind = self.kinds[column]
+        if kind == "list":
+            return [value if column in _ORDERED else tuple(sorted(value)) for value in values]
+        if kind == "pairs":
+            named = "name" in self.kinds
+            return [tuple(sorted(p for p in v if not (named and p[0] == "Name"))) for v in values]
+        plain = values.astype(object).where(values.notna(), None).tolist()
+        if kind == "time":
+            return [None if moment is None else moment.isoformat() for moment in plain]
+        return plain
+
+    def _matched(
+        self,
+        left: tuple[list[tuple[Row, object]], list[tuple[Row, object]]],
+        key: Sequence[str],
+        id: str,
+    ) -> Iterator[Row]:
+        """Take rows that are about the same thing out of what is left, and yield what changed."""
+        waiting: dict[tuple[Any, ...], list[tuple[Row, object]]] = defaultdict(list)
+        for pair in left[0]:
+            waiting[tuple(pair[0][name] for name in key)].append(pair)
+        alone = []
+        for pair in left[1]:
+            found = waiting[tuple(pair[0][name] for name in key)]
+            if not found:
+                alone.append(pair)
+                continue
+            was = found.pop(0)
+            yield from self._changes(was[0], pair[0], id)
+        left[0][:] = [pair for found in waiting.values() for pair in found]
+        left[1][:] = alone
+
+    def _changes(self, was: Row, now: Row, id: str) -> Iterator[Row]:
+        changed = [name for name in self.columns if was[name] != now[name] and name != id]
+        for name in changed:
+            # An SDK that does not know a member leaves it out without a word.
+            for when, side, row in (("then", self.old, was), ("now", self.new, now)):
+                if row[name] in _NOTHING and side.drops(self.name):
+                    where = (when, self.name, str(now["account"]), str(now["region"]))
+                    self._hidden.columns[where].add(name)
+                    break
+            else:
+                yield self._row("changed", now, name, was[name], now[name])
+        if id and was[id] != now[id]:
+            yield self._row("recreated", now, id, was[id], now[id])
+
+    def _row(
+        self, change: str, row: Row, column: str = "", before: Any = None, after: Any = None
+    ) -> Row:
+        natural = _NATURAL.get(self.name)
+        parts = natural[1] if natural and change == "recreated" else self.key[2:]
+        return {
+            "change": change,
+            "table": self.name,
+            "account": row["account"],
+            "region": row["region"],
+            "id": " ".join(str(row[name]) for name in parts if row[name] is not None),
+            "about": _about(self.name, row, self._names),
+            "column": column,
+            "before": before,
+            "after": after,
+        }
+
+
+_NOTHING: tuple[Any, ...] = (None, (), "unknown")
+
+
+class _Attributes:
+    """A row whose values are read as attributes."""
+
+    def __init__(self, row: Row) -> None:
+        self.__dict__.update(row)
+
+
+def _about(table: str, row: Row, names: Mapping[str, str]) -> str:
+    """Return an object in words, where its key does not tell what it is."""
+    if table == "security_group_rules":
+        into = "out of" if row["is_egress"] else "into"
+        group = words.named(row["group_id"], names.get(row["group_id"]))
+        return f"{into} {group}: {words.rule(_Attributes(row), names)}"
+    if table == "network_interface_groups":
+        return words.clean(row["group_name"])
+    if table == "network_acl_entries":
+        traffic = words.traffic(row["protocol"], row["from_port"], row["to_port"])
+        return (
+            f"{row['action']} {traffic} {'to' if row['is_egress'] else 'from'} {row['cidr_block']}"
+        )
+    if table == "routes":
+        return f"to {words.clean(row['target_id']) or words.clean(row['target_kind'])}"
+    if table == "client_vpn_authorization_rules":
+        return "for everyone" if row["access_all"] else f"for group {words.clean(row['group_id'])}"
+    if table == "client_vpn_target_networks":
+        return f"{row['endpoint_id']} in {row['subnet_id']}"
+    texts = (row.get(name) for name in ("group_name", "name", "description", "domain_name"))
+    return next((words.clean(text) for text in texts if words.clean(text)), "")
+
+
+# -- findings -------------------------------------------------------------------------------------
+
+
+def _findings(
+    old: _Side,
+    new: _Side,
+    known: tuple[Sequence[Finding], Sequence[Finding]],
+    ids: Mapping[str, str],
+    past: Mapping[tuple[str, Identity], Past],
+) -> Iterator[Row]:
+    was = {finding.check.id: finding for finding in known[0]}
+    for now in known[1]:
+        then = was[now.check.id]
+        before = dict(zip(identities(then.evidence), _rows_of(then.evidence), strict=True))
+        after = {}
+        own = {}
+        for identity, row in zip(identities(now.evidence), _rows_of(now.evidence), strict=True):
+            same = tuple((name, ids.get(value, value)) for name, value in identity)
+            after[same], own[same] = row, identity
+        gaps = [_gaps_of(side.tables, found) for side, found in ((old, then), (new, now))]
+        for identity in [*after, *(identity for identity in before if identity not in after)]:
+            row = after.get(identity) or before[identity]
+            about = (str(row["account"]), str(row["region"]), row.get("endpoint_id"))
+            remembered = past.get((now.check.id, own.get(identity, identity))) or past.get(
+                (now.check.id, identity)
+            )
+            unread = ""
+            if identity in after and identity in before:
+                state = "unchanged"
+            elif identity in after:
+                unread = old.unread(gaps[0], *about)
+                state = "first_seen" if unread else "reappeared" if remembered else "new"
+            else:
+                unread = new.unread(gaps[1], *about)
+                state = "not_seen" if unread else "resolved"
+            seen = [side.read for side, rows in ((old, before), (new, after)) if identity in rows]
+            yield {
+                "state": state,
+                "check": now.check.id,
+                "severity": now.check.severity.value,
+                **{name: row[name] for name in (*_PLACE, *_IDS) if name in row},
+                "reason": row["reason"],
+                "unread": unread,
+                "first_seen": _earliest(remembered, *seen),
+                "last_seen": seen[-1],
+            }
+
+
+def _earliest(remembered: Past | None, *seen: datetime | None) -> datetime | None:
+    known = [moment for moment in seen if moment is not None]
+    if remembered is not None:
+        known.append(remembered.first_seen)
+    return min(known, default=None)
+
+
+def _rows_of(evidence: pd.DataFrame) -> list[Row]:
+    return [
+        {str(name): value for name, value in row.items()} for row in evidence.to_dict("records")
+    ]
+
+
+def _gaps_of(tables: Tables, finding: Finding) -> pd.DataFrame:
+    """Return everything unread that may hide evidence of a check, in every Region."""
+    check = finding.check
+    return pd.concat([finding.gaps, tables.gaps(check.population, *check.needs)])
+
+
+def _sorted_findings(frame: pd.DataFrame) -> pd.DataFrame:
+    ranks = {state: number for number, state in enumerate(STATES)}
+    order = frame.assign(
+        state=frame["state"].map(ranks),
+        severity=[-Severity(severity).rank for severity in frame["severity"]],
+    ).sort_values(["state", "severity"], kind="stable")
+    return frame.loc[order.index].reset_index(drop=True)
+
+
+def _checks(
+    known: tuple[Sequence[Finding], Sequence[Finding]], findings: pd.DataFrame
+) -> pd.DataFrame:
+    was = {finding.check.id: finding for finding in known[0]}
+    states = Counter(zip(findings["check"], findings["state"], strict=True))
+    rows = [
+        {
+            "check": now.check.id,
+            "severity": now.check.severity.value,
+            "title": now.check.title,
+            "before": was[now.check.id].status.value,
+            "after": now.status.value,
+            **{state: states[now.check.id, state] for state in STATES},
+        }
+        for now in known[1]
+    ]
+    return pd.DataFrame(rows, columns=list(CHECKS))
+
+
+# -- access ---------------------------------------------------------------------------------------
+
+
+_WAYS = (*TABLES, "client_vpn_authorization_policies")
+"""What reach tells of, a policy that may narrow it included."""
+
+
+def _access(old: _Side, new: _Side) -> pd.DataFrame:
+    found = difference(old.tables, new.tables)
+    found = found[found["part"] != "own_interface"]
+    keys = [_keys(side.tables) for side in (old, new)]
+    # Where both lack the same, reach itself says "unknown"; what one side lacks more can hide a
+    # receiver, a group or an endpoint altogether.
+    gaps = [
+        side.tables.gaps(*_WAYS)[[key not in other for key in _keys(side.tables, all=True)]]
+        for side, other in ((old, keys[1]), (new, keys[0]))
+    ]
+    lacking = [side.tables.gaps(*_WAYS) for side in (old, new)]
+    known: dict[tuple[str, str, str], tuple[str, str, str]] = {}
+    states, unread = [], []
+    for row in rows_of(found):
+        about = (str(row.account), str(row.region), str(row.endpoint_id))
+        if about not in known:
+            known[about] = (
+                old.unread(gaps[0], *about),
+                new.unread(gaps[1], *about),
+                old.unread(lacking[0], *about) or new.unread(lacking[1], *about),
+            )
+        then, now, open_ = known[about]
+        state, why = row.change, ""
+        if state == "gained" and then:
+            state, why = "first_seen", then
+        elif state == "lost" and now:
+            state, why = "not_seen", now
+        elif state == "ground" and (then or now):
+            # The same access on both sides; what only one could see made the way another.
+            state = ""
+        elif (then or now) and state not in {"gained", "lost"}:
+            state, why = "uncertain", then or now
+        elif open_ and state in {"gained", "lost"} and "unknown" in {row.before, row.after}:
+            # What may be there on one side for want of an answer says nothing about the other.
+            state, why = "uncertain", open_
+        states.append(state)
+        unread.append(why)
+    told = found.assign(
+        state=pd.Series(states, index=found.index, dtype="str"),
+        unread=pd.Series(unread, index=found.index, dtype="str"),
+    )
+    return told.loc[told["state"] != "", list(ACCESS)].reset_index(drop=True)
+
+
+_CALL = ["table", "account", "region", "service", "operation", "resource"]
+
+
+def _keys(tables: Tables, *, all: bool = False) -> Any:
+    keys = list(map(tuple, tables.gaps(*_WAYS)[_CALL].astype(str).to_numpy()))
+    return keys if all else set(keys)
+
+
+# -- gaps -----------------------------------------------------------------------------------------
+
+
+def _gaps(old: _Side, new: _Side, hidden: _Hidden) -> pd.DataFrame:
+    """Return each call that gave no answer, when, and how many objects only one side shows for it."""
+    sides = {"then": _calls(old), "now": _calls(new)}
+    rows = []
+    for call in sorted({*sides["then"], *sides["now"]}, key=lambda call: tuple(map(str, call))):
+        when: Side = (
+            "both"
+            if call in sides["then"] and call in sides["now"]
+            else "then"
+            if call in sides["then"]
+            else "now"
+        )
+        row, tables = sides["then" if when == "then" else "now"][call]
+        rows.append(
+            row
+            | {
+                "when": when,
+                "tables": tuple(sorted(tables)),
+                "objects": sum(
+                    count
+                    for (at, table, account, region), count in hidden.objects.items()
+                    if (table in tables or row["status"] == "elsewhere")
+                    and (account, region) == (row["account"], row["region"])
+                    and when in {at, "both"}
+                ),
+            }
+        )
+    for (at, table, account, region), columns in sorted(hidden.columns.items()):
+        read = reads_for(table)[0]
+        names = words.listed(sorted(columns))
+        rows.append(
+            {
+                "when": at,
+                "account": account,
+                "region": region,
+                "service": read.service,
+                "operation": read.operation,
+                "status": "untold",
+                "error_message": f"the SDK that read it is not known to show {names}",
+                "iam_action": read.iam_action,
+                "tables": (table,),
+                "objects": 0,
+            }
+        )
+    return pd.DataFrame(rows, columns=list(GAPS))
+
+
+def _calls(side: _Side) -> dict[tuple[Any, ...], tuple[Row, set[str]]]:
+    found: dict[tuple[Any, ...], tuple[Row, set[str]]] = {}
+    gaps = side.tables.gaps().astype(object)
+    for gap in _rows_of(gaps.where(gaps.notna(), None)):
+        table = gap.pop("table")
+        found.setdefault(tuple(gap[name] for name in _CALL[1:]), (gap, set()))[1].add(table)
+    for account, region in side.elsewhere:
+        place = {"account": account, "region": region, "status": "elsewhere"}
+        found[account, region, None, None, None] = place, set()
+    return found
+
+
+# -- sentences ------------------------------------------------------------------------------------
+
+_SAID = {
+    "new": ("is new", "are new"),
+    "reappeared": ("came back", "came back"),
+    "first_seen": (
+        "shows for the first time and may have been there before, unread",
+        "show for the first time and may have been there before, unread",
+    ),
+    "resolved": ("is resolved", "are resolved"),
+    "not_seen": (
+        "no longer shows, but part could not be read, so it may still be there",
+        "no longer show, but part could not be read, so they may still be there",
+    ),
+    "unchanged": ("is unchanged", "are unchanged"),
+}
+
+
+def _sentences(found: Drift, names: Mapping[str, str]) -> Iterator[str]:
+    states = Counter(found.findings["state"])
+    said = [
+        f"{words.count(states[state], 'finding')} {_SAID[state][states[state] > 1]}"
+        for state in STATES
+        if states[state]
+    ]
+    yield f"{_opening('; '.join(said) or 'neither snapshot shows a finding')}."
+    access = found.access
+    said = [
+        f"{verb}: {_receivers(rows, names)}"
+        for verb, rows in (
+            ("Access was gained", access[access["state"] == "gained"]),
+            ("Access was lost", access[access["state"] == "lost"]),
+            ("Access that could not be seen before", access[access["state"] == "first_seen"]),
+            ("Access that can no longer be seen", access[access["state"] == "not_seen"]),
+            ("Access that cannot be compared", access[access["state"] == "uncertain"]),
+        )
+        if len(rows)
+    ]
+    yield f"{'; '.join(said) or 'Nobody gained or lost access through the VPN, as far as both show'}."
+    objects = found.objects
+    changes = Counter(objects.drop_duplicates(["change", "table", "id"])["change"])
+    said = [
+        f"{words.count(changes[change], 'object')} {'was' if changes[change] == 1 else 'were'} {change}"
+        for change in ("added", "removed", "changed", "recreated")
+        if changes[change]
+    ]
+    yield f"{_opening(words.listed(said) or 'no configuration changed, as far as both show')}."
+    if again := len(found.recreated):
+        whose = (
+            "one interface of an endpoint" if again == 1 else f"{again:,} interfaces of endpoints"
+        )
+        yield f"AWS made {whose} anew: rules that name the old addresses no longer match them."
+    if len(found.gaps):
+        told = Counter(found.gaps["when"])
+        parts = [
+            f"{told[when]} {said}"
+            for when, said in (
+                ("now", "could be read then and not now"),
+                ("then", "could be read now and not then"),
+                ("both", "neither time"),
+            )
+            if told[when]
+        ]
+        yield f"Of what AWS was asked, {words.listed(parts)}: what changed there cannot be told."
+
+
+def _receivers(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Say who is reached through which endpoint."""
+
+    def called(ids: Iterable[str], most: int) -> str:
+        return words.listed((words.named(id, names.get(id)) for id in sorted(set(ids))), most=most)
+
+    receivers = rows["eni_id"].where(rows["eni_id"] != "", rows["ip"])
+    return f"{called(receivers, 3)} through {called(rows['endpoint_id'], 3)}"
+
+
+def _opening(text: str) -> str:
+    return text[:1].upper() + text[1:]

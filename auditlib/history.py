@@ -1,0 +1,247 @@
+"""A history: the findings of every run in one folder, a Parquet file each.
+
+A run is told by the hash over its snapshot: repeated, it adds nothing; interrupted, it leaves
+nothing, since its file appears whole or not at all. Needs pyarrow (the extra ``parquet``).
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from auditlib.check import Identity, Severity, Status, identities
+from auditlib.drift import Past
+from auditlib.errors import AuditError, ParameterError
+from auditlib.snapshot import write_file
+
+if TYPE_CHECKING:
+    from auditlib.audit import Audit
+    from auditlib.check import Finding
+
+__all__ = ["COLUMNS", "RUNS", "append", "is_recorded", "past", "read", "runs", "taken"]
+
+COLUMNS = (
+    "run",
+    "taken",
+    "account",
+    "region",
+    "check",
+    "severity",
+    "status",
+    "gaps",
+    "identity",
+    "endpoint_id",
+    "group_id",
+    "rule_id",
+    "eni_id",
+    "reason",
+)
+"""Columns of a history file: a row per piece of evidence, and one for each check without any.
+
+``run`` is the hash over the snapshot, ``taken`` when it was read, ``gaps`` how many answers the
+check lacked, ``identity`` (JSON) what the row is about; it is missing where there is no evidence.
+"""
+
+RUNS = (
+    "run",
+    "taken",
+    "accounts",
+    "regions",
+    *(severity.value for severity in reversed(Severity)),
+    "not_assessed",
+)
+"""Columns of :func:`runs`: a row per run, pieces of evidence by severity, checks not assessed."""
+
+_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}\.parquet")
+_IDS = ("account", "region", "endpoint_id", "group_id", "rule_id", "eni_id")
+
+
+def taken(audit: "Audit") -> datetime:
+    """Return when a snapshot was read, in UTC.
+
+    Raises
+    ------
+    ParameterError
+        When it does not say.
+    """
+    manifest = audit.snapshot.manifest
+    moment = manifest.finished or manifest.started
+    if moment is None:
+        raise ParameterError(
+            f"{audit.snapshot.name} does not say when it was read, so it has no place in a "
+            "history: collect it with auditlib collect, or with the script it prints"
+        )
+    return moment.astimezone(UTC)
+
+
+def append(folder: str | Path, audit: "Audit") -> bool:
+    """Add the findings of an audit to a history; tell whether they are new to it.
+
+    Raises
+    ------
+    ParameterError
+        When pyarrow is not installed, or the snapshot does not say when it was read.
+    AuditError
+        When the folder cannot be written.
+    """
+    import io
+
+    arrow, parquet = _pyarrow()
+    folder = Path(folder)
+    if is_recorded(folder, audit.snapshot.digest):
+        return False
+    moment = taken(audit)
+    head = {"run": audit.snapshot.digest, "taken": moment}
+    rows = [head | row for finding in audit.findings for row in _rows(finding)]
+    columns = {name: [row.get(name) for row in rows] for name in COLUMNS}
+    types = dict.fromkeys(COLUMNS, arrow.string()) | {
+        "taken": arrow.timestamp("us", tz="UTC"),
+        "gaps": arrow.int64(),
+    }
+    about = {
+        "accounts": sorted({account for account, _ in audit.snapshot.places}),
+        "regions": sorted({region for _, region in audit.snapshot.places}),
+    }
+    schema = arrow.schema(
+        list(types.items()), metadata={"auditlib": json.dumps(about), "auditlib_format": "1"}
+    )
+    target = io.BytesIO()
+    parquet.write_table(arrow.table(columns, schema=schema), target)
+    name = f"{moment:%Y%m%dT%H%M%SZ}-{audit.snapshot.digest[:16]}.parquet"
+    try:
+        write_file(folder / name, target.getvalue())
+    except OSError as error:
+        raise AuditError(
+            f"{folder} cannot be written ({error.strerror or error}): give another folder"
+        ) from error
+    return True
+
+
+def is_recorded(folder: str | Path, digest: str) -> bool:
+    """Tell whether a history has the run of a snapshot already."""
+    return any(path.name.endswith(f"-{digest[:16]}.parquet") for path in _files(Path(folder)))
+
+
+def _rows(finding: "Finding") -> Iterator[dict[str, Any]]:
+    about = {
+        "check": finding.check.id,
+        "severity": finding.check.severity.value,
+        "status": finding.status.value,
+        "gaps": len(finding.gaps),
+    }
+    if finding.evidence.empty:
+        yield about
+    pairs = zip(identities(finding.evidence), finding.evidence["reason"], strict=True)
+    for identity, reason in pairs:
+        known = dict(identity)
+        yield {
+            **about,
+            **{name: known[name] for name in _IDS if name in known},
+            "identity": json.dumps(known, ensure_ascii=False),
+            "reason": reason,
+        }
+
+
+def read(folder: str | Path, columns: Iterable[str] = COLUMNS) -> pd.DataFrame:
+    """Return the rows of a history, the oldest run first.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such folder, or pyarrow is not installed.
+    AuditError
+        When a file of it cannot be read.
+    """
+    wanted = list(columns)
+    tables = [_table(path, wanted).to_pandas() for path in _present(folder)]
+    frames = [frame for frame in tables if len(frame)]
+    if not frames:
+        return pd.DataFrame(columns=wanted)
+    found: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    return found
+
+
+def past(
+    folder: str | Path, *, before: datetime, without: str = ""
+) -> dict[tuple[str, Identity], Past]:
+    """Return when each finding was seen, by check and identity, as of a moment.
+
+    Parameters
+    ----------
+    before
+        Runs read later do not count.
+    without
+        A run that does not count: the one that is being told about.
+    """
+    rows = read(folder, ("run", "taken", "check", "identity")).dropna(subset=["identity"])
+    rows = rows[(rows["run"] != without) & (rows["taken"] <= before)]
+    seen = rows.groupby(["check", "identity"], sort=False)["taken"].agg(["min", "max"])
+    return {
+        (str(check), tuple(json.loads(identity).items())): Past(first_seen=first, last_seen=last)
+        for (check, identity), first, last in seen.itertuples(name=None)
+    }
+
+
+def runs(folder: str | Path) -> pd.DataFrame:
+    """Return the runs of a history, the oldest first, in the columns of ``RUNS``."""
+    rows = []
+    for path in _present(folder):
+        table = _table(path, ["run", "taken", "check", "severity", "status", "identity"])
+        about = json.loads((table.schema.metadata or {}).get(b"auditlib", b"{}"))
+        frame = table.to_pandas()
+        evidence = frame.loc[frame["identity"].notna(), "severity"].value_counts()
+        rows.append(
+            {
+                "run": frame["run"].iloc[0],
+                "taken": frame["taken"].iloc[0],
+                "accounts": tuple(about.get("accounts", ())),
+                "regions": tuple(about.get("regions", ())),
+                **{severity.value: int(evidence.get(severity.value, 0)) for severity in Severity},
+                "not_assessed": int((frame["status"] == Status.NOT_ASSESSED.value).sum()),
+            }
+        )
+    return pd.DataFrame(rows, columns=list(RUNS))
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _present(folder: str | Path) -> list[Path]:
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ParameterError(
+            f"there is no history at {folder}: auditlib history {folder} SNAPSHOT begins one"
+        )
+    return _files(folder)
+
+
+def _table(path: Path, columns: list[str]) -> Any:
+    _, parquet = _pyarrow()
+    try:
+        table = parquet.read_table(path, columns=columns)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are these
+        raise AuditError(
+            f"{path} is no file of a history that can be read: restore it, or delete it and add "
+            "its snapshot again"
+        ) from error
+    if missing := set(columns) - set(table.column_names) or not table.num_rows:
+        raise AuditError(f"{path} is no file of a history ({missing}): delete it")
+    return table
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise ParameterError(
+            "a history needs pyarrow, which is not installed: pip install 'auditlib[parquet]'"
+        ) from None
+    return pyarrow, pyarrow.parquet
