@@ -38,6 +38,7 @@ __all__ = [
     "audit",
     "check",
     "checks",
+    "evidence_in",
     "evidence_of",
     "finding_of",
     "identities",
@@ -403,6 +404,18 @@ def audit(
     return tuple(
         _judge(made, tables, accept) for made in checks() if wanted is None or made.id in wanted
     )
+
+
+def evidence_in(made: Check, tables: TableSource) -> pd.DataFrame:
+    """Return the evidence of one check on tables as it comes: not sorted, not traced to its files.
+
+    For asking again and again "what if"; a finding has more.
+    """
+    population = made.population_in(tables)
+    evidence = made.function(**_given(made.function, tables, population))
+    if "by_absence" in evidence and evidence["by_absence"].eq(True).any():
+        return _without_guesses(evidence, _gaps(made, tables, population))
+    return evidence
 
 
 def _judge(made: Check, tables: TableSource, accept: Accept | None) -> Finding:

@@ -12,7 +12,7 @@ from auditlib.changes import Change
 from auditlib.changes.difference import difference, sure_access
 from auditlib.changes.fixes import FIXES, Fix, Named
 from auditlib.changes.remarks import doubts, extent, warnings
-from auditlib.check import Check, Finding, Identity, Status, audit, identities
+from auditlib.check import Check, Finding, Identity, Status, audit, evidence_in, identities
 from auditlib.check import checks as all_checks
 from auditlib.errors import ParameterError
 from auditlib.tables import Tables, nearest
@@ -280,16 +280,16 @@ def _for_users(tables: Tables, access: pd.DataFrame) -> str:
 
 
 def _findings(before: Tables, after: Tables, known: Iterable[Finding]) -> pd.DataFrame:
-    was = {finding.check.id: finding for finding in known}
+    # Whether somebody accepted it, evidence is there.
+    was = {f.check.id: {**_evidence(f.evidence), **_evidence(f.accepted)} for f in known}
     differing = before.differing(after)
     rows = []
     for check in all_checks():
         id = check.id
-        if id not in was:
-            (was[id],) = audit(before, only=[id])
+        old = was[id] if id in was else _evidence(evidence_in(check, before))
         # A check that reads nothing of what is exchanged finds the same.
-        (now,) = (was[id],) if not _bases(check, before) & differing else audit(after, only=[id])
-        old, new = _evidence(was[id].evidence), _evidence(now.evidence)
+        same = not _bases(check, before) & differing
+        new = old if same else _evidence(evidence_in(check, after))
         rows += [(id, "resolved", old[key]) for key in old if key not in new]
         rows += [(id, "still_open", new[key]) for key in new if key in old]
         rows += [(id, "newly_raised", new[key]) for key in new if key not in old]
@@ -303,7 +303,8 @@ def _bases(check: Check, tables: Tables) -> set[str]:
 
 
 def _evidence(evidence: pd.DataFrame) -> dict[Identity, str]:
-    return dict(zip(identities(evidence), evidence["reason"], strict=True))
+    found = zip(identities(evidence), evidence["reason"], strict=True)
+    return dict(sorted(found, key=lambda one: (one[1], one[0])))
 
 
 def proposal(
