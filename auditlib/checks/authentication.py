@@ -380,14 +380,14 @@ def _list_rows(found: pd.DataFrame, *, soon: bool) -> Iterator[dict[str, Any]]:
                 "next_update": row.next_update,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"the revocation list of {called(row)} {ending(row.next_update, row.read_at)}.",
+                "reason": f"The revocation list of {called(row)} {ending(row.next_update, row.read_at)}.",
             }
 
 
 _LIST_COLUMNS = "account region endpoint_id next_update reason source record"
 _LIST_DECISION = "A revocation list is signed with the key of your certificate authority, which the kit does not have."
 _LIST_REMEDY = (
-    "Replace the list: have the authority that signs your client certificates issue a new one "
+    "Replace the revocation list: have the authority that signs your client certificates issue a new one "
     "(with easy-rsa: gen-crl; EASYRSA_CRL_DAYS says how long it holds), and import it. Importing "
     "resets the sessions of the endpoint: plan a window. Then let a scheduled job do both, with "
     "room to spare before the list ends."

@@ -170,7 +170,7 @@ def endpoint_is_idle(
                 "association_hours": hours,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"nobody connected to {called(row)} in the last 30 days, as far as its "
+                "reason": f"Nobody connected to {called(row)} in the last 30 days, as far as its "
                 f"log goes: {seen}{cost}.",
                 "by_absence": True,
                 "rank": -hours,

@@ -68,7 +68,7 @@ def prefix_list_is_empty(
                 "prefix_list_id": row.prefix_list_id,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"rule {row.rule_id} of {words.named(row.group_id, groups.get(row.group_id))} "
+                "reason": f"Rule {row.rule_id} of {words.named(row.group_id, groups.get(row.group_id))} "
                 f"{'lets nothing out' if row.is_egress else 'admits nobody'}: prefix list "
                 f"{words.named(row.prefix_list_id, names.get(row.prefix_list_id))} is empty.",
                 "by_absence": True,
