@@ -211,7 +211,9 @@ def possible(world, tables, some):
     routes = list(tables["client_vpn_routes"].itertuples())
     allowed = list(tables["client_vpn_authorization_rules"].itertuples())
     endpoint = {**PLACE, "endpoint_id": world.endpoint_id}
-    vpc = tables["client_vpn_endpoints"]["vpc_id"].iloc[0]
+    endpoints = tables["client_vpn_endpoints"].set_index("endpoint_id")
+    vpc = endpoints["vpc_id"].get(world.endpoint_id)
+    vpc = vpc if isinstance(vpc, str) else tables["vpcs"]["vpc_id"].iloc[0]
     protocol, low_high = some.choice(TRAFFIC)
     low, high = low_high or (None, None)
     kind, peer = some.choice([("ipv4", some.choice(V4)), ("security_group", some.choice(groups))])
