@@ -291,7 +291,7 @@ def test_random_changes_are_of_every_kind():
         seen |= {c.kind for c in possible(world, tables, some) if not c.problems(tables)}
     # Only a group that nothing uses can be deleted: one that was made before.
     fresh = CreateSecurityGroup(
-        **PLACE, vpc_id=tables["client_vpn_endpoints"]["vpc_id"].iloc[0], group_name="fresh"
+        **PLACE, vpc_id=tables["vpcs"]["vpc_id"].iloc[0], group_name="fresh"
     )
     after = fresh.apply(tables)
     for _ in range(20):

@@ -169,7 +169,9 @@ def expected(change, before: Tables) -> set[tuple] | None:
             if (None if pd.isna(endpoint[name]) else endpoint[name]) != value
         }
     if isinstance(change, CreateSecurityGroup):
-        rules = 1 if change.open_egress else 0
+        blocks = before["vpc_cidr_blocks"]
+        families = set(blocks.loc[blocks["vpc_id"] == change.vpc_id, "family"])
+        rules = len(families) if change.open_egress else 0
         return {("added", "security_groups", change.group_id, ""), ("rules", rules)}
     if isinstance(change, SetInterfaceGroups):
         held = before["network_interface_groups"]
