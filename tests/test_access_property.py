@@ -103,6 +103,12 @@ class RandomWorld(World):
         self.owners: dict[str, str] = {}
         self.cidrs = CIDRS
 
+    @property
+    def endpoint_id(self) -> str:
+        """The first endpoint that stands in a VPC, or the first of all."""
+        in_vpc = (id for id in self.endpoint_ids if "VpcId" in self.record(id))
+        return next(in_vpc, self.endpoint_ids[0])
+
     def naive(self) -> Naive:
         return Naive(self.snapshot(), self.owners)
 
