@@ -225,13 +225,14 @@ def frameworks_like(text: str) -> tuple[str, ...]:
     True
     """
     names = list(dict.fromkeys([*FRAMEWORKS, *(n for made in checks() for n in made.controls)]))
-    names.sort(key=lambda name: (_words(name), _version(name)))
+    names.sort(key=_version, reverse=True)  # the newest of each comes first
+    names.sort(key=_words)
     wanted, version = _words(text), _version(text)
     like = [n for n in names if all(any(o.startswith(w) for o in _words(n)) for w in wanted)]
     exact = [name for name in like if not version or _version(name) == version]
     found = exact or [name for name in like if _version(name)[: len(version)] == version]
     if text.strip() and (not (wanted or version) or not found):
-        close = like[::-1] or difflib.get_close_matches(text, names, n=3, cutoff=0.3) or names
+        close = like or difflib.get_close_matches(text, names, n=3, cutoff=0.3) or names
         raise ParameterError(
             f'There is no framework called "{text}". Did you mean {" or ".join(close[:3])}? '
             f"The kit knows {words.listed(names, most=40)}."

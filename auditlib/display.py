@@ -602,7 +602,9 @@ def controls(audit: "Audit", framework: str = "") -> Html:
         Only frameworks like this, such as ``CIS AWS 7.0.0``; all when empty.
     """
     answers = answers_of(audit, framework)
-    frameworks = [(str(n), rows.to_dict("records")) for n, rows in answers.groupby("framework")]
+    frameworks = [
+        (str(n), rows.to_dict("records")) for n, rows in answers.groupby("framework", sort=False)
+    ]
     markup = render("controls.html.j2", frameworks=frameworks)
     return Html(markup=markup, text=f"{len(answers)} answers to published controls")
 

@@ -137,6 +137,8 @@ _ABOUT_THE_ANSWER = {"source", "record", "read_at"}
 _BY_ITSELF = {
     "log_groups": {"stored_bytes"},
     "route_table_associations": {"association_id"},
+    # How many rules the answer about the group shows; the rules themselves are compared.
+    "security_groups": {"egress_peers", "ingress_peers"},
     "subnets": {"available_addresses"},
 }
 """Columns that change by themselves, or with every change of another column."""

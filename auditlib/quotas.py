@@ -175,20 +175,45 @@ def _counts(frame: pd.DataFrame, by: list[str]) -> Iterator[tuple[tuple[str, ...
         yield tuple(key), int(size)  # type: ignore[arg-type] # several columns give tuples
 
 
+_WEIGHTS = {
+    ".cloudfront.origin-facing": 55,
+    ".route53-healthchecks": 25,
+    ".vpc-lattice": 10,
+    ".s3express": 6,
+    ".groundstation": 5,
+    ".ec2-instance-connect": 2,
+}
+"""For how many rules a prefix list of AWS's counts, by the end of its name; the others for one
+(https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html)."""
+
+
+def _weight(name: object) -> int:
+    """Return for how many rules a prefix list of AWS's counts.
+
+    >>> _weight("com.amazonaws.global.cloudfront.origin-facing"), _weight("com.amazonaws.eu-west-1.s3")
+    (55, 1)
+    """
+    text = str(name)
+    known = text.startswith("com.amazonaws.")
+    return next((n for end, n in _WEIGHTS.items() if known and text.endswith(end)), 1)
+
+
 def _rule_counts(
     rules: pd.DataFrame, prefix_lists: pd.DataFrame, groups: pd.DataFrame
 ) -> dict[tuple[str, ...], int]:
     """Return for how many rules a group's rules count, by group and direction.
 
     IPv4 and IPv6 are counted apart, and the more of the two is told. A group as source counts in
-    both, a prefix list for as many entries as it may hold; AWS does not tell what its own lists
-    count for in the API, so each counts for one, and the number may be too low.
+    both, a prefix list for as many entries as it may hold. What AWS's own lists count for stands
+    in its guide and not in the API; one that is not there counts for one, and the number may be
+    too low.
     """
     rules = rules[rules["group_id"].isin(groups["group_id"])]
     if rules.empty:
         return {}
     most = prefix_lists.drop_duplicates("prefix_list_id").set_index("prefix_list_id")
-    weight = rules["prefix_list_id"].map(most["max_entries"]).fillna(1).astype("int64")
+    weights = most["max_entries"].fillna(most["name"].map(_weight))
+    weight = rules["prefix_list_id"].map(weights).fillna(1).astype("int64")
     family = rules["prefix_list_id"].map(most["family"])
     ipv4 = rules["cidr_ipv6"].isna() & (family.isna() | family.eq("IPv4"))
     ipv6 = rules["cidr_ipv4"].isna() & (family.isna() | family.eq("IPv6"))

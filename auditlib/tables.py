@@ -22,6 +22,7 @@ from auditlib.gaps import coverage_frame, gap_frame, not_understood, unlisted_gr
 from auditlib.records import Answer, Records, cidr_family, first
 from auditlib.schemas import GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot, shape_problem
+from auditlib.words import listed
 
 __all__ = ["Tables", "UnknownNameError", "nearest", "table_of"]
 
@@ -832,6 +833,9 @@ class UnknownNameError(ParameterError, AttributeError):
     """There is no table, check or other thing of this name; the message names the nearest."""
 
 
+_MOST_KNOWN = 12
+
+
 def nearest(name: str, known: Iterable[str], *, noun: str) -> UnknownNameError:
     """Return the error for a name that is not known, with the names most like it.
 
@@ -843,7 +847,9 @@ def nearest(name: str, known: Iterable[str], *, noun: str) -> UnknownNameError:
         difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         or [other for other in known if name and name in other][:3]
     )
-    hint = f"Did you mean {' or '.join(close)}?" if close else f"Known are: {', '.join(known)}."
+    whole = "; `auditlib checks` lists all" if noun == "check" and len(known) > _MOST_KNOWN else ""
+    known_ones = f"Known are: {listed(known, most=_MOST_KNOWN)}{whole}."
+    hint = f"Did you mean {' or '.join(close)}?" if close else known_ones
     return UnknownNameError(f'There is no {noun} called "{name}". {hint}')
 
 

@@ -336,7 +336,7 @@ def test_receivers_in_a_peered_vpc_that_was_not_read_are_not_assessed(id):
         records[:] = [record for record in records if record["VpcId"] != far]
     made = found(w, id)
     assert made.status is Status.NOT_ASSESSED
-    assert made.gaps["resource"].tolist() == [w.staff]
+    assert w.staff in made.gaps["resource"].tolist()
     assert f"{far} was not read" in made.gaps["error_message"][0]
 
 

@@ -105,11 +105,26 @@ def test_accepting_a_risk_does_not_meet_a_control(exposed):
         ("Security Hub", "AWS Foundational Security Best Practices v1.0.0"),
         ("aws config", "AWS Config managed rules (2026-11)"),
         ("pci dss 4.0", "PCI DSS v4.0"),
-        ("well architected", "AWS Well-Architected Security Pillar (2026-11)"),
+        ("well architected security", "AWS Well-Architected Security Pillar (2026-11)"),
     ],
 )
 def test_a_framework_is_found_by_what_people_call_it(text, name):
     assert frameworks_like(text) == (name,)
+
+
+def test_a_name_that_several_frameworks_share_means_all_of_them():
+    assert [name.split()[2] for name in frameworks_like("well architected")] == [
+        "Reliability",
+        "Security",
+    ]
+
+
+def test_the_newest_version_of_a_framework_comes_first_in_the_table_and_on_the_page(exposed):
+    names = frameworks_like("cis")
+    assert names[0] == "CIS AWS Foundations v7.0"
+    assert names[-1] == "CIS AWS Foundations v1.0"
+    markup = display.controls(exposed, "cis").markup
+    assert markup.index("Foundations v7.0") < markup.index("Foundations v1.0")
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)

@@ -18,7 +18,7 @@ from auditlib.errors import ParameterError, SnapshotError
 from auditlib.frames import DTYPES
 from auditlib.schemas import GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot
-from auditlib.tables import Tables
+from auditlib.tables import Tables, nearest
 from tests.worlds import ACCOUNT, ANYWHERE, REGION, World
 
 BASE_TABLES = [name for name, schema in SCHEMAS.items() if not schema.inputs]
@@ -838,3 +838,9 @@ def test_a_static_and_a_propagated_route_to_one_network_are_two_routes():
     routes = Tables(world.snapshot())["routes"]
     found = routes[routes["destination"] == "10.9.0.0/16"]
     assert sorted(found["target_kind"]) == ["transit_gateway", "virtual_private_gateway"]
+
+
+def test_a_name_like_no_other_gets_a_few_names_and_where_all_are_listed() -> None:
+    said = str(nearest("zzz", [f"check-{n:02}" for n in range(40)], noun="check"))
+    assert "check-11 and 28 more; `auditlib checks` lists all." in said
+    assert "check-12" not in said

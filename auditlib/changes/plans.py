@@ -62,7 +62,9 @@ def plan_of(path: Path) -> tuple[Change, ...]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ParameterError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except UnicodeDecodeError as error:
         raise ParameterError(f"{path} cannot be read: {error}.") from None
     if path.suffix == ".json":
         try:

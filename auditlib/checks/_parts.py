@@ -327,10 +327,15 @@ def yes(flags: pd.Series) -> pd.Series:
     return flags.fillna(False).astype(bool)
 
 
-def mutual(endpoints: pd.DataFrame) -> pd.Series:
-    """Tell which living endpoints ask clients for a certificate, alone or beside another proof."""
+def may_ask_for(endpoints: pd.DataFrame, kind: str) -> pd.Series:
+    """Tell which endpoints use a kind of authentication, or may: where AWS did not say which."""
     types = endpoints["authentication_types"]
-    return living(endpoints) & types.map(lambda found: "certificate-authentication" in found)
+    return types.map(lambda found: not found or kind in found).astype(bool)
+
+
+def mutual(endpoints: pd.DataFrame) -> pd.Series:
+    """Tell which living endpoints ask clients for a certificate, or may, whatever else they ask."""
+    return living(endpoints) & may_ask_for(endpoints, "certificate-authentication")
 
 
 def days_left(end: Any, read_at: Any) -> float:

@@ -28,8 +28,11 @@ _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "noun": "Client VPN endpoint",
 }
-_EVERYTHING = ("0.0.0.0/0", "::/0")
+_EVERYTHING = ("/0", "/1")
+"""How a default route ends, whole or in two halves."""
 _GONE = ["association-failed", "disassociated", "disassociating"]
+_NOT_ROUTED = ["associating", "disassociating", "disassociated", "failing", "failed"]
+"""States of a VPC's range in which no route to it is missed."""
 _CAPACITY = {1: 7_000, 2: 36_500, 3: 66_500, 4: 96_500, 5: 126_000}
 """Concurrent connections that AWS's default quota allows, by number of associations."""
 _NEARLY_FULL = 0.8
@@ -103,6 +106,18 @@ def _unread_overlaps(
     )
 
 
+def _behind_gateways(endpoints: pd.DataFrame) -> str:
+    """Say what is not looked at: the networks that only a transit gateway knows."""
+    number = int((_with_range(endpoints) & endpoints["attachment"].eq("transit_gateway")).sum())
+    if not number:
+        return ""
+    which = "one endpoint" if number == 1 else f"{number:,} endpoints"
+    return (
+        f"For {which} attached to a transit gateway only its own routes and other endpoints' ranges "
+        "are looked at, not the networks behind the gateway."
+    )
+
+
 _untold_range = untold("client_cidr_block", "which addresses clients are given by")
 
 
@@ -112,6 +127,7 @@ _untold_range = untold("client_cidr_block", "which addresses clients are given b
     severity=Severity.MEDIUM,
     **_JUDGED,
     among=_with_range,
+    left_out=_behind_gateways,
     unseen=_unread_overlaps,
     condition=(
         "gives clients addresses that another network has too",
@@ -135,7 +151,7 @@ _untold_range = untold("client_cidr_block", "which addresses clients are given b
     false_alarms=(
         "A wide route, such as 10.0.0.0/8 to a transit gateway, in which nobody uses the overlapped "
         "part.",
-        "A default route is no overlap and not reported.",
+        "A default route, whole or in two halves, is no overlap and not reported.",
         "The clients' own range routed to local is client to client, and not reported.",
     ),
     decision="The range of an endpoint cannot be changed: a new endpoint and a move of the users have to be planned.",
@@ -179,7 +195,7 @@ def client_range_overlaps_network(  # noqa: PLR0917 # the tables it reads
         ]
         seen = set()
         for cidr, kind, what, at in found:
-            if cidr in _EVERYTHING or not mine & addresses(cidr) or (cidr, what) in seen:
+            if cidr.endswith(_EVERYTHING) or not mine & addresses(cidr) or (cidr, what) in seen:
                 continue
             seen.add((cidr, what))
             rows.append(
@@ -379,7 +395,8 @@ def client_range_nearly_used_up(
         "AWS's default quota for connections at one time grows with the associations: 7,000 for one, "
         "36,500 for two, 66,500 for three. The range sets a limit of its own, about half of its "
         "addresses, and where that is lower it decides. It cannot be changed later. For most "
-        "companies the range is wide enough all the same: this is information, for planning."
+        "companies the range is wide enough all the same. AWS requires nothing, so this is "
+        "information, for planning."
     ),
     remedy=(
         "Decide how many users will be connected at one time in the years to come; where half of the "
@@ -471,7 +488,7 @@ def vpc_range_not_routed(
     active = client_vpn_routes[
         (client_vpn_routes["status"] == "active") & client_vpn_routes["target_subnet"].ne("local")
     ]
-    blocks = vpc_cidr_blocks[vpc_cidr_blocks["state"].eq("associated")]
+    blocks = vpc_cidr_blocks[~vpc_cidr_blocks["state"].isin(_NOT_ROUTED)]
     endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
     rows = []
     for id, vpc_ids in associated.groupby("endpoint_id")["vpc_id"]:

@@ -1,6 +1,6 @@
 """Checks of what users and endpoints prove themselves with: certificates, providers, directories."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -15,10 +15,13 @@ from auditlib.checks._parts import (
     days_left,
     ending,
     living,
+    may_ask_for,
     mutual,
     not_said,
     place_of,
     rows_of,
+    untold,
+    untold_authentication,
 )
 
 _ENDPOINTS: dict[str, Any] = {
@@ -36,13 +39,15 @@ _RENEWS_FROM = 60
 
 
 def with_saml(endpoints: pd.DataFrame) -> pd.Series:
-    """Tell which living endpoints name a SAML provider."""
-    return living(endpoints) & endpoints["saml_provider_arns"].map(len).gt(0)
+    """Tell which living endpoints sign users in with SAML, or may: where AWS does not say how."""
+    named = endpoints["saml_provider_arns"].map(len).gt(0)
+    return living(endpoints) & (named | may_ask_for(endpoints, "federated-authentication"))
 
 
 def with_directory(endpoints: pd.DataFrame) -> pd.Series:
-    """Tell which living endpoints name a directory."""
-    return living(endpoints) & endpoints["directory_ids"].map(len).gt(0)
+    """Tell which living endpoints ask a directory, or may: where AWS does not say how they ask."""
+    named = endpoints["directory_ids"].map(len).gt(0)
+    return living(endpoints) & (named | may_ask_for(endpoints, "directory-service-authentication"))
 
 
 def with_portal_address(endpoints: pd.DataFrame) -> pd.Series:
@@ -63,23 +68,60 @@ def _presented(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> pd.Da
     )
 
 
-def _untold_certificates(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> pd.DataFrame:
-    """Return a gap for each certificate whose end, or time of reading, is not known."""
+_NO_CERTIFICATE = untold("server_certificate_arn", "which server certificate is presented by")
+
+
+def _silent(
+    judged: pd.DataFrame,
+    server_certificates: pd.DataFrame,
+    silence: Callable[[Any], str | None],
+) -> pd.DataFrame:
+    """Return a gap for each endpoint without a known certificate, and each certificate's silence."""
     found = _presented(judged, server_certificates)
-    silent = found[found["not_after"].isna() | found["read_at"].isna()]
-    return not_said(
+    silent = not_said(
         "acm-describe-certificate",
         (
-            (
-                row,
-                row.certificate_arn,
-                "it does not say when the certificate ends"
-                if pd.isna(row.not_after)
-                else "the snapshot does not say when it was read",
-            )
-            for row in rows_of(silent.drop_duplicates("certificate_arn"))
+            (row, row.certificate_arn, why)
+            for row in rows_of(found.drop_duplicates(["account", "region", "certificate_arn"]))
+            if (why := silence(row)) is not None
         ),
     )
+    return pd.concat([_NO_CERTIFICATE(judged), silent], ignore_index=True)
+
+
+def _untold_certificates(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each certificate whose end, or time of reading, is not known."""
+
+    def silence(row: Any) -> str | None:
+        if pd.isna(row.not_after):
+            return "it does not say when the certificate ends"
+        return "the snapshot does not say when it was read" if pd.isna(row.read_at) else None
+
+    return _silent(judged, server_certificates, silence)
+
+
+def _untold_keys(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each certificate whose key or signature is not known."""
+
+    def silence(row: Any) -> str | None:
+        if pd.isna(row.key_algorithm):
+            return "it does not say which key the certificate has"
+        if pd.isna(row.signature_algorithm):
+            return "it does not say how the certificate is signed"
+        return None
+
+    return _silent(judged, server_certificates, silence)
+
+
+def _untold_renewal(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each certificate of which nobody can tell whether ACM renews it."""
+
+    def silence(row: Any) -> str | None:
+        if row.type == "IMPORTED" or row.renewal_eligibility in {"ELIGIBLE", "INELIGIBLE"}:
+            return None
+        return "it does not say whether ACM renews the certificate"
+
+    return _silent(judged, server_certificates, silence)
 
 
 def _certificate(row: Any) -> str:
@@ -112,8 +154,8 @@ _CERTIFICATE_DECISION = "A certificate is issued and its key is kept outside thi
     **_ENDPOINTS,
     unseen=_untold_certificates,
     condition=(
-        "presents a server certificate that has ended or was revoked",
-        "present server certificates that have ended or were revoked",
+        "presents a server certificate that is not valid",
+        "present server certificates that are not valid",
     ),
     rationale=(
         "Clients check the certificate before they send anything. When it has ended, they refuse "
@@ -144,7 +186,7 @@ _CERTIFICATE_DECISION = "A certificate is issued and its key is kept outside thi
 def server_certificate_has_expired(
     judged: pd.DataFrame, server_certificates: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return endpoints whose certificate had ended, or was revoked, when it was read."""
+    """Return endpoints whose certificate had ended, was revoked or not valid yet when read."""
     found = _presented(judged, server_certificates)
 
     def reasons() -> Iterator[tuple[Any, str]]:
@@ -158,6 +200,8 @@ def server_certificate_has_expired(
                     if pd.isna(row.not_after)
                     else f"which ended on {day(row.not_after)}",
                 )
+            elif days_left(row.not_before, row.read_at) > 0:
+                yield row, f"which is valid from {day(row.not_before)} only"
 
     return evidence_of(_CERTIFICATE_COLUMNS, _certificate_rows(found, reasons()))
 
@@ -218,6 +262,8 @@ def server_certificate_expires_soon(
                     if renewed
                     else f"whose renewal by ACM stands at {row.renewal_status}"
                     if failing
+                    else "which ACM is not known to renew"
+                    if pd.isna(row.renewal_eligibility) and row.type != "IMPORTED"
                     else "which ACM does not renew"
                 )
                 yield row, f"{how} and which {ending(row.not_after, row.read_at)}"
@@ -235,14 +281,7 @@ def _is_renewed(row: Any) -> bool:
     title="Server certificates have strong keys and signatures",
     severity=Severity.MEDIUM,
     **_ENDPOINTS,
-    unseen=lambda judged, server_certificates: not_said(
-        "acm-describe-certificate",
-        (
-            (row, row.certificate_arn, "it does not say which key the certificate has")
-            for row in rows_of(_presented(judged, server_certificates))
-            if pd.isna(row.key_algorithm)
-        ),
-    ),
+    unseen=_untold_keys,
     condition=(
         "presents a server certificate with a weak key or signature",
         "present server certificates with weak keys or signatures",
@@ -295,12 +334,14 @@ def server_certificate_is_weak(
     title="ACM renews the server certificates by itself",
     severity=Severity.LOW,
     **_ENDPOINTS,
+    unseen=_untold_renewal,
     condition=(
         "presents a certificate that ACM does not renew",
         "present certificates that ACM does not renew",
     ),
     rationale=(
-        "ACM renews the certificates it issued. One that was imported it only keeps: unless "
+        "ACM renews the certificates it issued, as long as it calls them eligible. One that was "
+        "imported, or that it calls ineligible, it only keeps: unless "
         "somebody remembers to import the next one, it ends, and with it the VPN, for everybody "
         "at once. Whoever made it has often left by then, and the authority's key with them."
     ),
@@ -324,7 +365,7 @@ def server_certificate_is_weak(
 def server_certificate_is_not_renewed(
     judged: pd.DataFrame, server_certificates: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return endpoints whose certificate was imported."""
+    """Return endpoints whose certificate was imported, or is not eligible for ACM's renewal."""
     found = _presented(judged, server_certificates)
     return evidence_of(
         _CERTIFICATE_COLUMNS,
@@ -333,11 +374,15 @@ def server_certificate_is_not_renewed(
             (
                 (
                     row,
-                    "which was imported, so ACM does not renew it"
+                    (
+                        "which was imported, so ACM does not renew it"
+                        if row.type == "IMPORTED"
+                        else "which ACM calls ineligible for renewal"
+                    )
                     + ("" if pd.isna(row.not_after) else f"; it ends on {day(row.not_after)}"),
                 )
                 for row in rows_of(found)
-                if row.type == "IMPORTED"
+                if row.type == "IMPORTED" or row.renewal_eligibility == "INELIGIBLE"
             ),
         ),
     )
@@ -356,7 +401,7 @@ def _unread_lists(
     """Return a gap for each list that cannot be read, or of which nobody knows when it was."""
     found = _lists(judged, client_certificate_revocation_lists)
     found = found[found["imported"] & (found["problem"].notna() | found["read_at"].isna())]
-    return not_said(
+    unread = not_said(
         "ec2-export-client-vpn-client-certificate-revocation-list",
         (
             (
@@ -369,6 +414,7 @@ def _unread_lists(
             for row in rows_of(found)
         ),
     )
+    return pd.concat([untold_authentication(judged), unread], ignore_index=True)
 
 
 def _list_rows(found: pd.DataFrame, *, soon: bool) -> Iterator[dict[str, Any]]:
@@ -463,6 +509,7 @@ def revocation_list_expires_soon(
     title="Lost client certificates can be refused",
     severity=Severity.LOW,
     **_MUTUAL,
+    unseen=_unread_lists,
     condition=(
         "works without a certificate revocation list",
         "work without certificate revocation lists",
@@ -497,9 +544,12 @@ def revocation_list_is_missing(
     """Return endpoints that no revocation list was imported into, or none that is in force."""
     found = _lists(judged, client_certificate_revocation_lists)
     rows = []
-    for row in rows_of(found[~found["imported"] | found["status"].eq("pending")]):
+    sure = set(judged.loc[judged["authentication_types"].map(len).gt(0), "endpoint_id"])
+    found = found[found["endpoint_id"].isin(list(sure))]
+    for row in rows_of(found[~found["imported"] | found["status"].ne("active")]):
+        state = "not active yet" if row.status == "pending" else "not reported as active"
         what = (
-            "has a revocation list that is not active yet"
+            f"has a revocation list that is {state}"
             if row.imported
             else "has no revocation list, so no client certificate can be ended before its time"
         )
@@ -534,7 +584,7 @@ def _untold_providers(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> pd.
     """Return a gap for each provider whose metadata, or time of reading, is not known."""
     found = _providers(judged, saml_providers)
     found = found[found["problem"].notna() | found["read_at"].isna()]
-    return not_said(
+    unread = not_said(
         "iam-get-saml-provider",
         (
             (
@@ -547,11 +597,19 @@ def _untold_providers(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> pd.
             for row in rows_of(found.drop_duplicates(["account", "region", "provider_arn"]))
         ),
     )
+    nameless = judged[judged["saml_provider_arns"].map(len).eq(0)]
+    unnamed = _nameless(nameless, "saml_provider", "which SAML provider tells who users are of")
+    return pd.concat([unnamed, unread], ignore_index=True)
 
 
-def _untimed_providers(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> pd.DataFrame:
-    """Return a gap for each provider of which nobody knows when it was read."""
-    return _untold_providers(judged, saml_providers[saml_providers["read_at"].isna()])
+def _untold_directories(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each endpoint of which nobody can tell which directory it asks."""
+    nameless = judged[judged["directory_ids"].map(len).eq(0)]
+    return _nameless(nameless, "directory", "which directory knows the users of")
+
+
+def _nameless(endpoints: pd.DataFrame, column: str, what: str) -> pd.DataFrame:
+    return untold(column, what)(endpoints.assign(**{column: None}))
 
 
 def _provider(arn: str) -> str:
@@ -569,7 +627,7 @@ _SAML_DECISION = "The metadata comes from your identity provider: who replaces i
     population="client_vpn_endpoints",
     among=with_saml,
     noun="SAML endpoint",
-    unseen=_untimed_providers,
+    unseen=_untold_providers,
     condition=(
         "relies on a SAML provider that is gone or has ended",
         "rely on SAML providers that are gone or have ended",
@@ -701,6 +759,7 @@ def saml_metadata_expires_soon(judged: pd.DataFrame, saml_providers: pd.DataFram
     population="client_vpn_endpoints",
     among=with_directory,
     noun="Active Directory endpoint",
+    unseen=_untold_directories,
     condition=(
         "authenticates users with a directory that is gone or not active",
         "authenticate users with directories that are gone or not active",
@@ -764,6 +823,7 @@ def directory_is_unhealthy(judged: pd.DataFrame, directories: pd.DataFrame) -> p
     severity=Severity.INFO,
     population="client_vpn_endpoints",
     among=with_portal_address,
+    unseen=untold_authentication,
     noun="Client VPN endpoint",
     condition=(
         "names a portal that nobody can sign in at",
@@ -776,7 +836,7 @@ def directory_is_unhealthy(judged: pd.DataFrame, directories: pd.DataFrame) -> p
         "configuration by mail instead, certificate and key included."
     ),
     remedy=(
-        "Decide how users get their configuration, and give out no portal address for this "
+        "Decide how users get their configuration (AWS requires no portal), and give out no portal address for this "
         "endpoint. Switch the portal off where it was switched on. With SAML or Active Directory "
         "authentication the portal works."
     ),

@@ -238,7 +238,8 @@ def association_not_in_place(
         "Nobody can connect to an endpoint without an association, and AWS bills associations and "
         "connections, not the endpoint: it costs nothing. It keeps its certificate, rules and "
         "groups all the same, and with the first subnet they are in force at once, as whoever left "
-        "it there wrote them. It also counts towards the quota of endpoints."
+        "it there wrote them. It also counts towards the quota of endpoints. AWS requires nothing, "
+        "so this is information."
     ),
     remedy="Delete the endpoint if it is left over; otherwise review its rules before a subnet is associated.",
     verify=f"{_SHOW} lists an associated subnet, or the endpoint is gone.",
@@ -277,7 +278,8 @@ def endpoint_without_association(
     condition=("is on the way to another state", "are on the way to another state"),
     rationale=(
         "An endpoint that is being deleted is left out of all other checks here, and one that is "
-        "pending may look different in an hour. This is information: it says what this report does "
+        "pending may look different in an hour. AWS requires nothing, so this is information: it says "
+        "what this report does "
         "not cover. Rules of receivers that name the groups of a deleted endpoint stay behind."
     ),
     remedy=(

@@ -22,6 +22,7 @@ from auditlib.checks._parts import (
     policy_text,
     rows_of,
     unread_policies,
+    untold,
     untold_settings,
     yes,
 )
@@ -115,17 +116,30 @@ def authorization_policy_missing(
     )
 
 
+def _untold_modes(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each policy of which nobody can tell whether it refuses or only logs."""
+    mode = judged["shadow_mode"].where(judged["shadow_mode"].isin(["enabled", "disabled"]))
+    return untold_settings(
+        "client_vpn_authorization_policies",
+        "get-client-vpn-endpoint-authorization-policy",
+        "shadow_mode",
+        "whether shadow mode is on for the policy of",
+    )(judged.assign(shadow_mode=mode))
+
+
+def _untold_trials(judged: pd.DataFrame, client_vpn_endpoints: pd.DataFrame) -> pd.DataFrame:
+    """Return, beside those, a gap for each endpoint with a policy of which the log is not told."""
+    endpoints = client_vpn_endpoints.merge(judged[ENDPOINT], on=ENDPOINT)
+    logged = untold("connection_log_enabled", "whether connections are logged by")
+    return pd.concat([_untold_modes(judged), logged(endpoints)], ignore_index=True)
+
+
 @check(
     id="authorization-policy-in-shadow-mode",
     title="Authorization policies refuse, and do not only log",
     severity=Severity.LOW,
     **_JUDGED,
-    unseen=untold_settings(
-        "client_vpn_authorization_policies",
-        "get-client-vpn-endpoint-authorization-policy",
-        "shadow_mode",
-        "whether shadow mode is on for the policy of",
-    ),
+    unseen=_untold_modes,
     condition=("is in shadow mode", "are in shadow mode"),
     rationale=(
         "In shadow mode a policy is evaluated and its decision logged, and nobody is refused. Right "
@@ -542,6 +556,7 @@ def authorization_policy_reads_absent_provider(
     rationale=(
         "A policy may have 10,000 bytes, and an endpoint has one policy. Near that size the next "
         "rule does not fit, and it will be needed on a day when somebody must be kept out quickly. "
+        "AWS requires no room, so this is information. "
         "Bytes count, not characters: a comment in Japanese takes three times as many."
     ),
     remedy=(
@@ -572,6 +587,7 @@ def authorization_policy_near_size_limit(
     title="A policy in shadow mode is logged",
     severity=Severity.LOW,
     **_JUDGED,
+    unseen=_untold_trials,
     condition=("is on trial without a log", "are on trial without a log"),
     rationale=(
         "Shadow mode writes what a policy would decide into the connection log, and does nothing "
@@ -594,7 +610,7 @@ def authorization_policy_trial_unlogged(
     judged: pd.DataFrame, client_vpn_endpoints: pd.DataFrame
 ) -> pd.DataFrame:
     """Return policies in shadow mode on endpoints without a connection log."""
-    unlogged = client_vpn_endpoints[~yes(client_vpn_endpoints["connection_log_enabled"])]
+    unlogged = client_vpn_endpoints[yes(~client_vpn_endpoints["connection_log_enabled"])]
     found = judged[judged["shadow_mode"] == "enabled"].merge(unlogged[ENDPOINT], on=ENDPOINT)
     return evidence_of(
         "account region endpoint_id reason source record",

@@ -6,14 +6,64 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.check import Severity, check, evidence_of
-from auditlib.checks._parts import GUIDE, called, living, place_of, rows_of
+from auditlib.checks._parts import (
+    GUIDE,
+    called,
+    living,
+    not_said,
+    place_of,
+    rows_of,
+    untold,
+    yes,
+)
 
 _PREFIX = "AWSClientVPN-"
 
 
 def with_handler(endpoints: pd.DataFrame) -> pd.Series:
-    """Tell which living endpoints have a client connect handler switched on."""
-    return living(endpoints) & endpoints["connect_handler_enabled"].fillna(False).astype(bool)
+    """Tell which living endpoints have a client connect handler, or may: where AWS does not say."""
+    return living(endpoints) & endpoints["connect_handler_enabled"].fillna(True).astype(bool)
+
+
+_TOLD = untold("connect_handler_enabled", "whether a client connect handler is asked by")
+
+
+def _silent(
+    judged: pd.DataFrame, connect_handlers: pd.DataFrame, column: str, what: str
+) -> pd.DataFrame:
+    """Return a gap for each endpoint of unknown handler, and each function that leaves out a state."""
+    named = set(map(tuple, judged[_FUNCTION].dropna().astype("str").to_numpy()))
+    silent = not_said(
+        "lambda-get-function-configuration",
+        (
+            (row, row.function_arn, f"it does not say {what}")
+            for row in rows_of(connect_handlers)
+            if (row.account, row.region, row.function_arn) in named
+            and pd.isna(getattr(row, column))
+        ),
+    )
+    return pd.concat([_TOLD(judged), silent], ignore_index=True)
+
+
+_FUNCTION = ["account", "region", "connect_handler_function_arn"]
+
+
+def _stateless(judged: pd.DataFrame, connect_handlers: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each function of which Lambda does not say in what state it is."""
+    return _silent(judged, connect_handlers, "state", "in which state the function is")
+
+
+def _unapplied(judged: pd.DataFrame, connect_handlers: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap where nobody says whether a handler is applied, or how its update ended."""
+    status = untold("connect_handler_status", "whether the client connect handler is applied to")
+    silent = _silent(
+        judged, connect_handlers, "last_update", "how the function's last update ended"
+    )
+    return pd.concat([silent, status(_asking(judged))], ignore_index=True)
+
+
+def _asking(judged: pd.DataFrame) -> pd.DataFrame:
+    return judged[yes(judged["connect_handler_enabled"])]
 
 
 _JUDGED: dict[str, Any] = {
@@ -29,6 +79,7 @@ _COLUMNS = "account region endpoint_id function_arn reason source record"
     title="Client connect handlers can answer",
     severity=Severity.HIGH,
     **_JUDGED,
+    unseen=_stateless,
     condition=(
         "asks a client connect handler that cannot answer",
         "ask client connect handlers that cannot answer",
@@ -61,7 +112,7 @@ def connect_handler_is_broken(judged: pd.DataFrame, connect_handlers: pd.DataFra
     """Return endpoints whose handler's function is gone, not active, or not one AWS calls."""
     held = {(row.account, row.region, row.function_arn): row for row in rows_of(connect_handlers)}
     rows = []
-    for row in rows_of(judged):
+    for row in rows_of(_asking(judged)):
         arn = row.connect_handler_function_arn
         found = held.get((row.account, row.region, arn))
         absent = False
@@ -115,6 +166,7 @@ def _function(arn: str) -> str:
     title="Client connect handlers are in force as they are configured",
     severity=Severity.LOW,
     **_JUDGED,
+    unseen=_unapplied,
     condition=(
         "asks a client connect handler that is not in force as configured",
         "ask client connect handlers that are not in force as configured",
@@ -144,7 +196,7 @@ def connect_handler_is_not_applied(
     """Return endpoints whose handler is being applied, or whose function's update did not end well."""
     held = {(row.account, row.region, row.function_arn): row for row in rows_of(connect_handlers)}
     rows = []
-    for row in rows_of(judged):
+    for row in rows_of(_asking(judged)):
         arn = row.connect_handler_function_arn
         found = held.get((row.account, row.region, arn))
         if row.connect_handler_status == "applying":

@@ -109,7 +109,8 @@ def endpoint_rule_or_route_failed(
     rationale=(
         "A rule that others cover opens nothing today. It hides what is really decided, counts "
         "towards the quota of rules, and comes to life on the day the other one is removed: whoever "
-        "takes access away that day believes it is gone, and it is not."
+        "takes access away that day believes it is gone, and it is not. AWS requires nothing, so this "
+        "is information."
     ),
     remedy=(
         "Remove the rule that is covered, or the one that covers it where that is the wider of the "
@@ -187,13 +188,19 @@ def _covered(
                 yield row, "another rule of the same network already lets everyone in"
 
 
-def _beyond_peers(security_group_rules: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
-    """Return a gap for each account whose groups are named by rules and were not read."""
-    read = set(security_group_rules["account"].astype(str))
+def _beyond_peers(security_groups: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each account and Region whose groups rules name and that was not read."""
+    read = set(
+        security_groups[["account", "region"]].astype("str").itertuples(index=False, name=None)
+    )
     rows = {}
     for row in rows_of(judged):
         owner = row.referenced_group_owner_id
-        if isinstance(owner, str) and owner not in read and row.peering_status not in _ENDED:
+        if (
+            isinstance(owner, str)
+            and (owner, row.region) not in read
+            and row.peering_status not in _ENDED
+        ):
             rows[owner, row.region] = gap(
                 "security_groups",
                 "describe-security-groups",
@@ -461,7 +468,7 @@ def association_route_leads_nowhere(  # the tables it reads
         "A rule that other rules of the group cover admits nothing of its own. Removing it changes "
         "nothing today, and keeping it has a price: whoever tightens the wide rule believes that "
         "the port is closed, and the forgotten one keeps it open. The more rules a group has, the "
-        "fewer of them are read."
+        "fewer of them are read. AWS requires nothing, so this is information."
     ),
     remedy=(
         "Remove the covered rule by its rule id; or, where the wide rule is the mistake, keep the "

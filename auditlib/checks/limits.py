@@ -4,9 +4,21 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.check import Severity, check, evidence_of
-from auditlib.checks._parts import GUIDE, rows_of
+from auditlib.checks._parts import GUIDE, not_said, rows_of
 
 _NEAR = 0.8
+
+
+def _uncounted_lists(client_certificate_revocation_lists: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each revocation list whose entries cannot be counted."""
+    lists = client_certificate_revocation_lists
+    return not_said(
+        "ec2-export-client-vpn-client-certificate-revocation-list",
+        (
+            (row, row.endpoint_id, f"the revocation list cannot be read: {row.problem}")
+            for row in rows_of(lists[lists["problem"].notna()])
+        ),
+    )
 
 
 @check(
@@ -15,6 +27,7 @@ _NEAR = 0.8
     severity=Severity.LOW,
     population="quota_usage",
     noun="quota",
+    unseen=_uncounted_lists,
     condition=("is nearly used up", "are nearly used up"),
     rationale=(
         "At the quota AWS refuses: the next rule, route, endpoint or user. That happens in the "

@@ -7,18 +7,22 @@ import pandas as pd
 from auditlib import words
 from auditlib.aws.reads import read_of
 from auditlib.check import Severity, check, evidence_of
-from auditlib.checks._parts import GUIDE, called, living, place_of, rows_of
+from auditlib.checks._parts import GUIDE, called, living, place_of, rows_of, untold, yes
 
 
 def with_logging(endpoints: pd.DataFrame) -> pd.Series:
-    """Tell which living endpoints log their connections."""
-    return living(endpoints) & endpoints["connection_log_enabled"].fillna(False).astype(bool)
+    """Tell which living endpoints log their connections, or may: where AWS does not say."""
+    return living(endpoints) & endpoints["connection_log_enabled"].fillna(True).astype(bool)
+
+
+_TOLD = untold("connection_log_enabled", "whether connections are logged by")
 
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": with_logging,
     "noun": "logging endpoint",
+    "unseen": _TOLD,
 }
 
 
@@ -61,7 +65,7 @@ def connection_log_is_missing(
     streams = _keys(log_streams, "log_group_name", "log_stream_name")
     held = log_streams.groupby(["account", "region", "log_group_name"], observed=True).size()
     rows = []
-    for row in rows_of(judged):
+    for row in rows_of(judged[yes(judged["connection_log_enabled"])]):
         at = (row.account, row.region, row.connection_log_group)
         group, stream = words.clean(row.connection_log_group), row.connection_log_stream
         by_absence = True

@@ -301,7 +301,8 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
         "Nobody gets through such a route, so it opens nothing today. With split tunnel it still "
         "reaches every client's route table and sends that traffic into a tunnel that drops it: "
         "something at the user's own site may stop working. And one authorization rule, added "
-        "later for another reason, turns it into access that nobody planned."
+        "later for another reason, turns it into access that nobody planned. AWS requires nothing, "
+        "so this is information."
     ),
     remedy=(
         "Remove the route where it is left over, or add an authorization rule for the group that "

@@ -238,11 +238,27 @@ def split_tunnel_is_on(judged: pd.DataFrame, *, client_vpn_routes: pd.DataFrame)
     return _each(judged, judged["split_tunnel"].eq(True), said)
 
 
+def _with_ipv4(endpoints: pd.DataFrame) -> pd.Series:
+    """Tell which living endpoints carry IPv4, or may."""
+    return living(endpoints) & endpoints["traffic_ip_address_type"].ne("ipv6")
+
+
+def _ipv6_beside(endpoints: pd.DataFrame) -> str:
+    """Say what is not judged of endpoints that carry IPv6: AWS does not say what becomes of it."""
+    carried = endpoints["traffic_ip_address_type"].isin(["ipv6", "dual-stack"])
+    number = int((living(endpoints) & carried).sum())
+    if not number:
+        return ""
+    which = "one endpoint" if number == 1 else f"{number:,} endpoints"
+    return f"The IPv6 traffic of {which} is not judged here."
+
+
 @check(
     id="full-tunnel-drops-internet",
     title="A full tunnel has a way to the internet",
     **_JUDGED,
-    among=living,
+    among=_with_ipv4,
+    left_out=_ipv6_beside,
     unseen=untold("split_tunnel", "whether split tunnel is on for"),
     condition=(
         "takes all traffic and drops what is for the internet",
@@ -277,10 +293,8 @@ def full_tunnel_drops_internet(
     active = routes[(routes["status"] == "active") & routes["target_subnet"].ne("local")]
     allowed = rules[rules["status"] == "active"]
     rows = []
-    full = (
-        judged["split_tunnel"].eq(False).fillna(False).astype(bool)
-        & judged["status"].ne("pending-associate")
-        & judged["traffic_ip_address_type"].ne("ipv6")
+    full = judged["split_tunnel"].eq(False).fillna(False).astype(bool) & judged["status"].ne(
+        "pending-associate"
     )
     for row in rows_of(judged[full]):
         routed = _union(active.loc[active["endpoint_id"] == row.endpoint_id, "destination_cidr"])

@@ -89,7 +89,7 @@ def prefix_list_is_empty(
     rationale=(
         "A group that nothing uses admits nobody today. It is there to be picked from a list "
         "tomorrow, with rules from years ago that nobody checks again. It also makes every review "
-        "longer, and hides the groups that count."
+        "longer, and hides the groups that count. AWS requires nothing, so this is information."
     ),
     remedy=(
         "Delete the group once its owner agrees. AWS refuses to delete one that an interface "
