@@ -266,7 +266,8 @@ def compare(
     Parameters
     ----------
     earlier
-        An audit, or the folder or .zip of its snapshot. Without one, the bundled sample is
+        An audit, or the folder or .zip of its snapshot, whose evidence is accepted as in the new
+        one: what is accepted counts on neither side. Without one, the bundled sample is
         compared with the bundled earlier sample, and anything else with nothing.
     history
         Folder of a history; see :mod:`auditlib.history`.
@@ -280,9 +281,9 @@ def compare(
     """
     old: Audit | None = earlier if isinstance(earlier, Audit) else None
     if old is None and earlier:
-        old = open_audit(Path(str(earlier)))
+        old = Audit(open_audit(Path(str(earlier))).snapshot, new.accepted)
     elif old is None and _is_sample(new):
-        old = open_audit(EARLIER)
+        old = Audit(open_audit(EARLIER).snapshot, new.accepted)
     if not history:
         return Comparison(new=new, old=old)
     from auditlib import history as past

@@ -147,7 +147,7 @@ def test_the_same_snapshot_gives_the_same_report(hostile, tmp_path):
 
 ALLOWED = """
 html head meta title link style body header footer main nav p a h1 h2 h3 h4 dl dt dd div ol ul li
-table thead tbody tr th td code pre span strong em b s article details summary figure img figcaption
+table thead tbody tr th td code pre span strong em b s article section details summary figure img figcaption
 """
 
 
