@@ -67,7 +67,7 @@ def test_a_check_whose_evidence_is_all_accepted_neither_fails_nor_passes(plain):
     assert found.status is Status.ACCEPTED
     assert found.evidence.empty
     assert found.answer == (
-        "One of the 2 Client VPN endpoints leaves connections unlogged. All of it is accepted: "
+        "One of the 2 Client VPN endpoints has connection logging switched off. All of it is accepted: "
         "one piece of evidence, until 2027-03-31."
     )
 

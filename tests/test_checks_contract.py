@@ -247,7 +247,7 @@ def test_a_refused_read_never_reads_as_fine(id, read, world):
     if read not in asked_in(world):
         return  # nothing there to ask about, so nothing to refuse
     found = found_in(world, read)[id]
-    judged = {one for table in base_tables(ALL[id].population) for one in reads_for(table)}
+    judged = [one for table in base_tables(ALL[id].population) for one in reads_for(table)]
     showing = {one.id for one in judged} | {parent for one in judged for parent in one.parents}
     if found_in(world)[id].status is Status.NOT_APPLICABLE and read not in showing:
         assert found.status is Status.NOT_APPLICABLE, "there is nothing it could be about"

@@ -374,10 +374,10 @@ def _sign(endpoint: Any, at: Any, sign: str, reason: str, rank: int) -> dict[str
 
 @check(
     id="connection-logging-is-off",
-    title="Connection attempts are logged",
+    title="Connection logging is switched on",
     severity=Severity.LOW,
     **_JUDGED,
-    condition=("leaves connections unlogged", "leave connections unlogged"),
+    condition=("has connection logging switched off", "have connection logging switched off"),
     rationale=(
         "Without the connection log nobody can say afterwards who was connected when, from which "
         "address, and which attempts failed: a stolen credential leaves no trace at the door. "
