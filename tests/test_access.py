@@ -1093,6 +1093,26 @@ def test_an_ipv6_question_is_explained():
     assert explain(tables_of(world), endpoint, "2001:db8:0:2::9", 25).reachable == "no"
 
 
+@pytest.mark.parametrize(("kind", "to"), [("ipv4", "2001:db8:0:2::9"), ("ipv6", "10.0.2.9")])
+def test_an_endpoint_carries_no_packets_of_the_other_kind(kind, to):
+    world, endpoint = dual_stack(kind)
+    made = explain(tables_of(world), endpoint, to, 22)
+    assert made.reachable == "no"
+    (blocker,) = [hop for hop in made.blockers if hop.step == "endpoint"]
+    assert "traffic only" in blocker.reason
+    assert "dual-stack" in blocker.change
+
+
+def test_traffic_of_a_kind_not_known_today_is_unknown():
+    world, endpoint = dual_stack("a-new-word")
+    found = {(ip, low, sure) for _, ip, _, low, _, sure in reached(world)}
+    assert {ip for ip, _, _ in found} == {"10.0.2.9", "2001:db8:0:2::9"}
+    assert {sure for _, _, sure in found} == {"unknown"}
+    made = explain(tables_of(world), endpoint, "10.0.2.9", 22)
+    assert made.reachable == "unknown"
+    assert "a-new-word" in str(made)
+
+
 def test_clients_reach_each_other_only_with_the_route_to_local():
     world, address = client_to_client()
     frame = reach(tables_of(world), to=address)

@@ -204,7 +204,7 @@ def test_a_change_is_told_and_nothing_else(some):
         assert told == wanted
     elif isinstance(change, AddAuthorizationRule | RemoveAuthorizationRule):
         kind = "added" if isinstance(change, AddAuthorizationRule) else "removed"
-        id = " ".join(filter(None, (world.endpoint_id, change.destination_cidr, change.group_id)))
+        id = " ".join(filter(None, (change.endpoint_id, change.destination_cidr, change.group_id)))
         table = "client_vpn_authorization_rules"
         # Where a failed rule of the same network and group is there, the new one takes its place.
         assert told <= {(kind, table, id, ""), ("changed", table, id, "status")} | {

@@ -140,7 +140,7 @@ def test_the_trend_counts_evidence_by_severity(runs):
 
 def test_a_snapshot_without_a_time_has_no_place_in_a_history(tmp_path):
     with pytest.raises(ParameterError, match="does not say when it was read"):
-        history.append(tmp_path, Audit(small(logging=True).snapshot()))
+        history.append(tmp_path, Audit(small(logging=True).snapshot(started=None, finished=None)))
     assert list(tmp_path.iterdir()) == []
 
 

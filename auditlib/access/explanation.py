@@ -231,7 +231,7 @@ class _Walk:
 
     def path(self) -> _Found:
         """Return the hops; of several receivers with the address, the nearest to being reached."""
-        first = [self._authorization(), *self._endpoint_route()]
+        first = [*self._family(), self._authorization(), *self._endpoint_route()]
         if self._is_client():
             return self._to_client(first)
         exit = self.way.vpc_route(self.address)
@@ -295,6 +295,23 @@ class _Walk:
         if self.point in passage.sure:
             return "open"
         return "unknown" if self.point in passage.maybe else "closed"
+
+    def _family(self) -> Iterator[Hop]:
+        """Yield the endpoint itself where it carries no packets of this address's kind at all."""
+        endpoint = self.way.endpoint
+        kind, other = ("IPv4", "IPv6") if self.address < 2**32 else ("IPv6", "IPv4")
+        if not any(self.address in family for family in self.association.families):
+            yield Hop(
+                step="endpoint",
+                object_id=endpoint["endpoint_id"],
+                object_name=clean(endpoint["name"]),
+                state="closed",
+                reason=f"it carries {other} traffic only, and {self.ip} is an {kind} address",
+                change=(
+                    "Make another endpoint whose traffic address type is dual-stack: AWS offers no "
+                    "way to change the type of one that exists."
+                ),
+            )
 
     def _authorization(self) -> Hop:
         way, endpoint = self.way, self.way.endpoint

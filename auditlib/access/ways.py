@@ -110,6 +110,13 @@ class Association:
         return tuple(sorted({group for source in sources for group in source.groups}))
 
 
+_FAMILIES = {
+    "ipv4": (ALL_IPV4,),
+    "ipv6": (ALL_IPV6,),
+    "dual-stack": (ALL_IPV4, ALL_IPV6),
+}
+
+
 def associations_of(network: Network, endpoint_id: str) -> tuple[Association, ...]:
     """Return where clients of an endpoint land; none where it has no association in force."""
     endpoint = network.endpoints[endpoint_id]
@@ -117,7 +124,8 @@ def associations_of(network: Network, endpoint_id: str) -> tuple[Association, ..
         return ()
     place = (endpoint["account"], endpoint["region"])
     traffic = endpoint["traffic_ip_address_type"]
-    families = {"ipv6": (ALL_IPV6,), "dual-stack": (ALL_IPV4, ALL_IPV6)}.get(traffic, (ALL_IPV4,))
+    # AWS's default is ipv4, also of endpoints older than the setting; a new word may mean anything.
+    families = _FAMILIES.get(traffic or "ipv4", (ALL_IPV4, ALL_IPV6))
     if endpoint["attachment"] == "transit_gateway":
         block = endpoint["client_cidr_block"]
         return (
@@ -154,6 +162,8 @@ def associations_of(network: Network, endpoint_id: str) -> tuple[Association, ..
         held = [(subnet, endpoint["vpc_id"], ()) for subnet in sorted(subnets)]
         held = held or [(None, endpoint["vpc_id"], ())]
         changing, doubt = {}, "the endpoint's associations could not be read"
+    if traffic and traffic not in _FAMILIES:
+        doubt = doubt or f"what traffic the endpoint carries ({traffic}) is not known"
     if endpoint["status"] not in {"available", "pending-associate"}:
         doubt = doubt or f"the endpoint is {status_word(endpoint)}"
     if not network.reads("network_interfaces", place):

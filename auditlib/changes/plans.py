@@ -358,10 +358,22 @@ undo() {  # STEP LATER WORDS arguments
     return
   fi
   echo "-- $step. $what"
-  if [[ "$mode" == dry-run ]]; then
+  if [[ -n "${hopeless:-}" ]]; then
+    echo "   AWS will likely refuse it: $hopeless"
+    if [[ "$mode" == apply ]] && aws "$@" --output text > /dev/null; then
+      echo '   undone all the same'
+    elif [[ "$mode" == apply ]]; then
+      echo "   not undone; step $step stays as applied" >&2
+      return
+    else
+      return
+    fi
+  elif [[ "$mode" == dry-run ]]; then
     try "$step" "$@"
   else
     aws "$@" --output text > /dev/null
+  fi
+  if [[ "$mode" == apply ]]; then
     awk -F '\t' -v step="$step" '$1 != step && $1 != step ".1"' "$journal" > "$journal.new"
     mv -- "$journal.new" "$journal"
   fi
@@ -471,7 +483,11 @@ def rollback_script(preview: Preview) -> str:
         for step in reversed(window):
             later = "yes" if any(use in created for use in step.inverse.uses) else "no"
             what = shlex.quote(words.clean(step.inverse.words(), 500))
-            body.append(f"undo {step.number} {later} {what} {_command(step.inverse)}")
+            undo = f"undo {step.number} {later} {what} {_command(step.inverse)}"
+            if step.refused:
+                # It does not stop the steps that can be undone.
+                undo = f"hopeless={shlex.quote(words.listed(step.refused))} {undo}"
+            body.append(undo)
     body.append("")
     about = (
         "Undoes the changes that apply.sh noted in applied.txt beside it, the last one first.",

@@ -44,8 +44,10 @@ class Step:
         What undoes it.
     cuts_off
         Whether access that both ends have is lost from this step to a later one.
-    for_good
-        Why it cannot be undone, or not wholly; empty where it can.
+    refused
+        Why AWS would likely refuse what undoes it; empty where it would not.
+    forgotten
+        What does not come back when it is undone.
     """
 
     number: int
@@ -53,7 +55,13 @@ class Step:
     change: Change
     inverse: Change
     cuts_off: bool = False
-    for_good: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    forgotten: tuple[str, ...] = ()
+
+    @property
+    def for_good(self) -> tuple[str, ...]:
+        """Why it cannot be undone, or not wholly; empty where it can."""
+        return (*self.refused, *self.forgotten)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +173,8 @@ def ordered(tables: Tables, changes: Sequence[Change]) -> tuple[tuple[Step, ...]
                 change=chosen,
                 inverse=inverse,
                 cuts_off=cuts_off,
-                for_good=(*inverse.problems(known[made]), *chosen.forgets(now)),
+                refused=tuple(inverse.problems(known[made])),
+                forgotten=tuple(chosen.forgets(now)),
             )
         )
         left.remove(chosen)

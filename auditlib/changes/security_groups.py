@@ -81,7 +81,7 @@ class CreateSecurityGroup(Change):
             yield f"{self.vpc_id} has a group called {self.group_name} already"
 
     def _applied(self, tables: Tables) -> Tables:
-        group = {
+        group: dict[str, Any] = {
             "account": self.account,
             "region": self.region,
             "group_id": self.group_id,
@@ -90,6 +90,7 @@ class CreateSecurityGroup(Change):
             "owner_id": self.account,
             "vpc_id": self.vpc_id,
             "is_default": False,
+            "ingress_peers": 0,
             "tags": (),
         }
         blocks = tables["vpc_cidr_blocks"]
@@ -106,6 +107,7 @@ class CreateSecurityGroup(Change):
             for kind, peer in _ANYWHERE
             if self.open_egress and (kind == "ipv4" or 6 in families)
         ]
+        group["egress_peers"] = len(rules)
         return tables.replace(
             security_groups=with_rows(tables, "security_groups", [group]),
             security_group_rules=with_rows(tables, "security_group_rules", rules),
@@ -222,6 +224,8 @@ class AuthorizeRule(Change):
         As the tables have them: tcp, udp, icmp, icmpv6, all or an IANA number.
     peer_kind, peer
         security_group, ipv4, ipv6 or prefix_list, and its id or range.
+    peer_owner
+        The account of a named group, where it is another one.
     """
 
     group_id: str
@@ -231,6 +235,7 @@ class AuthorizeRule(Change):
     to_port: int | None = None
     peer_kind: str = "security_group"
     peer: str
+    peer_owner: str | None = None
     description: str | None = None
 
     kind: ClassVar[str] = "authorize-rule"
@@ -271,7 +276,7 @@ class AuthorizeRule(Change):
             "prefix_list": "prefix_list_id",
             "security_group": "referenced_group_id",
         }[self.peer_kind]
-        referenced = {"referenced_group_owner_id": self.account}
+        referenced = {"referenced_group_owner_id": self.peer_owner or self.account}
         return {
             "account": self.account,
             "region": self.region,
@@ -349,9 +354,11 @@ class AuthorizeRule(Change):
     def _applied(self, tables: Tables) -> Tables:
         row = self.row()
         if self.peer_kind == "security_group":
-            groups = tables["security_groups"].set_index("group_id")
-            row["referenced_group_owner_id"] = groups["owner_id"].get(self.peer)
-        return tables.replace(security_group_rules=with_rows(tables, "security_group_rules", [row]))
+            row |= _across(tables, self.group_id, self.peer)
+        return tables.replace(
+            security_groups=_shown(tables, self, +1),
+            security_group_rules=with_rows(tables, "security_group_rules", [row]),
+        )
 
     def inverse(self, tables: Tables) -> "Change":
         return RevokeRule(
@@ -373,6 +380,8 @@ class AuthorizeRule(Change):
         permission: dict[str, Any] = {"IpProtocol": _NUMBERS.get(self.protocol, self.protocol)}
         if self.from_port is not None:
             permission |= {"FromPort": self.from_port, "ToPort": self.to_port}
+        if self.peer_owner and self.peer_owner != self.account:
+            told = {"UserId": self.peer_owner} | told
         permission[member] = [{key: self.peer} | told]
         direction = "egress" if self.is_egress else "ingress"
         return (
@@ -439,7 +448,10 @@ class RevokeRule(Change):
 
     def _applied(self, tables: Tables) -> Tables:
         rules = tables["security_group_rules"]
-        return tables.replace(security_group_rules=without(rules, rules["rule_id"] == self.rule_id))
+        return tables.replace(
+            security_groups=_shown(tables, self, -1),
+            security_group_rules=without(rules, rules["rule_id"] == self.rule_id),
+        )
 
     def inverse(self, tables: Tables) -> "Change":
         row = self._rule(tables).iloc[0]
@@ -453,7 +465,8 @@ class RevokeRule(Change):
             to_port=whole(row["to_port"]),
             peer_kind=str(row["peer_kind"]),
             peer=row["peer"],
-            description=row["description"] if isinstance(row["description"], str) else None,
+            peer_owner=_text(row["referenced_group_owner_id"]),
+            description=_text(row["description"]),
         )
 
     def _cli(self) -> tuple[str, ...]:
@@ -470,6 +483,14 @@ class RevokeRule(Change):
         )
 
 
+def _shown(tables: Tables, rule: "AuthorizeRule | RevokeRule", more: int) -> pd.DataFrame:
+    """Return the groups as AWS shows them with a rule more, or less, of one direction."""
+    groups = tables["security_groups"]
+    column = "egress_peers" if rule.is_egress else "ingress_peers"
+    mine = groups["group_id"] == rule.group_id
+    return groups.assign(**{column: groups[column].mask(mine, groups[column] + more)})
+
+
 def _carriers(tables: Tables, group_id: str) -> list[str]:
     held = tables["network_interface_groups"]
     return sorted(held.loc[held["group_id"] == group_id, "eni_id"])
@@ -481,13 +502,36 @@ def _by_aws(rule: Any) -> bool:
     return bool(rule.is_egress) and rule.protocol == "all" and anywhere
 
 
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
 def _may_name(tables: Tables, one: str, other: str) -> bool:
     """Tell whether a rule of a group in one VPC may name a group of the other."""
     shared = tables["security_group_vpc_associations"]
-    if one == other or other in set(shared["vpc_id"]):
-        return True
-    peerings = tables["vpc_peering_connections"]
-    ends = peerings.loc[
-        peerings["status"] == "active", ["requester_vpc_id", "accepter_vpc_id"]
-    ].to_numpy()
-    return any({one, other} == set(pair) for pair in ends)
+    return one == other or other in set(shared["vpc_id"]) or _peering(tables, one, other) != ""
+
+
+def _peering(tables: Tables, one: str, other: str) -> str:
+    """Return the active peering between two VPCs; empty where there is none."""
+    found = tables["vpc_peering_connections"]
+    for row in rows_of(found[found["status"] == "active"]):
+        if {one, other} == {row.requester_vpc_id, row.accepter_vpc_id}:
+            return str(row.vpc_peering_connection_id)
+    return ""
+
+
+def _across(tables: Tables, group_id: str, peer: str) -> dict[str, Any]:
+    """Return what AWS shows of a group that a rule names: its owner, and the peering between."""
+    groups = tables["security_groups"].set_index("group_id")
+    if peer not in groups.index:
+        return {}
+    home, there = groups["vpc_id"].get(group_id), groups["vpc_id"][peer]
+    found = {"referenced_group_owner_id": groups["owner_id"][peer]}
+    if home != there and (peering := _peering(tables, str(home), str(there))):
+        found |= {
+            "referenced_vpc_id": there,
+            "peering_status": "active",
+            "vpc_peering_connection_id": peering,
+        }
+    return found

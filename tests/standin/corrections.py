@@ -231,7 +231,8 @@ def _install_groups() -> None:
 
     @_wrapping(SecurityGroupBackend, "delete_security_group")
     def _(original: Any, self: Any, name: str | None = None, group_id: str | None = None) -> Any:
-        # A group that something still names cannot be deleted, nor a default one at all.
+        # A group that one of its VPC still names cannot be deleted, nor a default one at all; one
+        # that is named across a peering can: the rule is stale then.
         group = self.get_security_group_by_name_or_id(group_id or name)
         if group is not None:
             if group.is_default:
@@ -243,7 +244,7 @@ def _install_groups() -> None:
                 rule.source_group.get("GroupId") == group.id
                 for groups in self.groups.values()
                 for other in groups.values()
-                if other.id != group.id
+                if other.id != group.id and other.vpc_id == group.vpc_id
                 for rule in (*other.ingress_rules, *other.egress_rules)
             )
             carried = any(group in eni.group_set for eni in self.enis.values())
