@@ -464,7 +464,10 @@ def test_the_stand_in_runs_by_hand_and_says_how_to_use_it() -> None:
         ) as ec2:
             answer = ec2.describe_client_vpn_endpoints()
         running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=20) == 0
+        try:
+            assert running.wait(timeout=60) == 0
+        finally:
+            running.kill()
     assert len(answer["ClientVpnEndpoints"]) == 1
     assert "export AWS_ACCESS_KEY_ID=testing" in text
     assert (

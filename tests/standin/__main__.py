@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -16,6 +17,8 @@ def main() -> None:
     parser.add_argument("--world", choices=("empty", "sample"), default="empty")
     parser.add_argument("--port", type=int, default=0, help="default: any free port")
     asked = parser.parse_args()
+    # Shells start what runs in the background with this one ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with StandIn(port=asked.port) as aws:
         if asked.world == "sample":
             build(aws)
