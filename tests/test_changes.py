@@ -250,7 +250,7 @@ def test_sessions_end_for_authorization_rules_and_routes_and_for_nothing_else():
     }
 
 
-def possible(world, tables, some):
+def possible(world, tables, some, *, used=frozenset()):
     """Return a change of every kind that these tables have something for; AWS may refuse some."""
     groups = list(tables["security_groups"]["group_id"])
     enis = list(tables["network_interfaces"]["eni_id"])
@@ -262,7 +262,8 @@ def possible(world, tables, some):
     protocol, low_high = some.choice(TRAFFIC)
     low, high = low_high or (None, None)
     kind, peer = some.choice([("ipv4", some.choice(V4)), ("security_group", some.choice(groups))])
-    rule, group = some.choice(rules), some.choice(GROUPS)
+    likely = [rule for rule in rules if rule.rule_id in used]
+    rule, group = some.choice(likely or rules), some.choice(GROUPS)
     made = [id for id in groups if id.startswith("sg-new-")]
     options = [
         CreateSecurityGroup(
@@ -271,7 +272,7 @@ def possible(world, tables, some):
         DeleteSecurityGroup(**PLACE, group_id=some.choice([*groups, *made, *made])),
         AuthorizeRule(
             **PLACE,
-            group_id=some.choice(groups),
+            group_id=some.choice([r.group_id for r in likely] or groups),
             is_egress=some.random() < 0.3,
             protocol="all" if protocol == "-1" else protocol,
             from_port=low,
@@ -316,9 +317,11 @@ def possible(world, tables, some):
     return options
 
 
-def random_change(world, tables, some):
-    """Return a change that AWS would take."""
-    options = possible(world, tables, some)
+def random_change(world, tables, some, *, used=frozenset()):
+    """Return a change that AWS would take; a removed rule is one of the ``used`` where there are any."""
+    options = possible(world, tables, some, used=used)
+    if used and some.random() < 0.5:
+        options = [c for c in options if isinstance(c, RevokeRule | AuthorizeRule)] * 3 + options
     some.shuffle(options)
     return next(
         change for change in options if not change.problems(tables) and undoable(change, tables)
