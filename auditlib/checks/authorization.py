@@ -198,6 +198,11 @@ def source_address_not_restricted(
             remark = "its client connect handler is still being applied"
         elif row.handled:
             remark = "its client connect handler is not reported as applied"
+        elif pd.isna(row.connect_handler_enabled):
+            remark = (
+                "it has no authorization policy, and whether a client connect handler is on is "
+                "not told"
+            )
         else:
             remark = "it has neither a client connect handler nor an authorization policy"
         rows.append(
