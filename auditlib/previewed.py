@@ -14,7 +14,7 @@ from auditlib.addresses import NONE, Ranges, address_text, addresses, port_text,
 from auditlib.check import Status, checks
 from auditlib.checks._parts import rows_of
 from auditlib.reached import group_word
-from auditlib.words import clean, count, listed
+from auditlib.words import clean, count, deciding, listed
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -50,14 +50,6 @@ ACCESS = (
 PARTS = ("side_effect", "intended", "own_interface")
 CHANGES = ("lost", "gained", "uncertain", "weaker", "steadier", "ground")
 
-_PASSED = (
-    "endpoint route: ",
-    "egress: ",
-    "network ACL: ",
-    "VPC route: ",
-    "receiver network ACL: ",
-    "return route: ",
-)
 _AUTHORIZATION = "authorization: "
 
 
@@ -238,7 +230,7 @@ def _ports(row: Any) -> Ranges:
 def _differing(hops: Iterable[str], others: Sequence[str]) -> tuple[str, ...]:
     """Return the hops of one side that the other has not; all that grant where it has none."""
     if not others:
-        return tuple(hop for hop in hops if not hop.startswith(_PASSED))
+        return deciding(hops)
     return tuple(hop for hop in hops if hop not in others)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["QUOTAS", "Quota", "usage_rows"]
+__all__ = ["QUOTAS", "Quota", "beyond", "rules_used", "usage_rows"]
 
 Row = dict[str, Any]
 
@@ -163,6 +163,36 @@ def usage_rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
             used = weights.get((at.account, at.region, at.group_id, direction), 0)
             if used:
                 yield row(RULES, f"{at.group_id} {direction}", used, at)
+
+
+def beyond(
+    service_quotas: pd.DataFrame,
+    quota: Quota,
+    *,
+    account: str,
+    region: str,
+    before: int,
+    after: int,
+) -> str:
+    """Say that a change goes beyond a quota; empty where it does not.
+
+    Where the applied value was not read, AWS's default counts; whoever uses more than that already
+    has had it raised.
+    """
+    here = (service_quotas["account"] == account) & (service_quotas["region"] == region)
+    mine = service_quotas.loc[here & (service_quotas["quota_code"] == quota.code), "value"].dropna()
+    known = bool(quota.code) and len(mine) > 0
+    most = int(mine.iloc[0]) if known else quota.default
+    if after <= max(most, before) or (before > most and not known):
+        return ""
+    whose = "the quota applied here" if known else "AWS's usual quota"
+    limit = f"{whose} is {most}" if quota.adjustable else f"AWS takes at most {most}"
+    return f"{quota.name}: it would be {after}, and {limit}"
+
+
+def rules_used(rules: pd.DataFrame, prefix_lists: pd.DataFrame) -> int:
+    """Return for how many rules the rules of one group and direction count."""
+    return max(_rule_counts(rules, prefix_lists, rules).values(), default=0)
 
 
 def _rows(frame: pd.DataFrame) -> Iterator[Any]:

@@ -13,7 +13,7 @@ import pandas as pd
 from auditlib import summary
 from auditlib.characters import visible
 from auditlib.check import Severity, Status, checks
-from auditlib.words import acceptance, count, gap, listed, traffic
+from auditlib.words import acceptance, count, deciding, gap, listed, traffic
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -260,19 +260,9 @@ def print_checks(*, file: IO[str] | None = None) -> None:
     print_lines(["", "One of them explained: auditlib checks ID"], file=file)
 
 
-_PASSED = (
-    "endpoint route: ",
-    "egress: ",
-    "network ACL: ",
-    "VPC route: ",
-    "receiver network ACL: ",
-    "return route: ",
-)
-
-
 def _shortened(frame: pd.DataFrame) -> pd.DataFrame:
     """Return rows of reach with the deciding hops only, the same for all networks of a way out."""
-    short = [tuple(hop for hop in via if not hop.startswith(_PASSED)) for via in frame["via"]]
+    short = [deciding(via) for via in frame["via"]]
     # One way out is one row, however many authorization rules open parts of it.
     leaving = frame["eni_id"].isna()
     others = frame.drop(columns=["ip", "via"]).astype(str)

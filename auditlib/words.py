@@ -14,6 +14,7 @@ __all__ = [
     "acceptance",
     "clean",
     "count",
+    "deciding",
     "gap",
     "interface",
     "listed",
@@ -51,6 +52,25 @@ def count(number: int, noun: str) -> str:
     """
     figure = _SMALL[number] if number < len(_SMALL) else f"{number:,}"
     return f"{figure} {noun if number <= 1 else plural(noun)}"
+
+
+_PASSED = (
+    "endpoint route: ",
+    "egress: ",
+    "network ACL: ",
+    "VPC route: ",
+    "receiver network ACL: ",
+    "return route: ",
+)
+
+
+def deciding(hops: Iterable[str]) -> tuple[str, ...]:
+    """Return the hops of ``via`` that grant, or are not known, without those that only let pass.
+
+    >>> deciding(["authorization: 10.0.0.0/16 for dev", "egress: sgr-1", "ingress: sgr-2"])
+    ('authorization: 10.0.0.0/16 for dev', 'ingress: sgr-2')
+    """
+    return tuple(hop for hop in hops if not hop.startswith(_PASSED))
 
 
 def listed(items: Iterable[str], most: int = 6) -> str:

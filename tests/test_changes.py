@@ -21,6 +21,8 @@ from auditlib.changes import (
     SetInterfaceGroups,
 )
 from auditlib.errors import ParameterError
+from auditlib.frames import frame_of_rows
+from auditlib.quotas import AUTHORIZATION_RULES, ROUTES, RULES
 from auditlib.schemas import SCHEMAS
 from auditlib.tables import Tables
 from tests.test_access_property import GROUPS, TRAFFIC, V4, random_world, randoms, worlds
@@ -121,9 +123,54 @@ def test_the_sixty_first_rule_is_refused_unless_there_are_more_already(world):
     for number in range(59):
         world.ingress(world.app, f"10.0.{number}.0/24", "tcp", (80, 80))
     change = AuthorizeRule(**PLACE, group_id=world.app, peer=world.clients)
-    assert "60 inbound rules" in refusal(change, tables_of(world))
+    said = "it would be 61, and AWS's usual quota is 60"
+    assert said in refusal(change, tables_of(world))
     world.ingress(world.app, "10.1.0.0/24", "tcp", (80, 80))
     assert not change.problems(tables_of(world))
+
+
+def with_quota(tables: Tables, code: str, value: int) -> Tables:
+    row = {"account": "111122223333", "region": REGION, "quota_code": code, "value": value}
+    return tables.replace(service_quotas=frame_of_rows(SCHEMAS["service_quotas"], [row]))
+
+
+def test_a_quota_that_was_read_counts_in_place_of_the_usual_one(world):
+    change = AuthorizeRule(**PLACE, group_id=world.app, peer=world.clients)
+    tables = tables_of(world)
+    held = int(tables["security_group_rules"].eval(f"group_id == '{world.app}' & ~is_egress").sum())
+    assert not change.problems(with_quota(tables, RULES.code, held + 1))
+    (why,) = change.problems(with_quota(tables, RULES.code, held))
+    assert why == (f"{RULES.name}: it would be {held + 1}, and the quota applied here is {held}")
+    # More in use than the quota has: no further one.
+    assert change.problems(with_quota(tables, RULES.code, held - 1))
+
+
+def test_a_prefix_list_counts_for_as_many_rules_as_it_may_hold(world):
+    made = world.prefix_list("203.0.113.0/24")
+    world.record(made)["MaxEntries"] = 61
+    world.egress(world.clients, made)  # so that its entries were read
+    change = AuthorizeRule(**PLACE, group_id=world.app, peer_kind="prefix_list", peer=made)
+    (why,) = change.problems(tables_of(world))
+    assert why.startswith(RULES.name)
+
+
+def test_authorization_rules_and_routes_have_their_quotas_too(world):
+    tables = tables_of(world)
+    rule = AddAuthorizationRule(**PLACE, endpoint_id=ENDPOINT, destination_cidr="198.51.100.0/24")
+    subnet = tables["client_vpn_target_networks"]["subnet_id"].iloc[0]
+    route = CreateRoute(
+        **PLACE, endpoint_id=ENDPOINT, destination_cidr="198.51.100.0/24", target_subnet=subnet
+    )
+    for change, quota, table in (
+        (rule, AUTHORIZATION_RULES, "client_vpn_authorization_rules"),
+        (route, ROUTES, "client_vpn_routes"),
+    ):
+        held = tables[table].eval(f"endpoint_id == '{ENDPOINT}'")
+        if change is route:
+            held &= tables[table]["target_subnet"] == subnet
+        assert not change.problems(with_quota(tables, quota.code, int(held.sum()) + 1))
+        (why,) = change.problems(with_quota(tables, quota.code, int(held.sum())))
+        assert why.startswith(quota.name)
 
 
 def test_six_groups_on_an_endpoint_are_refused_and_none_too(world):

@@ -154,7 +154,7 @@ def contents(path: Path) -> object:
 
 
 def test_the_committed_sample_report_is_current(tmp_path):
-    """``make sample-report`` makes it anew."""
+    """``make sample-report`` makes it anew: the same snapshot gives the same report, byte by byte."""
     made = report(None, tmp_path / "sample")
     kept = {p.relative_to(sample_report.FOLDER): p for p in sample_report.FOLDER.rglob("*.*")}
     fresh = {p.relative_to(made.folder): p for p in made.folder.rglob("*.*")}

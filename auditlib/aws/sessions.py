@@ -165,16 +165,17 @@ def enabled_regions(access: Access) -> tuple[str, ...]:
     )
 
 
+def _sts(session: boto3.session.Session, region: str, endpoint_url: str | None) -> Any:
+    return session.client(
+        "sts", region_name=region, endpoint_url=endpoint_url, config=client_config(session)
+    )
+
+
 def _caller(
     session: boto3.session.Session, region: str, endpoint_url: str | None
 ) -> dict[str, Any]:
     try:
-        client = session.client(
-            "sts",
-            region_name=region,
-            endpoint_url=endpoint_url,
-            config=client_config(session),
-        )
+        client = _sts(session, region, endpoint_url)
         caller = client.get_caller_identity()
         return {"Account": str(caller["Account"]), "Arn": str(caller["Arn"])}
     except (BotoCoreError, ClientError, ResponseParserError, ValueError, KeyError) as error:
@@ -193,12 +194,7 @@ def _assumed(
 ) -> boto3.session.Session:
     more = {"ExternalId": external_id} if external_id else {}
     try:
-        client = session.client(
-            "sts",
-            region_name=region,
-            endpoint_url=endpoint_url,
-            config=client_config(session),
-        )
+        client = _sts(session, region, endpoint_url)
         answer = client.assume_role(RoleArn=role_arn, RoleSessionName=session_name, **more)
         keys = answer["Credentials"]
     except (BotoCoreError, ClientError, ResponseParserError, ValueError, KeyError) as error:

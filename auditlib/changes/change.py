@@ -21,6 +21,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.errors import ParameterError
 from auditlib.frames import frame_of_rows
+from auditlib.quotas import Quota, beyond
 from auditlib.schemas import SCHEMAS
 from auditlib.tables import Tables
 
@@ -30,6 +31,7 @@ __all__ = [
     "associations",
     "is_blank",
     "is_new",
+    "limited",
     "whole",
     "with_rows",
     "without",
@@ -203,6 +205,13 @@ def without(frame: pd.DataFrame, gone: Any) -> pd.DataFrame:
     """Return a frame without some rows."""
     kept: pd.DataFrame = frame[~gone].reset_index(drop=True)
     return kept
+
+
+def limited(tables: Tables, change: Change, quota: Quota, before: int, after: int) -> Iterable[str]:
+    """Say that a change goes beyond a quota of AWS's; nothing where it does not."""
+    place = {"account": change.account, "region": change.region}
+    if why := beyond(tables["service_quotas"], quota, **place, before=before, after=after):
+        yield why
 
 
 def associations(tables: Tables, endpoint_id: str) -> pd.DataFrame:

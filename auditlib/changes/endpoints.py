@@ -14,7 +14,15 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.changes import hcl
-from auditlib.changes.change import Change, associations, with_rows, without, wrong_range
+from auditlib.changes.change import (
+    Change,
+    associations,
+    limited,
+    with_rows,
+    without,
+    wrong_range,
+)
+from auditlib.quotas import AUTHORIZATION_RULES, ROUTES
 from auditlib.tables import Tables
 
 __all__ = [
@@ -57,6 +65,9 @@ class AddAuthorizationRule(Change):
         yield from wrong_range(self.destination_cidr)
         if len(_authorizations(tables, self)):
             yield "there is such a rule already"
+        rules = tables["client_vpn_authorization_rules"]
+        held = (rules["endpoint_id"] == self.endpoint_id) & (rules["status"] != "failed")
+        yield from limited(tables, self, AUTHORIZATION_RULES, int(held.sum()), int(held.sum()) + 1)
 
     def _applied(self, tables: Tables) -> Tables:
         row = {
@@ -195,6 +206,11 @@ class CreateRoute(Change):
             yield f"{self.endpoint_id} is not associated with {words.clean(self.target_subnet)}"
         if len(_routes(tables, self)):
             yield "there is such a route already"
+        if self.target_subnet != "local":
+            routes = tables["client_vpn_routes"]
+            mine = (routes["endpoint_id"] == self.endpoint_id) & (routes["status"] != "failed")
+            held = int((mine & (routes["target_subnet"] == self.target_subnet)).sum())
+            yield from limited(tables, self, ROUTES, held, held + 1)
 
     def _applied(self, tables: Tables) -> Tables:
         row = {

@@ -12,13 +12,12 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.changes import hcl
-from auditlib.changes.change import Change, associations, with_rows, without
+from auditlib.changes.change import Change, associations, limited, with_rows, without
 from auditlib.checks._parts import rows_of
+from auditlib.quotas import ENDPOINT_GROUPS, INTERFACE_GROUPS
 from auditlib.tables import Tables
 
 __all__ = ["ApplySecurityGroups", "SetInterfaceGroups"]
-
-GROUPS_PER_INTERFACE = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,8 @@ class ApplySecurityGroups(Change):
             yield f"there is no {self.endpoint_id} in what was read"
         elif (mine["attachment"] == "transit_gateway").any():
             yield "an endpoint on a transit gateway has no security groups"
-        yield from _wrong_groups(tables, self.group_ids, self.vpc_id, has=0)
+        yield from _wrong_groups(tables, self.group_ids, self.vpc_id)
+        yield from limited(tables, self, ENDPOINT_GROUPS, 0, len(self.group_ids))
         vpcs = set(associations(tables, self.endpoint_id)["vpc_id"].dropna())
         if vpcs and vpcs != {self.vpc_id}:
             yield f"{self.endpoint_id} is associated with {words.listed(sorted(vpcs))}"
@@ -128,7 +128,8 @@ class SetInterfaceGroups(Change):
             yield f"{self.eni_id} belongs to a service of AWS: set its groups there"
         held = tables["network_interface_groups"]
         has = int((held["eni_id"] == self.eni_id).sum())
-        yield from _wrong_groups(tables, self.group_ids, str(mine["vpc_id"].iloc[0]), has=has)
+        yield from _wrong_groups(tables, self.group_ids, str(mine["vpc_id"].iloc[0]))
+        yield from limited(tables, self, INTERFACE_GROUPS, has, len(self.group_ids))
 
     def _applied(self, tables: Tables) -> Tables:
         return tables.replace(
@@ -186,16 +187,11 @@ def _carried(tables: Tables, enis: set[str], group_ids: tuple[str, ...]) -> pd.D
     return with_rows(left, "network_interface_groups", rows)
 
 
-def _wrong_groups(
-    tables: Tables, group_ids: tuple[str, ...], vpc_id: str, *, has: int
-) -> Iterable[str]:
+def _wrong_groups(tables: Tables, group_ids: tuple[str, ...], vpc_id: str) -> Iterable[str]:
     if not group_ids:
         yield "AWS asks for at least one group"
     if len(set(group_ids)) != len(group_ids):
         yield "a group is named twice"
-    # Who has more groups than the usual quota has had it raised.
-    if len(group_ids) > max(GROUPS_PER_INTERFACE, has):
-        yield f"AWS takes at most {GROUPS_PER_INTERFACE} groups"
     groups = tables["security_groups"].drop_duplicates("group_id").set_index("group_id")
     shared = tables["security_group_vpc_associations"]
     beside = set(zip(shared["group_id"], shared["vpc_id"], strict=True))

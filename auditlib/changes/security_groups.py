@@ -17,14 +17,22 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.changes import hcl
-from auditlib.changes.change import TEXT, Change, is_new, whole, with_rows, without
+from auditlib.changes.change import TEXT, Change, is_new, limited, whole, with_rows, without
 from auditlib.checks._parts import rows_of
+from auditlib.frames import frame_of_rows
+from auditlib.quotas import RULES, rules_used
+from auditlib.schemas import SCHEMAS
 from auditlib.tables import Tables
 
 __all__ = ["AuthorizeRule", "CreateSecurityGroup", "DeleteSecurityGroup", "RevokeRule"]
 
-RULES_PER_GROUP = 60
 _NUMBERS = {"all": "-1"}
+_MEMBERS = {
+    "ipv4": "cidr_ipv4",
+    "ipv6": "cidr_ipv6",
+    "prefix_list": "prefix_list_id",
+    "security_group": "referenced_group_id",
+}
 # AWS gives the outbound rule of a new group to all IPv4 addresses, and to all of IPv6 where the
 # VPC has an IPv6 range.
 _ANYWHERE = (("ipv4", "0.0.0.0/0"), ("ipv6", "::/0"))
@@ -270,12 +278,7 @@ class AuthorizeRule(Change):
 
     def row(self) -> dict[str, Any]:
         """Return the rule as a row of ``security_group_rules``."""
-        member = {
-            "ipv4": "cidr_ipv4",
-            "ipv6": "cidr_ipv6",
-            "prefix_list": "prefix_list_id",
-            "security_group": "referenced_group_id",
-        }[self.peer_kind]
+        member = _MEMBERS[self.peer_kind]
         referenced = {"referenced_group_owner_id": self.peer_owner or self.account}
         return {
             "account": self.account,
@@ -309,10 +312,12 @@ class AuthorizeRule(Change):
             traffic = (row.protocol, whole(row.from_port), whole(row.to_port))
             if (traffic, row.peer_kind, row.peer) == (self._traffic, self.peer_kind, self.peer):
                 yield f"{row.rule_id} says the same"
-        # Who has more rules than the usual quota has had it raised.
-        if len(same) == RULES_PER_GROUP:
-            side = "outbound" if self.is_egress else "inbound"
-            yield f"{self.group_id} has {RULES_PER_GROUP} {side} rules, AWS's usual quota"
+        if self.peer_kind in _MEMBERS:
+            new = frame_of_rows(SCHEMAS["security_group_rules"], [self.row()])
+            used = (
+                rules_used(held, tables["prefix_lists"]) for held in (same, pd.concat([same, new]))
+            )
+            yield from limited(tables, self, RULES, *used)
 
     def _wrong_traffic(self) -> Iterable[str]:
         low, high = self.from_port, self.to_port
