@@ -490,7 +490,7 @@ def _unread_or_untold(
             region=row.region,
             resource=row.endpoint_id,
             message=f"the answer does not say which trust providers and authentication {row.endpoint_id} has",
-            status="unsupported",
+            status="untold",
         )
         for row in rows_of(mine)
     ]
