@@ -10,6 +10,7 @@ set up; ``context.connection`` always is
 (https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/device-posture-step2.html).
 """
 
+import ipaddress
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -85,6 +86,9 @@ class Statement:
     always
         It holds for a connection of which no user and no device is known. False where it is
         ``scoped``: then nobody can say.
+    demands
+        It is proven not to hold for everybody: some attribute must have, or must not have, a value.
+        False proves nothing: that an attribute is there may be true of everybody.
     """
 
     effect: str
@@ -93,6 +97,7 @@ class Statement:
     reads: tuple[Path, ...]
     unguarded: tuple[tuple[Path, Path], ...]
     always: bool
+    demands: bool
 
     @property
     def reads_public_address(self) -> bool:
@@ -293,8 +298,110 @@ def _statement(parsed: Mapping[str, Any], text: str) -> tuple[Statement, str]:
         reads=tuple(sorted(found.reads)),
         unguarded=tuple(sorted(found.unguarded)),
         always=not scoped and _holds_for_the_unknown(text, parsed["effect"]),
+        demands=any(
+            _refutable(_denials(condition["body"], condition["kind"] == "when"))
+            for condition in parsed["conditions"]
+        ),
     )
     return made, found.beyond
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """A comparison of one attribute with a constant, which some value answers with no.
+
+    ``share`` is what part of all values a yes takes; 1 where several of them together may take all.
+    """
+
+    path: Path
+    share: float
+
+
+def _denials(node: Any, wanted: bool) -> tuple[_Question, ...] | None:
+    """Return questions that make an expression miss ``wanted`` if all are answered no.
+
+    None where no such questions are known: whatever is not recognised proves nothing.
+    """
+    if not isinstance(node, Mapping) or len(node) != 1:
+        return None
+    ((operator, inside),) = node.items()
+    if operator == "!":
+        return _denials(inside["arg"], not wanted)
+    if operator in {"&&", "||"}:
+        sides = [_denials(inside[side], wanted) for side in ("left", "right")]
+        if (operator == "&&") is wanted:
+            return next((one for one in sides if _refutable(one)), None)
+        left, right = sides
+        return None if left is None or right is None else left + right
+    question = _question(operator, inside, node, wanted)
+    return None if question is None else (question,)
+
+
+def _refutable(questions: tuple[_Question, ...] | None) -> bool:
+    """Tell whether one connection can answer all of some questions with no."""
+    if not questions:
+        return False
+    for one in questions:
+        near = [q for q in questions if _overlap(one.path, q.path)]
+        if len(near) > 1 and sum(q.share for q in near) >= 1:
+            return False
+    return True
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    shared = min(len(one), len(other))
+    return one[:shared] == other[:shared]
+
+
+def _question(operator: str, inside: Any, node: Any, wanted: bool) -> _Question | None:
+    if operator == "isInRange":
+        return _range_question(inside, wanted)
+    if operator == ".":
+        path = _path(node)
+        return _Question(path=path, share=1) if path else None
+    if not isinstance(inside, Mapping) or "left" not in inside:
+        return None
+    path = _path(inside["left"])
+    if not path:
+        return None
+    if operator == "like":
+        real = any(part != "Wildcard" for part in inside["pattern"])
+        return _Question(path=path, share=0 if wanted else 1) if real else None
+    right = inside.get("right")
+    if not isinstance(right, Mapping):
+        return None
+    if operator in {"containsAny", "containsAll"}:
+        return _Question(path=path, share=0 if wanted else 1) if right.get("Set") else None
+    if "Value" not in right:
+        return None
+    value = right["Value"]
+    if operator == "contains":
+        return _Question(path=path, share=0 if wanted else 1)
+    if operator in {"==", "!="}:
+        equal = (operator == "==") is wanted
+        if not equal and path[-1] in _SETS:
+            return None  # A set differs from any one value.
+        return _Question(path=path, share=0 if equal and not isinstance(value, bool) else 1)
+    # A score from 0 to 100 answers ">= 0" and "<= 100" with yes, whatever it is.
+    if operator in {"<", "<=", ">", ">="} and isinstance(value, int) and 0 < value < 100:
+        return _Question(path=path, share=1)
+    return None
+
+
+_SETS = {"memberOf", "groups"}
+
+
+def _range_question(inside: Any, wanted: bool) -> _Question | None:
+    """Return the question whether an address is in a range, unless every address is."""
+    try:
+        (asked,), (written,) = (side["ip"] for side in inside)
+        network = ipaddress.ip_network(written["Value"], strict=False)
+    except (KeyError, TypeError, ValueError):
+        return None
+    path = _path(asked)
+    if not path or not network.prefixlen:
+        return None
+    return _Question(path=path, share=2.0**-network.prefixlen if wanted else 1)
 
 
 def _holds_for_the_unknown(text: str, effect: str) -> bool:

@@ -217,3 +217,21 @@ def test_a_note_about_the_address_in_a_policy_reads_no_address(world, endpoint):
     assert finding(world, SOURCE).status is Status.FAIL
     world.policy(endpoint, f'@note("gate") {GATE}')
     assert finding(world, SOURCE).status is Status.PASS
+
+
+@pytest.mark.parametrize("options", [None, {}])
+def test_a_connect_handler_that_is_not_told_of_is_neither_there_nor_missing(
+    world, endpoint, options
+):
+    world.record(endpoint).pop("ClientConnectOptions", None)
+    if options is not None:
+        world.record(endpoint)["ClientConnectOptions"] = options
+    found = finding(world, SOURCE)
+    assert found.status is Status.NOT_ASSESSED
+    assert "whether a client connect handler is asked by" in found.answer
+
+
+def test_a_policy_that_looks_at_the_address_needs_no_word_of_a_handler(world, endpoint):
+    world.record(endpoint).pop("ClientConnectOptions", None)
+    world.policy(endpoint, GATE)
+    assert finding(world, SOURCE).status is Status.PASS

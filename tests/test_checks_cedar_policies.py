@@ -192,6 +192,54 @@ def test_a_permit_for_a_principal_cannot_be_judged(world, endpoint):
     assert "does not publish which it passes" in found.answer
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "context has saml",
+        "principal == principal",
+        "context.x == 1 || !(context.x == 1)",
+        "context.x == 1 || context.x != 1",
+        "context.jumpcloud.device.is_managed == true || context.jumpcloud.device.is_managed == false",
+        "context.jamf.risk == context.jamf.risk",
+        'context.jamf.risk like "*"',
+        "context.saml.memberOf.containsAll([])",
+        'context.saml.memberOf != "eng"',
+        "context.crowdstrike.assessment.overall >= 0",
+        "context.jamf.osv < 5 || context.jamf.osv >= 5",
+        'ip(context.connection.public_ip).isInRange(ip("0.0.0.0/0"))',
+        'ip(context.connection.public_ip).isInRange(ip("0.0.0.0/1")) || '
+        'ip(context.connection.public_ip).isInRange(ip("128.0.0.0/1"))',
+        "if context has jamf then true else context has saml",
+    ],
+)
+def test_a_permit_not_proven_to_refuse_anybody_is_never_passed(world, endpoint, asked):
+    world.policy(endpoint, f"{GROUP} permit{HEAD} when {{ {asked} }};")
+    assert status(world, "permits-everyone") is Status.NOT_ASSESSED
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        'context has saml && context.saml.memberOf.contains("eng")',
+        'context.saml.memberOf.contains("eng") || context.saml.memberOf.contains("ops")',
+        'context.jamf.risk != "HIGH"',
+        'context.jamf.risk == "LOW" || !context.jumpcloud.device.is_managed',
+        "context.crowdstrike.assessment.overall >= 50",
+        'ip(context.connection.public_ip).isInRange(ip("192.0.2.0/24")) || '
+        'ip(context.connection.public_ip).isInRange(ip("198.51.100.0/24"))',
+    ],
+)
+def test_a_permit_that_some_connection_fails_passes(world, endpoint, asked):
+    world.policy(endpoint, f"permit{HEAD} when {{ {asked} }};")
+    assert status(world, "permits-everyone") is Status.PASS
+
+
+@pytest.mark.parametrize("tail", ["unless { false }", "when { true } when { 1 == 1 }"])
+def test_a_condition_that_asks_nothing_is_found(world, endpoint, tail):
+    world.policy(endpoint, f"permit{HEAD} {tail};")
+    assert status(world, "permits-everyone") is Status.FAIL
+
+
 # -- forbids that are skipped ---------------------------------------------------------------------
 
 BAD = 'context.jamf.risk == "HIGH"'

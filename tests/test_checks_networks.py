@@ -106,6 +106,19 @@ def test_an_association_that_does_not_hold_is_no_second_zone(world, endpoint, st
     assert column(finding(world, ZONE), "endpoint_id") == {endpoint}
 
 
+@pytest.mark.parametrize("id", [ZONE, DIFFER])
+@pytest.mark.parametrize("state", [{"Code": "associating"}, {"Code": "a-new-word"}, {}, None])
+def test_an_association_that_is_not_known_to_stand_is_never_passed(world, endpoint, id, state):
+    association = world.associations(endpoint)[1]
+    if state is None:
+        del association["Status"]
+    else:
+        association["Status"] = state
+    found = finding(world, id)
+    assert found.status is Status.NOT_ASSESSED
+    assert "whether it stands is not known" in found.answer
+
+
 @pytest.mark.parametrize(
     ("free", "expected"), [(20, Status.PASS), (19, Status.FAIL), (0, Status.FAIL)]
 )

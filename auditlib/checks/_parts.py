@@ -252,7 +252,7 @@ def untold_settings(
                 region=row.region,
                 resource=row.endpoint_id,
                 message=f"the answer does not say {what} {row.endpoint_id}",
-                status="unsupported",
+                status="untold",
             )
             for row in rows_of(judged)
             if pd.isna(getattr(row, column)) or getattr(row, column) == "unknown"

@@ -17,6 +17,7 @@ from auditlib.checks._parts import (
     policy_text,
     rows_of,
     unread_policies,
+    untold,
     untold_authentication,
     yes,
 )
@@ -123,9 +124,23 @@ def authorization_allows_everyone(
 def _unread_enforced_policies(
     judged: pd.DataFrame, client_vpn_authorization_policies: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return a gap for each policy in force that cannot be read: it may look at the address."""
+    """Return a gap for each policy in force that cannot be read, and each handler not told of.
+
+    Either may look at the address; a handler that is not told of matters only where no policy does.
+    """
     enforced = _enforced(client_vpn_authorization_policies)
-    return unread_policies(enforced[enforced["endpoint_id"].isin(judged["endpoint_id"])])
+    mine = enforced[enforced["endpoint_id"].isin(judged["endpoint_id"])]
+    looking = {row.endpoint_id for row in rows_of(mine) if _may_look(row)}
+    handlers = untold("connect_handler_enabled", "whether a client connect handler is asked by")(
+        judged[~judged["endpoint_id"].isin(looking)]
+    )
+    return pd.concat([unread_policies(mine), handlers], ignore_index=True)
+
+
+def _may_look(policy: Any) -> bool:
+    """Tell whether a policy restricts by address, or cannot be read and so may do so."""
+    said = policy_text(policy)
+    return bool(said.doubt) or said.appears_to_restrict_addresses
 
 
 @check(
@@ -174,14 +189,11 @@ def source_address_not_restricted(
     applied = judged["connect_handler_status"].fillna("") == "applied"
     policy_of = {row.endpoint_id: row for row in rows_of(client_vpn_authorization_policies)}
     enforced = _enforced(client_vpn_authorization_policies)
-    checked = {
-        row.endpoint_id
-        for row in rows_of(enforced)
-        # One that cannot be read may look at the address: a gap, not evidence.
-        if policy_text(row).doubt or policy_text(row).appears_to_restrict_addresses
-    }
+    # One that cannot be read may look at the address: a gap, not evidence.
+    checked = {row.endpoint_id for row in rows_of(enforced) if _may_look(row)}
     rows = []
-    open_ = ~(handled & applied) & ~judged["endpoint_id"].isin(checked)
+    told = judged["connect_handler_enabled"].notna()
+    open_ = told & ~(handled & applied) & ~judged["endpoint_id"].isin(checked)
     for row in rows_of(judged.assign(handled=handled)[open_]):
         policy = policy_of.get(row.endpoint_id)
         if policy is not None and policy.status != "active":

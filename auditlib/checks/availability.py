@@ -40,11 +40,33 @@ def _holding(client_vpn_target_networks: pd.DataFrame) -> pd.DataFrame:
     return networks[~networks["status"].isin(_GONE)]
 
 
+def _unsettled(judged: pd.DataFrame, client_vpn_target_networks: pd.DataFrame) -> pd.DataFrame:
+    """Return a gap for each association of which nobody can tell yet whether it stands."""
+    held = _holding(client_vpn_target_networks).merge(judged[ENDPOINT], on=ENDPOINT)
+    rows = [
+        gap(
+            "client_vpn_target_networks",
+            "describe-client-vpn-target-networks",
+            account=row.account,
+            region=row.region,
+            resource=row.endpoint_id,
+            message=f"an association of {row.endpoint_id} "
+            + (f"is {words.clean(row.status)}" if told else "has no status in the answer")
+            + ", so whether it stands is not known",
+            status="untold",
+        )
+        for row in rows_of(held)
+        if not (told := not pd.isna(row.status) and bool(row.status)) or row.status != "associated"
+    ]
+    return pd.DataFrame(rows, columns=list(GAPS.names))
+
+
 @check(
     id="endpoint-in-one-zone",
     title="Endpoints stand in two Availability Zones or more",
     severity=Severity.LOW,
     **_JUDGED,
+    unseen=_unsettled,
     condition=("depends on one Availability Zone", "depend on one Availability Zone"),
     rationale=(
         "An endpoint with one associated subnet depends on one Availability Zone: when that zone "
@@ -319,6 +341,7 @@ def endpoint_not_settled(judged: pd.DataFrame) -> pd.DataFrame:
     title="Every association of an endpoint has the same routes",
     severity=Severity.MEDIUM,
     **_JUDGED,
+    unseen=_unsettled,
     condition=(
         "routes a network through some associations only",
         "route networks through some associations only",

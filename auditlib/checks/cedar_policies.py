@@ -293,10 +293,26 @@ def _unread_or_scoped(client_vpn_authorization_policies: pd.DataFrame) -> pd.Dat
             status="untold",
         )
         for row in rows_of(client_vpn_authorization_policies)
-        if any(one.scoped for one in policy_text(row).permits)
+        if any(one.scoped and not one.demands for one in policy_text(row).permits)
+    ]
+    undecided = [
+        gap(
+            "client_vpn_authorization_policies",
+            "get-client-vpn-endpoint-authorization-policy",
+            account=row.account,
+            region=row.region,
+            resource=row.endpoint_id,
+            message=f"a permit of {row.endpoint_id} may hold for everybody: no comparison in it was "
+            "proven to refuse anybody, and that an attribute is there can be true of all",
+            status="untold",
+        )
+        for row in rows_of(client_vpn_authorization_policies)
+        if any(not (one.always or one.scoped or one.demands) for one in policy_text(row).permits)
     ]
     unread = unread_policies(client_vpn_authorization_policies)
-    return pd.concat([unread, pd.DataFrame(scoped, columns=list(GAPS.names))], ignore_index=True)
+    return pd.concat(
+        [unread, pd.DataFrame(scoped + undecided, columns=list(GAPS.names))], ignore_index=True
+    )
 
 
 @check(
@@ -474,7 +490,7 @@ def _unread_or_untold(
             region=row.region,
             resource=row.endpoint_id,
             message=f"the answer does not say which trust providers and authentication {row.endpoint_id} has",
-            status="unsupported",
+            status="untold",
         )
         for row in rows_of(mine)
     ]
