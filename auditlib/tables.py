@@ -870,6 +870,7 @@ class Tables:
         self._frames: dict[str, pd.DataFrame] = {}
         self._resources: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         self._gaps: pd.DataFrame | None = None
+        self._gaps_of: dict[frozenset[str], pd.DataFrame] = {}
         self._doubts: dict[str, pd.DataFrame] = {}
         self._doubts_of = self._not_understood
         self._accounts, self._regions = (
@@ -945,7 +946,12 @@ class Tables:
         DataFrame
             The columns of ``schemas.GAPS``. A view has the gaps of all tables it rests on.
         """
-        wanted = {base for name in names or self.names for base in self.bases(name)}
+        wanted = frozenset(base for name in names or self.names for base in self.bases(name))
+        if wanted not in self._gaps_of:
+            self._gaps_of[wanted] = self._gaps_in(wanted)
+        return self._gaps_of[wanted].copy(deep=False)
+
+    def _gaps_in(self, wanted: frozenset[str]) -> pd.DataFrame:
         if self._gaps is None:
             self._gaps = gap_frame(
                 self._snapshot, self._found, self._unsettled(), self._unlisted_rules()
