@@ -13,6 +13,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_network, summarize_address_range
 from itertools import pairwise
 
+from auditlib.words import protocol as protocol_in_words
+
 __all__ = [
     "ALL_IPV4",
     "ALL_IPV6",
@@ -312,9 +314,9 @@ def port_text(ranges: Ranges, most: int = 8) -> str:
     """Return a set of ports in words for people.
 
     >>> port_text(ports("tcp", 22, 22) | ports("tcp", 8000, 8080) | ports("icmp"))
-    'icmp, tcp 22 and 8000–8080'
+    'ICMP, TCP 22 and 8000–8080'
     >>> port_text(ALL_PORTS - ports("tcp", 22, 22))
-    'everything but tcp 22'
+    'everything but TCP 22'
     """
     if not ranges:
         return "nothing"
@@ -331,7 +333,7 @@ def port_text(ranges: Ranges, most: int = 8) -> str:
         shown = [text for text in texts if text]
         if len(shown) > most:
             shown = [*shown[: most - 1], f"{len(shown) - most + 1} more"]
-        name = protocol if protocol in _NUMBERS else f"protocol {protocol}"
+        name = protocol_in_words(protocol)
         parts.append(f"{name} {_and(shown)}" if shown else name)
     if len(parts) > most:
         parts = [*parts[: most - 1], f"{len(parts) - most + 1} more protocols"]
@@ -360,7 +362,7 @@ class Traffic:
     >>> web = Traffic.of(addresses("10.0.0.0/24"), ports("tcp", 443, 443))
     >>> half = Traffic.of(addresses("10.0.0.0/25"), ports("tcp", 443, 443))
     >>> [(cidrs(a), port_text(p)) for a, p in (web - half).rows()]
-    [(('10.0.0.128/25',), 'tcp 443')]
+    [(('10.0.0.128/25',), 'TCP 443')]
     """
 
     parts: tuple[tuple[int, int, Ranges], ...] = ()

@@ -285,7 +285,12 @@ def verify(snapshot: Path) -> None:
     if not loaded.has_manifest:
         click.echo(f"{answered} answers can be read; no manifest.json to check them against")
         sys.exit(NOT_ALL_READ)
-    click.echo(f"{answered} answers, all as collected; sha256 {loaded.digest}")
+    # AWS answers some calls by an error that says there is nothing: they are read, and have no file.
+    empty = sum(call.status == "ok" and call.file is None for call in loaded.calls)
+    bare = f", and {empty} that said there is nothing" if empty else ""
+    click.echo(
+        f"{answered + empty} answers: {answered} files, all as collected{bare}; sha256 {loaded.digest}"
+    )
 
 
 @main.command()
@@ -649,18 +654,22 @@ def preview(  # noqa: PLR0917 # click calls it by keyword
     if endpoint:
         endpoint = endpoint_of(tables, endpoint)
     found = preview_of(tables, plan_of(plan)) if plan else proposal(tables, fixes, endpoint)
+    paths: tuple[Path, ...] = () if out is None else written(found, out)
     if style == "table":
-        from auditlib.terminal import print_preview
+        from auditlib.terminal import print_preview, print_written
 
-        print_preview(found)
+        if out is None:
+            print_preview(found)
+        else:
+            print_written(found, paths)
     elif style == "json":
         from auditlib import export
 
         click.echo(export.json_text(preview_json(found)), nl=False)
     else:
         click.echo(cli_text(found) if style == "cli" else terraform_text(found), nl=False)
-    if out is not None:
-        for path in written(found, out):
+    if style != "table":
+        for path in paths:
             click.echo(one_line(path), err=True)
     sys.exit(NOT_ALL_READ if found.doubts else 0)
 

@@ -6,6 +6,7 @@ into a page, which shows the characters that could make it read as something els
 """
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -111,7 +112,7 @@ def environment_settings() -> dict[str, Any]:
 
 def add_filters(environment: Environment) -> Environment:
     """Add the kit's filters to a Jinja environment and return it."""
-    environment.filters.update(prose=prose, when=summary.when)
+    environment.filters.update(commanded=commanded, prose=prose, when=summary.when)
     environment.globals.update(STATUS_WORDS=STATUS_WORDS)
     return environment
 
@@ -131,19 +132,49 @@ def visible_lines(text: str) -> str:
     return "\n".join(map(visible, text.split("\n")))
 
 
-def prose(text: str) -> Markup:
+def prose(text: str, *, commands: bool = False) -> Markup:
     r"""Return the kit's own prose as paragraphs: blank lines part them, `backticks` mark code.
+
+    Parameters
+    ----------
+    commands
+        Whether calls of the AWS CLI are marked as code too; for text the kit wrote itself.
 
     >>> str(prose("Name the group.\n\nRun `a < b`."))
     '<p>Name the group.</p><p>Run <code>a &lt; b</code>.</p>'
     """
     paragraphs = (" ".join(part.split()) for part in text.split("\n\n"))
     return Markup("").join(
-        Markup("<p>{}</p>").format(_code_marked(part)) for part in paragraphs if part
+        Markup("<p>{}</p>").format(_code_marked(part, commands)) for part in paragraphs if part
     )
 
 
-def _code_marked(text: str) -> Markup:
+_ARGUMENT = r"(?:'[^']*'|<[^<>]*>|[^\s'<>])+"
+_COMMAND = re.compile(
+    r"\baws [a-z][a-z0-9-]* [a-z]+(?:-[a-z0-9]+)+"
+    rf"(?: --(?:dry-run|no-[a-z-]+)| --[a-z][a-z-]*(?: (?!--){_ARGUMENT}(?: Name={_ARGUMENT})*)?)*"
+)
+"""A call of the AWS CLI in a sentence: an option takes one argument, filters take several."""
+
+
+def commanded(text: str) -> Markup:
+    """Return a sentence of the kit with calls of the AWS CLI marked as code; all of it is escaped.
+
+    >>> str(commanded("aws ec2 describe-vpcs --vpc-ids <vpc id> shows it."))
+    '<code class="command">aws ec2 describe-vpcs --vpc-ids &lt;vpc id&gt;</code> shows it.'
+    """
+    done, at = Markup(""), 0
+    for found in _COMMAND.finditer(text):
+        command = found[0].rstrip(".,;:")
+        done += escape(visible(text[at : found.start()]))
+        done += Markup('<code class="command">{}</code>').format(visible(command))
+        at = found.start() + len(command)
+    return done + escape(visible(text[at:]))
+
+
+def _code_marked(text: str, commands: bool) -> Markup:
+    if commands and "`" not in text:
+        return commanded(text)
     pieces = text.split("`")
     if len(pieces) % 2 == 0:  # an odd backtick is only a character
         return escape(visible(text))
@@ -273,9 +304,11 @@ def _head(column: str) -> str:
 
 
 def _is_id(column: str) -> bool:
+    """Say whether a column holds what a machine calls a thing: set as code, with the room it needs."""
     return column.endswith(("_id", "_arn", "_cidr", "cidr_block", "_ip")) or column in {
         "account",
         "region",
+        "check",
         "address",
         "ip",
         "peer",
@@ -301,7 +334,9 @@ def _rows(
     frame: pd.DataFrame, columns: Sequence[str], names: Mapping[str, str]
 ) -> list[list[_Cell]]:
     kinds = {
-        column: "id"
+        column: "action"
+        if column == "iam_action"
+        else "id"
         if _is_id(column)
         else "number"
         if _is_number(frame[column])

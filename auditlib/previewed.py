@@ -137,7 +137,8 @@ def outcome(preview: "Preview") -> str:
 def sentence(preview: "Preview") -> str:
     """Return in a sentence or two what the changes are and do."""
     if not preview.steps:
-        return "The kit proposes no change; see what is left to you."
+        rest = "; see what is left to you" if preview.decisions or preview.blanks else ""
+        return f"The kit proposes no change, so nobody's access changes{rest}."
     times: dict[tuple[str, str], int] = {}
     for step in preview.steps:
         times[step.change.doing] = times.get(step.change.doing, 0) + 1

@@ -6,6 +6,7 @@ screen or turn the line round. In a pipe nothing is cut and nothing is coloured.
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
@@ -299,10 +300,7 @@ def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
         f"{count(int(resolved.get(state, 0)), 'piece')} of evidence {state.replace('_', ' ')}"
         for state in ("resolved", "still_open", "newly_raised")
     ]
-    what = "" if preview.steps else " (the kit proposes no change)"
-    print_lines(
-        [f"Verdict: {preview.verdict}{what}.", f"Findings: {', '.join(counts)}."], file=file
-    )
+    print_lines([_verdict(preview), f"Findings: {', '.join(counts)}."], file=file)
     for heading, lines in previewed.remarks(preview):
         print_lines([f"{heading}: {line}" for line in lines], file=file)
     new = preview.findings[preview.findings["state"] == "newly_raised"]
@@ -320,6 +318,28 @@ def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
         )
     if preview.steps:
         print_lines(cli_text(preview).splitlines()[1:], file=file)
+
+
+def print_written(
+    preview: "Preview", paths: Iterable[Path], *, file: IO[str] | None = None
+) -> None:
+    """Print a preview in short where its scripts were written: verdict, steps, the files."""
+    print_lines(
+        [
+            _verdict(preview),
+            f"Steps: {len(preview.steps)}.",
+            "Written:",
+            *(f"  {path}" for path in paths),
+        ],
+        file=file,
+    )
+
+
+def _verdict(preview: "Preview") -> str:
+    from auditlib import previewed
+
+    judged = preview.steps or preview.doubts  # a doubt is told even where nothing is proposed
+    return f"Verdict: {preview.verdict}." if judged else previewed.sentence(preview)
 
 
 def print_comparison(found: "Comparison", *, file: IO[str] | None = None) -> None:

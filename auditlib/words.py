@@ -22,6 +22,7 @@ __all__ = [
     "network",
     "peer",
     "plural",
+    "protocol",
     "rule",
     "traffic",
     "width",
@@ -145,7 +146,17 @@ def interface(row: Any) -> str:
     return f"{row.eni_id} ({inside})" if inside else str(row.eni_id)
 
 
-def traffic(protocol: object, from_port: object = None, to_port: object = None) -> str:
+def protocol(name: object) -> str:
+    """Return a protocol as people write it; one without a name by its number.
+
+    >>> protocol("tcp"), protocol("icmpv6"), protocol("50")
+    ('TCP', 'ICMPv6', 'IP protocol 50')
+    """
+    kind = clean(name)
+    return _PROTOCOLS.get(kind, f"IP protocol {kind}")
+
+
+def traffic(name: object, from_port: object = None, to_port: object = None) -> str:
     """Return protocol and ports in words.
 
     >>> traffic("all"), traffic("tcp", 22, 22), traffic("udp", 0, 65535), traffic("50")
@@ -153,10 +164,10 @@ def traffic(protocol: object, from_port: object = None, to_port: object = None) 
     >>> traffic("tcp", 8000, 8080), traffic("icmp", -1, -1), traffic("icmp", 8, 0)
     ('TCP 8000-8080', 'all ICMP', 'ICMP type 8 code 0')
     """
-    kind = clean(protocol)
+    kind = clean(name)
     if kind in {"all", "-1"}:
         return "all traffic"
-    called = _PROTOCOLS.get(kind, f"IP protocol {kind}")
+    called = protocol(kind)
     low, high = _number(from_port), _number(to_port)
     if kind in _PORTS:
         if low is None or high is None or (low <= 0 and high in {-1, 65535}):

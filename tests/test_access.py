@@ -1030,7 +1030,7 @@ def test_behind_a_transit_gateway_a_closed_receiver_is_told_though_packets_may_e
     rows = reach(tables, to="10.0.2.9", port=24)
     assert made.reachable == "unknown"
     assert rows["eni_id"].isna().all()
-    assert "nothing gets in there (no inbound rule lets tcp 24 in" in made.paths[0].hops[-1].reason
+    assert "nothing gets in there (no inbound rule lets TCP 24 in" in made.paths[0].hops[-1].reason
 
 
 def test_behind_a_transit_gateway_a_vpc_without_a_way_back_is_not_reached():
@@ -1324,8 +1324,8 @@ def test_interfaces_that_may_be_another_endpoint_s_are_not_relied_on():
 def test_an_explanation_shows_itself_in_a_notebook_and_says_how_to_open():
     world, address = a_vpc("ingress")
     made = explain(tables_of(world), world.endpoint_id, address, 5432)
-    assert "to open it: Allow inbound tcp 5432" in str(made)
-    assert "Allow inbound tcp 5432" in made._repr_html_()
+    assert "to open it: Allow inbound TCP 5432" in str(made)
+    assert "Allow inbound TCP 5432" in made._repr_html_()
 
 
 def test_a_route_that_keeps_the_packet_inside_the_vpc_is_named():

@@ -179,19 +179,19 @@ def test_addresses_are_told_in_words(made, text):
     [
         (NONE, "nothing"),
         (ALL_PORTS, "everything"),
-        (ports("tcp"), "tcp"),
-        (ports("47"), "protocol 47"),
-        (ports("icmp", 8, 0), "icmp type 8 code 0"),
-        (ports("icmp", 8), "icmp type 8"),
-        (ports("tcp", 1, 1) | ports("tcp", 3, 3) | ports("tcp", 5, 6), "tcp 1, 3 and 5–6"),
-        (ALL_PORTS - ports("tcp", 22, 22), "everything but tcp 22"),
+        (ports("tcp"), "TCP"),
+        (ports("47"), "IP protocol 47"),
+        (ports("icmp", 8, 0), "ICMP type 8 code 0"),
+        (ports("icmp", 8), "ICMP type 8"),
+        (ports("tcp", 1, 1) | ports("tcp", 3, 3) | ports("tcp", 5, 6), "TCP 1, 3 and 5–6"),
+        (ALL_PORTS - ports("tcp", 22, 22), "everything but TCP 22"),
         (
             Ranges.of((6 * 65536 + n, 6 * 65536 + n) for n in range(0, 40, 2)),
-            "tcp 0, 2, 4, 6, 8, 10, 12 and 13 more",
+            "TCP 0, 2, 4, 6, 8, 10, 12 and 13 more",
         ),
         (
             Ranges.of((n * 65536, n * 65536 + 65535) for n in range(60, 200, 2)),
-            "protocol 60, protocol 62, protocol 64, protocol 66, protocol 68, protocol 70, protocol 72, 63 more protocols",
+            "IP protocol 60, IP protocol 62, IP protocol 64, IP protocol 66, IP protocol 68, IP protocol 70, IP protocol 72, 63 more protocols",
         ),
     ],
 )

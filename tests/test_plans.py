@@ -218,7 +218,7 @@ def test_a_plan_is_previewed_from_the_command_line_in_every_format(world, snapsh
     told = run(snapshot, "--plan", given)
     assert told.exit_code == 0
     assert (
-        f"Verdict: also closes tcp 443 on {world.eni} for group staff of {ENDPOINT}." in told.stdout
+        f"Verdict: also closes TCP 443 on {world.eni} for group staff of {ENDPOINT}." in told.stdout
     )
     as_json = json.loads(run(snapshot, "--plan", given, "--format", "json").stdout)
     assert as_json["steps"][0]["inverse"]["change"] == "authorize-rule"

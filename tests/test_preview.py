@@ -126,7 +126,7 @@ def test_a_receiver_allowed_only_through_the_old_group_is_lost_by_a_naive_switch
     new = world.security_group(world.main, "vpn-new")
     switch = ApplySecurityGroups(**PLACE, endpoint_id=ENDPOINT, vpc_id=world.main, group_ids=(new,))
     found = preview(tables_of(world), [switch])
-    assert found.verdict == f"also closes tcp 443 on {world.eni} for group staff of {ENDPOINT}"
+    assert found.verdict == f"also closes TCP 443 on {world.eni} for group staff of {ENDPOINT}"
     assert parts(found) == {("lost", "side_effect", world.eni)}
 
 
@@ -146,7 +146,7 @@ def test_emptying_it_by_hand_all_the_same_shows_who_is_cut_off():
         for r in rules.itertuples()
     ]
     found = preview(tables, changes)
-    assert found.verdict.startswith(f"also closes tcp 443 on {world.eni}")
+    assert found.verdict.startswith(f"also closes TCP 443 on {world.eni}")
     assert any(world.default in text and "is emptied while" in text for text in found.warnings)
 
 
@@ -305,7 +305,7 @@ def test_a_dead_rule_s_replacement_opens_what_it_says_and_says_so():
     world.ingress(db, "172.20.0.0/22", "tcp", (5432, 5432))
     eni = world.interface(world.vpn, db)
     found = proposal(tables_of(world), ["receiver-allows-address-not-group"])
-    assert found.verdict.startswith(f"opens tcp 5432 on {eni}")
+    assert found.verdict.startswith(f"opens TCP 5432 on {eni}")
     assert found.verdict.endswith(", as the finding asks")
     assert any("admits nobody today" in text for text in found.decisions)
 
@@ -369,7 +369,7 @@ def test_a_fix_that_aws_would_refuse_is_told_and_not_proposed(more):
         world.ingress(world.app, f"10.0.{number}.0/24", "tcp", (80, 80))
     found = proposal(tables_of(world), ["vpn-sg-is-default", *more])
     assert not any(isinstance(step.change, ApplySecurityGroups) for step in found.steps)
-    assert any("60 inbound rules" in text for text in found.decisions)
+    assert any("AWS's usual quota is 60" in text for text in found.decisions)
 
 
 def test_fixes_one_after_the_other_build_on_each_other():
@@ -393,7 +393,7 @@ def test_a_rule_for_others_too_cannot_be_judged_whichever_way_it_changes():
     removed = preview(tables_of(world), [RevokeRule(**PLACE, group_id=world.app, rule_id=rule)])
     assert removed.verdict.startswith(f"cannot be judged: {rule} of {world.app} admits ")
     assert "addresses outside the VPCs that were read" in removed.verdict
-    assert removed.for_users.startswith("also closes tcp 8443")
+    assert removed.for_users.startswith("also closes TCP 8443")
     added = AuthorizeRule(**PLACE, group_id=world.app, peer_kind="ipv4", peer="192.0.2.0/24")
     (doubt,) = preview(tables_of(world), [added]).doubts
     assert doubt.startswith(f"a new rule of {world.app} admits addresses outside")

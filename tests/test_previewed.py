@@ -69,7 +69,7 @@ def test_access_is_put_together_by_receiver_and_names_the_rule_of_each_side():
     (row,) = found.to_dict("records")
     assert (row["change"], row["part"], row["eni_id"]) == ("ground", "side_effect", world.eni)
     assert row["user_groups"] == ("staff",)
-    assert row["traffic"] == "tcp 443"
+    assert row["traffic"] == "TCP 443"
     assert f"ingress: {world.rule}" in row["before"]
     assert [hop for hop in row["after"] if hop.startswith("ingress: sgr-new-")]
 

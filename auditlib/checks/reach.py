@@ -125,8 +125,8 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
             "operation": "describe-network-interfaces",
             "resource": network.endpoint_id,
             "status": "missing",
-            "error_message": f"receivers that {network.endpoint_id} leads to were not seen: "
-            f"{network.unlisted}",
+            "error_message": f"receivers that {network.endpoint_id} leads to were not seen "
+            f"({network.unlisted})",
             "iam_action": "ec2:DescribeNetworkInterfaces",
         }
         for network in rows_of(unlisted.merge(judged[ENDPOINT], on=ENDPOINT))
