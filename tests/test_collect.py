@@ -750,7 +750,9 @@ def test_ctrl_c_leaves_a_valid_snapshot_that_can_be_resumed(aws, account, tmp_pa
 def test_what_is_answered_just_after_ctrl_c_is_kept_and_what_it_names_is_not_asked(
     aws, account, tmp_path
 ):
-    aws.delay("ec2", "describe-client-vpn-endpoints", seconds=0.5)
+    # Both are asked at once; on a busy machine the key must not come before the question.
+    aws.delay("ec2", "describe-client-vpn-endpoints", seconds=1.2)
+    aws.delay("ec2", "describe-subnets", seconds=0.7)
     aws.delay("ec2", "describe-vpcs", seconds=60)
     aws.after("ec2", "describe-subnets", lambda: os.kill(os.getpid(), signal.SIGINT))
     begun = time.monotonic()
