@@ -423,10 +423,12 @@ def _judge(made: Check, tables: TableSource, accept: Accept | None) -> Finding:
     population = made.population_in(tables)
     gaps = _gaps(made, tables, population)
     evidence = made.function(**_given(made.function, tables, population))
-    evidence = evidence.assign(**{name: 0 for name in _ASIDE if name not in evidence})
+    if missing := {name: 0 for name in _ASIDE if name not in evidence}:
+        evidence = evidence.assign(**missing)
     key = list(SCHEMAS[made.population].key)
     evidence = _traced(_in_order(_without_guesses(evidence, gaps), key), population, key)
-    if strangers := _rows(evidence, key) - _rows(population, key):
+    about = set(_keys(evidence, key))
+    if about and (strangers := about - set(_keys(population, key))):
         raise ValueError(f"{made.id} has evidence about what it does not judge: {strangers}")
     accepted = evidence.head(0) if accept is None else accept(made, evidence)
     left = evidence.drop(accepted.index).reset_index(drop=True)
@@ -435,7 +437,7 @@ def _judge(made: Check, tables: TableSource, accept: Accept | None) -> Finding:
         left,
         gaps,
         len(population),
-        len(_rows(left if len(left) else accepted, key)),
+        len(set(_keys(left if len(left) else accepted, key))),
         accepted=accepted.reset_index(drop=True),
         left_out=made.left_out(everything) if made.left_out else "",
     )
@@ -451,28 +453,28 @@ def _given(
 
 def _in_order(evidence: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Sort evidence by rank, then by what it is about: the same whatever order the tables have."""
-    if evidence.empty:
-        return evidence.drop(columns=list(_ASIDE)).reset_index(drop=True)
-    others = sorted({str(name) for name in evidence} - {*key, *_ASIDE, "reason"})
-    texts = evidence.astype(str).assign(rank=evidence["rank"].fillna(0))
-    order = texts.sort_values(["rank", *key, *others, "reason"], kind="stable").index
-    return evidence.loc[order].drop(columns=list(_ASIDE)).reset_index(drop=True)
+    ranks = [0 if pd.isna(rank) else rank for rank in evidence["rank"].tolist()]
+    evidence = evidence.drop(columns=list(_ASIDE))
+    if len(evidence) > 1:
+        others = sorted({str(name) for name in evidence} - {*key, "reason"})
+        texts = zip(ranks, *_texts(evidence, [*key, *others, "reason"]), strict=True)
+        order = [at for at, _ in sorted(enumerate(texts), key=lambda one: one[1])]
+        evidence = evidence.iloc[order]
+    return evidence.reset_index(drop=True)
 
 
 def _traced(evidence: pd.DataFrame, population: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Name the file and record of every row: where it rests on no single record, the judged one."""
-    if evidence.empty:
-        return evidence.assign(source=None, record=None).astype(
-            {"source": "str", "record": "Int64"}
-        )
-    judged = population.set_index(key)
-    at = pd.MultiIndex.from_frame(evidence[key])
-    traced = evidence.copy()
-    for name in ("source", "record"):
-        of_judged = pd.Series(judged[name].reindex(at).astype(object).to_numpy(), evidence.index)
-        held = evidence[name].astype(object) if name in evidence else of_judged
-        traced[name] = held.where(held.notna(), of_judged)
-    return traced.astype({"source": "str", "record": "Int64"})
+    records = zip(population["source"].tolist(), population["record"].tolist(), strict=True)
+    judged = dict(zip(_keys(population, key), records, strict=True)) if len(evidence) else {}
+    of_judged = [judged.get(about, (None, None)) for about in _keys(evidence, key)]
+    traced = evidence.copy(deep=False)
+    for at, (name, dtype) in enumerate((("source", "str"), ("record", "Int64"))):
+        instead = [one[at] for one in of_judged]
+        held = evidence[name].tolist() if name in evidence else instead
+        told = [other if pd.isna(own) else own for own, other in zip(held, instead, strict=True)]
+        traced[name] = pd.Series(told, evidence.index, dtype=dtype)
+    return traced
 
 
 def _without_guesses(evidence: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
@@ -508,19 +510,19 @@ def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.Data
     else:
         unseen = pd.DataFrame()
     if len(unseen):
-        known = _rows(gaps, ["table", "account", "region"])
-        places = _rows(gaps, ["account", "region"])
+        known = set(_keys(gaps, ["table", "account", "region"]))
+        places = set(_keys(gaps, ["account", "region"]))
         # Where a call was refused, that is the reason to name, not AWS's silence.
         new = [
             (table, account, region) not in known
             and not (status == "untold" and (account, region) in places)
-            for table, account, region, status in map(
-                tuple, unseen[["table", "account", "region", "status"]].astype(str).to_numpy()
+            for table, account, region, status in _keys(
+                unseen, ["table", "account", "region", "status"]
             )
         ]
         gaps = pd.concat([gaps, unseen[pd.Series(new, index=unseen.index, dtype=bool)]])
     if gaps.empty:
-        return gaps[list(GAPS.names)]
+        return gaps
     regions = {*population["region"], *tables.gaps(made.population)["region"]}
     kept = gaps[gaps["region"].isin(regions) | (of_every_region(gaps) & bool(regions))]
     return kept[list(GAPS.names)].sort_values(
@@ -528,8 +530,13 @@ def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.Data
     )
 
 
-def _rows(frame: pd.DataFrame, columns: list[str]) -> set[tuple[str, ...]]:
-    return set(map(tuple, frame[columns].astype(str).to_numpy()))
+def _texts(frame: pd.DataFrame, columns: list[str]) -> list[list[str]]:
+    """Return columns as text; small frames take pandas longer than Python."""
+    return [list(map(str, frame[column].tolist())) for column in columns]
+
+
+def _keys(frame: pd.DataFrame, columns: list[str]) -> list[tuple[str, ...]]:
+    return list(zip(*_texts(frame, columns), strict=True))
 
 
 def _missing(gaps: pd.DataFrame) -> str:

@@ -112,7 +112,9 @@ def environment_settings() -> dict[str, Any]:
 
 def add_filters(environment: Environment) -> Environment:
     """Add the kit's filters to a Jinja environment and return it."""
-    environment.filters.update(commanded=commanded, prose=prose, when=summary.when)
+    environment.filters.update(
+        commanded=commanded, prose=prose, unbroken=unbroken, when=summary.when
+    )
     environment.globals.update(STATUS_WORDS=STATUS_WORDS)
     return environment
 
@@ -169,6 +171,23 @@ def commanded(text: str) -> Markup:
         done += escape(visible(text[at : found.start()]))
         done += Markup('<code class="command">{}</code>').format(visible(command))
         at = found.start() + len(command)
+    return done + escape(visible(text[at:]))
+
+
+_AWS_ID = re.compile(r"\b[a-z]+(?:-[a-z]+)*-(?:[0-9a-f]{17}|[0-9a-f]{8})\b")
+
+
+def unbroken(text: str) -> Markup:
+    """Return a sentence whose AWS ids are not broken over lines; all of it is escaped.
+
+    >>> str(unbroken("<sg-0123456789abcdef0>"))
+    '&lt;<span class="whole">sg-0123456789abcdef0</span>&gt;'
+    """
+    done, at = Markup(""), 0
+    for found in _AWS_ID.finditer(text):
+        done += escape(visible(text[at : found.start()]))
+        done += Markup('<span class="whole">{}</span>').format(found[0])
+        at = found.end()
     return done + escape(visible(text[at:]))
 
 
@@ -733,20 +752,25 @@ def reach_matrix(audit: "Audit", rows: pd.DataFrame) -> Html:
         Rows of :func:`auditlib.access.reach`.
     """
     names = summary.names(audit)
-    made = [
-        {
-            "name": names.get(matrix.endpoint_id, ""),
-            "endpoint_id": matrix.endpoint_id,
-            "by": matrix.by,
-            "columns": [
-                _Column(head=matrix.heads.get(str(c), str(c)), kind="text")
-                for c in matrix.frame.columns
-            ],
-            "rows": _rows(matrix.frame.head(FOLDED), list(matrix.frame.columns), {}),
-            "total": len(matrix.frame),
-        }
-        for matrix in reached.matrices(audit, rows)
-    ]
+    made = []
+    for matrix in reached.matrices(audit, rows):
+        part = matrix.frame.head(FOLDED)
+        columns = [str(c) for c in part.columns if c != "what"]
+        cells = _rows(part, columns, {})
+        for row, what in zip(cells, part["what"], strict=True):
+            row[0] = replace(row[0], below=_text(what))
+        made.append(
+            {
+                "name": names.get(matrix.endpoint_id, ""),
+                "endpoint_id": matrix.endpoint_id,
+                "by": matrix.by,
+                "columns": [
+                    _Column(head="Receiver" if c == "receiver" else c, kind="text") for c in columns
+                ],
+                "rows": cells,
+                "total": len(matrix.frame),
+            }
+        )
     return Html(
         markup=render("matrix.html.j2", matrices=made), text=f"{len(made)} endpoints with reach"
     )

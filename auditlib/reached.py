@@ -51,18 +51,13 @@ class Matrix:
     by
         What a row is: interface, security group, subnet or VPC.
     frame
-        A row per receiver (``receiver``, ``what``), a column per user group: protocols and ports.
+        A row per receiver (``receiver``, and ``what`` it is: its addresses, or how many interfaces),
+        a column per user group: protocols and ports.
     """
 
     endpoint_id: str
     by: str
     frame: pd.DataFrame
-
-    @property
-    def heads(self) -> dict[str, str]:
-        """What people call the first two columns."""
-        what = "Address" if self.by == "interface" else "Interfaces"
-        return {"receiver": "Receiver", "what": what}
 
 
 def group_word(group: str) -> str:
