@@ -1149,10 +1149,12 @@ def test_a_cedar_policy_makes_reach_an_upper_bound(shadow, status, said):
 
 
 def test_an_interface_without_groups_is_unknown():
-    world, _, _ = simple()
+    world, endpoint, _ = simple()
     subnet = world._lists[REGION, "ec2-describe-subnets", None][1]["SubnetId"]
-    world.interface(subnet, ip="10.0.2.77", type="nat_gateway")
+    eni = world.interface(subnet, ip="10.0.2.77", type="nat_gateway")
     assert reached(world) == {("*", "10.0.2.77", "all", None, None, "unknown")}
+    (path,) = explain(tables_of(world), endpoint, "10.0.2.77", 443).paths
+    assert (path.hops[-1].step, path.hops[-1].object_id) == ("ingress", eni)
 
 
 # -- gaps ------------------------------------------------------------------------------------------------
