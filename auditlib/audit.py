@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from auditlib.accepted import AcceptedRisks
     from auditlib.access.explanation import Explanation
     from auditlib.changes.preview import Preview
+    from auditlib.found import Found
 
 __all__ = ["Audit", "open_audit", "tables_overview"]
 
@@ -113,6 +114,15 @@ class Audit:
         from auditlib.access import explain
 
         return explain(self.tables, endpoint, to, port, protocol=protocol, group=group)
+
+    def find(self, text: str) -> "Found":
+        """Return all that is known about an id, an address, a network or part of a name.
+
+        See :func:`auditlib.found.find`.
+        """
+        from auditlib.found import find
+
+        return find(self, text)
 
     def __repr__(self) -> str:
         try:

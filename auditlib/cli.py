@@ -610,6 +610,39 @@ def explain(  # noqa: PLR0917 # click calls it by keyword
 
 @main.command()
 @click.argument("snapshot", type=click.Path(path_type=Path))
+@click.argument("text")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="table for people, json for programs.",
+)
+def find(snapshot: Path, text: str, style: str) -> None:
+    """Tell all that is known about TEXT: an id, an address, a network or part of a name.
+
+    What it is, what names or contains it, who reaches it and which findings are about it. Exits 3
+    when part could not be read.
+    """
+    from auditlib.audit import open_audit
+
+    found = open_audit(snapshot).find(text)
+    if style == "table":
+        from auditlib.terminal import print_found
+
+        print_found(found)
+    else:
+        from auditlib import export
+
+        parts = ("things", "mentions", "reached", "findings", "gaps")
+        told = {part: export.records(getattr(found, part)) for part in parts}
+        click.echo(export.json_text({"text": found.text, **told}), nl=False)
+    sys.exit(NOT_ALL_READ if len(found.gaps) else 0)
+
+
+@main.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
 @click.option(
     "--fix", "fixes", multiple=True, metavar="CHECK-ID", help="Finding to fix; may be repeated."
 )

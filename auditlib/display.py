@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from auditlib.audit import Audit
     from auditlib.changes.preview import Preview
     from auditlib.comparison import Comparison
+    from auditlib.found import Found
 
 __all__ = [
     "Html",
@@ -810,6 +811,25 @@ def explain(
             text=nothing,
         )
     return _explained(found)
+
+
+FOUND = (
+    ("things", "What it is"),
+    ("mentions", "What names it, or contains it"),
+    ("reached", "Who reaches it, or what it reaches"),
+    ("findings", "Findings about it"),
+)
+"""The parts of what a search found, with their headings."""
+
+
+def found_html(found: "Found") -> str:
+    """Return what a search found as tables, the first rows of each."""
+    tables = [
+        table(getattr(found, part).drop(columns="via", errors="ignore"), caption=heading).markup
+        for part, heading in FOUND
+        if len(getattr(found, part))
+    ]
+    return str(render("found.html.j2", answer=found.answer, tables=tables))
 
 
 def explanation_html(explanation: "Explanation") -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from auditlib.changes.preview import Preview
     from auditlib.check import Finding
     from auditlib.comparison import Comparison
+    from auditlib.found import Found
 
 __all__ = [
     "print_audit",
@@ -31,6 +32,7 @@ __all__ = [
     "print_comparison",
     "print_controls",
     "print_findings",
+    "print_found",
     "print_frame",
     "print_gaps",
     "print_lines",
@@ -202,6 +204,24 @@ def print_permissions(rows: Sequence[Mapping[str, Any]], *, file: IO[str] | None
         if actions:
             lines.append(f"{told}: {listed(actions, most=99)}")
     print_lines(lines, file=file)
+
+
+def print_found(found: "Found", *, file: IO[str] | None = None) -> None:
+    """Print what a search found: what it is, what names it, who reaches it, findings about it."""
+    print_lines([found.answer], file=file)
+    for heading, frame in (
+        ("What it is", found.things),
+        ("What names it, or contains it", found.mentions),
+    ):
+        if len(frame):
+            print_lines(["", heading], file=file)
+            print_frame(frame, file=file)
+    if len(found.reached):
+        print_lines(["", "Who reaches it, or what it reaches"], file=file)
+        print_reach(found.reached, file=file)
+    if len(found.findings):
+        print_lines(["", "Findings about it"], file=file)
+        print_frame(found.findings, file=file)
 
 
 def print_reach(frame: pd.DataFrame, *, via: bool = False, file: IO[str] | None = None) -> None:

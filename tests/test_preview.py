@@ -518,21 +518,6 @@ def test_what_cannot_be_undone_is_told_with_the_reason():
     assert f"without {rule}" in second
 
 
-def test_a_step_that_needs_another_to_restore_access_is_marked():
-    world = Small()
-    world.authorize(ENDPOINT, "10.0.2.0/24", "staff")
-    given = {**PLACE, "endpoint_id": ENDPOINT}
-    changes = [
-        # Both ends let staff in: by the narrower rule today, by the still narrower one then. But AWS
-        # has it the other way round: the wider rule is taken away first, so that dba gets nothing.
-        AddAuthorizationRule(**given, destination_cidr="10.0.2.0/25", group_id="dba"),
-        AddAuthorizationRule(**given, destination_cidr="10.0.2.0/26", group_id="staff"),
-    ]
-    found = preview(tables_of(world), changes)
-    assert [step.change.group_id for step in found.steps] == ["staff", "dba"]
-    assert not any(step.cuts_off for step in found.steps)
-
-
 def test_a_receiver_opened_wide_is_given_a_rule_for_the_endpoint_before_the_wide_one_goes():
     world = Small()
     wide = world.ingress(world.app, "10.0.0.0/8", "tcp", (8443, 8443))
