@@ -328,6 +328,8 @@ def certificate_only_where_groups_are_wanted(
         if set(row.authentication_types) != set(_CERTIFICATE_ONLY):
             continue
         mine = list(rows_of(rules[rules["endpoint_id"] == row.endpoint_id]))
+        # One description on all of them is of the people the whole endpoint is for.
+        described = len({words.clean(rule.description) for rule in mine})
         rows += [
             _sign(
                 row,
@@ -350,7 +352,7 @@ def certificate_only_where_groups_are_wanted(
                 1,
             )
             for rule in mine
-            if rule.access_all and len(mine) > 1 and _PEOPLE.search(str(rule.description or ""))
+            if rule.access_all and described > 1 and _PEOPLE.search(str(rule.description or ""))
         ]
         if (
             len({rule.destination_cidr for rule in mine}) > 1
