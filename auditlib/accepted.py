@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from auditlib import words
-from auditlib.check import Check, Finding, checks
+from auditlib.check import Check, Finding, Status, checks
 from auditlib.errors import ParameterError
 from auditlib.schemas import SCHEMAS
 from auditlib.snapshot import write_file
@@ -426,6 +426,8 @@ def accept(
     new = AcceptedRisk(until=until, **texts)  # type: ignore[arg-type] # the keys are none of line
     if not new.holds_on(today):
         raise ParameterError(f"{until.isoformat()} has passed: give a day to come.")
+    if not path.absolute().parent.is_dir():
+        raise ParameterError(f"{path} cannot be written: there is no folder {path.parent}.")
     held = accepted_risks(path, today) if path.exists() else AcceptedRisks(entries=(), day=today)
     for old in held.entries:
         if (old.check, old.resource) == (new.check, new.resource):
@@ -457,8 +459,17 @@ def _nothing(entry: AcceptedRisk, finding: Finding) -> str:
     if len(finding.evidence):
         for names in resources_of(finding.check, finding.evidence):
             ids.update(dict.fromkeys(one for name in names for one in name if "/" not in one))
-    there = f"; there are {words.listed(ids)}" if ids else f", which says {finding.status.value}"
+    there = f"; there are {words.listed(ids)}" if ids else f", which {_SAYS[finding.status]}"
     return f"{about}{there}. To add it all the same, give --unmatched."
+
+
+_SAYS = {
+    Status.PASS: "passes",
+    Status.NOT_APPLICABLE: "has nothing to judge here",
+    Status.NOT_ASSESSED: "could not be assessed: no entry changes that",
+    Status.ACCEPTED: "fails by nothing that is not accepted",
+    Status.FAIL: "fails",
+}
 
 
 def _with(path: Path, new: AcceptedRisk) -> bytes:

@@ -374,5 +374,18 @@ def test_accept_refuses_what_is_accepted_already(plain, tmp_path):
 
 
 def test_an_empty_account_has_nothing_to_accept(tmp_path):
-    with pytest.raises(ParameterError, match="not_applicable"):
+    with pytest.raises(ParameterError, match="has nothing to judge here"):
         add(Audit(World().snapshot()), tmp_path / "a.yaml")
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_refused_and_nothing_is_made(plain, tmp_path):
+    with pytest.raises(ParameterError, match="there is no folder"):
+        add(plain, tmp_path / "typo" / "accepted.yaml")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_could_not_be_assessed_is_told_from_what_passes(refused, tmp_path):
+    for status, said in ((Status.NOT_ASSESSED, "no entry changes that"), (Status.PASS, "passes")):
+        check = next(f for f in refused.findings if f.status is status).check.id
+        with pytest.raises(ParameterError, match=said):
+            add(refused, tmp_path / "accepted.yaml", check=check)
