@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from auditlib import words
-from auditlib.check import Check, Finding, checks
+from auditlib.check import Check, Finding, Status, checks
 from auditlib.errors import ParameterError
 from auditlib.schemas import SCHEMAS
 from auditlib.snapshot import write_file
@@ -36,6 +36,7 @@ __all__ = [
     "Standing",
     "accept",
     "accepted_risks",
+    "as_shown",
     "day_of",
     "resources_of",
 ]
@@ -46,6 +47,9 @@ COLUMNS = ("accepted_reason", "accepted_owner", "accepted_until", "accepted_refe
 _REQUIRED = ("check", "resource", "reason", "owner", "until")
 _KEYS = (*_REQUIRED, "reference")
 _LONGEST = 2000
+_MOST_TOLD = 20
+_DAY = re.compile(r"(?m)(:[ \t]+|^)(\d{4}-\d\d?-\d\d?)(?=[ \t]*(?:#|$))")
+"""A day as the value of a key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +200,13 @@ def resources_of(made: Check, evidence: pd.DataFrame) -> Iterator[tuple[tuple[st
         yield (*names, *placed)
 
 
+def as_shown(accepted: pd.DataFrame) -> pd.DataFrame:
+    """Return accepted evidence as people are shown it: no column of references where none has one."""
+    column = COLUMNS[-1]
+    empty = column in accepted and not accepted[column].fillna("").astype(bool).any()
+    return accepted.drop(columns=column) if empty else accepted
+
+
 def day_of(text: str) -> date:
     """Return a day as the command line takes it; nothing means today, in UTC.
 
@@ -219,13 +230,31 @@ def accepted_risks(path: "str | PathLike[str]", day: date | None = None) -> Acce
     Raises
     ------
     ParameterError
-        When the file cannot be read or an entry is wrong; names the line, and the nearest check
-        where there is none of that id.
+        When the file cannot be read or entries are wrong; names every line that is, and the
+        nearest check where there is none of that id.
     """
     file = Path(path)
-    document = _document(file)
-    entries = tuple(_entries(file, document))
+    wrong: list[_Wrong] = []
+    entries = tuple(_entries(file, _document(file), wrong))
+    if wrong:
+        raise ParameterError(_all_that_is_wrong(file, wrong))
     return AcceptedRisks(entries=entries, day=day or day_of(""), file=file.name)
+
+
+_Wrong = tuple[int, str]
+"""A line of the file, and what is wrong there."""
+
+
+def _all_that_is_wrong(file: Path, wrong: list[_Wrong]) -> str:
+    """Say in one line what is wrong, line by line."""
+    wrong.sort(key=lambda one: one[0])
+    if len(wrong) == 1:
+        ((line, problem),) = wrong
+        return f"{file}, line {line}: {problem}"
+    told = [f"line {line}: {problem}" for line, problem in wrong[:_MOST_TOLD]]
+    if more := len(wrong) - len(told):
+        told.append(f"{words.count(more, 'more error')} further down.")
+    return f"{file} has {words.count(len(wrong), 'error')}; {' '.join(told)}"
 
 
 def _yaml() -> Any:
@@ -249,32 +278,29 @@ def _document(file: Path) -> Any:
     except OSError as error:
         raise ParameterError(f"{file} cannot be read: {error.strerror or error}.") from None
     try:
-        return _yaml().load(text)
+        return _yaml().load(_DAY.sub(_quoted, text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark else ""
         problem = " ".join(str(error.problem or error.context).split())
         raise ParameterError(f"{file}{where}: this is no YAML: {problem}.") from None
-    except ValueError as error:  # a day that no month has; ruamel.yaml does not say where
-        line = next((n for n, told in enumerate(text.splitlines(), 1) if _no_day(told)), 0)
-        where = f", line {line}" if line else ""
-        raise ParameterError(f"{file}{where}: {error}.") from None
+    except ValueError as error:
+        raise ParameterError(f"{file}: {error}.") from None
     except (YAMLError, RecursionError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise ParameterError(f"{file} is no YAML that can be read: {first}.") from None
 
 
-def _no_day(line: str) -> bool:
-    """Tell whether a line holds what looks like a day and is none."""
-    for found in re.findall(r"\b\d{4}-\d\d?-\d\d?\b", line):
-        try:
-            date(*map(int, found.split("-")))
-        except ValueError:
-            return True
-    return False
+def _quoted(found: "re.Match[str]") -> str:
+    """Put quotes round what looks like a day and is none: YAML gives up there without a line."""
+    try:
+        date(*map(int, found[2].split("-")))
+    except ValueError:
+        return f'{found[1]}"{found[2]}"'
+    return found[0]
 
 
-def _entries(file: Path, document: Any) -> Iterator[AcceptedRisk]:
+def _entries(file: Path, document: Any, wrong: list[_Wrong]) -> Iterator[AcceptedRisk]:
     from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
     if document is None:
@@ -293,54 +319,54 @@ def _entries(file: Path, document: Any) -> Iterator[AcceptedRisk]:
         if not isinstance(entry, CommentedMap):
             held = (listed.lc.data or {}).get(number)
             line = held[0] + 1 if held else _line(document, "accepted")
-            raise ParameterError(
-                f"{file}, line {line}: an entry has the keys {words.listed(_KEYS)}."
-            )
-        yield _entry(file, entry, known)
+            wrong.append((line, f"an entry has the keys {words.listed(_KEYS)}."))
+        elif made := _entry(entry, known, wrong):
+            yield made
 
 
-def _entry(file: Path, entry: Any, known: set[str]) -> AcceptedRisk:
+def _entry(entry: Any, known: set[str], wrong: list[_Wrong]) -> AcceptedRisk | None:
+    """Return an entry, or say what is wrong with it: all of it, not the first of it."""
+    found: list[_Wrong] = []
     begin = entry.lc.line + 1
     for key in entry:
         if key not in _KEYS:
-            problem = nearest(str(key), _KEYS, noun="key of an accepted risk")
-            raise ParameterError(f"{file}, line {_line(entry, key)}: {problem}")
+            unknown = nearest(str(key), _KEYS, noun="key of an accepted risk")
+            found.append((_line(entry, key), str(unknown)))
     if missing := [key for key in _REQUIRED if entry.get(key) is None]:
-        raise ParameterError(f"{file}, line {begin}: this entry lacks {words.listed(missing)}.")
-    texts = {
-        key: _text(file, entry, key)
-        for key in _KEYS
-        if key != "until" and entry.get(key) is not None
-    }
-    if texts["check"] not in known:
-        problem = nearest(texts["check"], known, noun="check")
-        raise ParameterError(f"{file}, line {_line(entry, 'check')}: {problem}")
-    return AcceptedRisk(**texts, until=_until(file, entry), line=begin)
+        found.append((begin, f"this entry lacks {words.listed(missing)}."))
+    until = _day(entry.get("until"))
+    texts = {}
+    for key in (key for key in _KEYS if entry.get(key) is not None):
+        text = " ".join(str(entry[key]).split())
+        if key == "until":
+            problem = "" if until else "until must be a day, written 2027-03-31."
+        elif not (problem := _no_text(key, entry[key], text)) and key == "check":
+            problem = "" if text in known else str(nearest(text, known, noun="check"))
+        if problem:
+            found.append((_line(entry, key), problem))
+        elif key != "until":
+            texts[key] = text
+    wrong += found
+    return None if found or until is None else AcceptedRisk(**texts, until=until, line=begin)
 
 
-def _text(file: Path, entry: Any, key: str) -> str:
-    value = entry[key]
-    where = f"{file}, line {_line(entry, key)}: {key}"
+def _no_text(key: str, value: object, text: str) -> str:
+    """Say why a value cannot be the text of a key; nothing where it can."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ParameterError(f"{where} must be text; put it in quotes.")
-    text = " ".join(str(value).split())
+        return f"{key} must be text; put it in quotes."
     if not text:
-        raise ParameterError(f"{where} is empty.")
-    if len(text) > _LONGEST:
-        raise ParameterError(f"{where} is longer than {_LONGEST:,} characters.")
-    return text
+        return f"{key} is empty."
+    return f"{key} is longer than {_LONGEST:,} characters." if len(text) > _LONGEST else ""
 
 
-def _until(file: Path, entry: Any) -> date:
-    value = entry["until"]
+def _day(value: object) -> date | None:
+    """Return a value as a day; none where it is no day, or has a time too."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     try:
-        return date.fromisoformat(value)
+        return date.fromisoformat(value)  # type: ignore[arg-type] # whatever YAML made of it
     except (TypeError, ValueError):
-        raise ParameterError(
-            f"{file}, line {_line(entry, 'until')}: until must be a day, written 2027-03-31."
-        ) from None
+        return None
 
 
 def _line(mapping: Any, key: object) -> int:
@@ -400,6 +426,8 @@ def accept(
     new = AcceptedRisk(until=until, **texts)  # type: ignore[arg-type] # the keys are none of line
     if not new.holds_on(today):
         raise ParameterError(f"{until.isoformat()} has passed: give a day to come.")
+    if not path.absolute().parent.is_dir():
+        raise ParameterError(f"{path} cannot be written: there is no folder {path.parent}.")
     held = accepted_risks(path, today) if path.exists() else AcceptedRisks(entries=(), day=today)
     for old in held.entries:
         if (old.check, old.resource) == (new.check, new.resource):
@@ -431,8 +459,17 @@ def _nothing(entry: AcceptedRisk, finding: Finding) -> str:
     if len(finding.evidence):
         for names in resources_of(finding.check, finding.evidence):
             ids.update(dict.fromkeys(one for name in names for one in name if "/" not in one))
-    there = f"; there are {words.listed(ids)}" if ids else f", which says {finding.status.value}"
+    there = f"; there are {words.listed(ids)}" if ids else f", which {_SAYS[finding.status]}"
     return f"{about}{there}. To add it all the same, give --unmatched."
+
+
+_SAYS = {
+    Status.PASS: "passes",
+    Status.NOT_APPLICABLE: "has nothing to judge here",
+    Status.NOT_ASSESSED: "could not be assessed: no entry changes that",
+    Status.ACCEPTED: "fails by nothing that is not accepted",
+    Status.FAIL: "fails",
+}
 
 
 def _with(path: Path, new: AcceptedRisk) -> bytes:

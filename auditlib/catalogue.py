@@ -96,9 +96,13 @@ def checks_page() -> str:
         lines += ["", f"## {made.id}", "", f"**{made.title}.** Severity: {made.severity.value}."]
         if said := ratings(made):
             lines[-1] += f" {' '.join(said)}"
-        lines += ["", " ".join(made.rationale.split())]
-        lines += ["", f"*What to do.* {' '.join(made.remedy.split())}"]
-        lines += ["", f"*Fix.* {_fix(made)}", ""]
+        lines += ["", _plain(made.rationale)]
+        lines += ["", f"*What to do.* {_plain(made.remedy)}"]
+        lines += ["", f"*Fix.* {_fix(made)}"]
+        lines += ["", f"*How to verify.* {_plain(made.verify)}"]
+        lines += ["", "*When it is no reason to act.*", ""]
+        lines += [f"- {_plain(alarm)}" for alarm in made.false_alarms]
+        lines += ["", "*What it rests on.*", ""]
         reads = reads_of_check(made)
         facts = {
             "judges": f"{made.noun} (`{made.population}`)",
@@ -111,6 +115,11 @@ def checks_page() -> str:
         }
         lines += [f"- {name}: {value}" for name, value in facts.items() if value]
     return "\n".join(lines) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Return a text as Markdown shows it: what stands in angle brackets is no HTML."""
+    return " ".join(text.split()).replace("<", "\\<")
 
 
 def _marked(names: Iterable[str]) -> str:

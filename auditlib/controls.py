@@ -1,7 +1,7 @@
 """Published controls, and what the findings of an audit answer to each.
 
 The catalogue is here and nowhere else: a control has another number in every version of a
-framework. Checks say which controls they answer (``Check.controls``); a control only a check names
+framework. Where its numbers come from: ``docs/decisions/0007-where-controls-come-from.md``. Checks say which controls they answer (``Check.controls``); a control only a check names
 is answered too. An answer is put together from statuses that ``check.finding_of`` derived.
 """
 
@@ -68,32 +68,47 @@ _CIS_NUMBERS = {
     "5.5": ("v4.0.1", "v5.0"),
     "6.5": ("v6.0", "v7.0"),
 }
+_CIS_NETWORKS = {
+    "{}.1.1": "EBS volumes are encrypted by default in every Region",
+    "{}.1.2": "File sharing by CIFS (port 445) is open to trusted networks only",
+    "{}.2": "No network ACL opens administration ports to 0.0.0.0/0",
+    "{}.3": "No security group opens administration ports to 0.0.0.0/0",
+    "{}.4": "No security group opens administration ports to ::/0",
+    "{}.6": "Route tables of VPC peerings give the least access",
+    "{}.7": "The EC2 metadata service allows IMDSv2 only",
+}
 _CIS_BESIDE = {
-    "v7.0": (
-        Control(id="6.2", title="No network ACL opens administration ports to 0.0.0.0/0"),
-        Control(id="6.3", title="No security group opens administration ports to 0.0.0.0/0"),
-        Control(id="6.4", title="No security group opens administration ports to ::/0"),
-        Control(id="6.6", title="Route tables of VPC peerings give the least access"),
-        Control(id="6.7", title="The EC2 metadata service allows IMDSv2 only"),
-        Control(id="6.8", title="VPC endpoints are used to reach AWS services"),
+    version: {number.format(section): title for number, title in _CIS_NETWORKS.items()} | more
+    for version, section, more in (
+        ("v5.0", 5, {}),
+        ("v6.0", 6, {}),
+        ("v7.0", 6, {"6.8": "VPC endpoints are used to reach AWS services"}),
     )
 }
-"""Other recommendations of the section on networks, where the kit knows their numbers."""
+"""The other recommendations of the section on networks, in the newest versions."""
 
 _OTHERS = "Everything else in it: the kit looks at Client VPN and what surrounds it."
 
 
 def _cis(version: str, number: str) -> Framework:
     ours = Control(id=number, title=_DEFAULT_GROUP, whole=True, level="Level 2")
-    beside = _CIS_BESIDE.get(version, ())
+    beside = [Control(id=id, title=title) for id, title in _CIS_BESIDE.get(version, {}).items()]
     return Framework(
         name=f"CIS AWS Foundations {version}",
-        controls=tuple(sorted((ours, *beside), key=lambda control: control.id)),
+        controls=(*beside, ours),
         rest=_OTHERS,
     )
 
 
 _LOGGED = "Connections to every Client VPN endpoint are logged"
+_RENEWED = (
+    "Certificates in ACM are renewed in time. The kit looks at those of endpoints only, and calls "
+    "60 days before the end soon (30 where ACM renews); {} by default, so it reports later"
+)
+_STRONG = (
+    "RSA certificates in ACM have keys of 2,048 bits or more. The kit looks at those of endpoints "
+    "only, and at outdated signatures too"
+)
 FRAMEWORKS: Mapping[str, Framework] = {
     framework.name: framework
     for framework in (
@@ -101,6 +116,10 @@ FRAMEWORKS: Mapping[str, Framework] = {
         Framework(
             name="AWS Foundational Security Best Practices v1.0.0",
             controls=(
+                Control(
+                    id="ACM.1", title=_RENEWED.format("Security Hub asks for 30"), level="Medium"
+                ),
+                Control(id="ACM.2", title=_STRONG, level="High"),
                 Control(id="EC2.2", title=_DEFAULT_GROUP, whole=True, level="High"),
                 Control(id="EC2.51", title=_LOGGED, whole=True, level="Low"),
             ),
@@ -109,6 +128,11 @@ FRAMEWORKS: Mapping[str, Framework] = {
         Framework(
             name="AWS Config managed rules (2026-11)",
             controls=(
+                Control(
+                    id="acm-certificate-expiration-check",
+                    title=_RENEWED.format("AWS Config asks for 14"),
+                ),
+                Control(id="acm-certificate-rsa-check", title=_STRONG),
                 Control(
                     id="ec2-client-vpn-connection-log-enabled",
                     title=_LOGGED,
@@ -132,6 +156,10 @@ FRAMEWORKS: Mapping[str, Framework] = {
             name="Prowler (2026-11)",
             controls=(
                 Control(
+                    id="acm_certificates_expiration_check",
+                    title=_RENEWED.format("Prowler asks for 7"),
+                ),
+                Control(
                     id="ec2_client_vpn_endpoint_connection_logging_enabled",
                     title=_LOGGED,
                     whole=True,
@@ -146,20 +174,36 @@ FRAMEWORKS: Mapping[str, Framework] = {
             rest=_OTHERS,
         ),
         Framework(
+            name="AWS Well-Architected Reliability Pillar (2026-11)",
+            controls=(Control(id="REL10-BP01", title="The workload runs in several locations"),),
+            rest=_OTHERS,
+        ),
+        Framework(
             name="AWS Well-Architected Security Pillar (2026-11)",
-            controls=(Control(id="SEC05-BP03", title="Network protection is automated"),),
+            controls=(
+                Control(
+                    id="SEC05-BP02", title="Traffic between layers of the network is controlled"
+                ),
+            ),
             rest=_OTHERS,
         ),
         Framework(
             name="NIST SP 800-53 Rev. 5",
             controls=(
+                Control(id="AC-3", title="Access is enforced as it was authorized"),
                 Control(id="AC-4", title="Flows of information are controlled by policy"),
+                Control(id="AC-8", title="Users are told the terms of use before they get in"),
+                Control(id="AC-12", title="Sessions end by themselves"),
+                Control(id="AU-12", title="Systems write the records that an audit needs"),
+                Control(id="CP-10", title="Systems can be brought back after a failure"),
                 Control(id="SC-7", title="Communications are controlled at boundaries"),
+                Control(id="SC-7(7)", title="Remote devices do not split their tunnel"),
+                Control(id="SC-36", title="Processing is spread over several places"),
             ),
             rest=_OTHERS,
         ),
         Framework(
-            name="PCI DSS v4.0",
+            name="PCI DSS v4.0.1",
             controls=(
                 Control(
                     id="1.3", title="Access to and from the cardholder environment is restricted"
@@ -168,6 +212,7 @@ FRAMEWORKS: Mapping[str, Framework] = {
                     id="1.4",
                     title="Connections between trusted and untrusted networks are controlled",
                 ),
+                Control(id="10.2", title="Audit logs record what happens"),
             ),
             rest=_OTHERS,
         ),
@@ -208,7 +253,8 @@ def answers(audit: "Audit", framework: str = "") -> pd.DataFrame:
         every = {control.id for control in found.controls}
         every |= {id for known, id in by_control if known == name}
         rows += [
-            _row(found, found.control(id), by_control.get((name, id), [])) for id in sorted(every)
+            _row(found, found.control(id), by_control.get((name, id), []))
+            for id in sorted(every, key=_natural)
         ]
         rest = Control(id="", title=found.rest)
         rows.append(_row(found, rest, []))
@@ -216,11 +262,20 @@ def answers(audit: "Audit", framework: str = "") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns.split())
 
 
+def _natural(id: str) -> list[tuple[int, str]]:
+    """Return what puts ids into the order of their numbers.
+
+    >>> sorted(["AC-12", "AC-3", "EC2.51", "EC2.2"], key=_natural)
+    ['AC-3', 'AC-12', 'EC2.2', 'EC2.51']
+    """
+    return [(int(n), "") if n else (0, word) for n, word in re.findall(r"(\d+)|(\D+)", id)]
+
+
 def frameworks_like(text: str) -> tuple[str, ...]:
     """Return the frameworks a text means: by words of their names, and by version where it has one.
 
     >>> frameworks_like("CIS AWS 7.0.0"), frameworks_like("pci")
-    (('CIS AWS Foundations v7.0',), ('PCI DSS v4.0',))
+    (('CIS AWS Foundations v7.0',), ('PCI DSS v4.0.1',))
     >>> len(frameworks_like("cis")) > 10
     True
     """

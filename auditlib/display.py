@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from auditlib import previewed, reached, summary
-from auditlib.accepted import COLUMNS
+from auditlib.accepted import COLUMNS, as_shown
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
 from auditlib.controls import answers as answers_of
@@ -530,7 +530,7 @@ def card(
         The preview of its fix, for a finding that fails.
     """
     evidence = _evidence(finding.evidence, names or {})
-    waived = _evidence(finding.accepted, names or {}, COLUMNS)
+    waived = _evidence(as_shown(finding.accepted), names or {}, COLUMNS)
     struck = [[replace(row[0], struck=True), *row[1:]] for row in waived.rows]
     markup = render(
         "finding.html.j2",

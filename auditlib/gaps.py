@@ -27,6 +27,7 @@ __all__ = [
 
 Row = dict[str, Any]
 
+_KNOWS_GATEWAYS = "1.42.92"
 _NOT_ALL_LISTED = (
     "shows more sources and destinations in describe-security-groups than rules were listed"
 )
@@ -62,9 +63,11 @@ def gap_frame(
         if not snapshot.places:
             row = _row(read, None, None, "missing", message="the snapshot is empty")
             rows += [row | {"table": table} for table in read.tables]
+    version = snapshot.manifest.botocore_version
     reason = (
-        "shows neither a VPC nor a transit gateway, and the SDK that read it was too old, or is "
-        "not recorded, to tell"
+        "shows neither a VPC nor a transit gateway, which only botocore "
+        f"{_KNOWS_GATEWAYS} or later is sure to tell; "
+        + (f"it was read with {version}" if version else "with which it was read is not recorded")
     )
     endpoints = read_of("ec2-describe-client-vpn-endpoints")
     rows += [
@@ -313,10 +316,11 @@ def _too_old(
     """Yield a gap where a call went well with an SDK that drops what it does not know."""
     call = snapshot.call(account, region, read.id, resource)
     version = snapshot.manifest.botocore_version
-    if call is None or call.status != "ok" or not read.since_botocore:
+    needed = read.judged_since_botocore or read.since_botocore
+    if call is None or call.status != "ok" or not needed:
         return
-    if is_at_least(version, read.since_botocore) is False:
-        message = f"botocore {version} drops what it does not know; {read.since_botocore} is needed"
+    if is_at_least(version, needed) is False:
+        message = f"botocore {version} drops what it does not know; {needed} is needed"
         yield _row(read, account, region, "unsupported", resource, message=message)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["QUOTAS", "Quota", "beyond", "rules_used", "usage_rows"]
+__all__ = ["CONNECTIONS_BY_ASSOCIATIONS", "QUOTAS", "Quota", "beyond", "rules_used", "usage_rows"]
 
 Row = dict[str, Any]
 
@@ -56,7 +56,8 @@ ROUTES = Quota(
 # Its value depends on the number of associations, and Service Quotas has one number for it, of
 # which AWS does not say what it means then: so AWS's table counts.
 CONNECTIONS = Quota(name="Concurrent client connections per Client VPN endpoint", default=7_000)
-_CONNECTIONS = {1: 7_000, 2: 36_500, 3: 66_500, 4: 96_500, 5: 126_000}
+CONNECTIONS_BY_ASSOCIATIONS = {1: 7_000, 2: 36_500, 3: 66_500, 4: 96_500, 5: 126_000}
+"""Connections at one time that AWS allows an endpoint by default, by number of associations."""
 REVOCATION_ENTRIES = Quota(
     name="Entries in a client certificate revocation list", default=20_000, adjustable=False
 )
@@ -136,7 +137,7 @@ def usage_rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
     live = dict(_counts(connections[connections["status"] == "active"], _ENDPOINT))
     for key, associations in _counts(networks[networks["status"] == "associated"], _ENDPOINT):
         if key in by_id:
-            most = _CONNECTIONS[min(associations, max(_CONNECTIONS))]
+            most = CONNECTIONS_BY_ASSOCIATIONS[min(associations, max(CONNECTIONS_BY_ASSOCIATIONS))]
             yield row(CONNECTIONS, key[2], live.get(key, 0), by_id[key], most)
 
     for one in _rows(tables["client_certificate_revocation_lists"]):

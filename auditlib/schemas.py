@@ -741,7 +741,7 @@ region         str  AWS Region
 service        str  service, as the AWS CLI spells it
 operation      str  operation, as the AWS CLI spells it
 resource       str  the resource asked about, for reads made per resource; missing otherwise
-status         str  denied, failed, unsupported, missing (the snapshot holds no answer and no record of a call), or untold (no answer of AWS says it)
+status         str  denied, failed, unsupported (the SDK does not know the call, or leaves out part of the answer), missing (the snapshot holds no answer and no record of a call), or untold (no answer of AWS says it)
 error_code     str  AWS's error code
 error_message  str  AWS's error message
 iam_action     str  the IAM action that would allow the call

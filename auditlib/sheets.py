@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from auditlib import controls, summary
+from auditlib.accepted import as_shown
 from auditlib.check import Finding
 from auditlib.words import gap
 
@@ -115,12 +116,18 @@ def _summary(audit: "Audit") -> pd.DataFrame:
         for status, number in summary.counts(audit.findings).items()
     ]
     rows += [
-        (f"To do first, {number}", " ".join(filter(None, (step.what, step.where, step.why))))
+        (f"To do first, {number}", _step(step))
         for number, step in enumerate(summary.first_steps(audit), 1)
     ]
     if audit.accepted is not None:
         rows += [("Accepted risk", note) for note in audit.accepted.notices(audit.findings)]
     return pd.DataFrame(rows, columns=["item", "value"])
+
+
+def _step(step: summary.Step) -> str:
+    """Return a thing to do in sentences: what, where and why."""
+    place = f"Where: {step.where}." if step.where else ""
+    return " ".join(filter(None, (step.what, place, step.why)))
 
 
 def _findings(audit: "Audit") -> pd.DataFrame:
@@ -176,7 +183,7 @@ def _rows(finding: Finding) -> pd.DataFrame:
     """Return the evidence, then what of it is accepted; ``counts`` tells them apart."""
     parts = [
         frame.assign(counts=word)
-        for frame, word in ((finding.evidence, "yes"), (finding.accepted, "no: accepted"))
+        for frame, word in ((finding.evidence, "yes"), (as_shown(finding.accepted), "no: accepted"))
         if len(frame)
     ]
     both = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]

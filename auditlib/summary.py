@@ -512,8 +512,11 @@ def _read_again(audit: "Audit") -> list[Step]:
             if s == "denied" and a
         }
     )
-    grant = f"Allow {listed(actions)} and collect again" if actions else "Collect again"
-    if refused.empty:  # nothing that another reading of the same account would answer
+    steps = [f"allow {listed(actions)}"] if actions else []
+    if old := bool((lacking["status"] == "unsupported").any()):
+        steps.append("take a newer boto3 or AWS CLI")
+    grant = _opening(listed([*steps, "collect again"], most=3))
+    if refused.empty and not old:  # nothing that another reading of the account would answer
         grant = "Find out by hand what the snapshot cannot tell"
     whole = sum(f.status is Status.NOT_ASSESSED for f in blocked)
     part = len(blocked) - whole

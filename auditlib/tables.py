@@ -844,11 +844,12 @@ def nearest(name: str, known: Iterable[str], *, noun: str) -> UnknownNameError:
     """
     known = sorted(known)
     close = (
-        difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        or [other for other in known if name and name in other][:3]
+        difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+        or [other for other in known if name and name.lower() in other][:3]
     )
-    whole = "; `auditlib checks` lists all" if noun == "check" and len(known) > _MOST_KNOWN else ""
-    known_ones = f"Known are: {listed(known, most=_MOST_KNOWN)}{whole}."
+    known_ones = f"Known are: {listed(known, most=_MOST_KNOWN)}."
+    if noun == "check" and len(known) > _MOST_KNOWN:
+        known_ones = f"`auditlib checks` lists all {len(known)}."
     hint = f"Did you mean {' or '.join(close)}?" if close else known_ones
     return UnknownNameError(f'There is no {noun} called "{name}". {hint}')
 

@@ -267,11 +267,23 @@ def print_controls(audit: "Audit", frame: pd.DataFrame, *, file: IO[str] | None 
         for row in rows.to_dict("records"):
             what = f"{row['control']} {row['title']}".strip()
             answer = str(row["answer"]).replace("_", " ") + (" (in part)" if row["part"] else "")
-            print_lines([f"  {answer:<22}{what}"], file=file)
+            _print_beside(f"  {answer}", what, file=file)
             if row["answer"] != "not_covered":
                 numbers = f" ({count(row['evidence'], 'row')} of evidence"
                 numbers += f", {row['accepted']} accepted)" if row["accepted"] else ")"
                 print_lines([f"      {row['says']}{numbers}"], file=file)
+
+
+def _print_beside(label: str, text: str, *, wide: int = 24, file: IO[str] | None = None) -> None:
+    """Print a text beside a label, wrapped on its own side on a terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid()
+    grid.add_column(width=wide, no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(visible(label)), Text(visible(text)))
+    _console(file).print(grid)
 
 
 def print_checks(*, file: IO[str] | None = None) -> None:

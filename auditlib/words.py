@@ -257,11 +257,15 @@ def gap(row: Any) -> str:
     became = {
         "denied": "was denied",
         "failed": "failed",
-        "unsupported": "is not supported by the SDK that read the account",
+        "unsupported": "is not known to the SDK or AWS CLI that read the account"
+        if code
+        else "was read by an SDK that may leave out what is needed",
         "missing": "is not in the snapshot",
         "untold": "does not tell what is needed",
     }.get(clean(row.status), "could not be read")
-    told = row.status in {"missing", "untold"} and clean(row.error_message, 200)
+    # An error that AWS or the SDK gave stands behind its code; these have none.
+    own = row.status in {"missing", "untold"} or (row.status == "unsupported" and not code)
+    told = own and clean(row.error_message, 200)
     return f"{where} {became}{code}" + (f": {told}" if told else "")
 
 

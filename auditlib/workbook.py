@@ -36,6 +36,15 @@ HEAD = 3
 HIGHEST = 400
 """Points a row may be high: Excel takes 409."""
 
+LINE_HEIGHT = 13.5
+"""Points of a line of text."""
+
+LINE = 140
+"""Characters of a line that can still be read."""
+
+PRINTED = 200
+"""Characters across a printed page: A4 on its side, at some 70 per cent."""
+
 WHOLE = "the JSON and CSV exports have all of it"
 _NO_TIME = datetime(1980, 1, 1, tzinfo=UTC)
 _COLOURS = {
@@ -54,7 +63,9 @@ _COLOURS = {
     "accepted": ("#EDEFF1", "#56606A"),
 }
 _COLOURED = {"severity", "status", "answer", "certainty", "standing"}
-_WIDE = {"reason", "answer", "remedy", "value", "says", "acceptance", "title", "via", "where"}
+_WIDE = {
+    "acceptance", "answer", "checks", "reason", "remedy", "says", "title", "value", "via", "where",
+}  # fmt: skip
 
 
 def workbook_bytes(audit: "Audit") -> bytes:
@@ -110,13 +121,21 @@ def _names(made: Iterable[Sheet]) -> dict[str, str]:
 
 def _formats(book: Any) -> dict[str, Any]:
     cell = {"text_wrap": True, "valign": "top", "font_name": "Arial", "font_size": 10}
+    head = {**cell, "bold": True, "bg_color": "#1D2329", "font_color": "#FFFFFF"}
     formats = {
         "title": {"bold": True, "font_size": 14, "font_name": "Arial"},
-        "about": {"font_color": "#56606A", "font_name": "Arial", "font_size": 10},
+        "about": {
+            "font_color": "#56606A",
+            "font_name": "Arial",
+            "font_size": 10,
+            "text_wrap": True,
+            "valign": "top",
+        },
         "note": {"bold": True, "font_color": "#A3281F", "font_name": "Arial", "font_size": 10},
-        "head": {**cell, "bold": True, "bg_color": "#1D2329", "font_color": "#FFFFFF"},
+        "head": head,
         "text": cell,
-        "number": {**cell, "num_format": "0"},
+        "number": {**cell, "num_format": "0", "align": "right", "indent": 1},
+        "number head": {**head, "align": "right", "indent": 1},
         "struck": {**cell, "font_strikeout": True, "font_color": "#56606A"},
         "link": {**cell, "font_color": "#0B5394", "underline": 1},
         "plain link": {
@@ -145,8 +164,6 @@ def _fill(
     if len(frame) < len(sheet.frame):
         notes.append(f"The first {len(frame):,} of {len(sheet.frame):,} rows: {WHOLE}.")
     page.write_string(0, 0, _cell(sheet.title)[0], formats["title"])
-    page.write_string(1, 0, _cell(sheet.about)[0], formats["about"])
-    _head(page, columns, formats["head"])
     cut = 0
     widest = [len(column) for column in columns]
     heights: list[list[int]] = []
@@ -178,32 +195,55 @@ def _fill(
     ]
     for at, wide in enumerate(widths):
         page.set_column(at, at, wide)
+    _head(page, frame, formats)
+    _about(page, _cell(sheet.about)[0], widths, formats["about"])
     for number, lengths in enumerate(heights, HEAD + 1):
-        # Not every program makes a row as high as its wrapped text.
-        lines = max(
-            (math.ceil(length * 1.1 / wide) for length, wide in zip(lengths, widths, strict=True)),
-            default=1,
-        )
-        if lines > 1:
-            page.set_row(number, min(13.5 * lines, HIGHEST))
+        points = max(map(_height, lengths, widths), default=LINE_HEIGHT)
+        if points > LINE_HEIGHT:
+            page.set_row(number, points)
     page.freeze_panes(HEAD + 1, 1)
     if columns and sheet.name != "summary":
         page.autofilter(HEAD, 0, HEAD + max(len(frame), 1), len(columns) - 1)
     page.hide_gridlines(2)
     page.set_landscape()
     page.set_paper(9)
-    page.fit_to_pages(1, 0)
+    page.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    across = max(1, round(sum(widths) / PRINTED))
+    page.fit_to_pages(across, 0)
+    if across > 1:
+        page.print_across()
+        page.repeat_columns(0)
     page.repeat_rows(HEAD)
     page.set_footer("&L&A&R&P / &N")
     if sheet.name == "summary":
         _contents(page, made, names, formats, HEAD + 2 + len(frame))
-    else:
-        page.write_url(2, 0, _inside(names["findings"]), formats["plain link"], string="Findings")
+    elif back := names.get("summary" if sheet.name == "findings" else "findings"):
+        page.write_url(2, 0, _inside(back), formats["plain link"], string=back)
 
 
-def _head(page: Any, columns: Iterable[str], style: Any) -> None:
-    for at, column in enumerate(columns):
-        page.write_string(HEAD, at, column.replace("_", " "), style)
+def _head(page: Any, frame: pd.DataFrame, formats: Mapping[str, Any]) -> None:
+    """Write the names of the columns, those of numbers over their numbers."""
+    for at, column in enumerate(map(str, frame.columns)):
+        values = [value for value in frame.iloc[:, at] if _text(value)]
+        style = "number head" if values and all(map(_is_number, values)) else "head"
+        page.write_string(HEAD, at, column.replace("_", " "), formats[style])
+
+
+def _about(page: Any, text: str, widths: list[int], style: Any) -> None:
+    """Write what a sheet shows, over as many columns as make a line that can be read."""
+    last = 0
+    while last < len(widths) - 1 and sum(widths[: last + 2]) <= LINE:
+        last += 1
+    if last:
+        page.merge_range(1, 0, 1, last, "", style)
+    page.write_string(1, 0, text, style)
+    page.set_row(1, _height(len(text), sum(widths[: last + 1])))
+
+
+def _height(characters: int, wide: int) -> float:
+    """Return how high a row must be for a text to be seen in a cell so many characters wide."""
+    # Not every program makes a row as high as its wrapped text.
+    return min(LINE_HEIGHT * max(math.ceil(characters * 1.1 / wide), 1), HIGHEST)
 
 
 def _contents(

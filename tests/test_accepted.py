@@ -1,5 +1,6 @@
 """Accepted risks: what they take out of a verdict, what they cannot, and the file they stand in."""
 
+import re
 from dataclasses import replace
 from datetime import date
 
@@ -255,7 +256,8 @@ accepted:
         (GOOD.replace("owner:", "ownr:"), "line 5: There is no key of an accepted risk"),
         (GOOD.replace("    owner: Jane\n", ""), "line 2: this entry lacks owner"),
         (GOOD.replace("2027-03-31", "soon"), "line 6: until must be a day"),
-        (GOOD.replace("2027-03-31", "2027-02-30"), "line 6: day is out of range"),
+        (GOOD.replace("2027-03-31", "2027-02-30"), "line 6: until must be a day"),
+        (GOOD.replace("lab", "2027-02-30 x").replace("2027-03-31", "2027-13-01 # y"), "line 6: "),
         (GOOD.replace("2027-03-31", "2027-03-31T10:00:00"), "line 6: until must be a day"),
         (GOOD.replace('"*"', '" "'), "line 3: resource is empty"),
         (GOOD.replace("lab", "[lab]"), "line 4: reason must be text"),
@@ -273,6 +275,36 @@ def test_a_wrong_file_is_refused_in_one_line_that_names_the_place(text, said, tm
         accepted_risks(file, DAY)
     assert said in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_all_that_is_wrong_in_a_file_is_told_at_once_line_by_line(tmp_path):
+    file = tmp_path / "accepted.yaml"
+    second = GOOD.removeprefix("accepted:\n").replace("owner: Jane", "ownr: Jane")
+    third = second.replace("ownr", "owner").replace("logging-is-off", "loging-is-off")
+    text = GOOD + second.replace("2027-03-31", "2027-02-30") + third + "  - 7\n"
+    file.write_text(text.replace('"*"', '""', 1), "utf-8")
+    with pytest.raises(ParameterError) as refusal:
+        accepted_risks(file, DAY)
+    said = str(refusal.value)
+    assert said.startswith(f"{file} has six errors; line 3: resource is empty. line 7: this entry")
+    lines = [int(line) for line in re.findall(r"line (\d+): ", said)]
+    assert lines == [3, 7, 10, 11, 12, 17]
+    assert "\n" not in said
+
+
+def test_a_file_wrong_in_every_entry_tells_the_first_twenty(tmp_path):
+    file = tmp_path / "accepted.yaml"
+    file.write_text("accepted:\n" + "  - 7\n" * 50, "utf-8")
+    with pytest.raises(ParameterError, match="has 50 errors") as refusal:
+        accepted_risks(file, DAY)
+    assert str(refusal.value).count("line ") == 20
+    assert str(refusal.value).endswith("30 more errors further down.")
+
+
+def test_a_text_that_looks_like_a_day_that_no_month_has_is_text(tmp_path):
+    file = tmp_path / "accepted.yaml"
+    file.write_text(GOOD.replace("reason: lab", "reason: 2027-02-30"), "utf-8")
+    assert accepted_risks(file, DAY).entries[0].reason == "2027-02-30"
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "accepted:\n", "accepted: []\n"])
@@ -342,5 +374,18 @@ def test_accept_refuses_what_is_accepted_already(plain, tmp_path):
 
 
 def test_an_empty_account_has_nothing_to_accept(tmp_path):
-    with pytest.raises(ParameterError, match="not_applicable"):
+    with pytest.raises(ParameterError, match="has nothing to judge here"):
         add(Audit(World().snapshot()), tmp_path / "a.yaml")
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_refused_and_nothing_is_made(plain, tmp_path):
+    with pytest.raises(ParameterError, match="there is no folder"):
+        add(plain, tmp_path / "typo" / "accepted.yaml")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_could_not_be_assessed_is_told_from_what_passes(refused, tmp_path):
+    for status, said in ((Status.NOT_ASSESSED, "no entry changes that"), (Status.PASS, "passes")):
+        check = next(f for f in refused.findings if f.status is status).check.id
+        with pytest.raises(ParameterError, match=said):
+            add(refused, tmp_path / "accepted.yaml", check=check)

@@ -28,7 +28,9 @@ def test_each_check_is_explained_with_all_a_reader_needs(made):
     assert all(name in text for name in (made.population, *made.tables, *made.wording))
     assert (f"--fix {made.id}" in text) == (made.id in FIXES)
     assert made.id in FIXES or made.decision in text
-    assert f"\n## {made.id}\n" in checks_page()
+    (section,) = checks_page().partition(f"\n## {made.id}\n")[2].split("\n## ")[:1]
+    for said in (made.title, made.rationale, made.remedy, made.verify, *made.false_alarms):
+        assert " ".join(said.split()).replace("<", "\\<") in section
 
 
 @pytest.mark.parametrize("made", checks(), ids=lambda made: made.id)
@@ -39,6 +41,12 @@ def test_each_check_names_the_calls_it_rests_on(made):
     assert all(read.iam_action in text and read.operation in text for read in reads)
 
 
-def test_a_mistyped_id_gets_the_nearest():
+@pytest.mark.parametrize("id", ["vpn-sg-is-defalt", "VPN-SG-IS-DEFAULT", "is-default"])
+def test_a_mistyped_id_gets_the_nearest(id):
     with pytest.raises(ParameterError, match="Did you mean vpn-sg-is-default"):
-        check_called("vpn-sg-is-defalt")
+        check_called(id)
+
+
+def test_an_id_like_none_gets_the_way_to_the_list():
+    with pytest.raises(ParameterError, match=f"lists all {len(checks())}"):
+        check_called("nonsense")

@@ -95,7 +95,7 @@ def test_a_long_list_says_how_many_more():
         ("failed", "failed (AccessDenied)"),
         ("missing", "is not in the snapshot (AccessDenied): the peer was not read"),
         ("untold", "does not tell what is needed (AccessDenied): the peer was not read"),
-        ("unsupported", "is not supported by the SDK that read the account (AccessDenied)"),
+        ("unsupported", "is not known to the SDK or AWS CLI that read the account (AccessDenied)"),
         ("odd", "could not be read (AccessDenied)"),
     ],
 )
@@ -107,3 +107,15 @@ def test_a_gap_names_call_place_and_outcome(status, said):
     )  # fmt: skip
     begin = "ec2 describe-vpcs for x in eu-west-1 (account 111122223333)"
     assert words.gap(row) == f"{begin} {said}"
+
+
+def test_what_an_old_sdk_left_out_is_not_blamed_on_the_call():
+    row = Row(
+        service="ec2", operation="describe-vpcs", resource=None, region="eu-west-1",
+        account="111122223333", status="unsupported", error_code=None,
+        error_message="botocore 1.42.0 drops what it does not know; 1.42.92 is needed",
+    )  # fmt: skip
+    assert words.gap(row) == (
+        "ec2 describe-vpcs in eu-west-1 (account 111122223333) was read by an SDK that may leave "
+        "out what is needed: botocore 1.42.0 drops what it does not know; 1.42.92 is needed"
+    )

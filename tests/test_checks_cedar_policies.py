@@ -9,6 +9,7 @@ from tests.worlds import World, column, finding
 P = "authorization-policy-"
 TEXT = "get-client-vpn-endpoint-authorization-policy"
 HEAD = "(principal, action, resource)"
+LOW = 'context.jamf.risk == "LOW"'
 GROUP = f'permit{HEAD} when {{ context.saml.memberOf.contains("eng") }};'
 OF_TEXT = [
     f"{P}permits-everyone",
@@ -190,6 +191,26 @@ def test_a_permit_for_a_principal_cannot_be_judged(world, endpoint):
     found = finding(world, f"{P}permits-everyone")
     assert found.status is Status.NOT_ASSESSED
     assert "does not publish which it passes" in found.answer
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (f'permit(principal == User::"a", action, resource) when {{ {LOW} }};', Status.PASS),
+        (f'permit(principal in Group::"g", action, resource) unless {{ !({LOW}) }};', Status.PASS),
+        (f'permit{HEAD} when {{ principal == User::"a" && {LOW} }};', Status.PASS),
+        (f'permit{HEAD} when {{ principal == User::"a" }} when {{ {LOW} }};', Status.PASS),
+        (f'permit{HEAD} when {{ principal == User::"a" || {LOW} }};', Status.NOT_ASSESSED),
+        (f'permit{HEAD} when {{ principal == User::"a" }};', Status.NOT_ASSESSED),
+        ('permit(principal == User::"a", action, resource) when { true };', Status.NOT_ASSESSED),
+        (f'permit(principal, action == Action::"a", resource) when {{ {LOW} }};', Status.PASS),
+    ],
+)
+def test_whoever_a_permit_names_what_it_demands_beside_that_refuses_others(
+    world, endpoint, statement, expected
+):
+    world.policy(endpoint, statement)
+    assert status(world, "permits-everyone") is expected
 
 
 @pytest.mark.parametrize(

@@ -284,3 +284,30 @@ def test_a_read_refused_for_one_endpoint_of_two_is_not_fine(id):
         assert found.status in {Status.FAIL, Status.NOT_ASSESSED}, read
         assert second in set(found.gaps["resource"])
     assert all(read_of(read).resources for read in per_endpoint)
+
+
+@cache
+def found_by(botocore):
+    """Return every finding in the clean world, read by a botocore release."""
+    return {f.check.id: f for f in audit(Tables(clean().snapshot(botocore_version=botocore)))}
+
+
+POSTURE = {"device-posture-not-checked", "device-posture-decides-nothing"}
+
+
+@every_check
+def test_what_an_old_sdk_leaves_out_is_never_fine_and_the_rest_is_judged(id):
+    """Before 1.43.104 it does not know device posture, before 1.42.92 no transit gateways."""
+    old, older = found_by("1.43.0"), found_by("1.42.0")
+    needs = {ALL[id].population, *ALL[id].needs}
+    bases = set().union(*map(base_tables, needs))
+    known = found_in(clean)[id].status
+    if id in POSTURE or "client_vpn_authorization_policies" in bases:
+        assert old[id].status in {Status.FAIL, Status.NOT_ASSESSED}
+        assert "not known to" not in old[id].answer, "the call is known, the members are not"
+        assert "SDK that may leave out what is needed" in old[id].answer
+        assert "1.43.104" in old[id].answer
+    else:
+        assert (old[id].status, old[id].answer) == (known, found_in(clean)[id].answer)
+    if "client_vpn_endpoints" in bases and known is not Status.NOT_APPLICABLE:
+        assert older[id].status in {Status.FAIL, Status.NOT_ASSESSED}

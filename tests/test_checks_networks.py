@@ -65,7 +65,7 @@ def reasons(world, id):
     return finding(world, id).evidence["reason"].tolist()
 
 
-@pytest.mark.parametrize("id", [id for id in OF_ENDPOINTS if id != CAPACITY])
+@pytest.mark.parametrize("id", OF_ENDPOINTS)
 def test_a_sound_endpoint_passes(world, endpoint, id):
     assert status(world, id) is Status.PASS
 
@@ -292,15 +292,33 @@ def test_connections_nobody_could_count_are_not_assessed(world, endpoint):
 
 
 @pytest.mark.parametrize(
-    ("range_", "expected"), [("172.16.0.0/12", Status.PASS), ("172.20.0.0/22", Status.FAIL)]
+    ("range_", "zones", "expected"),
+    [
+        ("172.20.0.0/22", "", Status.PASS),  # two associations, as AWS recommends
+        ("172.20.0.0/22", "d", Status.FAIL),
+        ("172.16.0.0/16", "d", Status.FAIL),  # 32,768 connections, and two allow 36,500
+        ("172.16.0.0/15", "d", Status.PASS),
+        ("172.20.0.0/22", "df", Status.FAIL),
+    ],
 )
-def test_a_range_is_held_against_what_its_associations_carry(world, endpoint, range_, expected):
+def test_a_third_association_is_held_against_what_the_range_can_fill(
+    world, vpc, endpoint, range_, zones, expected
+):
     world.record(endpoint)["ClientCidrBlock"] = range_
+    for number, zone in enumerate(zones, 7):
+        world.associate(endpoint, world.subnet(vpc, f"10.0.{number}.0/24", zone=zone))
     found = finding(world, CAPACITY)
     assert found.status is expected
-    if expected is Status.FAIL:
-        assert "about 512 connections" in found.evidence["reason"][0]
-        assert "two associations can carry 36,500" in found.evidence["reason"][0]
+    if (range_, zones, expected) == ("172.20.0.0/22", "d", Status.FAIL):
+        (told,) = found.evidence["reason"]
+        assert "has three associations" in told
+        assert "about 512 connections at one time, half of its addresses" in told
+        assert "two already allow 36,500" in told
+
+
+def test_an_association_that_is_being_made_is_no_third_yet(world, vpc, endpoint):
+    world.associate(endpoint, world.subnet(vpc, "10.0.7.0/24", zone="d"), status="associating")
+    assert status(world, CAPACITY) is Status.PASS
 
 
 def test_a_secondary_range_of_the_vpc_that_nobody_routes_is_found(world):

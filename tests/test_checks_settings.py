@@ -203,6 +203,8 @@ def test_descriptions_that_speak_of_people_are_signs_where_rules_differ(world, b
 def test_a_description_of_the_one_group_the_endpoint_is_for_is_no_sign(world, bare):
     world.authorize(bare, "10.0.0.0/16", description="contractors")
     assert finding(world, GROUPS).status is Status.PASS
+    world.authorize(bare, "192.168.0.0/16", description="contractors")
+    assert finding(world, GROUPS).status is Status.PASS
 
 
 def test_an_endpoint_beside_it_that_knows_groups_is_a_sign_where_several_networks_are_open(

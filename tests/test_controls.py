@@ -1,6 +1,7 @@
 """Published controls and what the findings answer to them."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,9 @@ NUMBERS = {
     "v1.0": "4.4", "v1.1": "4.4", "v1.2": "4.3", "v1.3": "5.3", "v1.4": "5.3", "v1.5": "5.4",
     "v2.0": "5.4", "v3.0": "5.4", "v4.0.1": "5.5", "v5.0": "5.5", "v6.0": "6.5", "v7.0": "6.5",
 }  # fmt: skip
+
+
+DECISIONS = Path(__file__).resolve().parent.parent / "docs" / "decisions"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +57,21 @@ def test_every_control_of_the_catalogue_is_answered_once(exposed):
     for framework in FRAMEWORKS.values():
         ours = set(frame.loc[frame["framework"] == framework.name, "control"])
         assert {control.id for control in framework.controls} <= ours
+
+
+def test_every_control_a_check_names_has_a_title_in_the_catalogue():
+    for made in checks():
+        for framework, ids in made.controls.items():
+            for id in ids:
+                assert FRAMEWORKS[framework].control(id).title, (made.id, framework, id)
+
+
+def test_the_catalogue_says_where_every_framework_comes_from():
+    page = (DECISIONS / "0007-where-controls-come-from.md").read_text("utf-8")
+    for name in FRAMEWORKS:
+        words, _, version = name.rpartition(" ")
+        assert words in page, name
+        assert version.strip("()v") in page, name
 
 
 def test_what_no_check_looks_at_is_not_covered(exposed):
@@ -104,7 +123,7 @@ def test_accepting_a_risk_does_not_meet_a_control(exposed):
         ("NIST 800-53", "NIST SP 800-53 Rev. 5"),
         ("Security Hub", "AWS Foundational Security Best Practices v1.0.0"),
         ("aws config", "AWS Config managed rules (2026-11)"),
-        ("pci dss 4.0", "PCI DSS v4.0"),
+        ("pci dss 4.0", "PCI DSS v4.0.1"),
         ("well architected security", "AWS Well-Architected Security Pillar (2026-11)"),
     ],
 )

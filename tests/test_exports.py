@@ -309,6 +309,39 @@ def test_accepted_rows_are_struck_out():
     assert not struck["yes"]
 
 
+@pytest.mark.parametrize("reference", ["", "NET-7"])
+def test_a_column_of_references_is_shown_where_there_is_a_reference(reference, tmp_path):
+    check = "connection-logging-is-off"
+    risk = AcceptedRisk(
+        check=check,
+        resource="*",
+        reason="lab",
+        owner="Jane",
+        until=date(2027, 3, 31),
+        reference=reference,
+    )
+    risks = AcceptedRisks(entries=(risk,), day=date(2026, 11, 24), file="a.yaml")
+    of = Audit(worlds.exposed().snapshot(**worlds.MOMENT), risks)
+    (sheet,) = [sheet for sheet in sheets.sheets(of) if sheet.check_id == check]
+    assert ("accepted_reference" in sheet.frame) is bool(reference)
+    assert ("Accepted reference" in display.card(of.finding(check)).markup) is bool(reference)
+    assert of.finding(check).accepted["accepted_reference"].tolist() == [reference]
+
+
+def test_what_a_sheet_shows_stands_in_lines_that_can_be_read_and_links_lead_on(book):
+    for page in book:
+        (above,) = [r for r in page.merged_cells.ranges if r.min_row == 2]
+        wide = sum(
+            page.column_dimensions[openpyxl.utils.get_column_letter(n)].width
+            for n in range(1, above.max_col + 1)
+        )
+        assert wide <= workbook.LINE * 1.25
+        assert len(page["A2"].value or "") <= wide * page.row_dimensions[2].height / 13.5
+        if page.title != "Summary":
+            back = "Summary" if page.title == "Findings" else "Findings"
+            assert (page["A3"].value, page["A3"].hyperlink.location) == (back, f"'{back}'!A1")
+
+
 def test_the_same_snapshot_makes_the_same_bytes(tmp_path):
     made = []
     for name in ("one", "two"):

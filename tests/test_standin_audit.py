@@ -122,7 +122,6 @@ def clean_statuses() -> dict[str, set[str]]:
     """Return what the clean account gets: nothing to repair, some things to decide, no policy."""
     to_decide = {
         "authorization-policy-missing",
-        "client-range-below-capacity",
         "client-routes-not-enforced",
         "device-posture-not-checked",
         "full-tunnel-drops-internet",

@@ -149,6 +149,13 @@ def test_a_call_that_failed_asks_for_another_reading_and_no_permission():
     assert step.what == "Collect again."
 
 
+@pytest.mark.parametrize("version", ["1.43.0", "1.40.0"])
+def test_what_an_old_sdk_left_out_asks_for_a_newer_one(version):
+    audit = Audit(worlds.exposed().snapshot(**(worlds.MOMENT | {"botocore_version": version})))
+    step = next(s for s in summary.first_steps(audit, 40) if not s.check_id)
+    assert step.what == "Take a newer boto3 or AWS CLI and collect again."
+
+
 def test_only_calls_that_were_made_are_counted_as_unanswered():
     world = worlds.exposed()
     world.refuse("ec2-describe-network-acls")

@@ -62,6 +62,9 @@ class Read:
         How many records are read at most, where the rest does not matter.
     since_botocore
         First botocore release that knows the operation and all members the kit uses.
+    judged_since_botocore
+        First release whose answers can be judged, where it is an earlier one: what it leaves out
+        is then unknown column by column. An answer of one before that is a gap as a whole.
     older_sdk_reads
         Whether an older SDK makes the call all the same; it then drops, in silence, the members
         it does not know.
@@ -87,6 +90,7 @@ class Read:
     members: tuple[str, ...] = ()
     most: int | None = None
     since_botocore: str | None = None
+    judged_since_botocore: str | None = None
     older_sdk_reads: bool = False
     record_member: str | None = None
     absent_codes: tuple[str, ...] = ()
@@ -215,12 +219,14 @@ _PREFIX_LISTS = (
 
 READS: tuple[Read, ...] = (
     # The SDK drops TransitGatewayConfiguration before 1.42.92 and DevicePostureOptions before
-    # 1.43.104; without the first, a transit gateway endpoint looks like one without a VPC.
+    # 1.43.104; without the first, a transit gateway endpoint looks like one without a VPC, and
+    # nearly every check asks which of the two it is.
     _ec2(
         "describe-client-vpn-endpoints",
         "ClientVpnEndpoints",
         "client_vpn_endpoints",
         since_botocore="1.43.104",
+        judged_since_botocore="1.42.92",
         older_sdk_reads=True,
     ),
     _ec2(

@@ -21,6 +21,7 @@ from auditlib.checks._parts import (
     rows_of,
     untold,
 )
+from auditlib.quotas import CONNECTIONS_BY_ASSOCIATIONS
 from auditlib.schemas import GAPS
 
 _RULES = f"{GUIDE}what-is-best-practices.html"
@@ -33,9 +34,9 @@ _EVERYTHING = ("/0", "/1")
 _GONE = ["association-failed", "disassociated", "disassociating"]
 _NOT_ROUTED = ["associating", "disassociating", "disassociated", "failing", "failed"]
 """States of a VPC's range in which no route to it is missed."""
-_CAPACITY = {1: 7_000, 2: 36_500, 3: 66_500, 4: 96_500, 5: 126_000}
-"""Concurrent connections that AWS's default quota allows, by number of associations."""
 _NEARLY_FULL = 0.8
+_FOR_TWO_ZONES = 2
+"""How many associations AWS recommends, for redundancy."""
 
 
 def _with_range(endpoints: pd.DataFrame) -> pd.Series:
@@ -381,63 +382,70 @@ def client_range_nearly_used_up(
 
 @check(
     id="client-range-below-capacity",
-    title="The clients' range is wide enough for what the associations can carry",
+    title="Associations beyond the second add connections that the clients' range can hold",
     severity=Severity.INFO,
     **(_JUDGED | {"noun": "VPC-attached Client VPN endpoint"}),
     among=lambda endpoints: _with_range(endpoints) & in_subnets(endpoints),
     left_out=outside_subnets,
     unseen=_untold_range,
     condition=(
-        "caps connections by a narrow range for clients",
-        "cap connections by a narrow range for clients",
+        "has more associations than the clients' range can fill",
+        "have more associations than the clients' range can fill",
     ),
     rationale=(
-        "AWS's default quota for connections at one time grows with the associations: 7,000 for one, "
-        "36,500 for two, 66,500 for three. The range sets a limit of its own, about half of its "
-        "addresses, and where that is lower it decides. It cannot be changed later. For most "
-        "companies the range is wide enough all the same. AWS requires nothing, so this is "
+        "AWS allows more connections at one time with each associated subnet: by default 7,000 with "
+        "one, 36,500 with two, 66,500 with three. But a part of the clients' range serves the "
+        "endpoint's own availability, so AWS recommends a range of twice as many addresses as "
+        "connections that are planned for. AWS also recommends two subnets, for two zones. Where "
+        "half of the range is less than two already allow, a third raises the number on paper only "
+        "(it still adds a zone), and AWS bills it by the hour. AWS requires nothing, so this is "
         "information, for planning."
     ),
     remedy=(
-        "Decide how many users will be connected at one time in the years to come; where half of the "
-        "range is too little, create an endpoint with a wider one."
+        "Decide what the third subnet and those after it are for: a further zone, then keep them; "
+        "more users, then create an endpoint with a range of twice the connections planned for, as "
+        "the range of an endpoint cannot be changed; neither, then remove them, away from working "
+        "hours."
     ),
     verify=(
-        "aws ec2 describe-client-vpn-endpoints --query 'ClientVpnEndpoints[].ClientCidrBlock' shows "
-        "a range of twice the connections that are planned for."
+        "aws ec2 describe-client-vpn-target-networks --client-vpn-endpoint-id <endpoint id> lists "
+        "the associations that are wanted."
     ),
-    false_alarms=("A company with far fewer users than half of the range.",),
-    decision="How many users will connect at one time is yours to say, and the range of an endpoint cannot be changed.",
-    reference=f"{GUIDE}limits.html",
+    false_alarms=("A third subnet for the sake of a third zone.",),
+    decision="What a third association is for is yours to say, and the range of an endpoint cannot be changed.",
+    reference=_RULES,
 )
 def client_range_below_capacity(
     judged: pd.DataFrame, client_vpn_target_networks: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return endpoints whose range, not their associations, bounds the connections."""
+    """Return endpoints with three associations or more whose range is narrower than two allow for."""
     networks = client_vpn_target_networks
     number = networks[networks["status"] == "associated"].groupby("endpoint_id").size()
+    allowed = CONNECTIONS_BY_ASSOCIATIONS[_FOR_TWO_ZONES]
     rows = []
     for row in rows_of(judged):
         associations = int(number.get(row.endpoint_id, 0))
-        if not associations or not isinstance(row.client_cidr_block, str):
+        if associations <= _FOR_TWO_ZONES or not isinstance(row.client_cidr_block, str):
             continue
-        carried = _CAPACITY[min(associations, max(_CAPACITY))]
         half = addresses(row.client_cidr_block).size // 2
-        if half < carried:
+        if half < allowed:
             rows.append(
                 {
                     **place_of(row),
                     "client_cidr_block": row.client_cidr_block,
+                    "associations": associations,
                     "source": row.source,
                     "record": row.record,
-                    "reason": f"{called(row)} has {row.client_cidr_block} for its clients, meant for "
-                    f"about {half:,} connections at one time, while "
-                    f"{words.count(associations, 'association')} can carry {carried:,} by AWS's "
-                    "default quota.",
+                    "reason": f"{called(row)} has {words.count(associations, 'association')}, and "
+                    f"{row.client_cidr_block} is meant for about {half:,} connections at one time, "
+                    f"half of its addresses, while two already allow {allowed:,} by AWS's default "
+                    "quota.",
                     "rank": half,
                 }
             )
-    return evidence_of("account region endpoint_id client_cidr_block reason source record", rows)
+    return evidence_of(
+        "account region endpoint_id client_cidr_block associations reason source record", rows
+    )
 
 
 @check(

@@ -308,7 +308,7 @@ def authentication_is_certificate_only(judged: pd.DataFrame) -> pd.DataFrame:
     ),
     decision="The authentication of an endpoint is chosen when it is made, and only you know whether its users are meant to be told apart.",
     reference=f"{GUIDE}client-authentication.html",
-    controls={"NIST SP 800-53 Rev. 5": ("AC-3", "IA-2")},
+    controls={"NIST SP 800-53 Rev. 5": ("AC-3",)},
 )
 def certificate_only_where_groups_are_wanted(
     judged: pd.DataFrame,
@@ -328,6 +328,8 @@ def certificate_only_where_groups_are_wanted(
         if set(row.authentication_types) != set(_CERTIFICATE_ONLY):
             continue
         mine = list(rows_of(rules[rules["endpoint_id"] == row.endpoint_id]))
+        # One description on all of them is of the people the whole endpoint is for.
+        described = len({words.clean(rule.description) for rule in mine})
         rows += [
             _sign(
                 row,
@@ -350,7 +352,7 @@ def certificate_only_where_groups_are_wanted(
                 1,
             )
             for rule in mine
-            if rule.access_all and len(mine) > 1 and _PEOPLE.search(str(rule.description or ""))
+            if rule.access_all and described > 1 and _PEOPLE.search(str(rule.description or ""))
         ]
         if (
             len({rule.destination_cidr for rule in mine}) > 1
@@ -411,6 +413,8 @@ def _sign(endpoint: Any, at: Any, sign: str, reason: str, rank: int) -> dict[str
         "AWS Foundational Security Best Practices v1.0.0": ("EC2.51",),
         "AWS Config managed rules (2026-11)": ("ec2-client-vpn-connection-log-enabled",),
         "Prowler (2026-11)": ("ec2_client_vpn_endpoint_connection_logging_enabled",),
+        "NIST SP 800-53 Rev. 5": ("AU-12",),
+        "PCI DSS v4.0.1": ("10.2",),
     },
     ratings={"Security Hub EC2.51": "Low"},
 )

@@ -90,7 +90,6 @@ def _row(row: Any, reason: str, **more: Any) -> dict[str, Any]:
     false_alarms=("An endpoint whose client connect handler judges the same things.",),
     decision=_YOURS,
     reference=_POLICIES,
-    controls={"NIST SP 800-53 Rev. 5": ("AC-3", "AC-17")},
 )
 def authorization_policy_missing(
     judged: pd.DataFrame, client_vpn_authorization_policies: pd.DataFrame

@@ -61,8 +61,8 @@ _CIS = {
         "AWS Config managed rules (2026-11)": ("vpc-default-security-group-closed",),
         "Prowler (2026-11)": ("ec2_securitygroup_default_restrict_traffic",),
         "NIST SP 800-53 Rev. 5": ("AC-4", "SC-7"),
-        "PCI DSS v4.0": ("1.3", "1.4"),
-        "AWS Well-Architected Security Pillar (2026-11)": ("SEC05-BP03",),
+        "PCI DSS v4.0.1": ("1.3", "1.4"),
+        "AWS Well-Architected Security Pillar (2026-11)": ("SEC05-BP02",),
     },
     ratings={
         "CIS AWS Foundations": "Level 2",

@@ -158,7 +158,8 @@ def endpoint_is_idle(
         )
         cost = (
             f"; {words.count(associations, 'association')} of it came to about {hours:,} billed "
-            f"hours since {day(since)}"
+            f"hours since {day(since)}, if {'it was' if associations == 1 else 'they were'} there "
+            "all the time"
             if associations
             else ""
         )

@@ -70,7 +70,6 @@ def _each(judged: pd.DataFrame, found: pd.Series, said: Callable[[Any], str]) ->
     false_alarms=("Jobs that need a connection through the night.",),
     decision="How long a user may work without signing in again is a rule of yours: AWS requires no value.",
     reference=f"{GUIDE}cvpn-working-max-duration.html",
-    controls={"NIST SP 800-53 Rev. 5": ("AC-12", "SC-10")},
 )
 def session_lasts_a_day(judged: pd.DataFrame) -> pd.DataFrame:
     """Return endpoints with the longest session AWS offers."""
