@@ -28,6 +28,7 @@ from auditlib.workbook import workbook_bytes
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
+    from auditlib.pseudonyms import Pseudonyms
 
 __all__ = ["Notebook", "Page", "Parameter", "Report", "notebooks", "report"]
 
@@ -471,6 +472,7 @@ def report(
     *,
     accepted: str | Path | None = None,
     today: date | None = None,
+    redaction: "Pseudonyms | None" = None,
 ) -> Report:
     """Run notebooks on a snapshot and write the pages to hand over.
 
@@ -490,13 +492,16 @@ def report(
         A YAML file of accepted risks.
     today
         The day on which they must hold; today, in UTC, when not given.
+    redaction
+        Pseudonyms to put in the place of every name, id, address and account.
 
     Raises
     ------
     SnapshotError
         The snapshot cannot be read.
     ParameterError
-        A notebook or parameter is unknown, or a value of the wrong type. No kernel was started.
+        A notebook or parameter is unknown, or a value of the wrong type, or cannot be redacted. No
+        kernel was started.
     ReportError
         A cell failed or the folder is not a report's; what was there before is untouched.
     """
@@ -506,6 +511,52 @@ def report(
     _refuse_foreign(target)
     chosen = _chosen(notebooks)
     audit = open_audit(snapshot, accepted, today=today or "")
+    if redaction is not None:
+        return _redacted(
+            target, audit, chosen, parameters or {}, places or {}, accepted, redaction
+        )  # fmt: skip
+    return _reported(target, audit, snapshot, chosen, parameters, places, accepted)
+
+
+def _redacted(  # noqa: PLR0917 # one call of it
+    target: Path,
+    audit: "Audit",
+    chosen: Sequence[Notebook],
+    parameters: Mapping[str, object],
+    places: Mapping[str, str | Path],
+    accepted: str | Path | None,
+    names: "Pseudonyms",
+) -> Report:
+    """Write the report of a redacted snapshot, after making sure that it says the same."""
+    from auditlib.audit import open_audit
+    from auditlib.redaction import redacted_inputs, refuse_difference, translated
+
+    known = {notebook.path for notebook in notebooks().values()}
+    if own := [notebook.name for notebook in chosen if notebook.path not in known]:
+        raise ParameterError(
+            f"notebook {own[0]!r} is not the kit's: what is written in it cannot be redacted"
+        )
+    if "history" in places:
+        raise ParameterError("a history is kept in the account's own names: leave it out here")
+    given = translated(parameters, names)
+    with tempfile.TemporaryDirectory(prefix="auditlib-") as scratch:
+        inputs = redacted_inputs(audit, Path(scratch), names, places.get("earlier"))
+        day = audit.accepted.day if audit.accepted else ""
+        again = open_audit(inputs.snapshot, inputs.accepted, today=day)
+        refuse_difference(audit.findings, again.findings)
+        earlier = {"earlier": inputs.earlier} if inputs.earlier else {}
+        return _reported(target, again, inputs.snapshot, chosen, given, earlier, inputs.accepted)
+
+
+def _reported(  # noqa: PLR0917 # two calls of it
+    target: Path,
+    audit: "Audit",
+    snapshot: str | Path | None,
+    chosen: Sequence[Notebook],
+    parameters: Mapping[str, object] | None,
+    places: Mapping[str, str | Path] | None,
+    accepted: str | Path | None,
+) -> Report:
     taken: dict[str, object] = {}
     if accepted is not None and audit.accepted is not None:
         _refuse_without_accepted(chosen)
