@@ -880,7 +880,7 @@ def history(folder: Path, snapshots: tuple[Path, ...], style: str) -> None:
 )
 def demo(out: Path) -> None:
     """Make the report on the bundled sample; no AWS needed."""
-    _report(None, out, (), {}, None, None)
+    _report(None, out)
 
 
 @main.command()
@@ -907,6 +907,11 @@ def demo(out: Path) -> None:
 )
 @click.option("--redact", is_flag=True, help=REDACT)
 @click.option("--redact-key", type=click.Path(path_type=Path), help=REDACT_KEY)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="YAML file with a section branding: whose report it is, and for whom (docs/branding.md).",
+)
 @click.option("--fail-on", type=SEVERITY, help=FAIL_ON + _REPORT_EXITS)
 def report(  # noqa: PLR0917 # click calls it by keyword
     snapshot: Path,
@@ -918,6 +923,7 @@ def report(  # noqa: PLR0917 # click calls it by keyword
     history: Path | None,
     redact: bool,
     redact_key: Path | None,
+    config: Path | None,
     fail_on: str | None,
 ) -> None:
     """Run the notebooks on a snapshot and write the pages to hand over.
@@ -927,32 +933,37 @@ def report(  # noqa: PLR0917 # click calls it by keyword
     """
     places = {"earlier": earlier, "history": history}
     known = {name: place for name, place in places.items() if place is not None}
+    branding = None
+    if config is not None:
+        from auditlib.branding import branding_of
+
+        branding = branding_of(config)
     names = _pseudonyms(redact, redact_key)
-    _report(snapshot, out, notebooks, dict(parameters), accepted, fail_on, known, names)
+    _report(
+        snapshot,
+        out,
+        fail_on,
+        notebooks=notebooks or None,
+        parameters=dict(parameters),
+        places=known,
+        accepted=accepted,
+        redaction=names,
+        branding=branding,
+    )
 
 
-def _report(  # noqa: PLR0917 # one call of it per command
-    snapshot: Path | None,
-    out: Path,
-    notebooks: tuple[str, ...],
-    parameters: dict[str, str],
-    accepted: Path | None,
-    fail_on: str | None,
-    places: dict[str, Path] | None = None,
-    names: "Pseudonyms | None" = None,
-) -> None:
+def _report(snapshot: Path | None, out: Path, fail_on: str | None = None, **more: Any) -> None:
+    """Make a report; ``more`` is what ``report.report`` takes beside snapshot and folder."""
     from auditlib.report import report as made_of
 
     if sys.stderr.isatty():
         click.echo("running the notebooks …", err=True)
-    made = made_of(
-        snapshot, out, notebooks or None, parameters, places, accepted=accepted, redaction=names
-    )
+    made = made_of(snapshot, out, **more)
     click.echo(f"report: {one_line(made.index)}")
-    if places and "history" in places:
+    if "history" in more.get("places", ()):
         from auditlib import history
 
-        history.append(places["history"], made.audit)
+        history.append(more["places"]["history"], made.audit)
     if fail_on is not None:
         sys.exit(_exit_status(made.audit.findings, fail_on))
 

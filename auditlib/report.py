@@ -12,9 +12,10 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,7 @@ from auditlib.workbook import workbook_bytes
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
+    from auditlib.branding import Branding
     from auditlib.pseudonyms import Pseudonyms
 
 __all__ = ["Notebook", "Page", "Parameter", "Report", "notebooks", "report"]
@@ -395,7 +397,7 @@ def _exporter() -> Any:
     )
 
 
-def _frame(audit: "Audit", title: str) -> dict[str, Any]:
+def _frame(audit: "Audit", title: str, branding: "Branding | None") -> dict[str, Any]:
     """Return what the frame of every page needs."""
     style = display.sheet()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -405,6 +407,7 @@ def _frame(audit: "Audit", title: str) -> dict[str, Any]:
         "style": Markup(style),  # noqa: S704 # our own file
         "style_hash": Markup(f"sha256-{digest}"),  # noqa: S704 # base64
         "identity": summary.identity(audit),
+        "branding": branding,
     }
 
 
@@ -429,14 +432,21 @@ def _page(notebook: Notebook) -> Page:
     )
 
 
-def _html_of(node: Any, page: Page, audit: "Audit") -> str:
+def _html_of(node: Any, page: Page, audit: "Audit", branding: "Branding | None") -> str:
     exporter = _exporter()
-    exporter.environment.globals.update(_frame(audit, page.title), headings=_headings(node))
+    exporter.environment.globals.update(
+        _frame(audit, page.title, branding), headings=_headings(node)
+    )
     html, _ = exporter.from_notebook_node(node)
     return str(html)
 
 
-def _index(audit: "Audit", pages: Sequence[Page], html: Mapping[str, str]) -> str:
+def _index(
+    audit: "Audit",
+    pages: Sequence[Page],
+    html: Mapping[str, str],
+    branding: "Branding | None",
+) -> str:
     holders = {
         finding.check.id: page.file
         for page in reversed(pages)
@@ -447,7 +457,7 @@ def _index(audit: "Audit", pages: Sequence[Page], html: Mapping[str, str]) -> st
     names = summary.names(audit)
     return display.render(
         "index.html.j2",
-        **_frame(audit, "Security groups around Client VPN"),
+        **_frame(audit, "Security groups around Client VPN", branding),
         pages=pages,
         verdict=display.verdict(audit).markup,
         steps=display.first_steps(audit, pages=cards).markup,
@@ -473,6 +483,7 @@ def report(
     accepted: str | Path | None = None,
     today: date | None = None,
     redaction: "Pseudonyms | None" = None,
+    branding: "Branding | None" = None,
 ) -> Report:
     """Run notebooks on a snapshot and write the pages to hand over.
 
@@ -494,6 +505,8 @@ def report(
         The day on which they must hold; today, in UTC, when not given.
     redaction
         Pseudonyms to put in the place of every name, id, address and account.
+    branding
+        Whose report it is, and for whom. A redacted one does not say for whom.
 
     Raises
     ------
@@ -511,52 +524,71 @@ def report(
     _refuse_foreign(target)
     chosen = _chosen(notebooks)
     audit = open_audit(snapshot, accepted, today=today or "")
-    if redaction is not None:
-        return _redacted(
-            target, audit, chosen, parameters or {}, places or {}, accepted, redaction
-        )  # fmt: skip
-    return _reported(target, audit, snapshot, chosen, parameters, places, accepted)
+    order = _Order(
+        target=target,
+        chosen=tuple(chosen),
+        snapshot=snapshot,
+        accepted=accepted,
+        parameters=parameters or {},
+        places=places or {},
+        branding=branding,
+    )
+    if redaction is None:
+        return _reported(audit, order)
+    with _redacted(audit, order, redaction) as (again, redacted):
+        return _reported(again, redacted)
 
 
-def _redacted(  # noqa: PLR0917 # one call of it
-    target: Path,
-    audit: "Audit",
-    chosen: Sequence[Notebook],
-    parameters: Mapping[str, object],
-    places: Mapping[str, str | Path],
-    accepted: str | Path | None,
-    names: "Pseudonyms",
-) -> Report:
-    """Write the report of a redacted snapshot, after making sure that it says the same."""
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    """What a report is to be made of, checked as far as it can be without an audit."""
+
+    target: Path
+    chosen: tuple[Notebook, ...]
+    snapshot: str | Path | None
+    accepted: str | Path | None
+    parameters: Mapping[str, object]
+    places: Mapping[str, str | Path]
+    branding: "Branding | None"
+
+
+@contextmanager
+def _redacted(
+    audit: "Audit", order: _Order, names: "Pseudonyms"
+) -> Iterator[tuple["Audit", _Order]]:
+    """Return the audit of the redacted snapshot, which says the same, and what to make of it."""
     from auditlib.audit import open_audit
     from auditlib.redaction import redacted_inputs, refuse_difference, translated
 
     known = {notebook.path for notebook in notebooks().values()}
-    if own := [notebook.name for notebook in chosen if notebook.path not in known]:
+    if own := [notebook.name for notebook in order.chosen if notebook.path not in known]:
         raise ParameterError(
             f"notebook {own[0]!r} is not the kit's: what is written in it cannot be redacted"
         )
-    if "history" in places:
+    if "history" in order.places:
         raise ParameterError("a history is kept in the account's own names: leave it out here")
-    given = translated(parameters, names)
+    given = translated(order.parameters, names)
     with tempfile.TemporaryDirectory(prefix="auditlib-") as scratch:
-        inputs = redacted_inputs(audit, Path(scratch), names, places.get("earlier"))
+        inputs = redacted_inputs(audit, Path(scratch), names, order.places.get("earlier"))
         day = audit.accepted.day if audit.accepted else ""
         again = open_audit(inputs.snapshot, inputs.accepted, today=day)
         refuse_difference(audit.findings, again.findings)
-        earlier = {"earlier": inputs.earlier} if inputs.earlier else {}
-        return _reported(target, again, inputs.snapshot, chosen, given, earlier, inputs.accepted)
+        yield (
+            again,
+            replace(
+                order,
+                snapshot=inputs.snapshot,
+                accepted=inputs.accepted,
+                parameters=given,
+                places={"earlier": inputs.earlier} if inputs.earlier else {},
+                branding=order.branding and order.branding.without_client,
+            ),
+        )
 
 
-def _reported(  # noqa: PLR0917 # two calls of it
-    target: Path,
-    audit: "Audit",
-    snapshot: str | Path | None,
-    chosen: Sequence[Notebook],
-    parameters: Mapping[str, object] | None,
-    places: Mapping[str, str | Path] | None,
-    accepted: str | Path | None,
-) -> Report:
+def _reported(audit: "Audit", order: _Order) -> Report:
+    target, chosen, branding = order.target, order.chosen, order.branding
+    snapshot, accepted = order.snapshot, order.accepted
     taken: dict[str, object] = {}
     if accepted is not None and audit.accepted is not None:
         _refuse_without_accepted(chosen)
@@ -564,8 +596,8 @@ def _reported(  # noqa: PLR0917 # two calls of it
         taken = {ACCEPTED: str(Path(accepted).resolve()), TODAY: audit.accepted.day.isoformat()}
     with tempfile.TemporaryDirectory(prefix="auditlib-") as scratch:
         place = _kernel_folder(snapshot, Path(scratch))
-        paths = {name: _from(place, path) for name, path in (places or {}).items()}
-        wanted = _parameters_for(chosen, {**(parameters or {}), **paths})
+        paths = {name: _from(place, path) for name, path in order.places.items()}
+        wanted = _parameters_for(chosen, {**order.parameters, **paths})
         given = taken if snapshot is None else {**taken, SNAPSHOT: Path(snapshot).resolve().name}
         with ThreadPoolExecutor(min(len(chosen), os.cpu_count() or 1)) as pool:
             running = [
@@ -577,13 +609,14 @@ def _reported(  # noqa: PLR0917 # two calls of it
             executed = [_renamed(future.result(), paths.values()) for future in running]
     pages = [_page(notebook) for notebook in chosen]
     html = {
-        page.file: _html_of(node, page, audit) for page, node in zip(pages, executed, strict=True)
+        page.file: _html_of(node, page, audit, branding)
+        for page, node in zip(pages, executed, strict=True)
     }
     files: dict[str, str | bytes] = {
         **html,
         "findings.json": findings,
         "findings.xlsx": book,
-        "index.html": _index(audit, pages, html),
+        "index.html": _index(audit, pages, html, branding),
     }
     for page, node in zip(pages, executed, strict=True):
         files[f"notebooks/{page.notebook}"] = _ipynb(node)
