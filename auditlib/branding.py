@@ -88,7 +88,7 @@ def _logo(reader: ConfigReader, node: Any) -> str:
     import io
     import warnings
 
-    from PIL import Image
+    from PIL import Image, ImageFile
 
     path = reader.place(node)
 
@@ -101,6 +101,8 @@ def _logo(reader: ConfigReader, node: Any) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise refuse(f"cannot be read: {error.strerror or error}") from error
+    lenient = ImageFile.LOAD_TRUNCATED_IMAGES  # WeasyPrint switches it on for the whole process
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -111,6 +113,8 @@ def _logo(reader: ConfigReader, node: Any) -> str:
         drawn = picture.convert("RGB" if kind == "JPEG" else "RGBA")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise refuse("is no PNG or JPEG that can be read: save it as one of the two") from error
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = lenient
     drawn.thumbnail(_LARGEST)
     bare = Image.new(drawn.mode, drawn.size)  # Pillow hands on comments and profiles otherwise
     bare.paste(drawn)

@@ -905,6 +905,14 @@ def demo(out: Path) -> None:
     type=click.Path(path_type=Path),
     help="Folder of a history; the findings are added to it once the report is there.",
 )
+@click.option("--pdf", is_flag=True, help="Make report.pdf of all pages too (the extra pdf).")
+@click.option(
+    "--paper",
+    type=click.Choice(["a4", "letter"]),
+    default="a4",
+    show_default=True,
+    help="Paper of the PDF.",
+)
 @click.option("--redact", is_flag=True, help=REDACT)
 @click.option("--redact-key", type=click.Path(path_type=Path), help=REDACT_KEY)
 @click.option(
@@ -921,6 +929,8 @@ def report(  # noqa: PLR0917 # click calls it by keyword
     accepted: Path | None,
     earlier: Path | None,
     history: Path | None,
+    pdf: bool,
+    paper: str,
     redact: bool,
     redact_key: Path | None,
     config: Path | None,
@@ -949,6 +959,7 @@ def report(  # noqa: PLR0917 # click calls it by keyword
         accepted=accepted,
         redaction=names,
         branding=branding,
+        pdf=paper if pdf else None,
     )
 
 

@@ -25,16 +25,19 @@ from markupsafe import Markup
 
 from auditlib import display, export, summary
 from auditlib.errors import ParameterError, ReportError
+from auditlib.pdf import pdf_bytes, refuse_without_weasyprint
 from auditlib.workbook import workbook_bytes
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
     from auditlib.branding import Branding
+    from auditlib.pdf import Paper
     from auditlib.pseudonyms import Pseudonyms
 
 __all__ = ["Notebook", "Page", "Parameter", "Report", "notebooks", "report"]
 
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+TITLE = "Security groups around Client VPN"
 SNAPSHOT = "snapshot"
 ACCEPTED = "accepted"
 TODAY = "today"
@@ -446,6 +449,8 @@ def _index(
     pages: Sequence[Page],
     html: Mapping[str, str],
     branding: "Branding | None",
+    *,
+    pdf: bool,
 ) -> str:
     holders = {
         finding.check.id: page.file
@@ -457,8 +462,9 @@ def _index(
     names = summary.names(audit)
     return display.render(
         "index.html.j2",
-        **_frame(audit, "Security groups around Client VPN", branding),
+        **_frame(audit, TITLE, branding),
         pages=pages,
+        pdf=pdf,
         verdict=display.verdict(audit).markup,
         steps=display.first_steps(audit, pages=cards).markup,
         findings=display.findings(audit, pages=cards).markup,
@@ -484,6 +490,7 @@ def report(
     today: date | None = None,
     redaction: "Pseudonyms | None" = None,
     branding: "Branding | None" = None,
+    pdf: "Paper | None" = None,
 ) -> Report:
     """Run notebooks on a snapshot and write the pages to hand over.
 
@@ -507,6 +514,8 @@ def report(
         Pseudonyms to put in the place of every name, id, address and account.
     branding
         Whose report it is, and for whom. A redacted one does not say for whom.
+    pdf
+        The paper of a ``report.pdf`` that holds all pages; none is made without.
 
     Raises
     ------
@@ -520,6 +529,8 @@ def report(
     """
     from auditlib.audit import open_audit
 
+    if pdf is not None:
+        refuse_without_weasyprint()
     target = Path(out).absolute()
     _refuse_foreign(target)
     chosen = _chosen(notebooks)
@@ -532,6 +543,7 @@ def report(
         parameters=parameters or {},
         places=places or {},
         branding=branding,
+        pdf=pdf,
     )
     if redaction is None:
         return _reported(audit, order)
@@ -550,6 +562,7 @@ class _Order:
     parameters: Mapping[str, object]
     places: Mapping[str, str | Path]
     branding: "Branding | None"
+    pdf: "Paper | None"
 
 
 @contextmanager
@@ -616,8 +629,13 @@ def _reported(audit: "Audit", order: _Order) -> Report:
         **html,
         "findings.json": findings,
         "findings.xlsx": book,
-        "index.html": _index(audit, pages, html, branding),
+        "index.html": _index(audit, pages, html, branding, pdf=order.pdf is not None),
     }
+    if order.pdf is not None:
+        frame = _frame(audit, TITLE, branding)
+        sheets = [("index.html", TITLE, str(files["index.html"]))]
+        sheets += [(page.file, page.title, html[page.file]) for page in pages]
+        files["report.pdf"] = pdf_bytes(sheets, frame, order.pdf)
     for page, node in zip(pages, executed, strict=True):
         files[f"notebooks/{page.notebook}"] = _ipynb(node)
     _publish(files, target)
@@ -666,7 +684,7 @@ def _is_ours(path: Path, target: Path) -> bool:
         return path.suffix == ".ipynb"
     if inside.suffix == ".html":
         return b'<meta name="generator" content="auditlib' in path.read_bytes()[:4000]
-    return inside.as_posix() in {"findings.json", "findings.xlsx"}
+    return inside.as_posix() in {"findings.json", "findings.xlsx", "report.pdf"}
 
 
 def _publish(files: Mapping[str, str | bytes], target: Path) -> None:
