@@ -758,7 +758,7 @@ def reach_matrix(audit: "Audit", rows: pd.DataFrame) -> Html:
         columns = [str(c) for c in part.columns if c != "what"]
         cells = _rows(part, columns, {})
         for row, what in zip(cells, part["what"], strict=True):
-            row[0] = replace(row[0], below=_text(what))
+            row[0] = replace(row[0], below=_text(what), kind="receiver")
         made.append(
             {
                 "name": names.get(matrix.endpoint_id, ""),

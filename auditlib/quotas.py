@@ -190,9 +190,12 @@ def beyond(
     return f"{quota.name}: it would be {after}, and {limit}"
 
 
-def rules_used(rules: pd.DataFrame, prefix_lists: pd.DataFrame) -> int:
-    """Return for how many rules the rules of one group and direction count."""
-    return max(_rule_counts(rules, prefix_lists, rules).values(), default=0)
+def rules_used(rules: pd.DataFrame, prefix_lists: pd.DataFrame) -> tuple[int, int]:
+    """Return for how many rules some rules count, for IPv4 and for IPv6; AWS limits the more."""
+    if rules["prefix_list_id"].isna().all():  # most groups: quickly told
+        return int(rules["cidr_ipv6"].isna().sum()), int(rules["cidr_ipv4"].isna().sum())
+    ipv4, ipv6 = _weighed(rules, prefix_lists)
+    return int(ipv4.sum()), int(ipv6.sum())
 
 
 def _rows(frame: pd.DataFrame) -> Iterator[Any]:
@@ -231,31 +234,38 @@ def _weight(name: object) -> int:
 def _rule_counts(
     rules: pd.DataFrame, prefix_lists: pd.DataFrame, groups: pd.DataFrame
 ) -> dict[tuple[str, ...], int]:
-    """Return for how many rules a group's rules count, by group and direction.
-
-    IPv4 and IPv6 are counted apart, and the more of the two is told. A group as source counts in
-    both, a prefix list for as many entries as it may hold. What AWS's own lists count for stands
-    in its guide and not in the API; one that is not there counts for one, and the number may be
-    too low.
-    """
+    """Return for how many rules a group's rules count, by group and direction."""
     rules = rules[rules["group_id"].isin(groups["group_id"])]
     if rules.empty:
         return {}
-    most = prefix_lists.drop_duplicates("prefix_list_id").set_index("prefix_list_id")
-    weights = most["max_entries"].fillna(most["name"].map(_weight))
-    weight = rules["prefix_list_id"].map(weights).fillna(1).astype("int64")
-    family = rules["prefix_list_id"].map(most["family"])
-    ipv4 = rules["cidr_ipv6"].isna() & (family.isna() | family.eq("IPv4"))
-    ipv6 = rules["cidr_ipv4"].isna() & (family.isna() | family.eq("IPv6"))
+    ipv4, ipv6 = _weighed(rules, prefix_lists)
     counted = pd.DataFrame(
         {
             "account": rules["account"].astype("str"),
             "region": rules["region"].astype("str"),
             "group_id": rules["group_id"],
             "direction": rules["is_egress"].map({True: "outbound", False: "inbound"}),
-            "ipv4": weight.where(ipv4, 0),
-            "ipv6": weight.where(ipv6, 0),
+            "ipv4": ipv4,
+            "ipv6": ipv6,
         }
     )
     sums = counted.groupby(["account", "region", "group_id", "direction"]).sum()
     return {tuple(key): int(value) for key, value in sums.max(axis=1).items()}  # type: ignore[arg-type]
+
+
+def _weighed(
+    rules: pd.DataFrame, prefix_lists: pd.DataFrame
+) -> tuple["pd.Series[int]", "pd.Series[int]"]:
+    """Return for how many rules each rule counts, for IPv4 and for IPv6.
+
+    AWS counts the two apart. A group as source counts in both, a prefix list for as many entries
+    as it may hold. What AWS's own lists count for stands in its guide and not in the API; one that
+    is not there counts for one, and the number may be too low.
+    """
+    most = prefix_lists.drop_duplicates("prefix_list_id").set_index("prefix_list_id")
+    weights = most["max_entries"].fillna(most["name"].map(_weight))
+    weight = rules["prefix_list_id"].map(weights).fillna(1).astype("int64")
+    family = rules["prefix_list_id"].map(most["family"])
+    ipv4 = rules["cidr_ipv6"].isna() & (family.isna() | family.eq("IPv4"))
+    ipv6 = rules["cidr_ipv4"].isna() & (family.isna() | family.eq("IPv6"))
+    return weight.where(ipv4, 0), weight.where(ipv6, 0)

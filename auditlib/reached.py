@@ -204,7 +204,7 @@ def matrices(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[Matr
         inside = part[part["eni_id"].notna()]
         size = inside["eni_id"].drop_duplicates().map(labels).value_counts()
         cells: dict[str, dict[str, dict[str, str]]] = {}
-        told = part[
+        told = part.sort_values(["protocol", "from_port", "to_port"], kind="stable")[
             ["eni_id", "ip", "group", "protocol", "from_port", "to_port", "certainty", "via"]
         ]
         for eni, ip, group, protocol, low, high, certainty, via in told.itertuples(index=False):

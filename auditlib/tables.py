@@ -1002,7 +1002,8 @@ class Tables:
                 raise ParameterError(f"{name} is a view: exchange the tables it is worked out of.")
             if missing := set(SCHEMAS[name].names) - set(frame.columns):
                 raise ParameterError(f"The frame for {name} lacks {', '.join(sorted(missing))}.")
-            kept[name] = frame_of(SCHEMAS[name], frame)
+            typed = name in self._frames and frame.dtypes.equals(self._frames[name].dtypes)
+            kept[name] = frame.reset_index(drop=True) if typed else frame_of(SCHEMAS[name], frame)
         changed._frames = kept
         return changed
 

@@ -14,12 +14,18 @@ def _standin() -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def aws(_standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    """Return the stand-in, empty, with the environment's credentials being good there only."""
-    _standin.reset()
+def standing(_standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """Return the stand-in as it was left, with the environment's credentials good there only."""
     for name, value in _standin.environment.items():
         if name != "AWS_ENDPOINT_URL":  # what is tested must be told where to go
             monkeypatch.setenv(name, value)
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
     return _standin
+
+
+@pytest.fixture
+def aws(standing: StandIn) -> StandIn:
+    """Return the stand-in, empty."""
+    standing.reset()
+    return standing

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from auditlib.aws.collect import collect, summary_of
-from auditlib.aws.reads import READS, Read, read_of
+from auditlib.aws.collect import collect
+from auditlib.aws.reads import READS, read_of
 from auditlib.cli import main
 from auditlib.errors import AwsError, SnapshotError
 from auditlib.snapshot import Call, Manifest, load, verify
@@ -208,32 +208,6 @@ def test_a_zip_is_written_at_the_end_and_whole(aws, account, tmp_path):
 
 
 # -- refusals ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("read", READS, ids=lambda read: read.id)
-def test_a_refused_read_is_recorded_and_the_others_go_on(aws, account, tmp_path, read: Read):
-    aws.deny(read.service, read.operation)
-    manifest = read_all(aws, tmp_path / "s")
-    refused = by_read(manifest)[read.id]
-    assert refused
-    for call in refused:
-        assert call.status == "denied"
-        assert call.error_code in {
-            "UnauthorizedOperation",
-            "AccessDenied",
-            "AccessDeniedException",
-        }
-        assert call.error_message
-        assert call.file is None
-    assert f"allow {read.iam_action}" in "\n".join(summary_of(manifest))
-    assert verify(tmp_path / "s") == ()
-    aws._faults.clear()
-    expected = {call.key for call in read_all(aws, tmp_path / "s", resume=True).calls}
-    answered = {call.key for call in manifest.calls if call.status == "ok"}
-    dependent = {child.id for child in READS if read.id in child.parents}
-    assert {key for key in expected - answered if key[2] not in dependent} == {
-        call.key for call in refused
-    }
 
 
 def test_an_explicit_deny_by_the_organization_is_a_denial(aws, tmp_path):

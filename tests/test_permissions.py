@@ -1,19 +1,13 @@
 """Least privilege: the documented policy under enforcement, and what ``permissions`` tells beforehand."""
 
-import json
-
 import botocore.session
-import pytest
 from click.testing import CliRunner, Result
 
 from auditlib.aws.collect import collect
 from auditlib.aws.permissions import permissions
 from auditlib.aws.policy import read_only_policy
 from auditlib.aws.reads import READS
-from auditlib.check import checks
 from auditlib.cli import main
-from auditlib.snapshot import load
-from auditlib.tables import Tables
 from tests.accounts import REGION, small_account
 from tests.standin import StandIn
 
@@ -34,16 +28,6 @@ def test_the_documented_policy_is_enough_for_all_regions(aws: StandIn, tmp_path)
     manifest = collect(tmp_path / "s", all_regions=True, endpoint_url=aws.url).manifest
     assert {call.status for call in manifest.calls} == {"ok"}
     assert {f"{call.service}-{call.operation}" for call in manifest.calls} == {r.id for r in READS}
-
-
-@pytest.mark.parametrize("action", FOR_READS)
-def test_each_action_of_the_policy_is_needed(aws: StandIn, tmp_path, action):
-    small_account(aws)
-    aws.allow_only(*(other for other in ACTIONS if other != action))
-    manifest = collect(tmp_path / "s", regions=[REGION], endpoint_url=aws.url).manifest
-    denied = {call.read.iam_action for call in manifest.calls if call.status == "denied"}
-    assert denied == {action}
-    assert {call.status for call in manifest.calls} == {"ok", "denied"}
 
 
 def test_the_right_to_list_regions_is_needed_for_all_regions_only(aws: StandIn, tmp_path):
@@ -75,28 +59,6 @@ def test_permissions_asks_for_nothing_the_policy_lacks_and_reads_little(aws: Sta
     }
     named = {"".join(w.capitalize() for w in id.split("-")[1:]) for id in parents}
     assert {name.lower() for name in real} <= {name.lower() for name in named}
-
-
-@pytest.mark.parametrize("read", READS, ids=lambda read: read.id)
-def test_permissions_tells_what_collect_would_be_refused_and_which_checks_that_leaves_open(
-    aws: StandIn, tmp_path, read
-):
-    small_account(aws)
-    aws.allow_only(*(other for other in ACTIONS if other != read.iam_action))
-    told = auditlib(
-        "permissions", "--region", REGION, "--endpoint-url", aws.url, "--format", "json"
-    )
-    assert told.exit_code == 3
-    rows = json.loads(told.stdout)
-    refused = [row for row in rows if row["state"] == "refused"]
-    assert {row["iam_action"] for row in refused} == {read.iam_action}
-    left_open = {id for row in rows for id in row["leaves_open"]}
-    collect(tmp_path / "s", regions=[REGION], endpoint_url=aws.url)
-    tables = Tables(load(tmp_path / "s"))
-    without_answers = {
-        made.id for made in checks() if len(tables.gaps(made.population, *made.needs))
-    }
-    assert left_open == without_answers
 
 
 def test_an_account_without_endpoints_needs_no_reads_of_them(aws: StandIn):

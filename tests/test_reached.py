@@ -76,6 +76,7 @@ def test_receivers_that_share_groups_are_one_row():
     world.associate(endpoint, subnet)
     world.authorize(endpoint, "10.7.0.0/16")
     app = world.security_group(vpc, "app-7")
+    world.ingress(app, group, "tcp", (443, 443))
     world.ingress(app, group, "tcp", (22, 22))
     for _ in range(40):
         world.interface(subnet, app)
@@ -83,7 +84,7 @@ def test_receivers_that_share_groups_are_one_row():
     (matrix,) = reached.matrices(audit, audit.reach(endpoint=endpoint))
     assert matrix.by == "security group"
     (row,) = matrix.frame.to_dict("records")
-    assert row == {"receiver": "app-7", "what": "40 interfaces", "everyone": "TCP 22"}
+    assert row == {"receiver": "app-7", "what": "40 interfaces", "everyone": "TCP 22, TCP 443"}
 
 
 def test_the_matrix_says_what_is_not_reliable(exposed):

@@ -6,14 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from click.testing import CliRunner
 
 from auditlib.aws.collect import collect
-from auditlib.aws.reads import READS, Read
 from auditlib.check import Severity, checks
 from auditlib.cli import main
-from auditlib.schemas import SCHEMAS
 from tests.standin import StandIn
 from tests.standin.sample_world import Place
 from tests.worlds import NOW, saml_metadata
@@ -279,37 +276,6 @@ def test_a_change_of_groups_is_reported_until_it_has_settled(aws: StandIn, tmp_p
     aws.settle()
     after = audited(aws, tmp_path / "after")
     assert after.findings["vpn-sg-not-yet-effective"]["status"] == "pass"
-
-
-def _reads_of(check: Any) -> set[str]:
-    """Return the ids of the reads a check's verdict rests on, through views and parents.
-
-    A read made per resource needs the answers that name the resources.
-    """
-    tables, reads = [check.population, *check.tables], set()
-    while tables:
-        name = tables.pop()
-        inputs = SCHEMAS[name].inputs
-        tables += inputs
-        for read in READS:
-            if not inputs and name in read.tables:
-                reads |= {read.id, *read.parents}
-    return reads
-
-
-@pytest.mark.parametrize("read", READS, ids=lambda read: read.id)
-def test_what_needs_a_refused_read_is_never_said_to_be_fine(
-    aws: StandIn, tmp_path: Path, read: Read
-) -> None:
-    clean(aws)
-    aws.deny(read.service, read.operation)
-    verdicts = audited(aws, tmp_path)
-    needing = {check.id for check in checks() if read.id in _reads_of(check)}
-    fine = verdicts.statuses.get("pass", set()) | verdicts.statuses.get("not_applicable", set())
-    assert needing & fine == set()
-    assert verdicts.exit_status == (3 if needing else 0)
-    for id in needing:
-        assert verdicts.findings[id]["gaps"], id
 
 
 def test_one_region_refused_leaves_the_other_judged(aws: StandIn, tmp_path: Path) -> None:

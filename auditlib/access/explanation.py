@@ -499,7 +499,9 @@ class _Walk:
             change=change,
         )
 
-    def _arrival(self, kind: Kind, source: Source, step: Step, at: int) -> Iterator[Hop]:
+    def _arrival(
+        self, eni_id: str, kind: Kind, source: Source, step: Step, at: int
+    ) -> Iterator[Hop]:
         vpc, subnet, groups = kind
         if subnet != self.association.subnet_id:
             yield from self._acl("receiver network ACL", subnet, at, out=False)
@@ -528,9 +530,9 @@ class _Walk:
         )
         yield self._hop(
             "ingress",
-            ", ".join(groups),
+            ", ".join(groups) or eni_id,
             passage,
-            name=listed(self._names(groups)),
+            name=listed(self._names(groups)) if groups else self.network.names.get(eni_id),
             opened=f"let in by {_ids(passage, self.point)}",
             shut=f"no inbound rule lets {self.what} in from the endpoint",
             change=f"Allow inbound {self.what} from {by} in {(groups or ('its group',))[0]}.",
@@ -596,7 +598,7 @@ class _Walk:
             if source.address is not None and family is ALL_IPV4:
                 starts = [source.address]
             for at in starts:
-                hops = (*before, *route, *self._arrival(kind, source, step, at))
+                hops = (*before, *route, *self._arrival(eni_id, kind, source, step, at))
                 found.append(_Found(hops, None, source, eni_id))
         best = min(found, key=lambda f: _cost(f.hops))
         verdict = way.verdict(step, kind, self.address)

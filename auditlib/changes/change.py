@@ -41,6 +41,8 @@ __all__ = [
 TEXT = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
 """What AWS takes as a group's name or description."""
 
+_SHOWING_PLACES = ("security_groups", "client_vpn_endpoints")
+
 _BLANK = re.compile(r"<[A-Z][A-Z0-9_]*>")
 
 
@@ -75,6 +77,9 @@ class Change(ABC):
     phase
         Where it belongs in a plan that must not cut anybody off: 1 create, 2 allow, 3 switch,
         4 authorization (which resets sessions), 5 take away.
+    never_opens, never_closes
+        Whether it can give nobody access, or take none away, whatever the tables say: security
+        groups only add up.
     """
 
     account: str
@@ -85,6 +90,8 @@ class Change(ABC):
     iam_action: ClassVar[str] = ""
     resets_sessions: ClassVar[bool] = False
     phase: ClassVar[int] = 0
+    never_opens: ClassVar[bool] = False
+    never_closes: ClassVar[bool] = False
 
     @property
     def creates(self) -> str | None:
@@ -108,9 +115,13 @@ class Change(ABC):
 
     def problems(self, tables: Tables) -> tuple[str, ...]:
         """Return why AWS would refuse it, as far as the tables tell; empty when it would not."""
-        if (self.account, self.region) not in _places(tables):
+        if not any(self._is_place_of(tables[name]) for name in _SHOWING_PLACES):
             return (f"account {self.account} was not read in {self.region}",)
         return tuple(self._problems(tables))
+
+    def _is_place_of(self, frame: pd.DataFrame) -> bool:
+        here = (frame["account"] == self.account) & (frame["region"] == self.region)
+        return bool(here.any())
 
     @abstractmethod
     def _problems(self, tables: Tables) -> Iterable[str]:
@@ -164,15 +175,6 @@ class Change(ABC):
 
 
 # -- what the tables say --------------------------------------------------------------------------
-
-
-def _places(tables: Tables) -> set[tuple[str, str]]:
-    groups, endpoints = tables["security_groups"], tables["client_vpn_endpoints"]
-    return {
-        (str(account), str(region))
-        for frame in (groups, endpoints)
-        for account, region in zip(frame["account"], frame["region"], strict=True)
-    }
 
 
 def whole(value: Any) -> int | None:

@@ -15,7 +15,7 @@ from auditlib.addresses import NONE, Ranges, addresses, cidrs, port_rows, ports
 from auditlib.checks._parts import rows_of
 from auditlib.tables import Tables
 
-__all__ = ["DIFFERENCE", "access_held", "difference", "sure_access"]
+__all__ = ["DIFFERENCE", "Key", "access_held", "difference", "sure_access"]
 
 DIFFERENCE = (
     "change",

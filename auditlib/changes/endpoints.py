@@ -326,6 +326,8 @@ class ModifyLogging(Change):
     doing: ClassVar[tuple[str, str]] = ("set the connection log of", "endpoint")
     iam_action: ClassVar[str] = "ec2:ModifyClientVpnEndpoint"
     phase: ClassVar[int] = 2
+    never_opens: ClassVar[bool] = True
+    never_closes: ClassVar[bool] = True
 
     def words(self) -> str:
         if not self.enabled:

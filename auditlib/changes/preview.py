@@ -1,15 +1,15 @@
 """Previews: what changes open, close and leave, found out on the tables before anyone applies them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
 
 from auditlib import words
-from auditlib.addresses import NONE
+from auditlib.addresses import NONE, Ranges
 from auditlib.changes import Change
-from auditlib.changes.difference import difference, sure_access
+from auditlib.changes.difference import Key, difference, sure_access
 from auditlib.changes.fixes import FIXES, Fix, Named
 from auditlib.changes.remarks import doubts, extent, warnings
 from auditlib.check import Check, Finding, Identity, Status, audit, evidence_in, identities
@@ -134,8 +134,8 @@ def ordered(tables: Tables, changes: Sequence[Change]) -> tuple[tuple[Step, ...]
     """Return the changes in an order that loses no access that both ends have, and what comes of it.
 
     Create and allow first, then switch, then authorization (a window of its own, since it ends
-    sessions), then take away. After every step reach is asked again; where a step would cut
-    somebody off, another of the same phase comes first. Where none will do, the step says so.
+    sessions), then take away. Where a step would cut somebody off, another of the same phase
+    comes first; where none will do, the step says so.
 
     Raises
     ------
@@ -143,28 +143,13 @@ def ordered(tables: Tables, changes: Sequence[Change]) -> tuple[tuple[Step, ...]
         When AWS would refuse one of the changes.
     """
     left = sorted(changes, key=lambda change: change.phase)
-    known: dict[tuple[Change, ...], Tables] = {(): tables}
-    end = tables
-    for number, change in enumerate(left, start=1):
-        end = known[tuple(left[:number])] = change.apply(end)
+    end, in_order = applied(tables, left), tuple(left)
     before, after = sure_access(tables), sure_access(end)
     kept = {key: on & after[key] for key, on in before.items() if key in after}
-    made: tuple[Change, ...] = ()
+    now, whole = tables, True
     steps: list[Step] = []
     while left:
-        now = known[made]
-        candidates = [c for c in left if c.phase == left[0].phase and not c.problems(now)]
-        if not candidates:
-            left[0].apply(now)  # which says what is wrong
-        chosen, cuts_off = candidates[0], True
-        for candidate in candidates:
-            if (*made, candidate) not in known:
-                known[*made, candidate] = candidate.apply(now)
-            held = sure_access(known[*made, candidate])
-            if all(not (on - held.get(key, NONE)) for key, on in kept.items()):
-                chosen, cuts_off = candidate, False
-                break
-        made = (*made, chosen)
+        chosen, then, whole = _next(left, now, kept, whole=whole)
         inverse = chosen.inverse(now)
         steps.append(
             Step(
@@ -172,13 +157,57 @@ def ordered(tables: Tables, changes: Sequence[Change]) -> tuple[tuple[Step, ...]
                 window=_WINDOWS.get(chosen.phase, "Take away"),
                 change=chosen,
                 inverse=inverse,
-                cuts_off=cuts_off,
-                refused=tuple(inverse.problems(known[made])),
+                cuts_off=not whole,
+                refused=tuple(inverse.problems(then)),
                 forgotten=tuple(chosen.forgets(now)),
             )
         )
         left.remove(chosen)
-    return tuple(steps), known[made]
+        now = then
+    # The same tables, whose reach is known already, unless they were made in another order.
+    same = tuple(step.change for step in steps) == in_order
+    return tuple(steps), end if same else now
+
+
+def _next(
+    left: Sequence[Change], now: Tables, kept: Mapping[Key, Ranges], *, whole: bool
+) -> tuple[Change, Tables, bool]:
+    """Return the change to make next, the tables with it, and whether all that is kept is there.
+
+    Where nothing was cut off so far, what only opens cuts nobody off. Nor does anything as long
+    as all that is left only closes: whoever has access at the end has it now. For the rest reach
+    is asked.
+
+    Parameters
+    ----------
+    whole
+        Whether all that is kept is there now.
+    """
+    first: tuple[Change, Tables, bool] | None = None
+    refused: ParameterError | None = None
+    for change in left:
+        if change.phase != left[0].phase:
+            break
+        try:
+            then = change.apply(now)
+        except ParameterError as error:
+            refused = refused or error
+            continue
+        if (
+            (whole and change.never_closes)
+            or all(other.never_opens for other in left if other is not change)
+            or not _lost(kept, then)
+        ):
+            return change, then, True
+        first = first or (change, then, False)
+    if first is None:
+        raise refused or ParameterError("There is nothing left to change.")
+    return first
+
+
+def _lost(kept: Mapping[Key, Ranges], tables: Tables) -> bool:
+    held = sure_access(tables)
+    return any(on - held.get(key, NONE) for key, on in kept.items())
 
 
 # -- the preview ----------------------------------------------------------------------------------

@@ -1,27 +1,22 @@
-"""What a preview cannot judge, and what else to know before the changes are made.
-
-A preview follows VPN users and nobody else. Where a change may concern other traffic, that is told
-as something it cannot judge: what a snapshot shows is who may send, not who does.
-"""
+"""What a preview cannot judge, and what else to know before the changes are made."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import pandas as pd
 
 from auditlib import words
 from auditlib.access import EVERYONE, TABLES
-from auditlib.addresses import NONE, Ranges, addresses, port_text, ports
+from auditlib.addresses import NONE, Ranges, port_text, ports
 from auditlib.changes import (
     ApplySecurityGroups,
     AuthorizeRule,
     Change,
     RevokeRule,
-    SetInterfaceGroups,
 )
-from auditlib.changes.change import is_new, whole
+from auditlib.changes.change import whole
 from auditlib.changes.difference import access_held, sure_access
+from auditlib.changes.others import Others
 from auditlib.checks._parts import rows_of
 from auditlib.tables import Tables
 
@@ -76,10 +71,11 @@ def doubts(
         yield f"part of the way is not known ({extent(tables, rest)})"
     if not six.any():
         yield from _references_over_ipv6(tables, after, changes)
+    others = Others(tables, after, changes)
     for change in changes:
         if isinstance(change, ApplySecurityGroups):
             yield from _references_elsewhere(tables, change)
-        yield from _other_traffic(tables, after, change)
+        yield from others.said(change)
 
 
 def _regions(tables: Tables, changes: Sequence[Change]) -> set[str]:
@@ -200,95 +196,6 @@ def _other_sessions(before: Tables, access: pd.DataFrame) -> Iterator[str]:
             f"Users have {extent(before, already)} today only in sessions that land on another subnet; "
             f"from then on in sessions on {words.listed(sorted(set(already['subnet_id'])))} too."
         )
-
-
-def _other_traffic(before: Tables, after: Tables, change: Change) -> Iterator[str]:
-    """Say for whom but VPN users a change may open or close something."""
-    own = set(before["endpoint_network_interfaces"]["eni_id"])
-    if isinstance(change, SetInterfaceGroups) and change.eni_id not in own:
-        yield (
-            f"{change.eni_id} changes its groups, and what else its old groups let through is not "
-            "followed here"
-        )
-    if not isinstance(change, AuthorizeRule | RevokeRule):
-        return
-    held = before["network_interface_groups"]
-    carriers = set(held.loc[held["group_id"] == change.group_id, "eni_id"]) - own
-    there, elsewhere = (after, before) if isinstance(change, AuthorizeRule) else (before, after)
-    rules = there["security_group_rules"]
-    rule = next(rows_of(rules[rules["rule_id"] == change.rule_id]), None)
-    if not carriers or rule is None or _says_as_much(rule, elsewhere):
-        return
-    others = _others(before, rule, own, carriers)
-    if others:
-        verb = "lets out to" if change.is_egress else "admits"
-        them = f"{verb} {words.listed(others, most=4)} too"
-        if isinstance(change, AuthorizeRule):
-            yield f"a new rule of {change.group_id} {them}, which is not followed here"
-        else:
-            yield (
-                f"{change.rule_id} of {change.group_id} {them}, and whether they need it does not "
-                "show in a snapshot"
-            )
-
-
-def _says_as_much(rule: Any, tables: Tables) -> bool:
-    """Tell whether another rule of the same group lets the same through there."""
-    rules = tables["security_group_rules"]
-    same = rules[
-        (rules["group_id"] == rule.group_id)
-        & (rules["is_egress"] == rule.is_egress)
-        & (rules["rule_id"] != rule.rule_id)
-    ]
-    return any(
-        _traffic(rule) <= _traffic(other)
-        and (
-            other.peer == rule.peer
-            or (
-                {rule.peer_kind, other.peer_kind} <= {"ipv4", "ipv6"}
-                and addresses(rule.peer) <= addresses(other.peer)
-            )
-        )
-        for other in rows_of(same)
-    )
-
-
-def _traffic(rule: Any) -> Ranges:
-    return ports(rule.protocol, whole(rule.from_port), whole(rule.to_port))
-
-
-def _others(tables: Tables, rule: Any, own: set[str], carriers: set[str]) -> list[str]:
-    """Return the peers of a rule but for Client VPN's interfaces and users, as far as was read."""
-    held = tables["network_interface_groups"]
-    if rule.peer_kind == "security_group":
-        members = set(held.loc[held["group_id"] == rule.peer, "eni_id"]) - own
-        if is_new(rule.peer) or rule.peer in set(tables["security_groups"]["group_id"]):
-            # Whoever is alone in a group that names itself has nobody to talk to.
-            enis = set() if members == carriers and len(carriers) == 1 else members
-            return list(_names(tables, "network_interfaces", "eni_id", enis).values())
-        return [f"members of {rule.peer}, which was not read"]
-    entries = tables["prefix_list_entries"]
-    networks = (
-        [rule.peer]
-        if rule.peer_kind in {"ipv4", "ipv6"}
-        else list(entries.loc[entries["prefix_list_id"] == rule.peer, "cidr_block"])
-    )
-    where = Ranges.of(span for text in networks for span in addresses(text).spans)
-    known = tables["network_interface_addresses"]
-    enis = {
-        eni
-        for eni, text in zip(known["eni_id"], known["address"], strict=True)
-        if addresses(text) & where
-    } - own
-    found = list(_names(tables, "network_interfaces", "eni_id", enis).values())
-    return [*found, "addresses outside the VPCs that were read"] if where - _told(tables) else found
-
-
-def _told(tables: Tables) -> Ranges:
-    """Return the addresses of which is known who has them: of VPCs, and of VPN users."""
-    blocks, endpoints = tables["vpc_cidr_blocks"], tables["client_vpn_endpoints"]
-    texts = [*blocks["cidr_block"], *endpoints["client_cidr_block"].dropna()]
-    return Ranges.of(span for text in texts for span in addresses(text).spans)
 
 
 def _no_way_back(tables: Tables, change: ApplySecurityGroups) -> Iterator[str]:

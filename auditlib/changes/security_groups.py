@@ -52,6 +52,7 @@ class CreateSecurityGroup(Change):
     doing: ClassVar[tuple[str, str]] = ("create", "security group")
     iam_action: ClassVar[str] = "ec2:CreateSecurityGroup"
     phase: ClassVar[int] = 1
+    never_closes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not self.group_id:
@@ -165,6 +166,7 @@ class DeleteSecurityGroup(Change):
     doing: ClassVar[tuple[str, str]] = ("delete", "security group")
     iam_action: ClassVar[str] = "ec2:DeleteSecurityGroup"
     phase: ClassVar[int] = 6
+    never_opens: ClassVar[bool] = True
 
     def words(self) -> str:
         return f"Delete security group {self.group_id}"
@@ -249,6 +251,7 @@ class AuthorizeRule(Change):
     kind: ClassVar[str] = "authorize-rule"
     doing: ClassVar[tuple[str, str]] = ("add", "security group rule")
     phase: ClassVar[int] = 2
+    never_closes: ClassVar[bool] = True
 
     @property
     def iam_action(self) -> str:  # type: ignore[override] # depends on the direction
@@ -299,12 +302,12 @@ class AuthorizeRule(Change):
 
     def _problems(self, tables: Tables) -> Iterable[str]:
         groups, rules = tables["security_groups"], tables["security_group_rules"]
-        mine = groups[groups["group_id"] == self.group_id]
-        if mine.empty:
+        vpc = groups.loc[groups["group_id"] == self.group_id, "vpc_id"]
+        if vpc.empty:
             yield f"there is no {self.group_id} in what was read"
             return
         yield from self._wrong_traffic()
-        yield from self._wrong_peer(tables, str(mine["vpc_id"].iloc[0]))
+        yield from self._wrong_peer(tables, str(vpc.iloc[0]))
         if self.description is not None and not TEXT.fullmatch(self.description):
             yield "AWS does not take that description"
         same = rules[(rules["group_id"] == self.group_id) & (rules["is_egress"] == self.is_egress)]
@@ -313,11 +316,16 @@ class AuthorizeRule(Change):
             if (traffic, row.peer_kind, row.peer) == (self._traffic, self.peer_kind, self.peer):
                 yield f"{row.rule_id} says the same"
         if self.peer_kind in _MEMBERS:
+            used = rules_used(same, tables["prefix_lists"])
+            then = [held + new for held, new in zip(used, self._weight(tables), strict=True)]
+            yield from limited(tables, self, RULES, max(used), max(then))
+
+    def _weight(self, tables: Tables) -> tuple[int, int]:
+        """Return for how many rules of IPv4 and of IPv6 it counts."""
+        if self.peer_kind == "prefix_list":
             new = frame_of_rows(SCHEMAS["security_group_rules"], [self.row()])
-            used = (
-                rules_used(held, tables["prefix_lists"]) for held in (same, pd.concat([same, new]))
-            )
-            yield from limited(tables, self, RULES, *used)
+            return rules_used(new, tables["prefix_lists"])
+        return int(self.peer_kind != "ipv6"), int(self.peer_kind != "ipv4")
 
     def _wrong_traffic(self) -> Iterable[str]:
         low, high = self.from_port, self.to_port
@@ -428,6 +436,7 @@ class RevokeRule(Change):
     kind: ClassVar[str] = "revoke-rule"
     doing: ClassVar[tuple[str, str]] = ("remove", "security group rule")
     phase: ClassVar[int] = 5
+    never_opens: ClassVar[bool] = True
 
     @property
     def iam_action(self) -> str:  # type: ignore[override] # depends on the direction

@@ -119,6 +119,7 @@ class StandIn:
         for service in _SERVICES:
             # Made now: an application made on demand draws random ids, on the first demand only.
             self._app.app_instances[service] = create_backend_app(service)
+        self.world = ""  # what a test built there, for others that only read it
         self._clear()
 
     def _clear(self) -> None:
@@ -152,6 +153,7 @@ class StandIn:
 
     def reset(self, seed: int = 0) -> None:
         """Empty the world, take away every fault, and start the ids anew from the seed."""
+        self.world = ""
         self._wake.set()
         self._wake = threading.Event()
         self._clear()
@@ -159,6 +161,10 @@ class StandIn:
         OTHERS.reset()
         moto_api_backend.reset()
         mock_random.seed(seed)
+
+    def forget(self) -> None:
+        """Take away faults, triggers and the record of calls; the world stays as it is."""
+        self._clear()
 
     # -- addresses and clients --------------------------------------------------------------------
 

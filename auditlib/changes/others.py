@@ -1,0 +1,152 @@
+"""For whom but VPN users changes may open or close something.
+
+A preview follows VPN users and nobody else. Where a change may concern other traffic, that is told
+as something it cannot judge: what a snapshot shows is who may send, not who does.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from auditlib import words
+from auditlib.addresses import Ranges, addresses, ports
+from auditlib.changes import AuthorizeRule, Change, RevokeRule, SetInterfaceGroups
+from auditlib.changes.change import is_new, whole
+from auditlib.checks._parts import rows_of
+from auditlib.tables import Tables
+
+__all__ = ["Others"]
+
+
+class Others:
+    """Whom changes may concern besides VPN users, as far as was read.
+
+    Parameters
+    ----------
+    before, after
+        The tables without and with the changes.
+    changes
+        All that will be asked about: what the tables say of them is read once.
+    """
+
+    def __init__(self, before: Tables, after: Tables, changes: Sequence[Change]) -> None:
+        self._tables = before
+        groups = {c.group_id for c in changes if isinstance(c, AuthorizeRule | RevokeRule)}
+        self._rules = {True: _rules_of(after, groups), False: _rules_of(before, groups)}
+        self._own = set(before["endpoint_network_interfaces"]["eni_id"])
+
+    def said(self, change: Change) -> Iterator[str]:
+        """Say for whom but VPN users a change may open or close something."""
+        if isinstance(change, SetInterfaceGroups) and change.eni_id not in self._own:
+            yield (
+                f"{change.eni_id} changes its groups, and what else its old groups let through is "
+                "not followed here"
+            )
+        if not isinstance(change, AuthorizeRule | RevokeRule):
+            return
+        new = isinstance(change, AuthorizeRule)
+        carriers = self._members[change.group_id] - self._own
+        rule = self._rules[new].get(change.rule_id)
+        if not carriers or rule is None or _says_as_much(rule, self._rules[not new]):
+            return
+        if others := self._peers(rule, carriers):
+            verb = "lets out to" if change.is_egress else "admits"
+            them = f"{verb} {words.listed(others, most=4)} too"
+            if new:
+                yield f"a new rule of {change.group_id} {them}, which is not followed here"
+            else:
+                yield (
+                    f"{change.rule_id} of {change.group_id} {them}, and whether they need it does "
+                    "not show in a snapshot"
+                )
+
+    @cached_property
+    def _members(self) -> Mapping[str, set[str]]:
+        """The interfaces by the group they carry."""
+        held = self._tables["network_interface_groups"]
+        found: dict[str, set[str]] = defaultdict(set)
+        for group, eni in zip(held["group_id"].tolist(), held["eni_id"].tolist(), strict=True):
+            found[group].add(eni)
+        return found
+
+    @cached_property
+    def _addresses(self) -> list[tuple[int, int, str]]:
+        """The first and last address that an interface has, and whose they are."""
+        known = self._tables["network_interface_addresses"]
+        held = zip(known["eni_id"].tolist(), known["address"].tolist(), strict=True)
+        return [(*span, eni) for eni, text in held for span in addresses(text).spans]
+
+    @cached_property
+    def _called(self) -> dict[str, str]:
+        frame = self._tables["network_interfaces"]
+        return dict(zip(frame["eni_id"].tolist(), frame["name"].tolist(), strict=True))
+
+    @cached_property
+    def _known_groups(self) -> set[str]:
+        return set(self._tables["security_groups"]["group_id"])
+
+    @cached_property
+    def _told(self) -> Ranges:
+        """The addresses of which is known who has them: of VPCs, and of VPN users."""
+        blocks, endpoints = self._tables["vpc_cidr_blocks"], self._tables["client_vpn_endpoints"]
+        texts = [*blocks["cidr_block"], *endpoints["client_cidr_block"].dropna()]
+        return Ranges.of(span for text in texts for span in addresses(text).spans)
+
+    def _peers(self, rule: Any, carriers: set[str]) -> list[str]:
+        """Return the peers of a rule but for Client VPN's interfaces and users."""
+        if rule.peer_kind == "security_group":
+            if not is_new(rule.peer) and rule.peer not in self._known_groups:
+                return [f"members of {rule.peer}, which was not read"]
+            members = self._members[rule.peer] - self._own
+            # Whoever is alone in a group that names itself has nobody to talk to.
+            alone = members == carriers and len(carriers) == 1
+            return [] if alone else self._named(members)
+        where = self._range_of(rule)
+        spans = where.spans
+        enis = {
+            eni
+            for first, last, eni in self._addresses
+            if any(first <= end and start <= last for start, end in spans)
+        }
+        found = self._named(enis - self._own)
+        return (
+            [*found, "addresses outside the VPCs that were read"] if where - self._told else found
+        )
+
+    def _range_of(self, rule: Any) -> Ranges:
+        if rule.peer_kind in {"ipv4", "ipv6"}:
+            return addresses(rule.peer)
+        entries = self._tables["prefix_list_entries"]
+        networks = entries.loc[entries["prefix_list_id"] == rule.peer, "cidr_block"]
+        return Ranges.of(span for text in networks for span in addresses(text).spans)
+
+    def _named(self, enis: set[str]) -> list[str]:
+        return [words.named(eni, self._called.get(eni)) for eni in sorted(enis)]
+
+
+def _rules_of(tables: Tables, groups: set[str]) -> dict[str, Any]:
+    """Return the rules of some groups, by id."""
+    rules = tables["security_group_rules"]
+    return {rule.rule_id: rule for rule in rows_of(rules[rules["group_id"].isin(list(groups))])}
+
+
+def _says_as_much(rule: Any, rules: Mapping[str, Any]) -> bool:
+    """Tell whether another rule of the same group lets the same through there."""
+    return any(
+        (other.group_id, other.is_egress) == (rule.group_id, rule.is_egress)
+        and other.rule_id != rule.rule_id
+        and _traffic(rule) <= _traffic(other)
+        and (
+            other.peer == rule.peer
+            or (
+                {rule.peer_kind, other.peer_kind} <= {"ipv4", "ipv6"}
+                and addresses(rule.peer) <= addresses(other.peer)
+            )
+        )
+        for other in rules.values()
+    )
+
+
+def _traffic(rule: Any) -> Ranges:
+    return ports(rule.protocol, whole(rule.from_port), whole(rule.to_port))
