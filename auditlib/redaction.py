@@ -332,6 +332,8 @@ def redacted_inputs(
     ------
     SnapshotError
         When a document cannot be read.
+    ReportError
+        When the earlier snapshot would be judged otherwise than before.
     """
     from auditlib.audit import Audit
 
@@ -341,7 +343,9 @@ def redacted_inputs(
     if earlier is not None:
         old, past = load(earlier), folder / "earlier"
         save(redacted(old, names), past)
-        found += Audit(old).findings if audit.accepted else ()
+        before = Audit(old).findings
+        refuse_difference(before, Audit(load(past)).findings)
+        found += before
     if audit.accepted is not None:
         accepted = folder / _ACCEPTED
         risks = redacted_risks(audit.accepted, found, names)
@@ -408,10 +412,12 @@ def translated(parameters: Mapping[str, object], names: Pseudonyms) -> dict[str,
     """
     made: dict[str, object] = {}
     for name, value in parameters.items():
-        if not isinstance(value, str) or value == "" or value.lstrip("-").isdecimal():
+        if not isinstance(value, str) or value == "":
             made[name] = value
         elif name in _PARAMETERS:
             made[name] = _PARAMETERS[name](value, names)
+        elif value.isdecimal():  # a port, say
+            made[name] = value
         else:
             raise ParameterError(
                 f"parameter {name!r} cannot be given with redaction: what it names is written in the "

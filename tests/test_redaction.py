@@ -488,6 +488,9 @@ def test_parameters_in_the_accounts_names_are_told_in_pseudonyms(names):
     given = {"endpoint": "corp-vpn", "group": "*", "port": "22", "fix": "vpn-sg-is-default"}
     made = translated(given, names)
     assert made == given | {"endpoint": names.text("corp-vpn", "name")}
+    assert translated({"group": "4711", "port": 22}, names) == (
+        {"group": names.text("4711", "group"), "port": 22}
+    )
     with pytest.raises(ParameterError, match="auditlib redact"):
         translated({"plan": "plan.yaml"}, names)
 
