@@ -328,6 +328,126 @@ def random_change(world, tables, some, *, used=frozenset()):
     )
 
 
+# -- what is unknown, and how it is written --------------------------------------------------------
+
+GONE = "cvpn-endpoint-0000000000000ffff"
+NOWHERE = "sg-0000000000000ffff"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (AddAuthorizationRule(endpoint_id=GONE, destination_cidr="10.0.0.0/8", **PLACE), GONE),
+        (ApplySecurityGroups(endpoint_id=GONE, vpc_id="vpc-1", group_ids=("sg-1",), **PLACE), GONE),
+        (ModifyLogging(endpoint_id=GONE, enabled=False, **PLACE), GONE),
+        (AuthorizeRule(group_id=NOWHERE, peer_kind="ipv4", peer="10.0.0.0/8", **PLACE), NOWHERE),
+        (CreateSecurityGroup(vpc_id="vpc-0", group_name="a", **PLACE), "there is no vpc-0"),
+        (
+            CreateSecurityGroup(vpc_id="vpc-0", group_name="a\nb", **PLACE),
+            "does not take that name",
+        ),
+        (CreateSecurityGroup(vpc_id="vpc-0", group_name="default", **PLACE), "reserves the name"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.kind,
+)
+def test_what_is_not_there_and_what_aws_does_not_take_is_named(world, change, why):
+    assert why in refusal(change, tables_of(world))
+
+
+def test_no_group_and_a_group_twice_are_refused(world):
+    given = {**PLACE, "eni_id": world.eni}
+    assert "at least one group" in refusal(
+        SetInterfaceGroups(group_ids=(), **given), tables_of(world)
+    )
+    twice = SetInterfaceGroups(group_ids=(world.app, world.app), **given)
+    assert "named twice" in refusal(twice, tables_of(world))
+
+
+def test_two_accounts_side_by_side_are_told_apart(world):
+    elsewhere = PLACE | {"account": "444455556666"}
+    change = AuthorizeRule(group_id=world.app, peer_kind="ipv4", peer="10.0.0.0/8", **elsewhere)
+    assert "account 444455556666 was not read" in refusal(change, tables_of(world))
+
+
+ROUTE = {**PLACE, "endpoint_id": ENDPOINT, "destination_cidr": "10.9.0.0/16"}
+
+
+@pytest.mark.parametrize(
+    ("change", "command", "terraform"),
+    [
+        (
+            CreateRoute(**ROUTE, target_subnet="subnet-1", description="to 'ops'"),
+            "ec2 create-client-vpn-route --client-vpn-endpoint-id {endpoint} "
+            "--destination-cidr-block 10.9.0.0/16 --target-vpc-subnet-id subnet-1 "
+            "--description to 'ops'",
+            'resource "aws_ec2_client_vpn_route"',
+        ),
+        (
+            DeleteRoute(**ROUTE, target_subnet="subnet-1"),
+            "ec2 delete-client-vpn-route --client-vpn-endpoint-id {endpoint} "
+            "--destination-cidr-block 10.9.0.0/16 --target-vpc-subnet-id subnet-1",
+            "# Remove the aws_ec2_client_vpn_route",
+        ),
+        (
+            RemoveAuthorizationRule(**ROUTE, group_id="staff"),
+            "ec2 revoke-client-vpn-ingress --client-vpn-endpoint-id {endpoint} "
+            "--target-network-cidr 10.9.0.0/16 --access-group-id staff",
+            "# Remove the aws_ec2_client_vpn_authorization_rule",
+        ),
+        (
+            ModifyLogging(
+                **PLACE, endpoint_id=ENDPOINT, enabled=True, log_group="/vpn", log_stream="one"
+            ),
+            "ec2 modify-client-vpn-endpoint --client-vpn-endpoint-id {endpoint} "
+            '--connection-log-options {{"Enabled": true, "CloudwatchLogGroup": "/vpn", '
+            '"CloudwatchLogStream": "one"}}',
+            '#   cloudwatch_log_stream = "one"',
+        ),
+        (
+            ModifyLogging(**PLACE, endpoint_id=ENDPOINT, enabled=False),
+            "ec2 modify-client-vpn-endpoint --client-vpn-endpoint-id {endpoint} "
+            '--connection-log-options {{"Enabled": false}}',
+            "#   enabled = false",
+        ),
+        (
+            SetInterfaceGroups(**PLACE, eni_id="eni-1", group_ids=("sg-1", "sg-2")),
+            "ec2 modify-network-interface-attribute --network-interface-id eni-1 "
+            "--groups sg-1 sg-2",
+            "# In the resource that owns eni-1",
+        ),
+        (
+            ApplySecurityGroups(**PLACE, endpoint_id=ENDPOINT, vpc_id="vpc-1", group_ids=("sg-1",)),
+            "ec2 apply-security-groups-to-client-vpn-target-network --client-vpn-endpoint-id "
+            "{endpoint} --vpc-id vpc-1 --security-group-ids sg-1",
+            "# In the aws_ec2_client_vpn_endpoint of",
+        ),
+        (
+            CreateSecurityGroup(**PLACE, vpc_id="vpc-1", group_name="vpn", description="for VPN"),
+            "ec2 create-security-group --group-name vpn --description for VPN --vpc-id vpc-1 "
+            "--query GroupId",
+            'resource "aws_vpc_security_group_egress_rule"',
+        ),
+        (
+            DeleteSecurityGroup(**PLACE, group_id="sg-1"),
+            "ec2 delete-security-group --group-id sg-1",
+            "# Remove the aws_security_group that manages sg-1",
+        ),
+        (
+            AuthorizeRule(**PLACE, group_id="sg-1", peer="sg-2", peer_owner="444455556666"),
+            "ec2 authorize-security-group-ingress --group-id sg-1 --ip-permissions "
+            '[{{"IpProtocol": "-1", "UserIdGroupPairs": [{{"GroupId": "sg-2", "UserId": '
+            '"444455556666"}}]}}] --query SecurityGroupRules[0].SecurityGroupRuleId',
+            'resource "aws_vpc_security_group_ingress_rule"',
+        ),
+    ],
+    ids=lambda value: value.kind if not isinstance(value, str) else "",
+)
+def test_every_change_is_written_as_aws_and_terraform_name_it(change, command, terraform):
+    told = " ".join(change.cli())
+    assert told == f"{command.format(endpoint=ENDPOINT)} --region {REGION}"
+    assert terraform in change.terraform()
+
+
 def undoable(change, tables) -> bool:
     """Tell whether AWS would go back: a random world has what could not be made there again."""
     if isinstance(change, SetInterfaceGroups | ApplySecurityGroups):

@@ -25,6 +25,7 @@ from auditlib.changes.fixes import FIXES, Named
 from auditlib.changes.preview import VERDICTS, preview, proposal
 from auditlib.check import audit, checks
 from auditlib.errors import ParameterError
+from auditlib.quotas import AUTHORIZATION_RULES
 from auditlib.snapshot import load
 from auditlib.tables import Tables
 from tests.naive import NUMBERS, Naive
@@ -271,6 +272,39 @@ def test_an_order_that_must_cut_somebody_off_is_told():
     steps = {step.change.destination_cidr: step for step in found.steps}
     assert not steps["10.0.2.0/24"].cuts_off
     assert ("lost", "side_effect", world.eni) in parts(found)
+
+
+def narrow(group: str, cls=AddAuthorizationRule):
+    return cls(**PLACE, endpoint_id=ENDPOINT, destination_cidr="10.0.2.0/24", group_id=group)
+
+
+def test_what_needs_a_step_before_it_waits_for_it():
+    changes = [narrow("dba"), narrow("dba", RemoveAuthorizationRule), narrow("staff")]
+    found = preview(tables_of(Small()), changes)
+    assert [step.change for step in found.steps] == [changes[2], changes[0], changes[1]]
+    assert not any(step.cuts_off for step in found.steps)
+
+
+def test_where_aws_takes_no_other_order_the_given_one_is_told_with_what_it_cuts_off():
+    world = Small()
+    world.quota("ec2", AUTHORIZATION_RULES.code, 2)  # one more than there is
+    changes = [narrow("dba"), narrow("dba", RemoveAuthorizationRule), narrow("staff")]
+    found = preview(tables_of(world), changes)
+    assert [step.change for step in found.steps] == changes
+    assert [step.cuts_off for step in found.steps] == [True, False, False]
+
+
+def test_two_switches_that_belong_together_say_which_cuts_off():
+    world = Small()
+    new, other = (world.security_group(world.main, name) for name in ("vpn-new", "app-new"))
+    world.ingress(other, new, "tcp", (443, 443))
+    changes = [
+        ApplySecurityGroups(**PLACE, endpoint_id=ENDPOINT, vpc_id=world.main, group_ids=(new,)),
+        SetInterfaceGroups(**PLACE, eni_id=world.eni, group_ids=(other,)),
+    ]
+    found = preview(tables_of(world), changes)
+    assert [step.cuts_off for step in found.steps] == [True, False]
+    assert any(text.startswith("Step 1 cuts off access") for text in found.warnings)
 
 
 def test_authorization_changes_have_a_window_of_their_own():

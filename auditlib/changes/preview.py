@@ -143,36 +143,57 @@ def ordered(tables: Tables, changes: Sequence[Change]) -> tuple[tuple[Step, ...]
         When AWS would refuse one of the changes.
     """
     left = sorted(changes, key=lambda change: change.phase)
-    end, in_order = applied(tables, left), tuple(left)
+    end = applied(tables, left)
     before, after = sure_access(tables), sure_access(end)
     kept = {key: on & after[key] for key, on in before.items() if key in after}
-    now, whole = tables, True
-    steps: list[Step] = []
-    while left:
-        chosen, then, whole = _next(left, now, kept, whole=whole)
-        inverse = chosen.inverse(now)
+    made = _made(tables, left, kept)
+    if len(made) < len(left):  # AWS takes them in no other order than the given one
+        made = _made(tables, left, kept, in_order=True)
+    steps = []
+    now = tables
+    for number, (change, then, whole) in enumerate(made, start=1):
+        inverse = change.inverse(now)
         steps.append(
             Step(
-                number=len(steps) + 1,
-                window=_WINDOWS.get(chosen.phase, "Take away"),
-                change=chosen,
+                number=number,
+                window=_WINDOWS.get(change.phase, "Take away"),
+                change=change,
                 inverse=inverse,
                 cuts_off=not whole,
                 refused=tuple(inverse.problems(then)),
-                forgotten=tuple(chosen.forgets(now)),
+                forgotten=tuple(change.forgets(now)),
             )
         )
-        left.remove(chosen)
         now = then
     # The same tables, whose reach is known already, unless they were made in another order.
-    same = tuple(step.change for step in steps) == in_order
-    return tuple(steps), end if same else now
+    return tuple(steps), end if [change for change, _, _ in made] == left else now
+
+
+Made = tuple[Change, Tables, bool]
+"""A change, the tables with it, and whether all access that both ends have is there then."""
+
+
+def _made(
+    tables: Tables, changes: Sequence[Change], kept: Mapping[Key, Ranges], *, in_order: bool = False
+) -> list[Made]:
+    """Return the changes in the order to make them; fewer than all where AWS refuses the rest."""
+    left, made = list(changes), list[Made]()
+    now, whole = tables, True
+    while left and (found := _next(left[:1] if in_order else left, now, kept, whole, left)):
+        made.append(found)
+        change, now, whole = found
+        left.remove(change)
+    return made
 
 
 def _next(
-    left: Sequence[Change], now: Tables, kept: Mapping[Key, Ranges], *, whole: bool
-) -> tuple[Change, Tables, bool]:
-    """Return the change to make next, the tables with it, and whether all that is kept is there.
+    candidates: Sequence[Change],
+    now: Tables,
+    kept: Mapping[Key, Ranges],
+    whole: bool,
+    left: Sequence[Change],
+) -> Made | None:
+    """Return the change to make next; ``None`` where AWS would refuse each.
 
     Where nothing was cut off so far, what only opens cuts nobody off. Nor does anything as long
     as all that is left only closes: whoever has access at the end has it now. For the rest reach
@@ -180,19 +201,20 @@ def _next(
 
     Parameters
     ----------
+    kept
+        The access that both ends have.
     whole
-        Whether all that is kept is there now.
+        Whether all of that is there now.
+    left
+        All changes to be made yet.
     """
-    first: tuple[Change, Tables, bool] | None = None
-    refused: ParameterError | None = None
-    for change in left:
+    first: Made | None = None
+    for change in candidates:
         if change.phase != left[0].phase:
             break
-        try:
-            then = change.apply(now)
-        except ParameterError as error:
-            refused = refused or error
+        if change.problems(now):
             continue
+        then = change.apply(now)
         if (
             (whole and change.never_closes)
             or all(other.never_opens for other in left if other is not change)
@@ -200,8 +222,6 @@ def _next(
         ):
             return change, then, True
         first = first or (change, then, False)
-    if first is None:
-        raise refused or ParameterError("There is nothing left to change.")
     return first
 
 
