@@ -79,7 +79,7 @@ standin: $(VENV)/.dev ## Run the stand-in for AWS with the sample's world, to tr
 lock: ## Resolve the dependencies of pyproject.toml anew (needs uv)
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --no-strip-extras --upgrade -o requirements.lock
-	uv pip compile pyproject.toml --group build --group dev --extra parquet --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --group build --group dev --extra parquet --extra pdf --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --no-strip-extras --constraint requirements.lock -o requirements-dev.lock
 
 clean: ## Remove the environment and what tools leave behind

@@ -22,6 +22,7 @@ from auditlib.errors import AuditError
 if TYPE_CHECKING:
     from auditlib.check import Finding
     from auditlib.comparison import Comparison
+    from auditlib.pseudonyms import Pseudonyms
 
 __all__ = ["main"]
 
@@ -32,6 +33,11 @@ _CANNOT_WRITE = {errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT"
 
 SEVERITY = click.Choice(["info", "low", "medium", "high", "critical"])
 ACCEPTED = "YAML file of accepted risks: they stay visible, and do not count."
+REDACT = "Replace every name, id, address and account by a pseudonym (docs/redaction.md)."
+REDACT_KEY = (
+    "File of the key that pseudonyms are worked out with, made where there is none; without it the "
+    "key is new and not kept."
+)
 FAIL_ON = "Exit 1 on a finding of this severity or worse."
 _REPORT_EXITS = " Else 3 when something was not or only partly assessed. Without it, 0 once made."
 
@@ -342,7 +348,16 @@ def check(snapshot: Path, style: str, accepted: Path | None, fail_on: str) -> No
     help="Only this format; may be repeated.",
 )
 @click.option("--accepted", type=click.Path(path_type=Path), help=ACCEPTED)
-def export(snapshot: Path, out: Path, formats: tuple[str, ...], accepted: Path | None) -> None:
+@click.option("--redact", is_flag=True, help=REDACT)
+@click.option("--redact-key", type=click.Path(path_type=Path), help=REDACT_KEY)
+def export(  # noqa: PLR0917 # click calls it by keyword
+    snapshot: Path,
+    out: Path,
+    formats: tuple[str, ...],
+    accepted: Path | None,
+    redact: bool,
+    redact_key: Path | None,
+) -> None:
     """Write the findings for the places where clients keep theirs.
 
     A workbook, CSV (a file per sheet and per table), JSON, OCSF, Security Hub's ASFF (a file per
@@ -351,8 +366,47 @@ def export(snapshot: Path, out: Path, formats: tuple[str, ...], accepted: Path |
     from auditlib.audit import open_audit
     from auditlib.export import FORMATS, export_audit
 
-    written = export_audit(open_audit(snapshot, accepted), out, formats or FORMATS)
+    audit = open_audit(snapshot, accepted)
+    names = _pseudonyms(redact, redact_key)
+    if names is not None:
+        from auditlib.redaction import redacted_audit
+
+        audit = redacted_audit(audit, names)
+    written = export_audit(audit, out, formats or FORMATS)
     click.echo(f"{len(written)} files in {one_line(out)}")
+
+
+def _pseudonyms(redact: bool, key_file: Path | None) -> "Pseudonyms | None":
+    """Return the pseudonyms to redact with, if that was asked for; naming a key file asks for it."""
+    if not redact and key_file is None:
+        return None
+    from auditlib.pseudonyms import Pseudonyms
+    from auditlib.redaction import key_in
+
+    return Pseudonyms(key_in(key_file))
+
+
+@main.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Folder (or .zip) to write."
+)
+@click.option("--redact-key", type=click.Path(path_type=Path), help=REDACT_KEY)
+def redact(snapshot: Path, out: Path, redact_key: Path | None) -> None:
+    """Write a snapshot in which every name, id, address and account is a pseudonym.
+
+    Every command takes it as it takes any snapshot, and finds the same: a client can hand it to
+    an auditor who is not to know more. Refused where a check would find something else in it.
+    """
+    from auditlib.audit import open_audit
+    from auditlib.redaction import redacted_audit
+    from auditlib.snapshot import refuse_to_overwrite, save
+
+    refuse_to_overwrite(out)
+    names = _pseudonyms(True, redact_key)
+    if names is not None:
+        save(redacted_audit(open_audit(snapshot), names).snapshot, out)
+        click.echo(f"snapshot: {one_line(out)}")
 
 
 @main.command()
@@ -859,7 +913,7 @@ def history(folder: Path, snapshots: tuple[Path, ...], style: str) -> None:
 )
 def demo(out: Path) -> None:
     """Make the report on the bundled sample; no AWS needed."""
-    _report(None, out, (), {}, None, None)
+    _report(None, out)
 
 
 @main.command()
@@ -884,6 +938,21 @@ def demo(out: Path) -> None:
     type=click.Path(path_type=Path),
     help="Folder of a history; the findings are added to it once the report is there.",
 )
+@click.option("--pdf", is_flag=True, help="Make report.pdf of all pages too (the extra pdf).")
+@click.option(
+    "--paper",
+    type=click.Choice(["a4", "letter"]),
+    default="a4",
+    show_default=True,
+    help="Paper of the PDF.",
+)
+@click.option("--redact", is_flag=True, help=REDACT)
+@click.option("--redact-key", type=click.Path(path_type=Path), help=REDACT_KEY)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="YAML file with a section branding: whose report it is, and for whom (docs/branding.md).",
+)
 @click.option("--fail-on", type=SEVERITY, help=FAIL_ON + _REPORT_EXITS)
 def report(  # noqa: PLR0917 # click calls it by keyword
     snapshot: Path,
@@ -893,6 +962,11 @@ def report(  # noqa: PLR0917 # click calls it by keyword
     accepted: Path | None,
     earlier: Path | None,
     history: Path | None,
+    pdf: bool,
+    paper: str,
+    redact: bool,
+    redact_key: Path | None,
+    config: Path | None,
     fail_on: str | None,
 ) -> None:
     """Run the notebooks on a snapshot and write the pages to hand over.
@@ -902,28 +976,38 @@ def report(  # noqa: PLR0917 # click calls it by keyword
     """
     places = {"earlier": earlier, "history": history}
     known = {name: place for name, place in places.items() if place is not None}
-    _report(snapshot, out, notebooks, dict(parameters), accepted, fail_on, known)
+    branding = None
+    if config is not None:
+        from auditlib.branding import branding_of
+
+        branding = branding_of(config)
+    names = _pseudonyms(redact, redact_key)
+    _report(
+        snapshot,
+        out,
+        fail_on,
+        notebooks=notebooks or None,
+        parameters=dict(parameters),
+        places=known,
+        accepted=accepted,
+        redaction=names,
+        branding=branding,
+        pdf=paper if pdf else None,
+    )
 
 
-def _report(  # noqa: PLR0917 # one call of it per command
-    snapshot: Path | None,
-    out: Path,
-    notebooks: tuple[str, ...],
-    parameters: dict[str, str],
-    accepted: Path | None,
-    fail_on: str | None,
-    places: dict[str, Path] | None = None,
-) -> None:
+def _report(snapshot: Path | None, out: Path, fail_on: str | None = None, **more: Any) -> None:
+    """Make a report; ``more`` is what ``report.report`` takes beside snapshot and folder."""
     from auditlib.report import report as made_of
 
     if sys.stderr.isatty():
         click.echo("running the notebooks …", err=True)
-    made = made_of(snapshot, out, notebooks or None, parameters, places, accepted=accepted)
+    made = made_of(snapshot, out, **more)
     click.echo(f"report: {one_line(made.index)}")
-    if places and "history" in places:
+    if "history" in more.get("places", ()):
         from auditlib import history
 
-        history.append(places["history"], made.audit)
+        history.append(more["places"]["history"], made.audit)
     if fail_on is not None:
         sys.exit(_exit_status(made.audit.findings, fail_on))
 

@@ -12,9 +12,10 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -24,14 +25,19 @@ from markupsafe import Markup
 
 from auditlib import display, export, summary
 from auditlib.errors import ParameterError, ReportError
+from auditlib.pdf import pdf_bytes, refuse_without_weasyprint
 from auditlib.workbook import workbook_bytes
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
+    from auditlib.branding import Branding
+    from auditlib.pdf import Paper
+    from auditlib.pseudonyms import Pseudonyms
 
 __all__ = ["Notebook", "Page", "Parameter", "Report", "notebooks", "report"]
 
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+TITLE = "Security groups around Client VPN"
 SNAPSHOT = "snapshot"
 ACCEPTED = "accepted"
 TODAY = "today"
@@ -394,7 +400,7 @@ def _exporter() -> Any:
     )
 
 
-def _frame(audit: "Audit", title: str) -> dict[str, Any]:
+def _frame(audit: "Audit", title: str, branding: "Branding | None") -> dict[str, Any]:
     """Return what the frame of every page needs."""
     style = display.sheet()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -404,6 +410,7 @@ def _frame(audit: "Audit", title: str) -> dict[str, Any]:
         "style": Markup(style),  # noqa: S704 # our own file
         "style_hash": Markup(f"sha256-{digest}"),  # noqa: S704 # base64
         "identity": summary.identity(audit),
+        "branding": branding,
     }
 
 
@@ -428,14 +435,23 @@ def _page(notebook: Notebook) -> Page:
     )
 
 
-def _html_of(node: Any, page: Page, audit: "Audit") -> str:
+def _html_of(node: Any, page: Page, audit: "Audit", branding: "Branding | None") -> str:
     exporter = _exporter()
-    exporter.environment.globals.update(_frame(audit, page.title), headings=_headings(node))
+    exporter.environment.globals.update(
+        _frame(audit, page.title, branding), headings=_headings(node)
+    )
     html, _ = exporter.from_notebook_node(node)
     return str(html)
 
 
-def _index(audit: "Audit", pages: Sequence[Page], html: Mapping[str, str]) -> str:
+def _index(
+    audit: "Audit",
+    pages: Sequence[Page],
+    html: Mapping[str, str],
+    branding: "Branding | None",
+    *,
+    pdf: bool,
+) -> str:
     holders = {
         finding.check.id: page.file
         for page in reversed(pages)
@@ -446,8 +462,9 @@ def _index(audit: "Audit", pages: Sequence[Page], html: Mapping[str, str]) -> st
     names = summary.names(audit)
     return display.render(
         "index.html.j2",
-        **_frame(audit, "Security groups around Client VPN"),
+        **_frame(audit, TITLE, branding),
         pages=pages,
+        pdf=pdf,
         verdict=display.verdict(audit).markup,
         steps=display.first_steps(audit, pages=cards).markup,
         findings=display.findings(audit, pages=cards).markup,
@@ -471,6 +488,9 @@ def report(
     *,
     accepted: str | Path | None = None,
     today: date | None = None,
+    redaction: "Pseudonyms | None" = None,
+    branding: "Branding | None" = None,
+    pdf: "Paper | None" = None,
 ) -> Report:
     """Run notebooks on a snapshot and write the pages to hand over.
 
@@ -490,22 +510,98 @@ def report(
         A YAML file of accepted risks.
     today
         The day on which they must hold; today, in UTC, when not given.
+    redaction
+        Pseudonyms to put in the place of every name, id, address and account.
+    branding
+        Whose report it is, and for whom. A redacted one does not say for whom.
+    pdf
+        The paper of a ``report.pdf`` that holds all pages; none is made without.
 
     Raises
     ------
     SnapshotError
         The snapshot cannot be read.
     ParameterError
-        A notebook or parameter is unknown, or a value of the wrong type. No kernel was started.
+        A notebook or parameter is unknown, or a value of the wrong type, or cannot be redacted. No
+        kernel was started.
     ReportError
         A cell failed or the folder is not a report's; what was there before is untouched.
     """
     from auditlib.audit import open_audit
 
+    if pdf is not None:
+        refuse_without_weasyprint()
     target = Path(out).absolute()
     _refuse_foreign(target)
     chosen = _chosen(notebooks)
     audit = open_audit(snapshot, accepted, today=today or "")
+    order = _Order(
+        target=target,
+        chosen=tuple(chosen),
+        snapshot=snapshot,
+        accepted=accepted,
+        parameters=parameters or {},
+        places=places or {},
+        branding=branding,
+        pdf=pdf,
+    )
+    if redaction is None:
+        return _reported(audit, order)
+    with _redacted(audit, order, redaction) as (again, redacted):
+        return _reported(again, redacted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    """What a report is to be made of, checked as far as it can be without an audit."""
+
+    target: Path
+    chosen: tuple[Notebook, ...]
+    snapshot: str | Path | None
+    accepted: str | Path | None
+    parameters: Mapping[str, object]
+    places: Mapping[str, str | Path]
+    branding: "Branding | None"
+    pdf: "Paper | None"
+
+
+@contextmanager
+def _redacted(
+    audit: "Audit", order: _Order, names: "Pseudonyms"
+) -> Iterator[tuple["Audit", _Order]]:
+    """Return the audit of the redacted snapshot, which says the same, and what to make of it."""
+    from auditlib.audit import open_audit
+    from auditlib.redaction import redacted_inputs, refuse_difference, translated
+
+    known = {notebook.path for notebook in notebooks().values()}
+    if own := [notebook.name for notebook in order.chosen if notebook.path not in known]:
+        raise ParameterError(
+            f"notebook {own[0]!r} is not the kit's: what is written in it cannot be redacted"
+        )
+    if "history" in order.places:
+        raise ParameterError("a history is kept in the account's own names: leave it out here")
+    given = translated(order.parameters, names)
+    with tempfile.TemporaryDirectory(prefix="auditlib-") as scratch:
+        inputs = redacted_inputs(audit, Path(scratch), names, order.places.get("earlier"))
+        day = audit.accepted.day if audit.accepted else ""
+        again = open_audit(inputs.snapshot, inputs.accepted, today=day)
+        refuse_difference(audit.findings, again.findings)
+        yield (
+            again,
+            replace(
+                order,
+                snapshot=inputs.snapshot,
+                accepted=inputs.accepted,
+                parameters=given,
+                places={"earlier": inputs.earlier} if inputs.earlier else {},
+                branding=order.branding and order.branding.without_client,
+            ),
+        )
+
+
+def _reported(audit: "Audit", order: _Order) -> Report:
+    target, chosen, branding = order.target, order.chosen, order.branding
+    snapshot, accepted = order.snapshot, order.accepted
     taken: dict[str, object] = {}
     if accepted is not None and audit.accepted is not None:
         _refuse_without_accepted(chosen)
@@ -513,8 +609,8 @@ def report(
         taken = {ACCEPTED: str(Path(accepted).resolve()), TODAY: audit.accepted.day.isoformat()}
     with tempfile.TemporaryDirectory(prefix="auditlib-") as scratch:
         place = _kernel_folder(snapshot, Path(scratch))
-        paths = {name: _from(place, path) for name, path in (places or {}).items()}
-        wanted = _parameters_for(chosen, {**(parameters or {}), **paths})
+        paths = {name: _from(place, path) for name, path in order.places.items()}
+        wanted = _parameters_for(chosen, {**order.parameters, **paths})
         given = taken if snapshot is None else {**taken, SNAPSHOT: Path(snapshot).resolve().name}
         with ThreadPoolExecutor(min(len(chosen), os.cpu_count() or 1)) as pool:
             running = [
@@ -526,14 +622,20 @@ def report(
             executed = [_renamed(future.result(), paths.values()) for future in running]
     pages = [_page(notebook) for notebook in chosen]
     html = {
-        page.file: _html_of(node, page, audit) for page, node in zip(pages, executed, strict=True)
+        page.file: _html_of(node, page, audit, branding)
+        for page, node in zip(pages, executed, strict=True)
     }
     files: dict[str, str | bytes] = {
         **html,
         "findings.json": findings,
         "findings.xlsx": book,
-        "index.html": _index(audit, pages, html),
+        "index.html": _index(audit, pages, html, branding, pdf=order.pdf is not None),
     }
+    if order.pdf is not None:
+        frame = _frame(audit, TITLE, branding)
+        sheets = [("index.html", TITLE, str(files["index.html"]))]
+        sheets += [(page.file, page.title, html[page.file]) for page in pages]
+        files["report.pdf"] = pdf_bytes(sheets, frame, order.pdf)
     for page, node in zip(pages, executed, strict=True):
         files[f"notebooks/{page.notebook}"] = _ipynb(node)
     _publish(files, target)
@@ -582,7 +684,7 @@ def _is_ours(path: Path, target: Path) -> bool:
         return path.suffix == ".ipynb"
     if inside.suffix == ".html":
         return b'<meta name="generator" content="auditlib' in path.read_bytes()[:4000]
-    return inside.as_posix() in {"findings.json", "findings.xlsx"}
+    return inside.as_posix() in {"findings.json", "findings.xlsx", "report.pdf"}
 
 
 def _publish(files: Mapping[str, str | bytes], target: Path) -> None:

@@ -21,15 +21,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from auditlib.branding import Branding, read_branding
+from auditlib.config import ConfigReader, root_of
 from auditlib.errors import AuditError, ParameterError
 from auditlib.snapshot import write_file
 
 if TYPE_CHECKING:
     from auditlib.comparison import Comparison
 
-__all__ = ["Account", "Config", "Interrupted", "config_of", "run"]
+__all__ = ["KEYS", "Account", "Config", "Interrupted", "config_of", "run"]
 
 LOG = logging.getLogger("auditlib.schedule")
+
+KEYS = (
+    "output", "accounts", "regions", "notebooks", "language", "history", "fail_on", "branding",
+)  # fmt: skip
+"""What the file of scheduled runs may say."""
 
 _SEVERITIES = ("info", "low", "medium", "high", "critical")
 
@@ -62,6 +69,8 @@ class Config:
         Names or numbers; all of them where none is named.
     fail_on
         Severity from which a finding makes the exit status 1.
+    branding
+        Whose reports they are, and for whom.
     """
 
     output: Path
@@ -69,6 +78,7 @@ class Config:
     notebooks: tuple[str, ...] = ()
     history: Path | None = None
     fail_on: str | None = None
+    branding: Branding | None = None
 
 
 # -- the file -------------------------------------------------------------------------------------
@@ -82,148 +92,83 @@ def config_of(path: Path) -> Config:
     ParameterError
         When it cannot be read or something in it is wrong; names the line.
     """
-    import yaml
-
-    try:
-        root = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise ParameterError(f"{path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise ParameterError(f"{path} is not UTF-8 text") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise ParameterError(
-            f"{path.name}{line}: no YAML: {getattr(error, 'problem', '')}"
-        ) from error
-    return _Reader(path).config(root)
+    return _Reader(path).config(root_of(path))
 
 
-class _Reader:
-    """Turns YAML nodes into values, and says on which line something is wrong."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def _wrong(self, node: Any, why: str) -> ParameterError:
-        line = f":{node.start_mark.line + 1}" if node is not None else ""
-        return ParameterError(f"{self._path.name}{line}: {why}")
+class _Reader(ConfigReader):
+    """Reads the file of scheduled runs."""
 
     def config(self, root: Any) -> Config:
         """Return the whole."""
-        known = self._mapping(
+        known = self.mapping(
             root,
             "the file",
-            {"output", "accounts", "regions", "notebooks", "language", "history", "fail_on"},
+            KEYS,
             required=("output", "accounts"),
         )
-        regions = self._texts(known.get("regions"))
-        if (language := known.get("language")) is not None and self._text(language) != "en":
-            raise self._wrong(language, "language can only be en")
-        accounts = tuple(self._account(node, regions) for node in self._items(known["accounts"]))
+        regions = self.texts(known.get("regions"))
+        if (language := known.get("language")) is not None and self.text(language) != "en":
+            raise self.wrong(language, "language can only be en")
+        accounts = tuple(self._account(node, regions) for node in self.items(known["accounts"]))
         if not accounts:
-            raise self._wrong(known["accounts"], "accounts names none")
+            raise self.wrong(known["accounts"], "accounts names none")
         ids = [account.account for account in accounts]
-        for id, node in zip(ids, self._items(known["accounts"]), strict=True):
+        for id, node in zip(ids, self.items(known["accounts"]), strict=True):
             if ids.count(id) > 1:
-                raise self._wrong(node, f"account {id} is named twice")
-        notebooks = self._texts(known.get("notebooks"))
+                raise self.wrong(node, f"account {id} is named twice")
+        notebooks = self.texts(known.get("notebooks"))
         self._refuse_unknown_notebooks(known.get("notebooks"), notebooks)
         severity = known.get("fail_on")
-        if severity is not None and self._text(severity) not in _SEVERITIES:
-            raise self._wrong(severity, f"fail_on must be one of {', '.join(_SEVERITIES)}")
+        if severity is not None and self.text(severity) not in _SEVERITIES:
+            raise self.wrong(severity, f"fail_on must be one of {', '.join(_SEVERITIES)}")
         return Config(
-            output=self._folder(known["output"]),
+            output=self.place(known["output"]),
             accounts=accounts,
             notebooks=notebooks,
-            history=self._folder(known["history"]) if "history" in known else None,
-            fail_on=None if severity is None else self._text(severity),
+            history=self.place(known["history"]) if "history" in known else None,
+            fail_on=None if severity is None else self.text(severity),
+            branding=read_branding(self, known["branding"]) if "branding" in known else None,
         )
 
     def _account(self, node: Any, regions: tuple[str, ...]) -> Account:
         names = {"account", "regions", "all_regions", "profile", "role_arn", "external_id"}
-        known = self._mapping(node, "an account", names, required=("account",))
-        id = self._text(known["account"])
+        known = self.mapping(node, "an account", names, required=("account",))
+        id = self.text(known["account"])
         if len(id) != 12 or not id.isascii() or not id.isdigit():
-            raise self._wrong(
+            raise self.wrong(
                 known["account"],
                 f'account must be twelve digits in quotes, as "111122223333", not {id}',
             )
         every = known.get("all_regions")
         if every is not None and every.value not in {"true", "false"}:
-            raise self._wrong(every, "all_regions must be true or false")
-        own = self._texts(known.get("regions")) or regions
+            raise self.wrong(every, "all_regions must be true or false")
+        own = self.texts(known.get("regions")) or regions
         all_regions = every is not None and every.value == "true"
         if all_regions and "regions" in known:
-            raise self._wrong(known["regions"], "give regions or all_regions, not both")
+            raise self.wrong(known["regions"], "give regions or all_regions, not both")
         if not own and not all_regions:
-            raise self._wrong(node, f"account {id} has no regions: give regions or all_regions")
+            raise self.wrong(node, f"account {id} has no regions: give regions or all_regions")
         if "external_id" in known and "role_arn" not in known:
-            raise self._wrong(known["external_id"], "external_id goes with role_arn")
+            raise self.wrong(known["external_id"], "external_id goes with role_arn")
         return Account(
             account=id,
             regions=() if all_regions else own,
             all_regions=all_regions,
             **{
-                name: self._text(known[name])
+                name: self.text(known[name])
                 for name in ("profile", "role_arn", "external_id")
                 if name in known
             },
         )
-
-    def _mapping(
-        self, node: Any, what: str, names: set[str], *, required: tuple[str, ...]
-    ) -> dict[str, Any]:
-        import yaml
-
-        from auditlib.tables import nearest
-
-        if not isinstance(node, yaml.MappingNode):
-            raise self._wrong(node, f"{what} must be a list of KEY: VALUE")
-        found: dict[str, Any] = {}
-        for key, value in node.value:
-            name = self._text(key)
-            if name not in names:
-                raise self._wrong(key, str(nearest(name, names, noun="key")))
-            if name in found:
-                raise self._wrong(key, f"{name} is given twice")
-            found[name] = value
-        for name in required:
-            if name not in found:
-                raise self._wrong(node, f"{what} lacks {name}")
-        return found
-
-    def _items(self, node: Any) -> list[Any]:
-        import yaml
-
-        if not isinstance(node, yaml.SequenceNode):
-            raise self._wrong(node, "a list is wanted here, each item after a dash")
-        return list(node.value)
-
-    def _texts(self, node: Any) -> tuple[str, ...]:
-        return () if node is None else tuple(map(self._text, self._items(node)))
-
-    def _text(self, node: Any) -> str:
-        import yaml
-
-        if not isinstance(node, yaml.ScalarNode) or not node.value:
-            raise self._wrong(node, "a text is wanted here")
-        return str(node.value)
-
-    def _folder(self, node: Any) -> Path:
-        text = self._text(node)
-        if "://" in text:
-            raise self._wrong(node, f"{text} is no folder of this machine")
-        return (self._path.resolve().parent / text).resolve()
 
     def _refuse_unknown_notebooks(self, node: Any, names: tuple[str, ...]) -> None:
         from auditlib.report import notebooks
 
         ours = notebooks()
         known = {*ours, *(name.split("-", 1)[0] for name in ours)}
-        for name, item in zip(names, self._items(node) if node is not None else [], strict=True):
+        for name, item in zip(names, self.items(node) if node is not None else [], strict=True):
             if name not in known:
-                raise self._wrong(item, f"there is no notebook {name}; there are {', '.join(ours)}")
+                raise self.wrong(item, f"there is no notebook {name}; there are {', '.join(ours)}")
 
 
 # -- the run --------------------------------------------------------------------------------------
@@ -346,6 +291,7 @@ def _reported(config: Config, home: Path, date: str) -> dict[str, Any]:
         folder / "report",
         config.notebooks or None,
         places=_taken(config, known),
+        branding=config.branding,
     )
     found = compare(made.audit, places.get("earlier"), past)
     if config.history:

@@ -142,6 +142,8 @@ class Manifest:
         ``None`` when nothing tells.
     places
         The (account, region) pairs that were to be read.
+    redacted
+        Whether every name in it is a pseudonym (``redaction.py``).
     """
 
     format_version: int = FORMAT_VERSION
@@ -152,6 +154,7 @@ class Manifest:
     finished: datetime | None = None
     places: tuple[tuple[str, str], ...] = ()
     calls: tuple[Call, ...] = field(default=(), repr=False)
+    redacted: bool = False
 
 
 def file_of(account: str, region: str, read: Read, resource: str | None = None) -> str:
@@ -638,6 +641,7 @@ def _manifest_of(record: Any, where: str) -> Manifest:
             finished=_time(record, "finished"),
             places=places,
             calls=calls,
+            redacted=record.get("redacted") is True,
         )
     except (ValueError, TypeError) as error:
         raise refuse(f"is damaged ({error})") from error
@@ -836,6 +840,8 @@ def _manifest_json(manifest: Manifest) -> bytes:
     record: dict[str, Any] = {
         f.name: getattr(manifest, f.name) for f in fields(manifest) if f.name != "calls"
     }
+    if not manifest.redacted:
+        del record["redacted"]
     record["places"] = [list(place) for place in manifest.places]
     record["calls"] = [asdict(call) for call in sorted(manifest.calls, key=lambda c: c.order)]
     return encode(record)

@@ -70,6 +70,7 @@ class Identity:
     kit_version: str
     collected_with: str
     digest: str
+    redacted: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +116,7 @@ def identity(audit: "Audit") -> Identity:
         kit_version=__version__,
         collected_with=", ".join(filter(None, made)),
         digest=audit.snapshot.digest,
+        redacted=manifest.redacted,
     )
 
 

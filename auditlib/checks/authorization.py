@@ -36,6 +36,15 @@ _PEOPLE = re.compile(
 )
 
 
+def speaks_of_people(description: str) -> bool:
+    """Tell whether a description names some of the people, as if the rule were for them.
+
+    >>> speaks_of_people("Databases, for DBAs only"), speaks_of_people("Databases")
+    (True, False)
+    """
+    return _PEOPLE.search(description) is not None
+
+
 @check(
     id="authorization-allows-everyone",
     title="Authorization rules name the group they are for",
@@ -352,7 +361,7 @@ def certificate_only_where_groups_are_wanted(
                 1,
             )
             for rule in mine
-            if rule.access_all and described > 1 and _PEOPLE.search(str(rule.description or ""))
+            if rule.access_all and described > 1 and speaks_of_people(str(rule.description or ""))
         ]
         if (
             len({rule.destination_cidr for rule in mine}) > 1

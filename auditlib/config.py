@@ -1,0 +1,95 @@
+"""Reading a YAML file that a person wrote, with the line of whatever is wrong in it."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from auditlib.errors import ParameterError
+
+__all__ = ["ConfigReader", "root_of"]
+
+
+def root_of(path: Path) -> Any:
+    """Return the root node of a YAML file; tags and aliases make no objects of it.
+
+    Raises
+    ------
+    ParameterError
+        When it cannot be read, or is no YAML; names the line.
+    """
+    import yaml
+
+    try:
+        return yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ParameterError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"{path} is not UTF-8 text") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise ParameterError(
+            f"{path.name}{line}: no YAML: {getattr(error, 'problem', '')}"
+        ) from error
+
+
+class ConfigReader:
+    """Turns YAML nodes into values, and says on which line something is wrong."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def wrong(self, node: Any, why: str) -> ParameterError:
+        """Return the error about a node."""
+        line = f":{node.start_mark.line + 1}" if node is not None else ""
+        return ParameterError(f"{self._path.name}{line}: {why}")
+
+    def mapping(
+        self, node: Any, what: str, names: Collection[str], *, required: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        """Return the nodes of a mapping by key; unknown, repeated and lacking ones are refused."""
+        import yaml
+
+        from auditlib.tables import nearest
+
+        if not isinstance(node, yaml.MappingNode):
+            raise self.wrong(node, f"{what} must be a list of KEY: VALUE")
+        found: dict[str, Any] = {}
+        for key, value in node.value:
+            name = self.text(key)
+            if name not in names:
+                raise self.wrong(key, str(nearest(name, names, noun="key")))
+            if name in found:
+                raise self.wrong(key, f"{name} is given twice")
+            found[name] = value
+        for name in required:
+            if name not in found:
+                raise self.wrong(node, f"{what} lacks {name}")
+        return found
+
+    def items(self, node: Any) -> list[Any]:
+        """Return the nodes of a list."""
+        import yaml
+
+        if not isinstance(node, yaml.SequenceNode):
+            raise self.wrong(node, "a list is wanted here, each item after a dash")
+        return list(node.value)
+
+    def texts(self, node: Any) -> tuple[str, ...]:
+        """Return a list of texts; an empty one where there is no node."""
+        return () if node is None else tuple(map(self.text, self.items(node)))
+
+    def text(self, node: Any) -> str:
+        """Return a text."""
+        import yaml
+
+        if not isinstance(node, yaml.ScalarNode) or not node.value:
+            raise self.wrong(node, "a text is wanted here")
+        return str(node.value)
+
+    def place(self, node: Any) -> Path:
+        """Return a file or folder; a relative one is seen from the file that names it."""
+        text = self.text(node)
+        if "://" in text:
+            raise self.wrong(node, f"{text} is no folder of this machine")
+        return (self._path.resolve().parent / text).resolve()
