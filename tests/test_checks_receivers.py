@@ -65,6 +65,17 @@ def test_a_rule_is_found_by_its_range_and_the_reason_told(
         assert ("an entry of prefix list" in reason) is by_list
 
 
+@pytest.mark.parametrize("text", ["somewhere", "10.0.1.77", "10.0.0.0/33"])
+def test_a_range_that_is_none_leaves_it_not_assessed(world, receiver, text):
+    rule = world.ingress(receiver, "192.0.2.0/24", "tcp", (22, 22))
+    rules = world._lists[world.region, "ec2-describe-security-group-rules", None]
+    (record,) = (r for r in rules if r["SecurityGroupRuleId"] == rule)
+    record["CidrIpv4"] = text
+    found = finding(world, ID)
+    assert found.status is Status.NOT_ASSESSED
+    assert rule in found.answer
+
+
 def test_the_worst_comes_first(world, receiver):
     for peer in ("172.20.0.0/22", "10.0.1.0/24", "10.0.1.77/32"):
         world.ingress(receiver, peer)

@@ -261,13 +261,13 @@ def _client_ranges(judged: pd.DataFrame, every_endpoint: pd.DataFrame) -> Iterat
 
 def _rules_by_range(rules: pd.DataFrame, entries: pd.DataFrame) -> pd.DataFrame:
     """Return the rules on IPv4 ranges, one row per range of a prefix list."""
-    direct = rules[rules["cidr_ipv4"].notna()]
+    direct = rules[rules["peer_kind"] == "ipv4"]
     listed = rules[rules["prefix_list_id"].notna()].merge(
         entries.loc[~entries["cidr_block"].str.contains(":"), ["prefix_list_id", "cidr_block"]],
         on="prefix_list_id",
     )
     return pd.concat(
-        [direct.assign(range=direct["cidr_ipv4"]), listed.assign(range=listed["cidr_block"])]
+        [direct.assign(range=direct["peer"]), listed.assign(range=listed["cidr_block"])]
     )
 
 
