@@ -811,6 +811,45 @@ def _diff_status(found: "Comparison", fail_on: str) -> int:
 
 
 @main.command()
+@click.argument("client")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; else one called like CLIENT.")
+def new(client: str, out: Path | None) -> None:
+    """Lay out a folder for CLIENT: config, notebooks, snapshots, reports, accepted risks."""
+    from auditlib.engagement import lay_out
+
+    folder = lay_out(client, out)
+    click.echo(f"{folder}: begin with its README.md")
+
+
+@main.command()
+@click.argument("snapshot", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--notebooks",
+    type=click.Path(path_type=Path),
+    default=Path("notebooks"),
+    show_default=True,
+    help="Folder for the copies; notebooks that are there are kept.",
+)
+@click.option("--no-browser", is_flag=True, help="Print the address instead of opening it.")
+def lab(snapshot: Path | None, notebooks: Path, no_browser: bool) -> None:
+    """Open JupyterLab on working copies of the notebooks, with SNAPSHOT set in them.
+
+    The kit's own notebooks are never worked in. Without SNAPSHOT the copies audit the bundled
+    sample.
+    """
+    import subprocess
+
+    from auditlib.engagement import lab_command, working_copies
+    from auditlib.snapshot import load
+
+    if snapshot is not None:
+        load(snapshot)  # what is wrong with it is better told here
+    working_copies(notebooks, snapshot)
+    click.echo(f"working copies in {notebooks}")
+    sys.exit(subprocess.run(lab_command(notebooks, browser=not no_browser), check=False).returncode)  # noqa: S603 # our own words
+
+
+@main.command()
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--endpoint-url", help="Address to call instead of AWS.")
 @click.option("--check-only", is_flag=True, help="Only tell whether CONFIG is right.")

@@ -1,0 +1,165 @@
+"""Working for a client: a folder with all that an engagement needs, and notebooks to work in.
+
+The notebooks of the kit are never worked in: what is worked in are copies, with the snapshot set.
+"""
+
+import ast
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from auditlib.characters import visible
+from auditlib.errors import AuditError, ParameterError
+
+__all__ = ["lab_command", "lay_out", "working_copies"]
+
+CONFIG = """\
+# Whose report it is, and for whom: auditlib report … --config engagement.yaml
+branding:
+  client: {client}
+#  consultant: Example Security KK
+#  contact: audit@example.com
+#  logo: logo.png
+"""
+
+ACCEPTED = """\
+# Risks that somebody answers for until a day: auditlib accept … --file accepted.yaml adds one.
+accepted: []
+"""
+
+README = """\
+# {client}
+
+What is in this folder belongs to the client: a snapshot and a report hold names and addresses.
+
+| | |
+|---|---|
+| `engagement.yaml` | whose report it is, and for whom |
+| `accepted.yaml` | risks that somebody answers for until a day |
+| `snapshots/` | AWS's answers, a folder per reading |
+| `notebooks/` | copies to work in: yours to change |
+| `reports/` | what is handed over |
+
+```sh
+auditlib permissions --region eu-west-1                      # may these credentials read it all?
+auditlib collect --out snapshots/first --region eu-west-1    # or --script, for the client to run
+auditlib check snapshots/first --accepted accepted.yaml
+auditlib lab snapshots/first                                 # the notebooks, with the snapshot set
+auditlib report snapshots/first --config engagement.yaml --accepted accepted.yaml --out reports/first
+```
+"""
+
+
+def lay_out(client: str, out: Path | None = None) -> Path:
+    """Make the folder of an engagement and return it.
+
+    Parameters
+    ----------
+    client
+        The client's name, as it stands on the report.
+    out
+        The folder; one called like the client, in the working directory, when not given.
+
+    Raises
+    ------
+    ParameterError
+        When the name is empty or the folder holds something already.
+    AuditError
+        When it cannot be written.
+    """
+    import yaml
+
+    name = " ".join(client.split())
+    if not name or visible(name) != name:
+        raise ParameterError("A client's name is text that can be seen, and not empty.")
+    folder = out or Path(re.sub(r"[^\w.-]+", "-", name.casefold()).strip("-.") or "client")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ParameterError(f"{folder} is there already and not empty; give another with --out.")
+    quoted = yaml.safe_dump(name, allow_unicode=True, width=10_000).removesuffix("...\n").strip()
+    try:
+        for inside in ("snapshots", "reports", "notebooks"):
+            (folder / inside).mkdir(parents=True, exist_ok=True)
+        for file, text in (
+            ("engagement.yaml", CONFIG.format(client=quoted)),
+            ("accepted.yaml", ACCEPTED),
+            ("README.md", README.format(client=re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", name))),
+        ):
+            (folder / file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise AuditError(f"{folder} cannot be written: {error.strerror or error}.") from error
+    working_copies(folder / "notebooks")
+    return folder
+
+
+def working_copies(folder: Path, snapshot: Path | None = None) -> tuple[Path, ...]:
+    """Put copies of the kit's notebooks into a folder, and set the snapshot in all of them.
+
+    A notebook that is there already is kept with all that was worked in it; only the snapshot it
+    names is set.
+
+    Raises
+    ------
+    ParameterError
+        When the folder is the one with the kit's own notebooks.
+    AuditError
+        When a file cannot be read or written.
+    """
+    from auditlib.report import notebooks
+
+    shipped, made = notebooks().values(), []
+    if any(folder.resolve() == notebook.path.parent for notebook in shipped):
+        raise ParameterError(f"{folder} holds the kit's own notebooks; name another folder.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for notebook in shipped:
+            copy = folder / notebook.path.name
+            if not copy.exists():
+                shutil.copyfile(notebook.path, copy)
+            if snapshot is not None:
+                _set_snapshot(copy, snapshot.resolve())
+            made.append(copy)
+    except OSError as error:
+        raise AuditError(f"{folder} cannot be written: {error.strerror or error}.") from error
+    return tuple(made)
+
+
+_ASSIGNED = re.compile(r"^(snapshot\s*(?::\s*str)?\s*=\s*)(.*?)(\s*#.*)?$")
+
+
+def _set_snapshot(path: Path, snapshot: Path) -> None:
+    """Set the snapshot in the parameters cell of a notebook."""
+    import nbformat
+
+    from auditlib.report import Notebook
+
+    node = Notebook(path=path).node
+    for cell in node.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            lines = cell.source.split("\n")
+            cell.source = "\n".join(
+                _ASSIGNED.sub(lambda found: f"{found[1]}{str(snapshot)!r}{found[3] or ''}", line)
+                for line in lines
+            )
+            ast.parse(cell.source)
+    nbformat.write(node, path)  # type: ignore[no-untyped-call]
+
+
+def lab_command(folder: Path, *, browser: bool = True, more: Sequence[str] = ()) -> list[str]:
+    """Return the command that opens JupyterLab in a folder.
+
+    Raises
+    ------
+    ParameterError
+        When JupyterLab is not installed; says how to install it.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("jupyterlab") is None:
+        raise ParameterError(
+            "JupyterLab is not installed here: pip install 'auditlib[lab]' brings it. The copies "
+            f"are in {folder}; any other Jupyter opens them too."
+        )
+    quiet = () if browser else ("--no-browser",)
+    return [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder.resolve()}", *quiet, *more]
