@@ -19,6 +19,7 @@ from auditlib.access.ways import (
     Way,
     associations_of,
     may_hold,
+    uncollected,
 )
 from auditlib.addresses import (
     NONE,
@@ -255,35 +256,42 @@ def reach_counts(tables: TableSource) -> pd.DataFrame:
         the group leaves what was read, reaches other clients or receivers that were not listed).
     """
     access = access_of(tables)
-    receivers = access.network.receivers
-    rows = []
-    for id, endpoint in sorted(access.network.endpoints.items()):
-        sure: dict[str, list[np.ndarray[Any, Any]]] = {g: [] for g in access.groups(id)}
-        maybe: dict[str, list[np.ndarray[Any, Any]]] = {g: [] for g in sure}
-        leaves: set[str] = set()
-        for way in access.ways(id):
-            for case in way.cases:
-                odd = np.array([eni for eni, _ in case.odd], dtype=np.int64)
-                enis = np.concatenate([receivers.eni[case.positions], odd])
-                certain = case.verdict.reliable or case.verdict.fragile
-                for group in case.step.groups:
-                    (sure if certain else maybe)[group].append(enis)
-            leaves |= {group for gone in way.departures for group in gone.step.groups}
-        for group, parts in sure.items():
-            reached = _distinct(parts)
-            rows.append(
-                {
-                    "account": endpoint["account"],
-                    "region": endpoint["region"],
-                    "endpoint_id": id,
-                    "group": group,
-                    "interfaces": len(reached),
-                    "unknown": len(np.setdiff1d(_distinct(maybe[group]), reached)),
-                    "leaves": group in leaves,
-                }
-            )
+    with uncollected():
+        rows = [row for id in sorted(access.network.endpoints) for row in _counts_of(access, id)]
     columns = ["account", "region", "endpoint_id", "group", "interfaces", "unknown", "leaves"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _counts_of(access: "Access", id: str) -> Iterator[dict[str, Any]]:
+    """Yield the counts of one endpoint, a group at a time."""
+    receivers, endpoint = access.network.receivers, access.network.endpoints[id]
+    # Many cases are of the same groups: their interfaces are put together first.
+    alike: dict[tuple[tuple[str, ...], bool], list[np.ndarray[Any, Any]]] = defaultdict(list)
+    leaves: set[str] = set()
+    for way in access.ways(id):
+        for case in way.cases:
+            odd = np.array([eni for eni, _ in case.odd], dtype=np.int64)
+            enis = np.concatenate([receivers.eni[case.positions], odd])
+            certain = bool(case.verdict.reliable or case.verdict.fragile)
+            alike[case.step.groups, certain].append(enis)
+        leaves |= {group for gone in way.departures for group in gone.step.groups}
+    sure: dict[str, list[np.ndarray[Any, Any]]] = {g: [] for g in access.groups(id)}
+    maybe: dict[str, list[np.ndarray[Any, Any]]] = {g: [] for g in sure}
+    for (groups, certain), parts in alike.items():
+        together = _distinct(parts)
+        for group in groups:
+            (sure if certain else maybe)[group].append(together)
+    for group, parts in sure.items():
+        reached = _distinct(parts)
+        yield {
+            "account": endpoint["account"],
+            "region": endpoint["region"],
+            "endpoint_id": id,
+            "group": group,
+            "interfaces": len(reached),
+            "unknown": len(np.setdiff1d(_distinct(maybe[group]), reached)),
+            "leaves": group in leaves,
+        }
 
 
 def _distinct(parts: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:

@@ -54,6 +54,7 @@ __all__ = [
     "Way",
     "associations_of",
     "authorization_label",
+    "uncollected",
 ]
 
 EVERYONE = "*"
@@ -851,7 +852,7 @@ class Way:
         # Stretches of one kind do not overlap.
         sure = [step for step in steps if step.authorization.sure]
         maybe = [step for step in steps if not step.authorization.sure]
-        with _uncollected():
+        with uncollected():
             return [*self._cases(sure), *self._cases(maybe)]
 
     def _cases(self, steps: Sequence[Step]) -> "list[Case]":
@@ -989,7 +990,7 @@ class Way:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Keep the garbage collector off while many small objects are made, none of them in cycles.
 
     On a big account it would walk through all tables again and again: half of the time.
