@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from auditlib.access import COLUMNS, EVERYONE, explain, networks_in_words, reach, standing
@@ -1540,3 +1541,127 @@ def test_every_hop_is_named_by_id_and_name_and_the_receiver_too():
     assert ids["VPC route"].startswith("name of rtb-")
     assert ids["network ACL out"].startswith("name of acl-")
     assert f"to {receiver['NetworkInterfaceId']} (orders-db): reached" in str(made)
+
+
+# -- what AWS's answers may hold beside --------------------------------------------------------------
+
+
+def rows_to(world: World, ip: str = "10.0.2.9") -> set[tuple]:
+    found = reach(tables_of(world), to=ip)
+    names = ["subnet_id", "group", "protocol", "from_port", "certainty"]
+    return set(found[names].astype(str).itertuples(index=False, name=None))
+
+
+def test_a_vpc_route_without_a_destination_may_lead_anywhere():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    table = next(iter(world._lists[REGION, "ec2-describe-route-tables", None]))
+    table["Routes"].append({"GatewayId": "igw-1", "Origin": "CreateRoute", "State": "active"})
+    assert {row[-1] for row in rows_to(world)} == {"unknown"}
+    (path,) = explain(tables_of(world), endpoint, "10.0.2.9", 22).paths
+    assert any("a route without destination" in hop.reason for hop in path.hops)
+
+
+def test_a_route_table_that_is_no_longer_in_force_for_a_subnet_is_not_asked():
+    world, _, _ = simple(("vpn", "tcp", (22, 22)))
+    before = rows_to(world)
+    home = world._lists[REGION, "ec2-describe-subnets", None][0]
+    table = world.route_table(home["VpcId"], home["SubnetId"])
+    world.record(table)["Associations"][0]["AssociationState"] = {"State": "disassociated"}
+    world.record(table)["Routes"].clear()
+    assert rows_to(world) == before
+
+
+def test_while_the_route_table_is_changed_nothing_is_said_to_stay_inside():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    home = world._lists[REGION, "ec2-describe-subnets", None][0]
+    table = world.route_table(home["VpcId"], home["SubnetId"])
+    world.record(table)["Associations"][0]["AssociationState"] = {"State": "associating"}
+    for to in ("10.0.2.9", "10.0.2.99", "192.0.2.9"):
+        assert explain(tables_of(world), endpoint, to, 22).reachable != "yes"
+
+
+def test_an_address_that_is_listed_twice_is_one():
+    world, _, _ = simple(("vpn", "tcp", (22, 22)))
+    before = rows_to(world)
+    for eni in world._lists[REGION, "ec2-describe-network-interfaces", None]:
+        eni["PrivateIpAddresses"] *= 2
+    assert rows_to(world) == before
+    assert len(reach(tables_of(world), to="10.0.2.9")) == len(before)
+
+
+def test_an_interface_that_two_accounts_list_is_one():
+    world, _, _ = simple(("vpn", "tcp", (22, 22)))
+    tables = tables_of(world)
+    held = tables["network_interface_addresses"]
+    twice = pd.concat([held, held], ignore_index=True)
+    assert len(reach(tables.replace(network_interface_addresses=twice))) == len(reach(tables))
+
+
+def test_without_a_route_table_nothing_is_said_to_be_reached():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    world._lists[REGION, "ec2-describe-route-tables", None].clear()
+    for to in ("10.0.2.9", "10.0.99.9"):
+        assert explain(tables_of(world), endpoint, to, 22).reachable == "unknown"
+
+
+def test_a_source_that_is_no_range_may_match():
+    world, _, _ = simple(("10.9.0.0/16", "tcp", (22, 22)))
+    assert not rows_to(world)
+    (rule,) = (
+        r
+        for r in world._lists[REGION, "ec2-describe-security-group-rules", None]
+        if r.get("CidrIpv4") == "10.9.0.0/16"
+    )
+    rule["CidrIpv4"] = "somewhere"
+    assert {row[2:] for row in rows_to(world)} == {("tcp", "22", "unknown")}
+
+
+def test_an_endpoint_is_asked_for_by_its_name_where_no_other_has_it():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    world.record(endpoint)["Tags"] = [{"Key": "Name", "Value": "staff"}]
+    assert explain(tables_of(world), "staff", "10.0.2.9", 22).reachable == "yes"
+    other = world.endpoint(world.record(endpoint)["VpcId"], name="staff")
+    with pytest.raises(ParameterError, match=rf"name of 2 endpoints.*{endpoint}.*{other}"):
+        explain(tables_of(world), "staff", "10.0.2.9", 22)
+
+
+def test_an_interface_without_an_address_asks_for_one():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    (eni,) = (
+        e
+        for e in world._lists[REGION, "ec2-describe-network-interfaces", None]
+        if e["PrivateIpAddress"] == "10.0.2.9"
+    )
+    eni["PrivateIpAddresses"].clear()
+    with pytest.raises(ParameterError, match="no address that was read"):
+        explain(tables_of(world), endpoint, eni["NetworkInterfaceId"], 22)
+
+
+def test_what_leaves_on_other_ports_is_not_told_to_whom_asks_for_one():
+    world = World()
+    vpc = world.vpc()
+    home = world.subnet(vpc, "10.0.1.0/24")
+    own = world.security_group(vpc, egress=False)
+    world.egress(own, "0.0.0.0/0", "tcp", (443, 443))
+    world.egress(own, "0.0.0.0/0", "udp", (53, 53))
+    world.route(vpc, "0.0.0.0/0", GatewayId="igw-1")
+    endpoint = world.endpoint(vpc, (own,))
+    world.associate(endpoint, home)
+    world.endpoint_route(endpoint, "0.0.0.0/0", home)
+    world.authorize(endpoint, "0.0.0.0/0")
+    leaving = reach(tables_of(world), port=443)
+    assert set(leaving.loc[leaving["eni_id"].isna(), "from_port"]) == {443}
+    assert not len(reach(tables_of(world), port=80))
+
+
+def test_an_interface_of_the_endpoint_whose_address_was_not_told_makes_nothing_sure():
+    world, endpoint, _ = simple(("10.0.1.0/25", "tcp", (22, 22)))
+    (own,) = (
+        e
+        for e in world._lists[REGION, "ec2-describe-network-interfaces", None]
+        if e["PrivateIpAddress"] == "10.0.1.10"
+    )
+    assert {row[-1] for row in rows_to(world)} == {"fragile"}
+    del own["PrivateIpAddress"]
+    assert {row[-1] for row in rows_to(world)} == {"unknown"}
+    assert explain(tables_of(world), endpoint, "10.0.2.9", 22).reachable == "unknown"

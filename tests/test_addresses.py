@@ -197,3 +197,8 @@ def test_addresses_are_told_in_words(made, text):
 )
 def test_ports_are_told_in_words(made, text):
     assert port_text(made) == text
+
+
+def test_a_span_that_ends_before_it_begins_holds_nothing():
+    assert not Ranges.of([(5, 3)])
+    assert Ranges.of([(1, 2), (9, 4), (3, 3)]).spans == ((1, 3),)
