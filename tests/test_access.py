@@ -1604,6 +1604,13 @@ def test_without_a_route_table_nothing_is_said_to_be_reached():
         assert explain(tables_of(world), endpoint, to, 22).reachable == "unknown"
 
 
+def test_without_subnets_and_route_tables_nothing_is_said_to_be_reached():
+    world, endpoint, _ = simple(("vpn", "tcp", (22, 22)))
+    world.refuse("ec2-describe-subnets").refuse("ec2-describe-route-tables")
+    for to in ("10.0.2.9", "10.0.99.9"):
+        assert explain(tables_of(world), endpoint, to, 22).reachable == "unknown"
+
+
 def test_a_source_that_is_no_range_may_match():
     world, _, _ = simple(("10.9.0.0/16", "tcp", (22, 22)))
     assert not rows_to(world)

@@ -10,6 +10,7 @@ from auditlib.check import (
     audit,
     check,
     checks,
+    evidence_in,
     evidence_of,
     finding_of,
 )
@@ -269,3 +270,23 @@ def test_a_finding_shows_itself_in_a_few_lines_that_drive_no_terminal():
 def test_a_finding_that_passes_shows_its_answer_only():
     shown = repr(finding_of(made(), pd.DataFrame({"reason": []}), gaps(), 9, 0))
     assert shown.splitlines() == ["pass low a-check", "    None of the 9 endpoints leaks."]
+
+
+def test_what_somebody_accepted_is_told_beside_the_evidence():
+    waived = pd.DataFrame({"reason": ["x"], "accepted_until": ["2027-03-31"]})
+    shown = repr(finding_of(made(), pd.DataFrame({"reason": []}), gaps(), 9, 1, accepted=waived))
+    assert "one accepted row, see .accepted" in shown
+
+
+@pytest.mark.parametrize("refused", ["", "ec2-describe-security-group-rules"])
+@pytest.mark.parametrize("id", ["vpn-sg-limits-outbound", "authorized-but-unreachable"])
+def test_evidence_asked_for_alone_is_what_the_finding_shows(id, refused):
+    world = exposed()
+    if refused:
+        world.refuse(refused)
+    tables = Tables(world.snapshot())
+    (check,) = (check for check in checks() if check.id == id)
+    (found,) = audit(tables, only=[id])
+    alone = evidence_in(check, tables)
+    assert sorted(alone["reason"]) == sorted(found.evidence["reason"])
+    assert refused or len(alone)
