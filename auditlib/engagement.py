@@ -7,7 +7,6 @@ import ast
 import re
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from auditlib.characters import visible
@@ -146,7 +145,7 @@ def _set_snapshot(path: Path, snapshot: Path) -> None:
     nbformat.write(node, path)  # type: ignore[no-untyped-call]
 
 
-def lab_command(folder: Path, *, browser: bool = True, more: Sequence[str] = ()) -> list[str]:
+def lab_command(folder: Path, *, browser: bool = True) -> list[str]:
     """Return the command that opens JupyterLab in a folder.
 
     Raises
@@ -162,4 +161,4 @@ def lab_command(folder: Path, *, browser: bool = True, more: Sequence[str] = ())
             f"are in {folder}; any other Jupyter opens them too."
         )
     quiet = () if browser else ("--no-browser",)
-    return [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder.resolve()}", *quiet, *more]
+    return [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder.resolve()}", *quiet]
