@@ -1490,6 +1490,29 @@ def shared_subnet() -> tuple[World, str, str]:
     return world, endpoint, other
 
 
+def test_what_is_reliable_holds_for_every_interface_that_may_be_the_endpoint_s_own():
+    world, first, db = simple(("vpn", "tcp", (22, 22)))
+    vpc = world.record(first)["VpcId"]
+    home = world.associations(first)[0]["TargetNetworkId"]
+    (own,) = (
+        e
+        for e in world._lists[REGION, "ec2-describe-network-interfaces", None]
+        if e["PrivateIpAddress"] == "10.0.1.10"
+    )
+    own["Description"] = "ClientVPN Endpoint resource"
+    other = world.security_group(vpc, "other")
+    own["Groups"] = [{"GroupId": other, "GroupName": "other"}]
+    second = world.endpoint(vpc, (other,))
+    world.associate(second, home, ip="10.0.1.11", named=False)
+    world.authorize(second, "10.0.0.0/16")
+    # Either interface may be the first endpoint's, and only one of the two is let in.
+    found = reach(tables_of(world), endpoint=first, to="10.0.2.9")
+    assert set(found["certainty"]) == {"unknown"}
+    world.ingress(db, other, "tcp", (22, 22))
+    found = reach(tables_of(world), endpoint=first, to="10.0.2.9")
+    assert set(found["certainty"]) == {"reliable"}
+
+
 def test_an_interface_that_outlives_its_endpoint_is_not_relied_on_for_another():
     world, endpoint, other = shared_subnet()
     world.record(other)["Status"] = {"Code": "deleted"}

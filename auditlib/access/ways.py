@@ -208,6 +208,13 @@ def _association(
         # Interfaces may carry other groups than what is applied: where none could be read, any.
         seen = network.reads("network_interfaces", place)
         wide = [Source(groups=tuple(sorted(groups)), groups_known=bool(groups) and seen)]
+        # Nor is it known which of several interfaces is its own: what is reliable holds for each.
+        others = {(source.groups, source.groups_known) for source in possible}
+        wide += [
+            Source(groups=held_by, groups_known=known)
+            for held_by, known in sorted(others)
+            if (held_by, known) != (wide[0].groups, wide[0].groups_known)
+        ]
     else:
         wide = [Source(groups, groups_known=bool(groups)) for groups in sorted(carried)]
     return Association(
