@@ -586,7 +586,7 @@ def reach(  # noqa: PLR0917 # click calls it by keyword
     reachable. A Cedar policy can only take away from the answer; one that could not be read also
     makes it exit 3.
     """
-    from auditlib.access import BOUNDS, TABLES, endpoint_of
+    from auditlib.access import BOUNDS, TABLES, endpoint_of, nobody_at
     from auditlib.audit import open_audit
 
     audit = open_audit(snapshot)
@@ -602,9 +602,11 @@ def reach(  # noqa: PLR0917 # click calls it by keyword
         other = gaps["resource"].isin(set(endpoints["endpoint_id"]) - {endpoint})
         gaps = gaps[(gaps["region"] == region) & ~other]
     if style == "table":
-        from auditlib.terminal import print_gaps, print_reach
+        from auditlib.terminal import print_gaps, print_lines, print_reach
 
         print_reach(frame, via=via)
+        if to is not None and (nobody := nobody_at(audit.tables, to)):
+            print_lines([nobody])
         print_gaps(gaps, file=sys.stderr)
     else:
         from auditlib import export

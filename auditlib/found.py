@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from auditlib import words
+from auditlib.checks._parts import rows_of
 from auditlib.errors import ParameterError
 from auditlib.schemas import SCHEMAS, Schema
 from auditlib.tables import Tables
@@ -140,23 +141,22 @@ def _seen(tables: Tables, matches: Callable[[str], bool], *, addresses: bool) ->
         if schema.inputs:
             continue
         frame = tables[name]
-        known: dict[str, bool] = {}
         for column in schema.columns:
             if column.kind not in _TEXTS or column.name in _NOT_LOOKED_AT:
                 continue
             if addresses and not _may_hold_addresses(column.name):
                 continue
-            for at, value in enumerate(frame[column.name].tolist()):
-                for told in _texts(value):
-                    if told not in known:
-                        known[told] = matches(told)
-                    if known[told]:
-                        yield (
-                            schema,
-                            next(frame.iloc[[at]].itertuples(index=False)),
-                            column.name,
-                            told,
-                        )
+            # A million rules have few texts that differ, and fewer that match.
+            texts = {text for value in frame[column.name].unique() for text in _texts(value)}
+            found = {text for text in texts if matches(text)}
+            if not found:
+                continue
+            told = [
+                sorted(found.intersection(_texts(value))) for value in frame[column.name].tolist()
+            ]
+            hit = [at for at, held in enumerate(told) if held]
+            for at, row in zip(hit, rows_of(frame.iloc[hit]), strict=True):
+                yield from ((schema, row, column.name, text) for text in told[at])
 
 
 _TEXTS = frozenset({"str", "category", "list", "pairs"})

@@ -27,7 +27,6 @@ __all__ = [
 
 Row = dict[str, Any]
 
-_KNOWS_GATEWAYS = "1.42.92"
 _NOT_ALL_LISTED = (
     "shows more sources and destinations in describe-security-groups than rules were listed"
 )
@@ -64,12 +63,12 @@ def gap_frame(
             row = _row(read, None, None, "missing", message="the snapshot is empty")
             rows += [row | {"table": table} for table in read.tables]
     version = snapshot.manifest.botocore_version
+    endpoints = read_of("ec2-describe-client-vpn-endpoints")
     reason = (
         "shows neither a VPC nor a transit gateway, which only botocore "
-        f"{_KNOWS_GATEWAYS} or later is sure to tell; "
+        f"{endpoints.judged_since_botocore} or later is sure to tell; "
         + (f"it was read with {version}" if version else "with which it was read is not recorded")
     )
-    endpoints = read_of("ec2-describe-client-vpn-endpoints")
     rows += [
         _row(endpoints, account, region, "unsupported", id, message=f"{id} {reason}")
         | {"table": "client_vpn_endpoints"}

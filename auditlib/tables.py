@@ -843,10 +843,13 @@ def nearest(name: str, known: Iterable[str], *, noun: str) -> UnknownNameError:
     'There is no table called "vpc". Did you mean vpcs?'
     """
     known = sorted(known)
-    close = (
-        difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-        or [other for other in known if name and name.lower() in other][:3]
-    )
+    folded = {other.casefold(): other for other in reversed(known)}
+    low = name.casefold()
+    found = difflib.get_close_matches(low, folded, n=3, cutoff=0.5)
+    close = [
+        folded[other]
+        for other in found or [one for one in sorted(folded) if low and low in one][:3]
+    ]
     known_ones = f"Known are: {listed(known, most=_MOST_KNOWN)}."
     if noun == "check" and len(known) > _MOST_KNOWN:
         known_ones = f"`auditlib checks` lists all {len(known)}."

@@ -5,7 +5,15 @@ import json
 import pandas as pd
 import pytest
 
-from auditlib.access import COLUMNS, EVERYONE, explain, networks_in_words, reach, standing
+from auditlib.access import (
+    COLUMNS,
+    EVERYONE,
+    explain,
+    networks_in_words,
+    nobody_at,
+    reach,
+    standing,
+)
 from auditlib.errors import ParameterError
 from auditlib.tables import Tables
 from tests.worlds import ACCOUNT, REGION, World
@@ -1362,6 +1370,22 @@ def test_a_wrong_question_gets_one_clear_line_with_the_nearest(question, said):
         reach(tables_of(world), **question)
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        ("10.0.2.8", "No interface that was read has 10.0.2.8; the nearest: 10.0.2.9"),
+        ("2001:db8::1", "No interface that was read has 2001:db8::1."),
+        ("10.0.2.9", ""),
+        ("eni-00000000000000001", ""),
+    ],
+)
+def test_an_address_that_nobody_has_is_told_with_the_nearest(to, said):
+    world, _, _ = simple(("vpn", "tcp", (22, 22)))
+    told = nobody_at(tables_of(world), to)
+    assert told.startswith(said)
+    assert bool(told) is bool(said)
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,13 @@ def test_nothing_reached_is_said(saved):
     assert shown.stdout.strip() == "Nothing is reached."
 
 
+def test_reach_tells_that_nobody_has_an_address_and_who_has_the_nearest(saved):
+    snapshot = saved()
+    shown = run("reach", snapshot, "--to", "10.0.2.51")
+    assert "No interface that was read has 10.0.2.51; the nearest: 10.0.2.50" in shown.stdout
+    assert "No interface" not in run("reach", snapshot, "--to", "10.0.2.50").stdout
+
+
 def test_explain_names_every_blocker(saved):
     snapshot = saved()
     question = ("--endpoint", "cvpn-endpoint-00000000000000001", "--to", "10.0.2.50", "--port", 22)

@@ -28,6 +28,7 @@ from auditlib.access.questions import (
     endpoint_of,
     explain,
     networks_in_words,
+    nobody_at,
     reach,
     reach_counts,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "endpoint_of",
     "explain",
     "networks_in_words",
+    "nobody_at",
     "reach",
     "reach_counts",
     "standing",

@@ -366,6 +366,19 @@ def explain(
     )
 
 
+def nobody_at(tables: TableSource, to: str) -> str:
+    """Return, in a sentence, that no interface that was read has an address, with the nearest.
+
+    Empty where one has it, or where an interface is asked for by its id.
+    """
+    receivers = access_of(tables).network.receivers
+    if to.startswith("eni-") or receivers.at(addresses(to).spans[0][0]):
+        return ""
+    close = difflib.get_close_matches(to, sorted(set(receivers.texts)), n=3, cutoff=0.6)
+    hint = f"; the nearest: {listed(close)}" if close else ""
+    return f"No interface that was read has {to}{hint}."
+
+
 def _one_address(access: Access, to: str) -> int:
     if to.startswith("eni-"):
         _known(to, access.network.enis, "interface")

@@ -196,8 +196,8 @@ def _next(
     """Return the change to make next; ``None`` where AWS would refuse each.
 
     Where nothing was cut off so far, what only opens cuts nobody off. Nor does anything as long
-    as all that is left only closes: whoever has access at the end has it now. For the rest reach
-    is asked.
+    as all that is left only closes: whoever has access at the end has it now. For the rest, and
+    at the end of every window, reach is asked.
 
     Parameters
     ----------
@@ -215,11 +215,10 @@ def _next(
         if change.problems(now):
             continue
         then = change.apply(now)
-        if (
-            (whole and change.never_closes)
-            or all(other.never_opens for other in left if other is not change)
-            or not _lost(kept, then)
-        ):
+        after = [other for other in left if other is not change]
+        goes_on = any(other.phase == change.phase for other in after)
+        held = (whole and change.never_closes) or all(other.never_opens for other in after)
+        if (held and goes_on) or not _lost(kept, then):
             return change, then, True
         first = first or (change, then, False)
     return first

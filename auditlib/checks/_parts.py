@@ -231,7 +231,7 @@ def changing_rules(
 
 
 def untold_settings(
-    table: str, operation: str, column: str, what: str
+    table: str, operation: str, column: str, what: str, *, since: str | None = None
 ) -> Callable[..., pd.DataFrame]:
     """Return what finds the judged rows of which AWS's answer leaves out a setting.
 
@@ -243,7 +243,10 @@ def untold_settings(
         The column that is missing then, or ``unknown``.
     what
         What the answer does not say about an endpoint, "how long a session lasts on".
+    since
+        First botocore release that is sure to say it, where an older one is what leaves it out.
     """
+    asked = f"only botocore {since} or later is sure to say" if since else "the answer does not say"
 
     def unseen(judged: pd.DataFrame) -> pd.DataFrame:
         rows = [
@@ -253,8 +256,8 @@ def untold_settings(
                 account=row.account,
                 region=row.region,
                 resource=row.endpoint_id,
-                message=f"the answer does not say {what} {row.endpoint_id}",
-                status="untold",
+                message=f"{asked} {what} {row.endpoint_id}",
+                status="unsupported" if since else "untold",
             )
             for row in rows_of(judged)
             if pd.isna(getattr(row, column)) or getattr(row, column) == "unknown"
@@ -264,9 +267,11 @@ def untold_settings(
     return unseen
 
 
-def untold(column: str, what: str) -> Callable[..., pd.DataFrame]:
+def untold(column: str, what: str, *, since: str | None = None) -> Callable[..., pd.DataFrame]:
     """Return what finds the endpoints of which the answer leaves out a setting."""
-    return untold_settings("client_vpn_endpoints", "describe-client-vpn-endpoints", column, what)
+    return untold_settings(
+        "client_vpn_endpoints", "describe-client-vpn-endpoints", column, what, since=since
+    )
 
 
 def unread_policies(client_vpn_authorization_policies: pd.DataFrame) -> pd.DataFrame:

@@ -5,39 +5,26 @@ from typing import Any
 import pandas as pd
 
 from auditlib import words
+from auditlib.aws.reads import read_of
 from auditlib.check import Severity, check, evidence_of
 from auditlib.checks._parts import (
     GUIDE,
     called,
-    gap,
     living,
     place_of,
     policy_text,
     rows_of,
     unread_policies,
+    untold,
 )
-from auditlib.schemas import GAPS
 
 _CONCEPTS = f"{GUIDE}device-posture-concepts.html"
-
+_TOLD = untold(
+    "device_posture",
+    "which device trust providers are set up on",
+    since=read_of("ec2-describe-client-vpn-endpoints").since_botocore,
+)
 _ON = "shows TrustProviders under DevicePostureOptions"
-
-
-def _untold(judged: pd.DataFrame) -> pd.DataFrame:
-    """Return a gap for each endpoint read by an SDK that is not sure to tell of trust providers."""
-    rows = [
-        gap(
-            "client_vpn_endpoints",
-            "describe-client-vpn-endpoints",
-            account=row.account,
-            region=row.region,
-            resource=row.endpoint_id,
-            message="only botocore 1.43.104 or later is sure to tell of device trust providers",
-            status="unsupported",
-        )
-        for row in rows_of(judged[judged["device_posture"].eq("unknown")])
-    ]
-    return pd.DataFrame(rows, columns=list(GAPS.names))
 
 
 @check(
@@ -47,7 +34,7 @@ def _untold(judged: pd.DataFrame) -> pd.DataFrame:
     population="client_vpn_endpoints",
     among=living,
     noun="Client VPN endpoint",
-    unseen=_untold,
+    unseen=_TOLD,
     condition=("takes connections from any device", "take connections from any device"),
     rationale=(
         "Without device posture the endpoint knows who connects and not from what: valid "
@@ -93,7 +80,7 @@ def device_posture_not_checked(judged: pd.DataFrame) -> pd.DataFrame:
     noun="Client VPN endpoint",
     unseen=lambda judged, client_vpn_authorization_policies: pd.concat(
         [
-            _untold(judged),
+            _TOLD(judged),
             unread_policies(
                 client_vpn_authorization_policies[
                     client_vpn_authorization_policies["endpoint_id"].isin(judged["endpoint_id"])
