@@ -164,18 +164,19 @@ def commanded(text: str) -> Markup:
     """Return a sentence of the kit with calls of the AWS CLI marked as code; all of it is escaped.
 
     >>> str(commanded("aws ec2 describe-vpcs --vpc-ids <vpc id> shows it."))
-    '<code class="command">aws ec2 describe-vpcs --vpc-ids &lt;vpc id&gt;</code> shows it.'
+    '<code class="command">aws ec2 describe-vpcs <span class="whole">--vpc-ids</span> &lt;vpc id&gt;</code> shows it.'
     """
     done, at = Markup(""), 0
     for found in _COMMAND.finditer(text):
         command = found[0].rstrip(".,;:")
         done += escape(visible(text[at : found.start()]))
-        done += Markup('<code class="command">{}</code>').format(visible(command))
+        done += Markup('<code class="command">{}</code>').format(_kept_whole(_OPTION, command))
         at = found.start() + len(command)
     return done + escape(visible(text[at:]))
 
 
 _AWS_ID = re.compile(r"\b[a-z]+(?:-[a-z]+)*-(?:[0-9a-f]{17}|[0-9a-f]{8})\b")
+_OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
 def unbroken(text: str) -> Markup:
@@ -184,8 +185,13 @@ def unbroken(text: str) -> Markup:
     >>> str(unbroken("<sg-0123456789abcdef0>"))
     '&lt;<span class="whole">sg-0123456789abcdef0</span>&gt;'
     """
+    return _kept_whole(_AWS_ID, text)
+
+
+def _kept_whole(pattern: re.Pattern[str], text: str) -> Markup:
+    """Return a text, escaped, whose parts of a pattern are not broken over lines."""
     done, at = Markup(""), 0
-    for found in _AWS_ID.finditer(text):
+    for found in pattern.finditer(text):
         done += escape(visible(text[at : found.start()]))
         done += Markup('<span class="whole">{}</span>').format(found[0])
         at = found.end()
