@@ -25,6 +25,7 @@ from markupsafe import Markup
 
 from auditlib import display, export, summary
 from auditlib.errors import ParameterError, ReportError
+from auditlib.language import VARIABLE, current, marked, tr
 from auditlib.pdf import pdf_bytes, refuse_without_weasyprint
 from auditlib.workbook import workbook_bytes
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Notebook", "Page", "Parameter", "Report", "notebooks", "report"]
 
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
-TITLE = "Security groups around Client VPN"
+TITLE = marked("Security groups around Client VPN")
 SNAPSHOT = "snapshot"
 ACCEPTED = "accepted"
 TODAY = "today"
@@ -68,7 +69,7 @@ class Notebook:
 
     @cached_property
     def node(self) -> Any:
-        """The notebook as nbformat reads it."""
+        """The notebook as nbformat reads it, its text in the language spoken."""
         import nbformat
 
         try:
@@ -78,6 +79,9 @@ class Notebook:
                 f"{self.path.name} is not a Jupyter notebook that can be read: {error}"
             ) from error
         node.metadata["kernelspec"] = KERNELSPEC  # whatever kernel it was last saved with
+        for cell in node.cells:
+            if cell.cell_type == "markdown":
+                cell.source = tr(cell.source)
         return node
 
     @cached_property
@@ -256,7 +260,8 @@ def _kernel_manager(home: Path) -> type:
                 extra_arguments=["--InteractiveShellApp.ignore_cwd=True", "--log-level=50"],
                 python_arguments=["-P"],
             )
-            return KernelSpec(resource_dir="", env={"IPYTHONDIR": str(home)}, **described)
+            env = {"IPYTHONDIR": str(home), VARIABLE: current()}
+            return KernelSpec(resource_dir="", env=env, **described)
 
     class ThisKernelManager(AsyncKernelManager):
         @default("kernel_spec_manager")
@@ -405,7 +410,7 @@ def _frame(audit: "Audit", title: str, branding: "Branding | None") -> dict[str,
     style = display.sheet()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return {
-        "lang": "en",
+        "lang": current(),
         "title": title,
         "style": Markup(style),  # noqa: S704 # our own file
         "style_hash": Markup(f"sha256-{digest}"),  # noqa: S704 # base64
@@ -462,7 +467,7 @@ def _index(
     names = summary.names(audit)
     return display.render(
         "index.html.j2",
-        **_frame(audit, TITLE, branding),
+        **_frame(audit, tr(TITLE), branding),
         pages=pages,
         pdf=pdf,
         verdict=display.verdict(audit).markup,
@@ -632,8 +637,8 @@ def _reported(audit: "Audit", order: _Order) -> Report:
         "index.html": _index(audit, pages, html, branding, pdf=order.pdf is not None),
     }
     if order.pdf is not None:
-        frame = _frame(audit, TITLE, branding)
-        sheets = [("index.html", TITLE, str(files["index.html"]))]
+        frame = _frame(audit, tr(TITLE), branding)
+        sheets = [("index.html", tr(TITLE), str(files["index.html"]))]
         sheets += [(page.file, page.title, html[page.file]) for page in pages]
         files["report.pdf"] = pdf_bytes(sheets, frame, order.pdf)
     for page, node in zip(pages, executed, strict=True):
