@@ -25,11 +25,12 @@ from auditlib.check import Finding, Status
 from auditlib.controls import answers as answers_of
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
-from auditlib.words import named
+from auditlib.words import count, named
 
 if TYPE_CHECKING:
     from auditlib.access.explanation import Explanation
     from auditlib.audit import Audit
+    from auditlib.branding import Branding
     from auditlib.changes.preview import Preview
     from auditlib.comparison import Comparison
     from auditlib.found import Found
@@ -175,7 +176,8 @@ def commanded(text: str) -> Markup:
     return done + escape(visible(text[at:]))
 
 
-_AWS_ID = re.compile(r"\b[a-z]+(?:-[a-z]+)*-(?:[0-9a-f]{17}|[0-9a-f]{8})\b")
+# Ten digits end the name of a thing that a preview makes up.
+_AWS_ID = re.compile(r"\b[a-z]+(?:-[a-z]+)*-(?:[0-9a-f]{17}|[0-9a-f]{10}|[0-9a-f]{8})\b")
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
@@ -237,6 +239,36 @@ class Html:
 def sheet() -> str:
     """Return the one stylesheet of the kit, as it stands in every page."""
     return (TEMPLATES / "stylesheet.css").read_text("utf-8").strip() + "\n"
+
+
+def page_sheet(title: str, whose: str) -> str:
+    """Return the stylesheet of one page: the kit's, and the running header of its print."""
+    return (
+        f"{sheet()}@media print {{\n  @page {{\n"
+        f"    @top-left {{ content: {_css_string(title)}; vertical-align: bottom; padding-bottom: 3mm; }}\n"
+        f"    @top-right {{ content: {_css_string(whose)}; vertical-align: bottom; padding-bottom: 3mm; }}\n"
+        "  }\n  @page :first { @top-left { content: none } @top-right { content: none } }\n}\n"
+    )
+
+
+def whose(identity: summary.Identity, branding: "Branding | None") -> str:
+    """Return for whom a report is and which accounts it is about, in a few words."""
+    accounts = identity.accounts
+    named = (
+        "Account " + "".join(accounts) if len(accounts) == 1 else count(len(accounts), "account")
+    )
+    client = branding.client if branding else ""
+    return f"{client} · {named}" if client else named
+
+
+def _css_string(text: str) -> str:
+    r"""Return a text as a string of CSS that ends nowhere but at its end.
+
+    >>> print(_css_string('R&D "x"'))
+    "R\26 D \22 x\22 "
+    """
+    escaped = re.sub(r"[^\w ·.,-]", lambda found: f"\\{ord(found[0]):x} ", visible(text))
+    return f'"{escaped}"'
 
 
 def stylesheet() -> Html:
@@ -934,16 +966,24 @@ def preview_access(audit: "Audit", previews: Sequence["Preview"]) -> Html:
         ]
         return render(
             "preview-access.html.j2",
-            parts=[
-                (heading, _columns(rows, _ACCESS), _access_rows(rows, names), len(rows))
-                for heading, rows in parts
-            ],
+            parts=[(heading, *_access_grid(rows, names), len(rows)) for heading, rows in parts],
         )
 
     return _previews(previews, body)
 
 
-_ACCESS = ["change", "eni_id", "user_groups", "traffic", "before", "after"]
+_SIDES = ("before", "after")
+_ACCESS = ["change", "eni_id", "user_groups", "traffic", *_SIDES]
+
+
+def _access_grid(
+    rows: pd.DataFrame, names: Mapping[str, str]
+) -> tuple[list[_Column], list[list[_Cell]]]:
+    """Return the columns and rows of changed access, without a column that is empty throughout."""
+    kept = [i for i, name in enumerate(_ACCESS) if name not in _SIDES or rows[name].map(len).any()]
+    columns = _columns(rows, _ACCESS)
+    cells = _access_rows(rows, names)
+    return [columns[i] for i in kept], [[row[i] for i in kept] for row in cells]
 
 
 def _access_rows(rows: pd.DataFrame, names: Mapping[str, str]) -> list[list[_Cell]]:
@@ -952,9 +992,12 @@ def _access_rows(rows: pd.DataFrame, names: Mapping[str, str]) -> list[list[_Cel
     cells = _rows(part, _ACCESS, names)
     columns = [part[name] for name in ("address", "endpoint_id", "before", "after")]
     for row, address, endpoint, before, after in zip(cells, *columns, strict=True):
-        row[0] = replace(row[0], text=_CHANGE_WORDS[row[0].text])
+        row[0] = replace(row[0], text=_CHANGE_WORDS[row[0].text], kind="change")
         row[1] = replace(row[1], below=_text(address))
-        row[2] = replace(row[2], below="through " + named(endpoint, names.get(endpoint)))
+        row[2] = replace(
+            row[2], below="through " + named(endpoint, names.get(endpoint)), kind="users"
+        )
+        row[3] = replace(row[3], kind="traffic")
         row[4] = replace(row[4], lines=tuple(before), kind="rules")
         row[5] = replace(row[5], lines=tuple(after), kind="rules")
     return cells

@@ -26,6 +26,7 @@ from markupsafe import Markup
 from auditlib import display, export, summary
 from auditlib.errors import ParameterError, ReportError
 from auditlib.pdf import pdf_bytes, refuse_without_weasyprint
+from auditlib.plots import severity_by_endpoint
 from auditlib.workbook import workbook_bytes
 
 if TYPE_CHECKING:
@@ -402,14 +403,15 @@ def _exporter() -> Any:
 
 def _frame(audit: "Audit", title: str, branding: "Branding | None") -> dict[str, Any]:
     """Return what the frame of every page needs."""
-    style = display.sheet()
+    identity = summary.identity(audit)
+    style = display.page_sheet(title, display.whose(identity, branding))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return {
         "lang": "en",
         "title": title,
         "style": Markup(style),  # noqa: S704 # our own file
         "style_hash": Markup(f"sha256-{digest}"),  # noqa: S704 # base64
-        "identity": summary.identity(audit),
+        "identity": identity,
         "branding": branding,
     }
 
@@ -467,6 +469,7 @@ def _index(
         pdf=pdf,
         verdict=display.verdict(audit).markup,
         steps=display.first_steps(audit, pages=cards).markup,
+        picture=display.picture(severity_by_endpoint(audit)).markup,
         findings=display.findings(audit, pages=cards).markup,
         cards=[
             display.card(finding, names, display.proposal_of(audit, finding)).markup
@@ -585,7 +588,7 @@ def _redacted(
         inputs = redacted_inputs(audit, Path(scratch), names, order.places.get("earlier"))
         day = audit.accepted.day if audit.accepted else ""
         again = open_audit(inputs.snapshot, inputs.accepted, today=day)
-        refuse_difference(audit.findings, again.findings)
+        refuse_difference(audit.findings, again.findings, audit.accepted)
         yield (
             again,
             replace(
