@@ -23,13 +23,15 @@ from auditlib.accepted import COLUMNS, as_shown
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
 from auditlib.controls import answers as answers_of
+from auditlib.language import marked, tr
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
-from auditlib.words import named
+from auditlib.words import count, named
 
 if TYPE_CHECKING:
     from auditlib.access.explanation import Explanation
     from auditlib.audit import Audit
+    from auditlib.branding import Branding
     from auditlib.changes.preview import Preview
     from auditlib.comparison import Comparison
     from auditlib.found import Found
@@ -82,9 +84,9 @@ LONGEST = 400
 
 STATUS_WORDS = {
     Status.FAIL: ("✕", "Fails"),
-    Status.NOT_ASSESSED: ("?", "Not assessed"),
+    Status.NOT_ASSESSED: ("?", marked("Not assessed")),
     Status.ACCEPTED: ("≈", "Accepted"),
-    Status.NOT_APPLICABLE: ("–", "Not applicable"),
+    Status.NOT_APPLICABLE: ("–", marked("Not applicable")),
     Status.PASS: ("✓", "Passes"),
 }
 """How a status is shown: a sign and a word, so that colour never says it alone."""
@@ -175,7 +177,8 @@ def commanded(text: str) -> Markup:
     return done + escape(visible(text[at:]))
 
 
-_AWS_ID = re.compile(r"\b[a-z]+(?:-[a-z]+)*-(?:[0-9a-f]{17}|[0-9a-f]{8})\b")
+# Ten digits end the name of a thing that a preview makes up.
+_AWS_ID = re.compile(r"\b[a-z]+(?:-[a-z]+)*-(?:[0-9a-f]{17}|[0-9a-f]{10}|[0-9a-f]{8})\b")
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
@@ -237,6 +240,39 @@ class Html:
 def sheet() -> str:
     """Return the one stylesheet of the kit, as it stands in every page."""
     return (TEMPLATES / "stylesheet.css").read_text("utf-8").strip() + "\n"
+
+
+def page_sheet(title: str, whose: str) -> str:
+    """Return the stylesheet of one page: the kit's, and the running header of its print."""
+    return tr(
+        "{sheet}@media print {{\n  @page {{\n    @top-left {{ content: {title}; vertical-align: "
+        "bottom; padding-bottom: 3mm; }}\n    @top-right {{ content: {whose}; vertical-align: "
+        "bottom; padding-bottom: 3mm; }}\n  }}\n  @page :first {{ @top-left {{ content: none }} "
+        "@top-right {{ content: none }} }}\n}}\n",
+        sheet=sheet(),
+        title=_css_string(title),
+        whose=_css_string(whose),
+    )
+
+
+def whose(identity: summary.Identity, branding: "Branding | None") -> str:
+    """Return for whom a report is and which accounts it is about, in a few words."""
+    accounts = identity.accounts
+    named = (
+        "Account " + "".join(accounts) if len(accounts) == 1 else count(len(accounts), "account")
+    )
+    client = branding.client if branding else ""
+    return f"{client} · {named}" if client else named
+
+
+def _css_string(text: str) -> str:
+    r"""Return a text as a string of CSS that ends nowhere but at its end.
+
+    >>> print(_css_string('R&D "x"'))
+    "R\26 D \22 x\22 "
+    """
+    escaped = re.sub(r"[^\w ·.,-]", lambda found: f"\\{ord(found[0]):x} ", visible(text))
+    return f'"{escaped}"'
 
 
 def stylesheet() -> Html:
@@ -353,7 +389,11 @@ def _text(value: Any) -> str:
     if isinstance(value, datetime):
         return summary.when(value)
     text = str(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+    return (
+        text
+        if len(text) <= LONGEST
+        else tr("{text}… ({number:,} characters)", text=text[:LONGEST], number=len(text))
+    )
 
 
 def _rows(
@@ -394,7 +434,7 @@ def table(
     columns: Sequence[str] | None = None,
     caption: str = "",
     names: Mapping[str, str] | None = None,
-    empty: str = "No row.",
+    empty: str = marked("No row."),
 ) -> Html:
     """Return a frame as a table, at most ``rows`` rows of it, and say how many there are.
 
@@ -422,7 +462,10 @@ def table(
         total=len(frame),
         empty=empty,
     )
-    return Html(markup=markup, text=f"{caption} ({len(frame)} rows)".strip())
+    return Html(
+        markup=markup,
+        text=tr("{caption} ({number} rows)", caption=caption, number=len(frame)).strip(),
+    )
 
 
 def _columns(frame: pd.DataFrame, wanted: Iterable[str]) -> list[_Column]:
@@ -596,7 +639,7 @@ def cards(audit: "Audit", *subjects: str) -> Html:
     known = {finding.check.subject for finding in audit.findings}
     for subject in subjects:
         if subject not in known:
-            raise nearest(subject, known, noun="subject of checks")
+            raise nearest(subject, known, noun=tr("subject of checks"))
     named = summary.names(audit)
     shown = [
         card(finding, named, proposal_of(audit, finding))
@@ -641,7 +684,9 @@ def accepted(audit: "Audit") -> Html:
             text=NONE_GIVEN,
         )
     standing = risks.standing(audit.findings)
-    about = f"As of {risks.day.isoformat()}, from {risks.file}."
+    about = tr(
+        "As of {isoformat}, from {risks.file}.", isoformat=risks.day.isoformat(), risks=risks
+    )
     return Html(
         markup=render(
             "accepted.html.j2",
@@ -650,7 +695,7 @@ def accepted(audit: "Audit") -> Html:
             total=len(standing),
             notices=risks.notices(audit.findings),
         ),
-        text=f"{len(standing)} accepted risks. {about}",
+        text=tr("{number} accepted risks. {about}", number=len(standing), about=about),
     )
 
 
@@ -667,10 +712,12 @@ def controls(audit: "Audit", framework: str = "") -> Html:
         (str(n), rows.to_dict("records")) for n, rows in answers.groupby("framework", sort=False)
     ]
     markup = render("controls.html.j2", frameworks=frameworks)
-    return Html(markup=markup, text=f"{len(answers)} answers to published controls")
+    return Html(
+        markup=markup, text=tr("{number} answers to published controls", number=len(answers))
+    )
 
 
-NONE_GIVEN = "No accepted risks were named for this audit: every finding counts."
+NONE_GIVEN = marked("No accepted risks were named for this audit: every finding counts.")
 
 
 def coverage(audit: "Audit") -> Html:
@@ -747,7 +794,7 @@ def who_reaches_what(audit: "Audit", rows: pd.DataFrame) -> Html:
         refused=summary.refused_calls(audit.tables.gaps(*TABLES)),
         bounds=reached.bounds(audit, rows),
     )
-    return Html(markup=markup, text=f"{len(found)} endpoints and user groups")
+    return Html(markup=markup, text=tr("{number} endpoints and user groups", number=len(found)))
 
 
 def reach_matrix(audit: "Audit", rows: pd.DataFrame) -> Html:
@@ -779,7 +826,8 @@ def reach_matrix(audit: "Audit", rows: pd.DataFrame) -> Html:
             }
         )
     return Html(
-        markup=render("matrix.html.j2", matrices=made), text=f"{len(made)} endpoints with reach"
+        markup=render("matrix.html.j2", matrices=made),
+        text=tr("{number} endpoints with reach", number=len(made)),
     )
 
 
@@ -800,9 +848,9 @@ def reach_evidence(audit: "Audit", rows: pd.DataFrame, bound: int = 20) -> Html:
         columns=_columns(part, columns),
         rows=cells,
         total=len(rows),
-        empty="Nothing is reached, as far as could be read.",
+        empty=tr("Nothing is reached, as far as could be read."),
     )
-    return Html(markup=markup, text=f"{len(rows)} rows of reach")
+    return Html(markup=markup, text=tr("{number} rows of reach", number=len(rows)))
 
 
 def explain(
@@ -811,7 +859,7 @@ def explain(
     """Return one way explained hop by hop; see :func:`auditlib.reached.example`."""
     found = reached.example(audit, endpoint=endpoint, group=group, address=address, port=port)
     if found is None:
-        nothing = "There is no way to explain: nothing is reached, as far as could be read."
+        nothing = tr("There is no way to explain: nothing is reached, as far as could be read.")
         return Html(
             markup=Markup('<div class="audit"><p class="empty">{}</p></div>').format(nothing),
             text=nothing,
@@ -820,10 +868,10 @@ def explain(
 
 
 FOUND = (
-    ("things", "What it is"),
-    ("mentions", "What names it, or contains it"),
-    ("reached", "Who reaches it, or what it reaches"),
-    ("findings", "Findings about it"),
+    ("things", marked("What it is")),
+    ("mentions", marked("What names it, or contains it")),
+    ("reached", marked("Who reaches it, or what it reaches")),
+    ("findings", marked("Findings about it")),
 )
 """The parts of what a search found, with their headings."""
 
@@ -874,7 +922,9 @@ def compared(
         found.frame(part, *states),
         rows=rows,
         names=found.names,
-        empty=empty if found.drift is not None or part == "history" else "Nothing was compared.",
+        empty=empty
+        if found.drift is not None or part == "history"
+        else tr("Nothing was compared."),
     )
 
 
@@ -899,9 +949,9 @@ def fixes(audit: "Audit") -> Html:
         columns=_columns(found, ["check", "steps", "sessions_end", "outcome"]),
         rows=rows,
         total=len(found),
-        empty="No check fails, so there is nothing to fix.",
+        empty=tr("No check fails, so there is nothing to fix."),
     )
-    return Html(markup=markup, text=f"{len(found)} findings")
+    return Html(markup=markup, text=tr("{number} findings", number=len(found)))
 
 
 def preview_verdicts(previews: Sequence["Preview"]) -> Html:
@@ -926,24 +976,32 @@ def preview_access(audit: "Audit", previews: Sequence["Preview"]) -> Html:
         same = found["change"] == "ground"
         parts = [
             (
-                "Side effects: no finding names them",
+                tr("Side effects: no finding names them"),
                 found[~same & (found["part"] == "side_effect")],
             ),
-            ("Intended: what the finding names", found[~same & (found["part"] == "intended")]),
-            ("Reached as before, by other rules", found[same]),
+            (tr("Intended: what the finding names"), found[~same & (found["part"] == "intended")]),
+            (tr("Reached as before, by other rules"), found[same]),
         ]
         return render(
             "preview-access.html.j2",
-            parts=[
-                (heading, _columns(rows, _ACCESS), _access_rows(rows, names), len(rows))
-                for heading, rows in parts
-            ],
+            parts=[(heading, *_access_grid(rows, names), len(rows)) for heading, rows in parts],
         )
 
     return _previews(previews, body)
 
 
-_ACCESS = ["change", "eni_id", "user_groups", "traffic", "before", "after"]
+_SIDES = ("before", "after")
+_ACCESS = ["change", "eni_id", "user_groups", "traffic", *_SIDES]
+
+
+def _access_grid(
+    rows: pd.DataFrame, names: Mapping[str, str]
+) -> tuple[list[_Column], list[list[_Cell]]]:
+    """Return the columns and rows of changed access, without a column that is empty throughout."""
+    kept = [i for i, name in enumerate(_ACCESS) if name not in _SIDES or rows[name].map(len).any()]
+    columns = _columns(rows, _ACCESS)
+    cells = _access_rows(rows, names)
+    return [columns[i] for i in kept], [[row[i] for i in kept] for row in cells]
 
 
 def _access_rows(rows: pd.DataFrame, names: Mapping[str, str]) -> list[list[_Cell]]:
@@ -952,9 +1010,12 @@ def _access_rows(rows: pd.DataFrame, names: Mapping[str, str]) -> list[list[_Cel
     cells = _rows(part, _ACCESS, names)
     columns = [part[name] for name in ("address", "endpoint_id", "before", "after")]
     for row, address, endpoint, before, after in zip(cells, *columns, strict=True):
-        row[0] = replace(row[0], text=_CHANGE_WORDS[row[0].text])
+        row[0] = replace(row[0], text=_CHANGE_WORDS[row[0].text], kind="change")
         row[1] = replace(row[1], below=_text(address))
-        row[2] = replace(row[2], below="through " + named(endpoint, names.get(endpoint)))
+        row[2] = replace(
+            row[2], below="through " + named(endpoint, names.get(endpoint)), kind="users"
+        )
+        row[3] = replace(row[3], kind="traffic")
         row[4] = replace(row[4], lines=tuple(before), kind="rules")
         row[5] = replace(row[5], lines=tuple(after), kind="rules")
     return cells

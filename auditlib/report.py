@@ -27,6 +27,7 @@ from auditlib import display, export, summary
 from auditlib.errors import ParameterError, ReportError
 from auditlib.language import VARIABLE, current, marked, tr
 from auditlib.pdf import pdf_bytes, refuse_without_weasyprint
+from auditlib.plots import severity_by_endpoint
 from auditlib.workbook import workbook_bytes
 
 if TYPE_CHECKING:
@@ -76,7 +77,11 @@ class Notebook:
             node: Any = nbformat.read(self.path, as_version=4)  # type: ignore[no-untyped-call]
         except Exception as error:
             raise ReportError(
-                f"{self.path.name} is not a Jupyter notebook that can be read: {error}"
+                tr(
+                    "{name} is not a Jupyter notebook that can be read: {error}",
+                    name=self.path.name,
+                    error=error,
+                )
             ) from error
         node.metadata["kernelspec"] = KERNELSPEC  # whatever kernel it was last saved with
         for cell in node.cells:
@@ -138,7 +143,9 @@ def notebooks() -> dict[str, Notebook]:
     for folder in (here / "_notebooks", here.parent / "notebooks"):  # installed, or a checkout
         if found := sorted(folder.glob("[0-9]*.ipynb")):
             return {path.stem: Notebook(path=path) for path in found}
-    raise ReportError(f"the kit's notebooks are missing beside {here.name}; install it again")
+    raise ReportError(
+        tr("the kit's notebooks are missing beside {here.name}; install it again", here=here)
+    )
 
 
 def _chosen(wanted: Sequence[str | Path] | None) -> list[Notebook]:
@@ -152,11 +159,17 @@ def _chosen(wanted: Sequence[str | Path] | None) -> list[Notebook]:
         if not found and name.endswith(".ipynb") and Path(name).is_file():
             found = [Notebook(path=Path(name).resolve())]
         if not found:
-            raise ParameterError(f"there is no notebook {name!r}; there are {', '.join(ours)}")
+            raise ParameterError(
+                tr(
+                    "there is no notebook {name!r}; there are {ours}",
+                    name=name,
+                    ours=", ".join(ours),
+                )
+            )
         chosen += found
     twice = {n.name for n in chosen if [c.name for c in chosen].count(n.name) > 1}
     if twice:
-        raise ParameterError(f"notebook {twice.pop()!r} was asked for twice")
+        raise ParameterError(tr("notebook {pop!r} was asked for twice", pop=twice.pop()))
     return chosen
 
 
@@ -173,7 +186,11 @@ def _typed(parameter: Parameter, value: object) -> object:
         except (KeyError, ValueError):
             pass
     raise ParameterError(
-        f"parameter {parameter.name!r} must be {parameter.type}, not {value!r}: {parameter.help}"
+        tr(
+            "parameter {parameter.name!r} must be {parameter.type}, not {value!r}: {parameter.help}",
+            parameter=parameter,
+            value=value,
+        )
     )
 
 
@@ -184,15 +201,31 @@ def _parameters_for(
     declared = {n.name: {p.name: p for p in n.parameters} for n in chosen}
     for name, parameters in declared.items():
         if SNAPSHOT not in parameters:
-            raise ParameterError(f"notebook {name!r} declares no parameter {SNAPSHOT!r}")
+            raise ParameterError(
+                tr(
+                    "notebook {name!r} declares no parameter {SNAPSHOT!r}",
+                    name=name,
+                    SNAPSHOT=SNAPSHOT,
+                )
+            )
     ours = {SNAPSHOT, ACCEPTED, TODAY}
     known = {p for parameters in declared.values() for p in parameters} - ours
     for name in given:
         if name in ours:
-            raise ParameterError(f"{name!r} is not a parameter to set here")
+            raise ParameterError(tr("{name!r} is not a parameter to set here", name=name))
         if name not in known:
-            takes = f"they take {', '.join(sorted(known))}" if known else "they take none"
-            raise ParameterError(f"no notebook of this report has a parameter {name!r}; {takes}")
+            takes = (
+                tr("they take {join}", join=", ".join(sorted(known)))
+                if known
+                else tr("they take none")
+            )
+            raise ParameterError(
+                tr(
+                    "no notebook of this report has a parameter {name!r}; {takes}",
+                    name=name,
+                    takes=takes,
+                )
+            )
     return {
         name: {
             key: _typed(parameters[key], value) for key, value in given.items() if key in parameters
@@ -209,8 +242,13 @@ def _refuse_without_accepted(chosen: Iterable[Notebook]) -> None:
     for notebook in chosen:
         if not {ACCEPTED, TODAY} <= {p.name for p in notebook.parameters}:
             raise ParameterError(
-                f"notebook {notebook.name!r} declares no parameters {ACCEPTED!r} and {TODAY!r}, so "
-                "it cannot take accepted risks into account"
+                tr(
+                    "notebook {notebook.name!r} declares no parameters {ACCEPTED!r} and {TODAY!r}, so it "
+                    "cannot take accepted risks into account",
+                    notebook=notebook,
+                    ACCEPTED=ACCEPTED,
+                    TODAY=TODAY,
+                )
             )
 
 
@@ -236,7 +274,12 @@ def _run(notebook: Notebook, parameters: Mapping[str, object], folder: Path, hom
         raise ReportError(_what_failed(notebook, error)) from error
     except Exception as error:
         raise ReportError(
-            f"notebook {notebook.name} could not be run: {type(error).__name__}: {error}"
+            tr(
+                "notebook {notebook.name} could not be run: {name__}: {error}",
+                notebook=notebook,
+                name__=type(error).__name__,
+                error=error,
+            )
         ) from error
     finally:
         ensure_event_loop().close()  # this thread's, which nbclient leaves open
@@ -285,11 +328,15 @@ def _what_failed(notebook: Notebook, error: Any) -> str:
             break
         if cell.cell_type == "markdown" and (titles := _HEADING.findall(cell.source)):
             section = titles[-1][1]
-    where = f"in section {section!r} " if section else ""
+    where = tr("in section {section!r} ", section=section) if section else ""
     first = next(iter(source.splitlines()), "")
-    return (
-        f"notebook {notebook.name} failed {where}at the cell that begins {first!r}: "
-        f"{error.ename}: {error.evalue}; nothing was published"
+    return tr(
+        "notebook {notebook.name} failed {where}at the cell that begins {first!r}: "
+        "{error.ename}: {error.evalue}; nothing was published",
+        notebook=notebook,
+        where=where,
+        first=first,
+        error=error,
     )
 
 
@@ -407,14 +454,15 @@ def _exporter() -> Any:
 
 def _frame(audit: "Audit", title: str, branding: "Branding | None") -> dict[str, Any]:
     """Return what the frame of every page needs."""
-    style = display.sheet()
+    identity = summary.identity(audit)
+    style = display.page_sheet(title, display.whose(identity, branding))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return {
         "lang": current(),
         "title": title,
         "style": Markup(style),  # noqa: S704 # our own file
         "style_hash": Markup(f"sha256-{digest}"),  # noqa: S704 # base64
-        "identity": summary.identity(audit),
+        "identity": identity,
         "branding": branding,
     }
 
@@ -472,6 +520,7 @@ def _index(
         pdf=pdf,
         verdict=display.verdict(audit).markup,
         steps=display.first_steps(audit, pages=cards).markup,
+        picture=display.picture(severity_by_endpoint(audit)).markup,
         findings=display.findings(audit, pages=cards).markup,
         cards=[
             display.card(finding, names, display.proposal_of(audit, finding)).markup
@@ -581,16 +630,19 @@ def _redacted(
     known = {notebook.path for notebook in notebooks().values()}
     if own := [notebook.name for notebook in order.chosen if notebook.path not in known]:
         raise ParameterError(
-            f"notebook {own[0]!r} is not the kit's: what is written in it cannot be redacted"
+            tr(
+                "notebook {own!r} is not the kit's: what is written in it cannot be redacted",
+                own=own[0],
+            )
         )
     if "history" in order.places:
-        raise ParameterError("a history is kept in the account's own names: leave it out here")
+        raise ParameterError(tr("a history is kept in the account's own names: leave it out here"))
     given = translated(order.parameters, names)
     with tempfile.TemporaryDirectory(prefix="auditlib-") as scratch:
         inputs = redacted_inputs(audit, Path(scratch), names, order.places.get("earlier"))
         day = audit.accepted.day if audit.accepted else ""
         again = open_audit(inputs.snapshot, inputs.accepted, today=day)
-        refuse_difference(audit.findings, again.findings)
+        refuse_difference(audit.findings, again.findings, audit.accepted)
         yield (
             again,
             replace(
@@ -671,7 +723,7 @@ def _refuse_foreign(target: Path) -> None:
     if not target.exists():
         return
     if not target.is_dir():
-        raise ReportError(f"{target} is a file; give a folder for the report")
+        raise ReportError(tr("{target} is a file; give a folder for the report", target=target))
     foreign = sorted(
         path.relative_to(target).as_posix()
         for path in target.rglob("*")
@@ -679,7 +731,11 @@ def _refuse_foreign(target: Path) -> None:
     )
     if foreign:
         raise ReportError(
-            f"{target} holds files that are not a report's, {foreign[0]!r} for one; give another folder"
+            tr(
+                "{target} holds files that are not a report's, {foreign!r} for one; give another folder",
+                target=target,
+                foreign=foreign[0],
+            )
         )
 
 
@@ -698,7 +754,9 @@ def _publish(files: Mapping[str, str | bytes], target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
-        raise ReportError(f"{target} cannot be written: {error.strerror}") from error
+        raise ReportError(
+            tr("{target} cannot be written: {error.strerror}", target=target, error=error)
+        ) from error
     try:
         new, old = aside / "new", aside / "old"
         for name, held in files.items():
@@ -711,6 +769,8 @@ def _publish(files: Mapping[str, str | bytes], target: Path) -> None:
     except OSError as error:
         if not target.exists() and old.exists():
             old.rename(target)
-        raise ReportError(f"{target} cannot be written: {error.strerror}") from error
+        raise ReportError(
+            tr("{target} cannot be written: {error.strerror}", target=target, error=error)
+        ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
