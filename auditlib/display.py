@@ -18,18 +18,18 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from auditlib import previewed, reached, summary
+from auditlib import language, previewed, reached, summary
 from auditlib.accepted import COLUMNS, as_shown
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
 from auditlib.controls import answers as answers_of
-from auditlib.language import marked, tr
+from auditlib.language import marked, tr, tr_as
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
-from auditlib.words import count, named
+from auditlib.words import count, named, opening
 
 if TYPE_CHECKING:
-    from auditlib.access.explanation import Explanation
+    from auditlib.access import explanation as explained
     from auditlib.audit import Audit
     from auditlib.branding import Branding
     from auditlib.changes.preview import Preview
@@ -83,11 +83,11 @@ LONGEST = 400
 """Characters of one text in a table cell."""
 
 STATUS_WORDS = {
-    Status.FAIL: ("✕", "Fails"),
+    Status.FAIL: ("✕", marked("Fails")),
     Status.NOT_ASSESSED: ("?", marked("Not assessed")),
-    Status.ACCEPTED: ("≈", "Accepted"),
+    Status.ACCEPTED: ("≈", marked("Accepted")),
     Status.NOT_APPLICABLE: ("–", marked("Not applicable")),
-    Status.PASS: ("✓", "Passes"),
+    Status.PASS: ("✓", marked("Passes")),
 }
 """How a status is shown: a sign and a word, so that colour never says it alone."""
 
@@ -118,8 +118,21 @@ def add_filters(environment: Environment) -> Environment:
     environment.filters.update(
         commanded=commanded, prose=prose, unbroken=unbroken, when=summary.when
     )
-    environment.globals.update(STATUS_WORDS=STATUS_WORDS)
+    environment.globals.update(
+        STATUS_WORDS=STATUS_WORDS, opening=opening, sentences=_sentences, tr=_said
+    )
     return environment
+
+
+def _said(text: str, /, **values: object) -> Markup:
+    """Return a text of a template in the language spoken; its own tags are kept, values escaped."""
+    shown = {name: visible(v) if type(v) is str else v for name, v in values.items()}
+    return Markup(tr(text)).format(**shown)  # noqa: S704 # the templates' own text
+
+
+def _sentences(*parts: str) -> Markup:
+    """Return sentences one after the other, each escaped unless it is markup already."""
+    return Markup(language.sentences(*(escape(_finalize(part)) for part in parts)))  # noqa: S704 # escaped
 
 
 @cache
@@ -244,14 +257,11 @@ def sheet() -> str:
 
 def page_sheet(title: str, whose: str) -> str:
     """Return the stylesheet of one page: the kit's, and the running header of its print."""
-    return tr(
-        "{sheet}@media print {{\n  @page {{\n    @top-left {{ content: {title}; vertical-align: "
-        "bottom; padding-bottom: 3mm; }}\n    @top-right {{ content: {whose}; vertical-align: "
-        "bottom; padding-bottom: 3mm; }}\n  }}\n  @page :first {{ @top-left {{ content: none }} "
-        "@top-right {{ content: none }} }}\n}}\n",
-        sheet=sheet(),
-        title=_css_string(title),
-        whose=_css_string(whose),
+    return (
+        f"{sheet()}@media print {{\n  @page {{\n"
+        f"    @top-left {{ content: {_css_string(title)}; vertical-align: bottom; padding-bottom: 3mm; }}\n"
+        f"    @top-right {{ content: {_css_string(whose)}; vertical-align: bottom; padding-bottom: 3mm; }}\n"
+        "  }\n  @page :first { @top-left { content: none } @top-right { content: none } }\n}\n"
     )
 
 
@@ -259,7 +269,9 @@ def whose(identity: summary.Identity, branding: "Branding | None") -> str:
     """Return for whom a report is and which accounts it is about, in a few words."""
     accounts = identity.accounts
     named = (
-        "Account " + "".join(accounts) if len(accounts) == 1 else count(len(accounts), "account")
+        tr("Account {account}", account="".join(accounts))
+        if len(accounts) == 1
+        else count(len(accounts), "account")
     )
     client = branding.client if branding else ""
     return f"{client} · {named}" if client else named
@@ -360,9 +372,13 @@ def _head(column: str) -> str:
     >>> _head("group_id"), _head("destination_cidr"), _head("iam_action")
     ('Group', 'Destination CIDR', 'IAM action')
     """
+    return tr_as("head", english_head(column))
+
+
+def english_head(column: str) -> str:
+    """Return a column's name for people as it is translated from."""
     words = (column.removesuffix("_id") or column).split("_")
-    head = " ".join(_HEADS.get(word, word) for word in words)
-    return head[:1].upper() + head[1:]
+    return opening(" ".join(_HEADS.get(word, word) for word in words))
 
 
 def _is_id(column: str) -> bool:
@@ -385,7 +401,7 @@ def _text(value: Any) -> str:
     if value is None or value is pd.NA or value is pd.NaT or (value != value):  # noqa: PLR0124 # NaN
         return "–"
     if isinstance(value, bool) or type(value).__name__ == "bool":
-        return "yes" if value else "no"
+        return tr("yes") if value else tr("no")
     if isinstance(value, datetime):
         return summary.when(value)
     text = str(value)
@@ -416,11 +432,22 @@ def _rows(
         cells = []
         for column, value in zip(columns, record, strict=True):
             text = _text(value)
+            if column in SPOKEN and text:
+                text = tr(text)
             kind = "text" if text == "–" else kinds[column]
             name = names.get(text, "") if kind == "id" else ""
             cells.append(_Cell(text=text, name="" if name == text else name, kind=kind))
         rows.append(cells)
     return rows
+
+
+SPOKEN = {"certainty", "severity", "stands", "state", "was"}
+"""Columns whose values are words of the kit, not of AWS: they are shown in the language spoken."""
+
+_WORDS = (
+    marked("critical"), marked("high"), marked("medium"), marked("low"), marked("info"),
+    marked("reliable"), marked("fragile"), marked("unknown"),
+)  # fmt: skip
 
 
 def _is_number(series: "pd.Series[Any]") -> bool:
@@ -456,16 +483,14 @@ def table(
     part = frame.head(rows)
     markup = render(
         "table.html.j2",
-        caption=caption,
+        caption=tr(caption),
         columns=_columns(part, wanted),
         rows=_rows(part, wanted, names or {}),
         total=len(frame),
-        empty=empty,
+        empty=tr(empty),
     )
-    return Html(
-        markup=markup,
-        text=tr("{caption} ({number} rows)", caption=caption, number=len(frame)).strip(),
-    )
+    rows_told = tr("{caption} ({number} rows)", caption=tr(caption), number=len(frame))
+    return Html(markup=markup, text=rows_told.strip())
 
 
 def _columns(frame: pd.DataFrame, wanted: Iterable[str]) -> list[_Column]:
@@ -601,7 +626,7 @@ def card(
         fix="" if proposal is None else _fix(proposal),
     )
     sign, word = STATUS_WORDS[finding.status]
-    return Html(markup=markup, text=f"{sign} {word}: {finding.check.title} {finding.answer}")
+    return Html(markup=markup, text=f"{sign} {tr(word)}: {finding.check.title} {finding.answer}")
 
 
 def proposal_of(audit: "Audit | None", finding: Finding) -> "Preview | None":
@@ -639,7 +664,7 @@ def cards(audit: "Audit", *subjects: str) -> Html:
     known = {finding.check.subject for finding in audit.findings}
     for subject in subjects:
         if subject not in known:
-            raise nearest(subject, known, noun=tr("subject of checks"))
+            raise nearest(subject, known, noun="subject of checks")
     named = summary.names(audit)
     shown = [
         card(finding, named, proposal_of(audit, finding))
@@ -671,7 +696,7 @@ def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
             places={f.check.id: summary.where(f, names) for f in ordered},
             acceptances={f.check.id: summary.acceptances(f) for f in ordered},
         ),
-        text="\n".join(f"{STATUS_WORDS[f.status][1]}: {f.check.title}" for f in ordered),
+        text="\n".join(f"{tr(STATUS_WORDS[f.status][1])}: {f.check.title}" for f in ordered),
     )
 
 
@@ -680,13 +705,13 @@ def accepted(audit: "Audit") -> Html:
     risks = audit.accepted
     if risks is None:
         return Html(
-            markup=Markup('<div class="audit"><p class="empty">{}</p></div>').format(NONE_GIVEN),
-            text=NONE_GIVEN,
+            markup=Markup('<div class="audit"><p class="empty">{}</p></div>').format(
+                tr(NONE_GIVEN)
+            ),
+            text=tr(NONE_GIVEN),
         )
     standing = risks.standing(audit.findings)
-    about = tr(
-        "As of {isoformat}, from {risks.file}.", isoformat=risks.day.isoformat(), risks=risks
-    )
+    about = tr("As of {day}, from {file}.", day=risks.day.isoformat(), file=risks.file)
     return Html(
         markup=render(
             "accepted.html.j2",
@@ -695,7 +720,7 @@ def accepted(audit: "Audit") -> Html:
             total=len(standing),
             notices=risks.notices(audit.findings),
         ),
-        text=tr("{number} accepted risks. {about}", number=len(standing), about=about),
+        text=language.sentences(tr("{number} accepted risks.", number=len(standing)), about),
     )
 
 
@@ -819,7 +844,8 @@ def reach_matrix(audit: "Audit", rows: pd.DataFrame) -> Html:
                 "endpoint_id": matrix.endpoint_id,
                 "by": matrix.by,
                 "columns": [
-                    _Column(head="Receiver" if c == "receiver" else c, kind="text") for c in columns
+                    _Column(head=tr("Receiver") if c == "receiver" else c, kind="text")
+                    for c in columns
                 ],
                 "rows": cells,
                 "total": len(matrix.frame),
@@ -840,7 +866,7 @@ def reach_evidence(audit: "Audit", rows: pd.DataFrame, bound: int = 20) -> Html:
     below = zip(cells, part["address"], part["certainty"], part["by"], strict=True)
     for row, address, certainty, hops_of in below:
         row[1] = replace(row[1], below=_text(address))
-        row[2] = replace(row[2], below=_text(certainty))
+        row[2] = replace(row[2], below=tr(certainty))
         row[3] = replace(row[3], lines=hops_of)
     markup = render(
         "table.html.j2",
@@ -886,17 +912,23 @@ def found_html(found: "Found") -> str:
     return str(render("found.html.j2", answer=found.answer, tables=tables))
 
 
-def explanation_html(explanation: "Explanation") -> str:
+def explanation_html(explanation: "explained.Explanation") -> str:
     """Return an explanation as a card: the answer, and every hop of every path."""
     return str(_explained(explanation).markup)
 
 
-def _explained(explanation: "Explanation") -> Html:
+def _explained(explanation: "explained.Explanation") -> Html:
     drawn = picture(hops(explanation)).markup
     return Html(
-        markup=render("explanation.html.j2", explanation=explanation, named=named, picture=drawn),
+        markup=render(
+            "explanation.html.j2", explanation=explanation, place=_landing, picture=drawn
+        ),
         text=str(explanation),
     )
+
+
+def _landing(path: "explained.Path") -> str:
+    return named(path.subnet_id, path.subnet_name) or tr("the transit gateway")
 
 
 # -- what changed ---------------------------------------------------------------------------------
@@ -909,7 +941,7 @@ def told(sentences: Iterable[str]) -> Html:
 
 
 def compared(
-    found: "Comparison", part: str, *states: str, rows: int = 50, empty: str = "None."
+    found: "Comparison", part: str, *states: str, rows: int = 50, empty: str = marked("None.")
 ) -> Html:
     """Return one part of a comparison as a table; see :meth:`auditlib.comparison.Comparison.frame`.
 
@@ -924,7 +956,7 @@ def compared(
         names=found.names,
         empty=empty
         if found.drift is not None or part == "history"
-        else tr("Nothing was compared."),
+        else marked("Nothing was compared."),
     )
 
 
@@ -936,8 +968,8 @@ def fixes(audit: "Audit") -> Html:
     found = previewed.fixes(audit)
     rows = [
         [
-            replace(check, below=severity.text.capitalize(), kind="id"),
-            replace(steps, text="none" if steps.text == "0" else steps.text),
+            replace(check, below=opening(severity.text), kind="id"),
+            replace(steps, text=tr("none") if steps.text == "0" else steps.text),
             replace(ends, text="–") if steps.text == "0" else ends,
             outcome,
         ]
@@ -1010,10 +1042,12 @@ def _access_rows(rows: pd.DataFrame, names: Mapping[str, str]) -> list[list[_Cel
     cells = _rows(part, _ACCESS, names)
     columns = [part[name] for name in ("address", "endpoint_id", "before", "after")]
     for row, address, endpoint, before, after in zip(cells, *columns, strict=True):
-        row[0] = replace(row[0], text=_CHANGE_WORDS[row[0].text], kind="change")
+        row[0] = replace(row[0], text=tr(_CHANGE_WORDS[row[0].text]), kind="change")
         row[1] = replace(row[1], below=_text(address))
         row[2] = replace(
-            row[2], below="through " + named(endpoint, names.get(endpoint)), kind="users"
+            row[2],
+            below=tr("through {endpoint}", endpoint=named(endpoint, names.get(endpoint))),
+            kind="users",
         )
         row[3] = replace(row[3], kind="traffic")
         row[4] = replace(row[4], lines=tuple(before), kind="rules")
@@ -1022,12 +1056,12 @@ def _access_rows(rows: pd.DataFrame, names: Mapping[str, str]) -> list[list[_Cel
 
 
 _CHANGE_WORDS = {
-    "lost": "− Lost",
-    "gained": "+ Gained",
-    "uncertain": "? Uncertain",
-    "weaker": "↓ Weaker",
-    "steadier": "↑ Steadier",
-    "ground": "= Same",
+    "lost": marked("− Lost"),
+    "gained": marked("+ Gained"),
+    "uncertain": marked("? Uncertain"),
+    "weaker": marked("↓ Weaker"),
+    "steadier": marked("↑ Steadier"),
+    "ground": marked("= Same"),
 }
 """How a change of access is shown: a sign and a word."""
 
@@ -1114,5 +1148,5 @@ def _previews(
     shown = [{"title": previewed.title(p), "checks": p.checks, "body": body(p)} for p in previews]
     markup = render("previews.html.j2", previews=shown, folded=folded and len(shown) > 1)
     return Html(
-        markup=markup, text="\n".join(f"{previewed.title(p)}: {p.verdict}" for p in previews)
+        markup=markup, text="\n".join(f"{previewed.title(p)}: {tr(p.verdict)}" for p in previews)
     )

@@ -8,7 +8,7 @@ import textwrap
 from typing import ClassVar
 
 from auditlib.characters import visible
-from auditlib.language import marked
+from auditlib.language import marked, tr
 
 __all__ = ["AuditError", "AwsError", "ParameterError", "ReportError", "SnapshotError"]
 
@@ -26,7 +26,7 @@ class AuditError(Exception):
         """
         told = (visible(line) for line in str(self).splitlines() if line.strip())
         wrapped = (textwrap.fill(line, 92, break_on_hyphens=False) for line in told)
-        return [f"\x1b[1;31m{self.heading}\x1b[0m ({type(self).__name__})", *wrapped]
+        return [f"\x1b[1;31m{tr(self.heading)}\x1b[0m ({type(self).__name__})", *wrapped]
 
 
 class AwsError(AuditError):

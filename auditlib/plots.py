@@ -9,7 +9,7 @@ from auditlib import reached, summary
 from auditlib.characters import visible
 from auditlib.check import Severity
 from auditlib.drawing import INK, Picture, cut, drawing, figure_of, svg_of
-from auditlib.language import marked, tr
+from auditlib.language import marked, sentences, tr
 from auditlib.words import count
 
 if TYPE_CHECKING:
@@ -67,18 +67,15 @@ def _bars_explained(audit: "Audit") -> str:
     lacking = len(summary.blocked_checks(audit.findings))
     if not lacking:
         return tr("Checks that fail, by endpoint and severity.")
-    they = (
-        tr("stands at each endpoint it concerns")
-        if lacking == 1
-        else (tr("each stands at every endpoint it concerns"))
-    )
-    return tr(
-        "Checks that fail, by endpoint and severity; hatched: checks that lack an answer. There "
-        "{form} {lacking} in all; {they}.",
-        form="is" if lacking == 1 else "are",
-        lacking=count(lacking, "such check"),
-        they=they,
-    )
+    first = tr("Checks that fail, by endpoint and severity; hatched: checks that lack an answer.")
+    if lacking == 1:
+        more = tr("There is one such check in all; it stands at each endpoint it concerns.")
+    else:
+        more = tr(
+            "There are {checks} in all; each stands at every endpoint it concerns.",
+            checks=count(lacking, "such check"),
+        )
+    return sentences(first, more)
 
 
 def _bars(axes: "Axes", frame: pd.DataFrame, used: list[str]) -> None:
@@ -96,7 +93,7 @@ def _bars(axes: "Axes", frame: pd.DataFrame, used: list[str]) -> None:
             hatch=hatch,
             edgecolor=INK,
             linewidth=0.6,
-            label=WORDS.get(column, column),
+            label=tr(WORDS.get(column, column)),
         )
         for row, value in enumerate(values):
             if value:
@@ -132,10 +129,10 @@ def _in_words(frame: pd.DataFrame, used: list[str]) -> str:
         return tr("No endpoint was seen.")
     said = []
     for row in frame.to_dict("records"):
-        parts = [f"{row[column]} {WORDS.get(column, column)}" for column in used if row[column]]
+        parts = [f"{row[column]} {tr(WORDS.get(column, column))}" for column in used if row[column]]
         who = visible(row["name"] or row["endpoint_id"])
-        said.append(f"{who} ({row['region']}): {', '.join(parts) or 'none'}")
-    return tr("Failing checks by endpoint. ") + "; ".join(said) + "."
+        said.append(f"{who} ({row['region']}): {', '.join(parts) or tr('none')}")
+    return sentences(tr("Failing checks by endpoint."), tr("{list}.", list="; ".join(said)))
 
 
 # -- who reaches what -------------------------------------------------------------------------
@@ -172,6 +169,7 @@ def paths(audit: "Audit", rows: pd.DataFrame) -> Picture:
     )
 
 
+_COLUMNS = (marked("Endpoint"), marked("Association"), marked("Receiver"))
 Line = tuple[int, str, str]  # from which column, from which box, to which box
 
 
@@ -233,8 +231,8 @@ def _boxes(axes: "Axes", columns: list[list[str]], lines: dict[Line, str]) -> No
         for x, column in enumerate(columns)
         for y, box in enumerate(column)
     }
-    for x, head in enumerate(("Endpoint", "Association", "Receiver")):
-        axes.text(x, -0.8, head, fontweight="bold", va="center")
+    for x, head in enumerate(_COLUMNS):
+        axes.text(x, -0.8, tr(head), fontweight="bold", va="center")
     for (x, start, end), certainty in lines.items():
         (x1, y1), (x2, y2) = at[x, start], at[x + 1, end]
         axes.plot([x1 + WIDE, x2], [y1, y2], linestyle=STROKES[certainty], color=INK, linewidth=1.1)
@@ -257,10 +255,10 @@ def _ways_in_words(lines: dict[Line, str]) -> str:
     if not lines:
         return tr("Nothing is reached.")
     said = [
-        tr("{start} to {end} ({certainty})", start=start, end=end, certainty=certainty)
+        tr("{start} to {end} ({certainty})", start=start, end=end, certainty=tr(certainty))
         for (_, start, end), certainty in lines.items()
     ]
-    return tr("Ways through the VPN: ") + "; ".join(said) + "."
+    return tr("Ways through the VPN: {list}.", list="; ".join(said))
 
 
 # -- one way, and what blocks it --------------------------------------------------------------
@@ -268,7 +266,7 @@ def _ways_in_words(lines: dict[Line, str]) -> str:
 LANES = 3  # associations drawn side by side
 MARKS = {"open": "✓", "closed": "✕", "unknown": "?"}
 FILLS = {"open": ("#f6f7f8", ""), "closed": ("#f3d0cb", ""), "unknown": ("#ffffff", "////")}
-ENDS = {"yes": "reached", "no": marked("not reached"), "unknown": marked("not known")}
+ENDS = {"yes": marked("reached"), "no": marked("not reached"), "unknown": marked("not known")}
 
 
 def hops(explanation: "Explanation") -> Picture:
@@ -289,14 +287,16 @@ def hops(explanation: "Explanation") -> Picture:
             _lane(axes, x, path, explanation)
         svg = svg_of(figure)
     rest = len(explanation.paths) - len(lanes)
-    more = tr(" The other {rest} associations are in the tables below.", rest=rest) if rest else ""
+    more = tr("The other {rest} associations are in the tables below.", rest=rest) if rest else ""
     return Picture(
         svg=svg,
         text=_hops_in_words(explanation),
-        caption=tr(
-            "From the client through each hop to the receiver, by association. ✓ open; ✕ and a heavy "
-            "edge: closed; ? and hatched: unknown.{more}",
-            more=more,
+        caption=sentences(
+            tr(
+                "From the client through each hop to the receiver, by association. ✓ open; ✕ and a "
+                "heavy edge: closed; ? and hatched: unknown."
+            ),
+            more,
         ),
         width=round(width * 96),
         height=round(height * 96),
@@ -307,14 +307,14 @@ def _lane(axes: "Axes", x: int, path: "Path", explanation: "Explanation") -> Non
     who = (
         tr("any user")
         if explanation.group == "*"
-        else tr("user in {explanation.group}", explanation=explanation)
+        else tr("user in {group}", group=explanation.group)
     )
     where = path.subnet_name or path.subnet_id or tr("transit gateway")
     port = "" if explanation.port is None else f" {explanation.port}"
-    aim = f"{explanation.to} {explanation.protocol.upper()}{port}: {ENDS[path.reachable]}"
+    aim = f"{explanation.to} {explanation.protocol.upper()}{port}: {tr(ENDS[path.reachable])}"
     boxes = [("open", tr("{who}, landing on {where}", who=who, where=where))]
     boxes += [
-        (hop.state, f"{MARKS[hop.state]} {hop.step}: {hop.object_name or hop.object_id}")
+        (hop.state, f"{MARKS[hop.state]} {tr(hop.step)}: {hop.object_name or hop.object_id}")
         for hop in path.hops
     ]
     boxes.append(({"yes": "open", "no": "closed"}.get(path.reachable, "unknown"), aim))
@@ -354,13 +354,16 @@ def _hops_in_words(explanation: "Explanation") -> str:
     said = []
     for path in explanation.paths:
         where = path.subnet_name or path.subnet_id or tr("the transit gateway")
-        stops = [f"{hop.step} {hop.state}" for hop in path.hops if hop.state != "open"]
+        stops = [f"{tr(hop.step)} {tr(hop.state)}" for hop in path.hops if hop.state != "open"]
         said.append(
             tr(
-                "from {where} {ENDS} ({value})",
+                "from {where} {end} ({hops})",
                 where=where,
-                ENDS=ENDS[path.reachable],
-                value=", ".join(stops) or "every hop open",
+                end=tr(ENDS[path.reachable]),
+                hops=", ".join(stops) or tr("every hop open"),
             )
         )
-    return visible(f"{explanation.answer} {'; '.join(said)}.")
+    return visible(sentences(explanation.answer, tr("{list}.", list="; ".join(said))))
+
+
+_STATES = (marked("open"), marked("closed"))

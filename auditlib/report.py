@@ -169,7 +169,7 @@ def _chosen(wanted: Sequence[str | Path] | None) -> list[Notebook]:
         chosen += found
     twice = {n.name for n in chosen if [c.name for c in chosen].count(n.name) > 1}
     if twice:
-        raise ParameterError(tr("notebook {pop!r} was asked for twice", pop=twice.pop()))
+        raise ParameterError(tr("notebook {name!r} was asked for twice", name=twice.pop()))
     return chosen
 
 
@@ -203,9 +203,9 @@ def _parameters_for(
         if SNAPSHOT not in parameters:
             raise ParameterError(
                 tr(
-                    "notebook {name!r} declares no parameter {SNAPSHOT!r}",
+                    "notebook {name!r} declares no parameter {parameter!r}",
                     name=name,
-                    SNAPSHOT=SNAPSHOT,
+                    parameter=SNAPSHOT,
                 )
             )
     ours = {SNAPSHOT, ACCEPTED, TODAY}
@@ -214,16 +214,18 @@ def _parameters_for(
         if name in ours:
             raise ParameterError(tr("{name!r} is not a parameter to set here", name=name))
         if name not in known:
-            takes = (
-                tr("they take {join}", join=", ".join(sorted(known)))
-                if known
-                else tr("they take none")
-            )
+            if not known:
+                raise ParameterError(
+                    tr(
+                        "no notebook of this report has a parameter {name!r}; they take none",
+                        name=name,
+                    )
+                )
             raise ParameterError(
                 tr(
-                    "no notebook of this report has a parameter {name!r}; {takes}",
+                    "no notebook of this report has a parameter {name!r}; they take {known}",
                     name=name,
-                    takes=takes,
+                    known=", ".join(sorted(known)),
                 )
             )
     return {
@@ -243,11 +245,11 @@ def _refuse_without_accepted(chosen: Iterable[Notebook]) -> None:
         if not {ACCEPTED, TODAY} <= {p.name for p in notebook.parameters}:
             raise ParameterError(
                 tr(
-                    "notebook {notebook.name!r} declares no parameters {ACCEPTED!r} and {TODAY!r}, so it "
+                    "notebook {name!r} declares no parameters {accepted!r} and {today!r}, so it "
                     "cannot take accepted risks into account",
-                    notebook=notebook,
-                    ACCEPTED=ACCEPTED,
-                    TODAY=TODAY,
+                    name=notebook.name,
+                    accepted=ACCEPTED,
+                    today=TODAY,
                 )
             )
 
@@ -275,9 +277,9 @@ def _run(notebook: Notebook, parameters: Mapping[str, object], folder: Path, hom
     except Exception as error:
         raise ReportError(
             tr(
-                "notebook {notebook.name} could not be run: {name__}: {error}",
-                notebook=notebook,
-                name__=type(error).__name__,
+                "notebook {name} could not be run: {kind}: {error}",
+                name=notebook.name,
+                kind=type(error).__name__,
                 error=error,
             )
         ) from error
@@ -328,15 +330,21 @@ def _what_failed(notebook: Notebook, error: Any) -> str:
             break
         if cell.cell_type == "markdown" and (titles := _HEADING.findall(cell.source)):
             section = titles[-1][1]
-    where = tr("in section {section!r} ", section=section) if section else ""
-    first = next(iter(source.splitlines()), "")
+    parts = {
+        "notebook": notebook.name,
+        "first": next(iter(source.splitlines()), ""),
+        "why": f"{error.ename}: {error.evalue}",
+    }
+    if section:
+        return tr(
+            "notebook {notebook} failed in section {section!r} at the cell that begins {first!r}: "
+            "{why}; nothing was published",
+            **parts,
+            section=section,
+        )
     return tr(
-        "notebook {notebook.name} failed {where}at the cell that begins {first!r}: "
-        "{error.ename}: {error.evalue}; nothing was published",
-        notebook=notebook,
-        where=where,
-        first=first,
-        error=error,
+        "notebook {notebook} failed at the cell that begins {first!r}: {why}; nothing was published",
+        **parts,
     )
 
 

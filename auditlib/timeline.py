@@ -12,8 +12,8 @@ import pandas as pd
 from auditlib import summary
 from auditlib.characters import visible
 from auditlib.drawing import INK, Picture, cut, drawing, svg_of
-from auditlib.language import tr
-from auditlib.words import count
+from auditlib.language import marked, sentences, tr
+from auditlib.words import count, opening
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,17 +66,17 @@ def _with_an_end(audit: "Audit") -> Iterator[tuple[Any, ...]]:
 
     for one in _rows(audit.tables["server_certificates"]):
         name = one.certificate_arn if pd.isna(one.domain_name) else one.domain_name
-        yield row(one, tr("server certificate"), name, one.not_before, one.not_after)
+        yield row(one, marked("server certificate"), name, one.not_before, one.not_after)
     for one in _rows(audit.tables["client_certificate_revocation_lists"]):
         if one.imported:
             name = names.get(one.endpoint_id, one.endpoint_id)
-            yield row(one, tr("revocation list"), name, one.issued, one.next_update)
+            yield row(one, marked("revocation list"), name, one.issued, one.next_update)
     for one in _rows(audit.tables["saml_providers"]):
         name = one.provider_arn.rsplit("/", 1)[-1]
         if pd.notna(one.metadata_valid_until):
-            yield row(one, "SAML metadata", name, one.created, one.metadata_valid_until)
+            yield row(one, marked("SAML metadata"), name, one.created, one.metadata_valid_until)
         if pd.notna(one.certificates_end):
-            yield row(one, tr("SAML signing certificate"), name, pd.NaT, one.certificates_end)
+            yield row(one, marked("SAML signing certificate"), name, pd.NaT, one.certificates_end)
 
 
 def _standing(starts: Any, ends: Any, read: datetime | None) -> str:
@@ -84,7 +84,7 @@ def _standing(starts: Any, ends: Any, read: datetime | None) -> str:
         return "unknown"
     if ends <= read:
         return "ended"
-    return tr("not yet") if pd.notna(starts) and starts > read else "valid"
+    return "not yet" if pd.notna(starts) and starts > read else "valid"
 
 
 def sessions(audit: "Audit") -> pd.DataFrame:
@@ -167,7 +167,7 @@ def _bars(axes: "Axes", bars: pd.DataFrame, moment: datetime | None) -> None:
             linewidth=0.6,
         )
         axes.annotate(
-            f"{'ended ' if ended else ''}{bar.ends:%Y-%m-%d}",
+            tr("ended {day:%Y-%m-%d}", day=bar.ends) if ended else f"{bar.ends:%Y-%m-%d}",
             (right, y),
             xytext=(4, 0),
             textcoords="offset points",
@@ -226,7 +226,7 @@ def _now(axes: "Axes", moment: datetime | None) -> None:
 
 
 def _called(row: Any) -> str:
-    return visible(f"{row.name}: {row.what}")
+    return visible(f"{row.name}: {tr(row.what)}")
 
 
 def _by_endpoint(audit: "Audit") -> pd.DataFrame:
@@ -256,37 +256,40 @@ def _caption(audit: "Audit", ends: pd.DataFrame, drawn: int, used: int) -> str:
     if untold:
         said.append(tr("Of {untold} no end is told.", untold=count(untold, "more thing")))
     if (more := len(ends) - untold - drawn) > 0:
-        said.append(tr("{more} ends later.", more=count(more, "more thing")).capitalize())
+        said.append(opening(tr("{more} ends later.", more=count(more, "more thing"))))
     if used:
         said.append(tr("Below, a mark is when a session began; in brackets, how many were seen."))
     if refused := len(audit.tables.gaps(*TABLES, SESSIONS).drop_duplicates("operation")):
         said.append(
             tr(
-                "{capitalize} gave no answer, so more may end, or be in use, than is drawn.",
-                capitalize=count(refused, "kind of call").capitalize(),
+                "{calls} gave no answer, so more may end, or be in use, than is drawn.",
+                calls=opening(count(refused, "kind of call")),
             )
         )
-    return " ".join(said)
+    return sentences(*said)
 
 
 def _in_words(ends: pd.DataFrame, used: pd.DataFrame) -> str:
-    told = [
-        f"{_called(row)} "
-        + (tr("no end told") if pd.isna(row.ends) else tr("until {row.ends:%Y-%m-%d}", row=row))
-        + (" (ended)" if row.standing == "ended" else "")
-        for row in _rows(ends)
-    ]
+    told = [f"{_called(row)} {_until(row)}" for row in _rows(ends)]
     live = [
         tr(
-            "{row.name_} {number}, the oldest since {when}",
-            row=row,
-            number=count(row.number, "session"),
-            when=summary.when(row.established[0]),
+            "{name} {sessions}, the oldest since {moment}",
+            name=row.name_,
+            sessions=count(row.number, "session"),
+            moment=summary.when(row.established[0]),
         )
         for row in _rows(used)
     ]
-    parts = [
-        "Validity: " + ("; ".join(told) if told else tr("nothing with an end was read")) + ".",
-        "Sessions: " + ("; ".join(live) if live else tr("none was seen")) + ".",
-    ]
-    return " ".join(parts)
+    none = tr("nothing with an end was read")
+    return sentences(
+        tr("Validity: {list}.", list="; ".join(told) or none),
+        tr("Sessions: {list}.", list="; ".join(live) or tr("none was seen")),
+    )
+
+
+def _until(row: Any) -> str:
+    if pd.isna(row.ends):
+        return tr("no end told")
+    if row.standing == "ended":
+        return tr("until {day:%Y-%m-%d} (ended)", day=row.ends)
+    return tr("until {day:%Y-%m-%d}", day=row.ends)
