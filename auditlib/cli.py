@@ -862,7 +862,19 @@ def lab(snapshot: Path | None, notebooks: Path, no_browser: bool) -> None:
     type=click.IntRange(min=1),
     help="Processes that judge and report; as many as there are cores without it.",
 )
-def run(config: Path, endpoint_url: str | None, check_only: bool, processes: int | None) -> None:
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Work on the Dask cluster with this scheduler, such as tcp://10.0.0.5:8786 (the extra "
+    "dask); its workers need the same folders, and credentials.",
+)
+def run(
+    config: Path,
+    endpoint_url: str | None,
+    check_only: bool,
+    processes: int | None,
+    dask: str | None,
+) -> None:
     """Read, report on and compare every account of CONFIG, a YAML file.
 
     Prints one line of JSON per account, in the order of CONFIG; logs, JSON too, go to standard
@@ -876,6 +888,8 @@ def run(config: Path, endpoint_url: str | None, check_only: bool, processes: int
     from auditlib.fleet import run as fleet_run
     from auditlib.schedule import config_of
 
+    if dask and processes:
+        raise click.UsageError(tr("give --dask or --processes, not both"))
     known = config_of(config)
     if check_only:
         click.echo(
@@ -893,6 +907,7 @@ def run(config: Path, endpoint_url: str | None, check_only: bool, processes: int
             endpoint_url=endpoint_url,
             told=lambda summary: click.echo(json.dumps(summary)),
             processes=processes,
+            dask=dask,
         )
     except Interrupted:
         click.echo(tr("interrupted: run again to go on"), err=True)

@@ -87,6 +87,36 @@ def local(accounts: int, processes: int | None = None) -> Iterator[Executors]:
     reporting.shutdown()
 
 
+@contextmanager
+def on_dask(address: str) -> Iterator[Executors]:
+    """Give executors on a Dask cluster, whose workers see the same folders and have credentials.
+
+    A task whose worker is lost is begun anew on another one; only its few words come back here.
+
+    Raises
+    ------
+    ParameterError
+        When Dask is not installed, or nothing answers at the address.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ParameterError(
+            tr("--dask needs Dask, which is not installed: pip install 'auditlib[dask]'")
+        ) from None
+    try:
+        client: Any = Client(address, timeout="30s")  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ParameterError(
+            tr("no Dask scheduler answers at {address}: {error}", address=address, error=error)
+        ) from error
+    with client:
+        # Never taken for done because something like it was done before.
+        executor = client.get_executor(pure=False)
+        threads = max(1, sum(client.nthreads().values()))
+        yield Executors(reading=executor, reporting=executor, width=2 * threads)
+
+
 # -- a run ----------------------------------------------------------------------------------------
 
 
@@ -97,6 +127,7 @@ def run(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     told: Callable[[Mapping[str, Any]], None] = lambda _: None,
     processes: int | None = None,
+    dask: str | None = None,
     executors: Executors | None = None,
 ) -> int:
     """Do everything a configuration asks for; return the exit status.
@@ -112,6 +143,8 @@ def run(
         Called with the summary of each account, in the order of the accounts.
     processes
         Processes that report; as many as there are cores by default.
+    dask
+        Address of the scheduler of a Dask cluster to work on.
     executors
         Where to work instead of on this machine.
 
@@ -136,10 +169,12 @@ def run(
         stack.enter_context(_lock(config.output))
         entries = list(_entries(config, date, endpoint_url))
         visits = [entry for entry in entries if isinstance(entry, Visit)]
-        work = executors or stack.enter_context(local(len(visits), processes))
+        if executors is None:
+            given = on_dask(dask) if dask else local(len(visits), processes)
+            executors = stack.enter_context(given)
         summaries = []
         try:
-            for summary in _summaries(entries, work):
+            for summary in _summaries(entries, executors):
                 summaries.append(summary)
                 told(summary)
         except KeyboardInterrupt as pressed:

@@ -758,11 +758,13 @@ def overview_report(
     target, folder = Path(out).absolute(), Path(folder).resolve()
     _refuse_foreign(target)
     (notebook,) = notebooks_of([OVERVIEW])
-    with tempfile.TemporaryDirectory(prefix="auditlib-") as scratch:
-        # In a thread of its own, as everywhere: the event loop it leaves is closed with it.
-        with ThreadPoolExecutor(1) as pool:
-            given = {FLEET: folder.name}
-            node = pool.submit(_run, notebook, given, folder.parent, Path(scratch)).result()
+    given = {FLEET: folder.name}
+    # In a thread of its own, as everywhere: the event loop it leaves is closed with it.
+    with (
+        tempfile.TemporaryDirectory(prefix="auditlib-") as scratch,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        node = pool.submit(_run, notebook, given, folder.parent, Path(scratch)).result()
     page = replace(_page(notebook), file="index.html")
     files: dict[str, str | bytes] = {
         page.file: _html_of(node, page, identity_of(folder), branding),
