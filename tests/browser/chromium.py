@@ -114,17 +114,21 @@ class Chromium:
             deviceScaleFactor=1,
             mobile=width < 600,
         )
+        self.light(session, dark=dark)
+        self.call("Page.navigate", session, url=url)
+        self.wait(
+            lambda e: e.get("method") == "Page.loadEventFired" and e.get("sessionId") == session
+        )
+        return Page(self, session)
+
+    def light(self, session: str, *, dark: bool) -> None:
+        """Set what colours a page is asked to have."""
         scheme = "dark" if dark else "light"
         self.call(
             "Emulation.setEmulatedMedia",
             session,
             features=[{"name": "prefers-color-scheme", "value": scheme}],
         )
-        self.call("Page.navigate", session, url=url)
-        self.wait(
-            lambda e: e.get("method") == "Page.loadEventFired" and e.get("sessionId") == session
-        )
-        return Page(self, session)
 
 
 class Page:
@@ -154,6 +158,10 @@ class Page:
         if "exceptionDetails" in answer:
             raise RuntimeError(answer["exceptionDetails"]["exception"]["description"])
         return answer["result"].get("value")
+
+    def darken(self) -> None:
+        """Show the page as one who prefers the dark sees it."""
+        self._browser.light(self._session, dark=True)
 
     def close(self) -> None:
         """Close the page."""

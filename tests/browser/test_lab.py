@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from auditlib import snapshot as snapshots
 from auditlib.cli import main
 from auditlib.engagement import working_copies
-from auditlib.report import notebooks
+from auditlib.report import KERNELSPEC, notebooks
 from tests import report_worlds as worlds
 from tests.browser.chromium import CHROMIUM, MISSING, chromium
 from tests.browser.lab import HOST, Lab, server
@@ -30,9 +30,11 @@ CARD = re.compile(r'<article class="card (\w+)" id="([a-z-]+)"')
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Return a folder with a snapshot full of hostile names, and working copies set to it."""
+    """Return a folder with a snapshot with a hostile name, and working copies set to it."""
     home = tmp_path_factory.mktemp("engagement")
-    snapshots.save(worlds.hostile().snapshot(**worlds.MOMENT), home / "snapshot")
+    world = worlds.exposed()
+    world.record(world.endpoint(world.vpc("10.8.0.0/16")))["Description"] = worlds.SCRIPT
+    snapshots.save(world.snapshot(**worlds.MOMENT), home / "snapshot")
     working_copies(home / "notebooks", home / "snapshot")
     return home
 
@@ -78,9 +80,7 @@ def test_every_working_copy_runs_whole_and_together_they_say_what_check_says(lab
 
 def test_a_mistake_is_a_short_card(lab, place):
     source = "from auditlib import open_audit\nopen_audit('nowhere')"
-    cells = new_notebook(
-        cells=[new_code_cell(source)], metadata={"kernelspec": {"name": "python3"}}
-    )
+    cells = new_notebook(cells=[new_code_cell(source)], metadata={"kernelspec": KERNELSPEC})
     (place / "notebooks" / "mistake.ipynb").write_text(json.dumps(cells), "utf-8")
     (cell,) = lab.run_all("mistake.ipynb")["cells"]
     assert [o["ename"] for o in cell["outputs"]] == ["SnapshotError"]
