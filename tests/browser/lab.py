@@ -71,21 +71,24 @@ class Lab:
 
     def __init__(self, browser: Chromium, address: str) -> None:
         self.page: Page = browser.open(address)
-        self._until(
+        self.until("window.jupyterapp")
+        self.page.settled("window.jupyterapp.restored.then(() => 0)")
+        self.until(
             "window.jupyterapp?.shell?.layoutModified && !document.querySelector('#jupyterlab-splash')"
         )
 
     def run_all(self, name: str) -> dict[str, Any]:
         """Open a notebook, run all of it and return it as the page then holds it."""
         self.page.value(f"window.ended = false; ({RUN_ALL})({json.dumps(name)}); 0")
-        self._until("window.ended")
+        self.until("window.ended")
         return json.loads(self.page.value("window.ended"))
 
     def close(self) -> None:
         """Close the notebook before us and end its kernel."""
         self.page.settled(CLOSE)
 
-    def _until(self, expression: str) -> None:
+    def until(self, expression: str) -> None:
+        """Wait until a JavaScript expression comes true."""
         until = time.monotonic() + PATIENCE
         while not self.page.value(f"Boolean({expression})"):
             if time.monotonic() > until:

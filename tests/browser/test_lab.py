@@ -78,15 +78,50 @@ def test_every_working_copy_runs_whole_and_together_they_say_what_check_says(lab
     assert told == verdicts
 
 
+def written(place, name: str, source: str) -> str:
+    node = new_notebook(cells=[new_code_cell(source)], metadata={"kernelspec": KERNELSPEC})
+    (place / "notebooks" / name).write_text(json.dumps(node), "utf-8")
+    return name
+
+
 def test_a_mistake_is_a_short_card(lab, place):
     source = "from auditlib import open_audit\nopen_audit('nowhere')"
-    cells = new_notebook(cells=[new_code_cell(source)], metadata={"kernelspec": KERNELSPEC})
-    (place / "notebooks" / "mistake.ipynb").write_text(json.dumps(cells), "utf-8")
-    (cell,) = lab.run_all("mistake.ipynb")["cells"]
+    (cell,) = lab.run_all(written(place, "mistake.ipynb", source))["cells"]
     assert [o["ename"] for o in cell["outputs"]] == ["SnapshotError"]
     shown = lab.page.value("document.querySelector('.jp-OutputArea-output').innerText")
     assert shown.startswith("The snapshot cannot be used (SnapshotError)")
     assert "nowhere" in shown
     assert "Traceback" not in shown
     assert len(shown.splitlines()) <= 4
+    lab.close()
+
+
+GRID = """
+import pandas as pd
+from auditlib.grid import grid
+grid(pd.DataFrame({"group": ["b", "c", "a<img src=x onerror='document.title=1'>"], "rules": [10, 9, 100]}))
+"""
+ROWS = """
+[...document.querySelectorAll('.dt-container tbody tr')].map(
+  row => [...row.querySelectorAll('td')].map(cell => cell.textContent.trim()))
+"""
+HEAD = "document.querySelectorAll('.dt-container thead tr:first-child th')[1]"
+
+
+def test_a_grid_sorts_numbers_filters_and_shows_text_as_text(lab, place):
+    lab.run_all(written(place, "grid.ipynb", GRID.strip()))
+    lab.until("document.querySelectorAll('.dt-container tbody tr').length === 3")
+    lab.page.value(f"({HEAD}.querySelector('.dt-column-order') || {HEAD}).click()")
+    lab.until(f"({ROWS})[0][1] === '9'")
+    assert [row[1] for row in lab.page.value(ROWS)] == ["9", "10", "100"]
+    assert lab.page.value(ROWS)[2][0].startswith("a<img src=x")
+    assert lab.page.value("document.querySelectorAll('.dt-container [onerror]').length") == 0
+    lab.page.value(
+        "{const box = document.querySelector('.dt-search input');"
+        "box.value = '100'; box.dispatchEvent(new Event('input', {bubbles: true}));"
+        "box.dispatchEvent(new KeyboardEvent('keyup', {bubbles: true}))}"
+    )
+    lab.until(f"({ROWS}).length === 1")
+    assert lab.page.requests
+    assert all(HOST in url or url.startswith(("data:", "blob:")) for url in lab.page.requests)
     lab.close()
