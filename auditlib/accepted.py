@@ -20,6 +20,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.check import Check, Finding, Status, checks
 from auditlib.errors import ParameterError
+from auditlib.language import marked, tr
 from auditlib.schemas import SCHEMAS
 from auditlib.snapshot import write_file
 from auditlib.tables import nearest
@@ -161,18 +162,31 @@ class AcceptedRisks:
         said = []
         for row in self.standing(findings).to_dict("records"):
             rows, resource = int(row["rows"]), words.clean(row["resource"])
-            about = f"{self.file}, line {row['line']}: {row['check']} for {resource}"
+            about = tr(
+                "{file}, line {line}: {check} for {resource}",
+                file=self.file,
+                line=row["line"],
+                check=row["check"],
+                resource=resource,
+            )
             if row["standing"] == "expired":
-                back = (
-                    f"{words.count(rows, 'piece')} of evidence {'is' if rows == 1 else 'are'} back"
+                back = tr(
+                    "{rows} of evidence {form} back",
+                    rows=words.count(rows, "piece"),
+                    form="is" if rows == 1 else "are",
                 )
                 said.append(
-                    f"{about} was accepted until {row['until']} by {words.clean(row['owner'])}; "
-                    f"{back if rows else 'nothing matches it any more'}."
+                    tr(
+                        "{about} was accepted until {until} by {clean}; {form}.",
+                        about=about,
+                        until=row["until"],
+                        clean=words.clean(row["owner"]),
+                        form=back if rows else "nothing matches it any more",
+                    )
                 )
             elif row["standing"] == "matches nothing":
-                part = ", but not everything could be read" if gaps[row["check"]] else ""
-                said.append(f"{about} matches no evidence{part}.")
+                part = tr(", but not everything could be read") if gaps[row["check"]] else ""
+                said.append(tr("{about} matches no evidence{part}.", about=about, part=part))
         return said
 
 
@@ -218,7 +232,9 @@ def day_of(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ParameterError(f'"{text}" is not a day: write it as 2027-03-31.') from None
+        raise ParameterError(
+            tr('"{text}" is not a day: write it as 2027-03-31.', text=text)
+        ) from None
 
 
 # -- the file -------------------------------------------------------------------------------------
@@ -250,11 +266,19 @@ def _all_that_is_wrong(file: Path, wrong: list[_Wrong]) -> str:
     wrong.sort(key=lambda one: one[0])
     if len(wrong) == 1:
         ((line, problem),) = wrong
-        return f"{file}, line {line}: {problem}"
-    told = [f"line {line}: {problem}" for line, problem in wrong[:_MOST_TOLD]]
+        return tr("{file}, line {line}: {problem}", file=file, line=line, problem=problem)
+    told = [
+        tr("line {line}: {problem}", line=line, problem=problem)
+        for line, problem in wrong[:_MOST_TOLD]
+    ]
     if more := len(wrong) - len(told):
-        told.append(f"{words.count(more, 'more error')} further down.")
-    return f"{file} has {words.count(len(wrong), 'error')}; {' '.join(told)}"
+        told.append(tr("{more} further down.", more=words.count(more, "more error")))
+    return tr(
+        "{file} has {count}; {told}",
+        file=file,
+        count=words.count(len(wrong), "error"),
+        told=" ".join(told),
+    )
 
 
 def _yaml() -> Any:
@@ -274,21 +298,32 @@ def _document(file: Path) -> Any:
     try:
         text = file.read_text("utf-8")
     except UnicodeDecodeError:
-        raise ParameterError(f"{file} is not UTF-8 text.") from None
+        raise ParameterError(tr("{file} is not UTF-8 text.", file=file)) from None
     except OSError as error:
-        raise ParameterError(f"{file} cannot be read: {error.strerror or error}.") from None
+        raise ParameterError(
+            tr("{file} cannot be read: {value}.", file=file, value=error.strerror or error)
+        ) from None
     try:
         return _yaml().load(_DAY.sub(_quoted, text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f", line {mark.line + 1}" if mark else ""
+        where = tr(", line {value}", value=mark.line + 1) if mark else ""
         problem = " ".join(str(error.problem or error.context).split())
-        raise ParameterError(f"{file}{where}: this is no YAML: {problem}.") from None
+        raise ParameterError(
+            tr(
+                "{file}{where}: this is no YAML: {problem}.",
+                file=file,
+                where=where,
+                problem=problem,
+            )
+        ) from None
     except ValueError as error:
         raise ParameterError(f"{file}: {error}.") from None
     except (YAMLError, RecursionError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ParameterError(f"{file} is no YAML that can be read: {first}.") from None
+        raise ParameterError(
+            tr("{file} is no YAML that can be read: {first}.", file=file, first=first)
+        ) from None
 
 
 def _quoted(found: "re.Match[str]") -> str:
@@ -307,19 +342,25 @@ def _entries(file: Path, document: Any, wrong: list[_Wrong]) -> Iterator[Accepte
         return
     if not isinstance(document, CommentedMap) or set(document) - {"accepted"}:
         raise ParameterError(
-            f'{file}: a file of accepted risks is one list under the key "accepted".'
+            tr('{file}: a file of accepted risks is one list under the key "accepted".', file=file)
         )
     listed = document.get("accepted")
     if listed is None:
         return
     if not isinstance(listed, CommentedSeq):
-        raise ParameterError(f'{file}, line {_line(document, "accepted")}: "accepted" is no list.')
+        raise ParameterError(
+            tr(
+                '{file}, line {document}: "accepted" is no list.',
+                file=file,
+                document=_line(document, "accepted"),
+            )
+        )
     known = {made.id for made in checks()}
     for number, entry in enumerate(listed):
         if not isinstance(entry, CommentedMap):
             held = (listed.lc.data or {}).get(number)
             line = held[0] + 1 if held else _line(document, "accepted")
-            wrong.append((line, f"an entry has the keys {words.listed(_KEYS)}."))
+            wrong.append((line, tr("an entry has the keys {KEYS}.", KEYS=words.listed(_KEYS))))
         elif made := _entry(entry, known, wrong):
             yield made
 
@@ -330,16 +371,16 @@ def _entry(entry: Any, known: set[str], wrong: list[_Wrong]) -> AcceptedRisk | N
     begin = entry.lc.line + 1
     for key in entry:
         if key not in _KEYS:
-            unknown = nearest(str(key), _KEYS, noun="key of an accepted risk")
+            unknown = nearest(str(key), _KEYS, noun=tr("key of an accepted risk"))
             found.append((_line(entry, key), str(unknown)))
     if missing := [key for key in _REQUIRED if entry.get(key) is None]:
-        found.append((begin, f"this entry lacks {words.listed(missing)}."))
+        found.append((begin, tr("this entry lacks {missing}.", missing=words.listed(missing))))
     until = _day(entry.get("until"))
     texts = {}
     for key in (key for key in _KEYS if entry.get(key) is not None):
         text = " ".join(str(entry[key]).split())
         if key == "until":
-            problem = "" if until else "until must be a day, written 2027-03-31."
+            problem = "" if until else tr("until must be a day, written 2027-03-31.")
         elif not (problem := _no_text(key, entry[key], text)) and key == "check":
             problem = "" if text in known else str(nearest(text, known, noun="check"))
         if problem:
@@ -353,10 +394,14 @@ def _entry(entry: Any, known: set[str], wrong: list[_Wrong]) -> AcceptedRisk | N
 def _no_text(key: str, value: object, text: str) -> str:
     """Say why a value cannot be the text of a key; nothing where it can."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        return f"{key} must be text; put it in quotes."
+        return tr("{key} must be text; put it in quotes.", key=key)
     if not text:
-        return f"{key} is empty."
-    return f"{key} is longer than {_LONGEST:,} characters." if len(text) > _LONGEST else ""
+        return tr("{key} is empty.", key=key)
+    return (
+        tr("{key} is longer than {LONGEST:,} characters.", key=key, LONGEST=_LONGEST)
+        if len(text) > _LONGEST
+        else ""
+    )
 
 
 def _day(value: object) -> date | None:
@@ -419,21 +464,31 @@ def accept(
     texts["reference"] = " ".join(reference.split())
     for key, text in texts.items():
         if not text and key != "reference":
-            raise ParameterError(f"{key} is empty.")
+            raise ParameterError(tr("{key} is empty.", key=key))
         if len(text) > _LONGEST:
-            raise ParameterError(f"{key} is longer than {_LONGEST:,} characters.")
+            raise ParameterError(
+                tr("{key} is longer than {LONGEST:,} characters.", key=key, LONGEST=_LONGEST)
+            )
     finding = audit.finding(texts["check"])
     new = AcceptedRisk(until=until, **texts)  # type: ignore[arg-type] # the keys are none of line
     if not new.holds_on(today):
-        raise ParameterError(f"{until.isoformat()} has passed: give a day to come.")
+        raise ParameterError(
+            tr("{isoformat} has passed: give a day to come.", isoformat=until.isoformat())
+        )
     if not path.absolute().parent.is_dir():
-        raise ParameterError(f"{path} cannot be written: there is no folder {path.parent}.")
+        raise ParameterError(
+            tr("{path} cannot be written: there is no folder {path.parent}.", path=path)
+        )
     held = accepted_risks(path, today) if path.exists() else AcceptedRisks(entries=(), day=today)
     for old in held.entries:
         if (old.check, old.resource) == (new.check, new.resource):
             raise ParameterError(
-                f"{path}, line {old.line}: this is accepted until {old.until.isoformat()} already; "
-                "change it there."
+                tr(
+                    "{path}, line {old.line}: this is accepted until {isoformat} already; change it there.",
+                    path=path,
+                    old=old,
+                    isoformat=old.until.isoformat(),
+                )
             )
     meant = _meant(new, finding)
     if not meant and not unmatched:
@@ -441,7 +496,9 @@ def accept(
     try:
         write_file(path.absolute(), _with(path, new))
     except OSError as error:
-        raise ParameterError(f"{path} cannot be written: {error.strerror or error}.") from None
+        raise ParameterError(
+            tr("{path} cannot be written: {value}.", path=path, value=error.strerror or error)
+        ) from None
     return meant
 
 
@@ -454,20 +511,24 @@ def _meant(entry: AcceptedRisk, finding: Finding) -> int:
 
 def _nothing(entry: AcceptedRisk, finding: Finding) -> str:
     """Say why an entry would accept nothing, and what there is to accept."""
-    about = f"{entry.resource} matches no evidence of {entry.check}"
+    about = tr("{entry.resource} matches no evidence of {entry.check}", entry=entry)
     ids: dict[str, None] = {}
     if len(finding.evidence):
         for names in resources_of(finding.check, finding.evidence):
             ids.update(dict.fromkeys(one for name in names for one in name if "/" not in one))
-    there = f"; there are {words.listed(ids)}" if ids else f", which {_SAYS[finding.status]}"
-    return f"{about}{there}. To add it all the same, give --unmatched."
+    there = (
+        tr("; there are {ids}", ids=words.listed(ids))
+        if ids
+        else tr(", which {SAYS}", SAYS=_SAYS[finding.status])
+    )
+    return tr("{about}{there}. To add it all the same, give --unmatched.", about=about, there=there)
 
 
 _SAYS = {
     Status.PASS: "passes",
-    Status.NOT_APPLICABLE: "has nothing to judge here",
-    Status.NOT_ASSESSED: "could not be assessed: no entry changes that",
-    Status.ACCEPTED: "fails by nothing that is not accepted",
+    Status.NOT_APPLICABLE: marked("has nothing to judge here"),
+    Status.NOT_ASSESSED: marked("could not be assessed: no entry changes that"),
+    Status.ACCEPTED: marked("fails by nothing that is not accepted"),
     Status.FAIL: "fails",
 }
 
@@ -480,7 +541,9 @@ def _with(path: Path, new: AcceptedRisk) -> bytes:
     if document is None:
         document = CommentedMap()
         document.yaml_set_start_comment(
-            "Accepted risks of a Client VPN audit. Who may add to this file decides what counts.\n"
+            tr(
+                "Accepted risks of a Client VPN audit. Who may add to this file decides what counts.\n"
+            )
         )
     if document.get("accepted") is None:
         document["accepted"] = CommentedSeq()

@@ -13,6 +13,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_network, summarize_address_range
 from itertools import pairwise
 
+from auditlib.language import tr
 from auditlib.words import protocol as protocol_in_words
 
 __all__ = [
@@ -201,19 +202,19 @@ def address_text(ranges: Ranges, most: int = 6) -> str:
     'any IPv4 address but 10.0.0.0/8'
     """
     parts = []
-    for family, name in ((ALL_IPV4, "any IPv4 address"), (ALL_IPV6, "any IPv6 address")):
+    for family, name in ((ALL_IPV4, tr("any IPv4 address")), (ALL_IPV6, tr("any IPv6 address"))):
         mine, missing = ranges & family, cidrs(family - ranges)
         if not mine:
             continue
         if not missing:
             parts.append(name)
         elif len(missing) <= 4 and len(missing) < len(cidrs(mine)):
-            parts.append(f"{name} but {_and(list(missing))}")
+            parts.append(tr("{name} but {ands}", name=name, ands=_and(list(missing))))
         else:
             parts += cidrs(mine)
     if len(parts) > most:
-        parts = [*parts[: most - 1], f"{len(parts) - most + 1} more"]
-    return ", ".join(parts) or "no address"
+        parts = [*parts[: most - 1], tr("{value} more", value=len(parts) - most + 1)]
+    return ", ".join(parts) or tr("no address")
 
 
 def protocol_number(protocol: str) -> int:
@@ -324,7 +325,7 @@ def port_text(ranges: Ranges, most: int = 8) -> str:
         return "everything"
     rows, missing = port_rows(ranges), ALL_PORTS - ranges
     if len(rows) > most and len(missing.spans) <= 4:
-        return f"everything but {port_text(missing)}"
+        return tr("everything but {missing}", missing=port_text(missing))
     by_protocol: dict[str, list[str]] = {}
     for protocol, low, high in rows:
         by_protocol.setdefault(protocol, []).append(_one_port_text(protocol, low, high))
@@ -332,11 +333,11 @@ def port_text(ranges: Ranges, most: int = 8) -> str:
     for protocol, texts in by_protocol.items():
         shown = [text for text in texts if text]
         if len(shown) > most:
-            shown = [*shown[: most - 1], f"{len(shown) - most + 1} more"]
+            shown = [*shown[: most - 1], tr("{value} more", value=len(shown) - most + 1)]
         name = protocol_in_words(protocol)
         parts.append(f"{name} {_and(shown)}" if shown else name)
     if len(parts) > most:
-        parts = [*parts[: most - 1], f"{len(parts) - most + 1} more protocols"]
+        parts = [*parts[: most - 1], tr("{value} more protocols", value=len(parts) - most + 1)]
     return ", ".join(parts)
 
 
@@ -344,12 +345,20 @@ def _one_port_text(protocol: str, low: int | None, high: int | None) -> str:
     if low is None or high is None or low < 0 or (low, high) == (0, _WIDTH - 1):
         return ""
     if protocol in {"icmp", "icmpv6"}:
-        return f"type {low}" if high < 0 else f"type {low} code {high}"
+        return (
+            tr("type {low}", low=low)
+            if high < 0
+            else tr("type {low} code {high}", low=low, high=high)
+        )
     return str(low) if low == high else f"{low}–{high}"
 
 
 def _and(texts: list[str]) -> str:
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+    return (
+        texts[0]
+        if len(texts) == 1
+        else tr("{join} and {texts}", join=", ".join(texts[:-1]), texts=texts[-1])
+    )
 
 
 @dataclass(frozen=True, slots=True)

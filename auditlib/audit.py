@@ -10,6 +10,7 @@ import pandas as pd
 from auditlib.check import Finding
 from auditlib.check import audit as findings_of
 from auditlib.errors import AuditError
+from auditlib.language import tr
 from auditlib.schemas import SCHEMAS
 from auditlib.snapshot import Snapshot
 from auditlib.tables import Tables, nearest
@@ -128,20 +129,33 @@ class Audit:
         try:
             return self._summary()
         except AuditError as error:
-            return f"Audit of {self.snapshot.name}: {error}"
+            return tr("Audit of {name}: {error}", name=self.snapshot.name, error=error)
 
     def _summary(self) -> str:
         places = [f"{account}/{region}" for account, region in self.snapshot.places]
-        shown = ", ".join(places[:5]) + (f" and {len(places) - 5} more" if len(places) > 5 else "")
-        calls = len(self.gaps.drop_duplicates(["account", "region", "operation", "resource"]))
-        read = f"{calls} calls could not be read, see .gaps" if calls else "everything was read"
-        judged = (
-            f"{len(self.findings)} findings" if "findings" in self.__dict__ else "see .findings"
+        shown = ", ".join(places[:5]) + (
+            tr(" and {value} more", value=len(places) - 5) if len(places) > 5 else ""
         )
-        return (
-            f"Audit of {self.snapshot.name}: {shown or 'nothing was looked at'}\n"
-            f"  {len(self.tables['client_vpn_endpoints'])} Client VPN endpoints; {read}\n"
-            f"  {len(SCHEMAS)} tables, see .tables; {judged}"
+        calls = len(self.gaps.drop_duplicates(["account", "region", "operation", "resource"]))
+        read = (
+            tr("{calls} calls could not be read, see .gaps", calls=calls)
+            if calls
+            else tr("everything was read")
+        )
+        judged = (
+            tr("{number} findings", number=len(self.findings))
+            if "findings" in self.__dict__
+            else "see .findings"
+        )
+        return tr(
+            "Audit of {name}: {value}\n  {number} Client VPN endpoints; {read}\n  {number_2} tables, "
+            "see .tables; {judged}",
+            name=self.snapshot.name,
+            value=shown or "nothing was looked at",
+            number=len(self.tables["client_vpn_endpoints"]),
+            read=read,
+            number_2=len(SCHEMAS),
+            judged=judged,
         )
 
     def _repr_html_(self) -> str | None:

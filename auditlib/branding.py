@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditlib.config import ConfigReader, root_of
+from auditlib.language import tr
 
 if TYPE_CHECKING:
     from auditlib.errors import ParameterError
@@ -64,7 +65,7 @@ def branding_of(path: Path) -> Branding | None:
     from auditlib.schedule import KEYS as OTHERS
 
     reader = ConfigReader(path)
-    known = reader.mapping(root_of(path), "the file", {*OTHERS, "branding"})
+    known = reader.mapping(root_of(path), tr("the file"), {*OTHERS, "branding"})
     return read_branding(reader, known["branding"]) if "branding" in known else None
 
 
@@ -76,7 +77,10 @@ def read_branding(reader: ConfigReader, node: Any) -> Branding:
         if name in known:
             texts[name] = " ".join(reader.text(known[name]).split())
             if len(texts[name]) > _LONGEST:
-                raise reader.wrong(known[name], f"{name} is longer than {_LONGEST} characters")
+                raise reader.wrong(
+                    known[name],
+                    tr("{name} is longer than {LONGEST} characters", name=name, LONGEST=_LONGEST),
+                )
     if "logo" not in known:
         return Branding(**texts)
     return Branding(**texts, logo=_logo(reader, known["logo"]))
@@ -93,14 +97,16 @@ def _logo(reader: ConfigReader, node: Any) -> str:
     path = reader.place(node)
 
     def refuse(why: str) -> "ParameterError":
-        return reader.wrong(node, f"the logo {path.name} {why}")
+        return reader.wrong(node, tr("the logo {path.name} {why}", path=path, why=why))
 
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise refuse(f"is larger than {_MOST_BYTES // 2**20} MB: save it smaller")
+            raise refuse(
+                tr("is larger than {value} MB: save it smaller", value=_MOST_BYTES // 2**20)
+            )
         data = path.read_bytes()
     except OSError as error:
-        raise refuse(f"cannot be read: {error.strerror or error}") from error
+        raise refuse(tr("cannot be read: {value}", value=error.strerror or error)) from error
     lenient = ImageFile.LOAD_TRUNCATED_IMAGES  # WeasyPrint switches it on for the whole process
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
@@ -108,11 +114,16 @@ def _logo(reader: ConfigReader, node: Any) -> str:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(data), formats=("PNG", "JPEG"))
         if picture.width * picture.height > _MOST_PIXELS:
-            raise refuse(f"has {picture.width} × {picture.height} pixels: save it smaller")
+            raise refuse(
+                tr(
+                    "has {picture.width} × {picture.height} pixels: save it smaller",
+                    picture=picture,
+                )
+            )
         kind = picture.format
         drawn = picture.convert("RGB" if kind == "JPEG" else "RGBA")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise refuse("is no PNG or JPEG that can be read: save it as one of the two") from error
+        raise refuse(tr("is no PNG or JPEG that can be read: save it as one of the two")) from error
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = lenient
     drawn.thumbnail(_LARGEST)
@@ -124,6 +135,11 @@ def _logo(reader: ConfigReader, node: Any) -> str:
     else:
         bare.save(target, "PNG", optimize=True)
     if target.tell() > _MOST_SHOWN:
-        raise refuse(f"takes {target.tell():,} bytes in every page: give a plainer one, or a JPEG")
+        raise refuse(
+            tr(
+                "takes {tell:,} bytes in every page: give a plainer one, or a JPEG",
+                tell=target.tell(),
+            )
+        )
     encoded = base64.b64encode(target.getvalue()).decode()
     return f"data:image/{(kind or '').lower()};base64,{encoded}"

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from auditlib.language import tr
+
 __all__ = [
     "ALWAYS_THERE",
     "LARGEST",
@@ -207,7 +209,7 @@ def policy_of(text: str) -> Policy:
     except _UnreadableError as error:
         return Policy(problem=str(error), size=size, dotted_hyphens=hyphens)
     except RecursionError:
-        problem = "it is nested too deeply to be read here"
+        problem = tr("it is nested too deeply to be read here")
         return Policy(problem=problem, size=size, dotted_hyphens=hyphens)
     return Policy(
         problem="", size=size, dotted_hyphens=hyphens, beyond=beyond, statements=statements
@@ -230,7 +232,11 @@ _DOTTED_HYPHEN = re.compile(
 
 def _spelt(found: re.Match[str]) -> str:
     before = re.sub(r"\s+", "", found["before"])
-    return f"{before} has {found['name']}" if found["by"] == "has" else f"{before}.{found['name']}"
+    return (
+        tr("{before} has {name}", before=before, name=found["name"])
+        if found["by"] == "has"
+        else f"{before}.{found['name']}"
+    )
 
 
 def _without_strings(text: str) -> str:
@@ -242,21 +248,23 @@ def _statements(text: str, bare: str, size: int) -> tuple[tuple[Statement, ...],
     import cedarpy
 
     if size > _MOST_BYTES:
-        raise _UnreadableError(f"it has {size:,} bytes, far more than Client VPN takes")
+        raise _UnreadableError(
+            tr("it has {size:,} bytes, far more than Client VPN takes", size=size)
+        )
     if _depth(bare) > _DEEPEST or len(re.findall(r"\bif\b", bare)) > _DEEPEST:
-        raise _UnreadableError("it is nested too deeply to be read here")
+        raise _UnreadableError(tr("it is nested too deeply to be read here"))
     try:
         parsed = json.loads(cedarpy.policies_to_json_str(text))
     except (ValueError, UnicodeError) as error:
-        raise _UnreadableError(" ".join(str(error).split()) or "it is not Cedar") from None
+        raise _UnreadableError(" ".join(str(error).split()) or tr("it is not Cedar")) from None
     if parsed.get("templates"):
-        raise _UnreadableError("it holds a template, which decides nothing by itself")
+        raise _UnreadableError(tr("it holds a template, which decides nothing by itself"))
     policies = [one for _, one in sorted(parsed["staticPolicies"].items(), key=_place)]
     if not policies:
-        raise _UnreadableError("it holds no permit and no forbid")
+        raise _UnreadableError(tr("it holds no permit and no forbid"))
     parts = _parts_of(text)
     if len(parts) != len(policies):
-        raise _UnreadableError("its statements could not be told apart")
+        raise _UnreadableError(tr("its statements could not be told apart"))
     made = [_statement(one, part) for one, part in zip(policies, parts, strict=True)]
     return tuple(one for one, _ in made), next((beyond for _, beyond in made if beyond), "")
 
@@ -438,7 +446,7 @@ class _Reader:
         ((operator, inside),) = node.items()
         if operator == "Var":
             if inside == "context":
-                self.beyond = "it passes the whole context on"
+                self.beyond = tr("it passes the whole context on")
             else:
                 self.names_others = True
             return _NOTHING, _NOTHING
@@ -499,7 +507,9 @@ class _Reader:
         while isinstance(node, Mapping) and "." in node:
             node = node["."]["left"]
         if "Var" in node:
-            self.beyond = f"it reads attributes of {node['Var']}, which AWS does not publish"
+            self.beyond = tr(
+                "it reads attributes of {Var}, which AWS does not publish", Var=node["Var"]
+            )
         self.read(node, known)
 
     def _look(self, path: Path, known: Known) -> None:

@@ -6,6 +6,8 @@ Whatever comes in is somebody's text: nothing here raises, each result says what
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from auditlib.language import tr
+
 __all__ = ["Metadata", "RevocationList", "metadata_of", "revocation_list_of"]
 
 _MOST = 64 * 2**20
@@ -60,7 +62,7 @@ def revocation_list_of(text: str | None) -> RevocationList:
     if text is None:
         return RevocationList()
     if len(text) > _MOST or "-----BEGIN X509 CRL-----" not in text:
-        return RevocationList(problem="it is no revocation list in PEM")
+        return RevocationList(problem=tr("it is no revocation list in PEM"))
     try:
         found = x509.load_pem_x509_crl(text.encode())
         return RevocationList(
@@ -71,7 +73,7 @@ def revocation_list_of(text: str | None) -> RevocationList:
         )
     except Exception:
         # The library raises many kinds of errors for what nobody should have written.
-        return RevocationList(problem="it is damaged, or no revocation list")
+        return RevocationList(problem=tr("it is damaged, or no revocation list"))
 
 
 def metadata_of(text: str | None) -> Metadata:
@@ -83,11 +85,11 @@ def metadata_of(text: str | None) -> Metadata:
     from defusedxml import DefusedXmlException, ElementTree
 
     if text is None or len(text) > _MOST:
-        return Metadata(problem="there is none")
+        return Metadata(problem=tr("there is none"))
     try:
         root = ElementTree.fromstring(text)
     except (ElementTree.ParseError, DefusedXmlException, ValueError):
-        return Metadata(problem="it is no XML")
+        return Metadata(problem=tr("it is no XML"))
     ends: list[datetime] = []
     for key in root.iter(f"{_MD}KeyDescriptor"):
         if key.get("use") == "encryption":
@@ -95,9 +97,9 @@ def metadata_of(text: str | None) -> Metadata:
         for element in key.iter(f"{_DS}X509Certificate"):
             end = _end_of("".join((element.text or "").split()))
             if end is None:
-                return Metadata(problem="a certificate in it cannot be read")
+                return Metadata(problem=tr("a certificate in it cannot be read"))
             ends.append(end)
-    problem = None if ends else "it holds no certificate to check signatures with"
+    problem = None if ends else tr("it holds no certificate to check signatures with")
     stated = [element.get("validUntil") for element in root.iter()]
     limits = [end for value in stated if value and (end := _time(value))]
     return Metadata(

@@ -17,9 +17,10 @@ How a check's function names what it reads:
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache
 from typing import Any, Protocol
 
 import pandas as pd
@@ -27,6 +28,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.characters import visible
 from auditlib.gaps import of_every_region
+from auditlib.language import current, sentences, tr, tr_as
 from auditlib.schemas import GAPS, SCHEMAS
 
 __all__ = [
@@ -42,6 +44,8 @@ __all__ = [
     "evidence_of",
     "finding_of",
     "identities",
+    "registered",
+    "texts_of",
 ]
 
 
@@ -214,7 +218,7 @@ class Finding:
         if len(self.gaps):
             lines.append(f"{words.count(len(self.gaps), 'gap')}, see .gaps")
         if self.status is Status.FAIL:
-            lines.append("what to do: .check.remedy; why: .check.rationale")
+            lines.append(tr("what to do: .check.remedy; why: .check.rationale"))
         # Names in the account come from whoever can write to it: nothing in them drives a terminal.
         return "\n    ".join(
             [
@@ -254,12 +258,44 @@ def check(
     return register
 
 
-def checks() -> tuple[Check, ...]:
-    """Return every check of ``auditlib.checks``, the most severe first, then by id."""
+def registered() -> tuple[Check, ...]:
+    """Return every check of ``auditlib.checks`` as it is written, the most severe first, then by id."""
     package = importlib.import_module("auditlib.checks")
     for module in pkgutil.iter_modules(package.__path__, "auditlib.checks."):
         importlib.import_module(module.name)
     return tuple(sorted(_REGISTRY.values(), key=lambda c: (-c.severity.rank, c.id)))
+
+
+def checks() -> tuple[Check, ...]:
+    """Return every check, its texts in the language spoken, in the order of :func:`registered`."""
+    return _spoken(current())
+
+
+@cache
+def _spoken(_: str) -> tuple[Check, ...]:
+    return tuple(map(_translated, registered()))
+
+
+_TEXTS = ("title", "noun", "rationale", "remedy", "verify", "decision", "accepted_by_design")
+_NUMBERS = ("one", "many")
+
+
+def texts_of(made: Check) -> Iterator[tuple[str | None, str]]:
+    """Yield the texts of a check that a translator translates, each with its role in a sentence."""
+    yield from ((None, text) for name in _TEXTS if (text := getattr(made, name)))
+    yield from zip(_NUMBERS, made.condition, strict=True)
+    yield from ((None, text) for text in made.false_alarms)
+
+
+def _translated(made: Check) -> Check:
+    singular, plural = map(tr_as, _NUMBERS, made.condition)
+    texts: dict[str, Any] = {name: tr(getattr(made, name)) for name in _TEXTS}
+    return replace(
+        made,
+        condition=(singular, plural),
+        false_alarms=tuple(map(tr, made.false_alarms)),
+        **texts,
+    )
 
 
 def evidence_of(columns: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -328,37 +364,36 @@ def finding_of(
     left_out
         A sentence on what was not judged, and why.
     """
-    singular, _ = made.condition
-    nouns = f"{population:,} {words.plural(made.noun)}"
     waived = pd.DataFrame() if accepted is None else accepted
+    said = []
     if len(evidence):
         status = Status.FAIL
-        answer = _found(made, population, affected)
+        said.append(_found(made, population, affected))
         if len(gaps):
-            answer += f" There may be more: {_missing(gaps)}."
+            said.append(tr("There may be more: {missing}.", missing=_missing(gaps)))
         if len(waived):
-            answer += f" Not counted: {_accepted(waived)}."
+            said.append(tr("Not counted: {accepted}.", accepted=_accepted(waived)))
     elif len(gaps):
         status = Status.NOT_ASSESSED
-        answer = f"Not assessed: {_missing(gaps)}."
+        said.append(tr("Not assessed: {missing}.", missing=_missing(gaps)))
         if len(waived):
-            answer += f" What was found is accepted: {_accepted(waived)}."
+            said.append(tr("What was found is accepted: {accepted}.", accepted=_accepted(waived)))
     elif len(waived):
         status = Status.ACCEPTED
-        answer = f"{_found(made, population, affected)} All of it is accepted: {_accepted(waived)}."
+        said += [
+            _found(made, population, affected),
+            tr("All of it is accepted: {accepted}.", accepted=_accepted(waived)),
+        ]
     elif population == 0:
         status = Status.NOT_APPLICABLE
-        answer = f"Not applicable: what was read holds no {made.noun} to judge."
-    elif population == 1:
-        status = Status.PASS
-        answer = f"The only {made.noun} {_negated(made.condition)}."
+        said.append(tr("Not applicable: what was read holds no {noun} to judge.", noun=made.noun))
     else:
         status = Status.PASS
-        answer = f"None of the {nouns} {singular}."
+        said.append(_clear(made, population))
     return Finding(
         check=made,
         status=status,
-        answer=f"{answer} {left_out}".rstrip(),
+        answer=sentences(*said, left_out),
         evidence=evidence,
         gaps=gaps,
         population=population,
@@ -366,26 +401,46 @@ def finding_of(
     )
 
 
+def _clear(made: Check, population: int) -> str:
+    """Return in a sentence that none of those judged is affected."""
+    forms = _forms(made, population)
+    if population == 1:
+        return tr("The only {noun} {negated}.", **forms, negated=_negated(made.condition))
+    return tr("None of the {population:,} {nouns} {singular}.", **forms)
+
+
 def _found(made: Check, population: int, affected: int) -> str:
     """Return in a sentence how many of those judged are affected."""
-    singular, plural = made.condition
-    many = words.plural(made.noun)
+    forms = {**_forms(made, population), "affected": affected}
     if population == 1:
-        return f"The only {made.noun} {singular}."
+        return tr("The only {noun} {singular}.", **forms)
     if affected == population:
-        return (
-            f"Both {many} {plural}." if population == 2 else f"All {population:,} {many} {plural}."
-        )
+        if population == 2:
+            return tr("Both {nouns} {plural}.", **forms)
+        return tr("All {population:,} {nouns} {plural}.", **forms)
     if affected == 1:
-        return f"One of the {population:,} {many} {singular}."
-    return f"{affected:,} of the {population:,} {many} {plural}."
+        return tr("One of the {population:,} {nouns} {singular}.", **forms)
+    return tr("{affected:,} of the {population:,} {nouns} {plural}.", **forms)
+
+
+def _forms(made: Check, population: int) -> dict[str, object]:
+    """Return what a sentence about a check can be made of, in any language."""
+    singular, plural = made.condition
+    return {
+        "noun": made.noun,
+        "nouns": words.plural(made.noun),
+        "singular": singular,
+        "plural": plural,
+        "population": population,
+    }
 
 
 def _accepted(rows: pd.DataFrame) -> str:
     """Say how much evidence is accepted, and until when."""
     days = sorted(set(rows["accepted_until"]))
-    until = days[0] if len(days) == 1 else f"{days[0]} or later"
-    return f"{words.count(len(rows), 'piece')} of evidence, until {until}"
+    until = days[0] if len(days) == 1 else tr("{day} or later", day=days[0])
+    pieces = words.count(len(rows), "piece")
+    return tr("{pieces} of evidence, until {until}", pieces=pieces, until=until)
 
 
 def audit(
@@ -546,11 +601,17 @@ def _missing(gaps: pd.DataFrame) -> str:
     others = len(calls) - 1
     if others == 0:
         return first
-    return f"{first}, and {words.count(others, 'more answer')} {'is' if others == 1 else 'are'} missing"
+    if others == 1:
+        return tr("{first}, and one more answer is missing", first=first)
+    return tr(
+        "{first}, and {others} are missing",
+        first=first,
+        others=words.count(others, "more answer"),
+    )
 
 
 def _negated(condition: tuple[str, str]) -> str:
-    """Turn a verb phrase into its opposite.
+    """Turn a verb phrase into its opposite, in English; other languages say it another way.
 
     >>> _negated(("uses a default group", "use a default group"))
     'does not use a default group'

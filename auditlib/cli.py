@@ -17,6 +17,7 @@ import click
 
 from auditlib import __version__
 from auditlib.characters import visible
+from auditlib.commands import Group
 from auditlib.errors import AuditError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class _Refusal(click.ClickException):
         click.echo(f"auditlib: {one_line(self.message)}", err=True)
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     """Turns every way a command can end badly into a line and an exit status."""
 
     def invoke(self, ctx: click.Context) -> Any:

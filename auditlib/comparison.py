@@ -11,6 +11,7 @@ import pandas as pd
 from auditlib import drift, summary, words
 from auditlib.audit import Audit, open_audit
 from auditlib.checks._parts import rows_of
+from auditlib.language import marked, tr
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -21,23 +22,27 @@ EARLIER = Path(__file__).with_name("sample-earlier.zip")
 
 _STATES = {
     "new": "new",
-    "reappeared": "came back",
-    "first_seen": "seen first now",
+    "reappeared": marked("came back"),
+    "first_seen": marked("seen first now"),
     "resolved": "resolved",
-    "not_seen": "no longer seen",
+    "not_seen": marked("no longer seen"),
     "unchanged": "unchanged",
     "gained": "gained",
     "lost": "lost",
-    "uncertain": "cannot be compared",
-    "steadier": "now reliable",
-    "weaker": "now fragile",
-    "ground": "by other rules",
+    "uncertain": marked("cannot be compared"),
+    "steadier": marked("now reliable"),
+    "weaker": marked("now fragile"),
+    "ground": marked("by other rules"),
 }
-_WHEN = {"now": "read then, not now", "then": "read now, not then", "both": "neither time"}
+_WHEN = {
+    "now": marked("read then, not now"),
+    "then": marked("read now, not then"),
+    "both": marked("neither time"),
+}
 _STATUS = {
     "fail": "fails",
-    "not_assessed": "not assessed",
-    "not_applicable": "not applicable",
+    "not_assessed": marked("not assessed"),
+    "not_applicable": marked("not applicable"),
     "pass": "passes",
 }
 
@@ -83,8 +88,10 @@ class Comparison:
         """What changed, in a few sentences."""
         if self.drift is None:
             return (
-                "No earlier snapshot was given, so nothing was compared and nothing can be said "
-                "about what changed.",
+                tr(
+                    "No earlier snapshot was given, so nothing was compared and nothing can be said about "
+                    "what changed."
+                ),
             )
         return (*self._cautions(), *self.drift.sentences(self.names))
 
@@ -97,10 +104,10 @@ class Comparison:
     def _cautions(self) -> tuple[str, ...]:
         told = []
         if self.is_same:
-            told.append("Both are the same snapshot.")
+            told.append(tr("Both are the same snapshot."))
         moments = [_moment(side) for side in (self.old, self.new)]
         if None not in moments and moments[0] > moments[1]:
-            told.append("The snapshot given as the earlier one was read later than the other.")
+            told.append(tr("The snapshot given as the earlier one was read later than the other."))
         return tuple(told)
 
     def frame(self, part: str, *states: str) -> pd.DataFrame:
@@ -120,7 +127,7 @@ class Comparison:
 
     def _sides(self) -> pd.DataFrame:
         rows = []
-        for which, audit in (("earlier", self.old), ("this one", self.new)):
+        for which, audit in (("earlier", self.old), (tr("this one"), self.new)):
             if audit is not None:
                 said = summary.identity(audit)
                 rows.append(
@@ -231,7 +238,7 @@ class Comparison:
                 "when": _WHEN[row.when],
                 "account": row.account,
                 "region": row.region,
-                "what": "was not looked at" if row.status == "elsewhere" else words.gap(row),
+                "what": tr("was not looked at") if row.status == "elsewhere" else words.gap(row),
                 "iam_action": row.iam_action if row.status == "denied" else None,
                 "hidden_objects": row.objects,
             }

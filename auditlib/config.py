@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from auditlib.errors import ParameterError
+from auditlib.language import tr
 
 __all__ = ["ConfigReader", "root_of"]
 
@@ -22,14 +23,21 @@ def root_of(path: Path) -> Any:
     try:
         return yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
-        raise ParameterError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise ParameterError(
+            tr("{path} cannot be read: {value}", path=path, value=error.strerror or error)
+        ) from error
     except UnicodeDecodeError as error:
-        raise ParameterError(f"{path} is not UTF-8 text") from error
+        raise ParameterError(tr("{path} is not UTF-8 text", path=path)) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise ParameterError(
-            f"{path.name}{line}: no YAML: {getattr(error, 'problem', '')}"
+            tr(
+                "{path.name}{line}: no YAML: {error}",
+                path=path,
+                line=line,
+                error=getattr(error, "problem", ""),
+            )
         ) from error
 
 
@@ -53,18 +61,18 @@ class ConfigReader:
         from auditlib.tables import nearest
 
         if not isinstance(node, yaml.MappingNode):
-            raise self.wrong(node, f"{what} must be a list of KEY: VALUE")
+            raise self.wrong(node, tr("{what} must be a list of KEY: VALUE", what=what))
         found: dict[str, Any] = {}
         for key, value in node.value:
             name = self.text(key)
             if name not in names:
                 raise self.wrong(key, str(nearest(name, names, noun="key")))
             if name in found:
-                raise self.wrong(key, f"{name} is given twice")
+                raise self.wrong(key, tr("{name} is given twice", name=name))
             found[name] = value
         for name in required:
             if name not in found:
-                raise self.wrong(node, f"{what} lacks {name}")
+                raise self.wrong(node, tr("{what} lacks {name}", what=what, name=name))
         return found
 
     def items(self, node: Any) -> list[Any]:
@@ -72,7 +80,7 @@ class ConfigReader:
         import yaml
 
         if not isinstance(node, yaml.SequenceNode):
-            raise self.wrong(node, "a list is wanted here, each item after a dash")
+            raise self.wrong(node, tr("a list is wanted here, each item after a dash"))
         return list(node.value)
 
     def texts(self, node: Any) -> tuple[str, ...]:
@@ -84,12 +92,12 @@ class ConfigReader:
         import yaml
 
         if not isinstance(node, yaml.ScalarNode) or not node.value:
-            raise self.wrong(node, "a text is wanted here")
+            raise self.wrong(node, tr("a text is wanted here"))
         return str(node.value)
 
     def place(self, node: Any) -> Path:
         """Return a file or folder; a relative one is seen from the file that names it."""
         text = self.text(node)
         if "://" in text:
-            raise self.wrong(node, f"{text} is no folder of this machine")
+            raise self.wrong(node, tr("{text} is no folder of this machine", text=text))
         return (self._path.resolve().parent / text).resolve()

@@ -16,6 +16,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.check import Finding, Status, checks
 from auditlib.errors import ParameterError
+from auditlib.language import marked, tr
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -59,7 +60,7 @@ class Framework:
         return next((one for one in self.controls if one.id == id), Control(id=id, title=""))
 
 
-_DEFAULT_GROUP = "The default security group of every VPC has no rules"
+_DEFAULT_GROUP = marked("The default security group of every VPC has no rules")
 _CIS_NUMBERS = {
     "4.4": ("v1.0", "v1.1"),
     "4.3": ("v1.2",),
@@ -69,55 +70,58 @@ _CIS_NUMBERS = {
     "6.5": ("v6.0", "v7.0"),
 }
 _CIS_NETWORKS = {
-    "{}.1.1": "EBS volumes are encrypted by default in every Region",
-    "{}.1.2": "File sharing by CIFS (port 445) is open to trusted networks only",
-    "{}.2": "No network ACL opens administration ports to 0.0.0.0/0",
-    "{}.3": "No security group opens administration ports to 0.0.0.0/0",
-    "{}.4": "No security group opens administration ports to ::/0",
-    "{}.6": "Route tables of VPC peerings give the least access",
-    "{}.7": "The EC2 metadata service allows IMDSv2 only",
+    "{}.1.1": marked("EBS volumes are encrypted by default in every Region"),
+    "{}.1.2": marked("File sharing by CIFS (port 445) is open to trusted networks only"),
+    "{}.2": marked("No network ACL opens administration ports to 0.0.0.0/0"),
+    "{}.3": marked("No security group opens administration ports to 0.0.0.0/0"),
+    "{}.4": marked("No security group opens administration ports to ::/0"),
+    "{}.6": marked("Route tables of VPC peerings give the least access"),
+    "{}.7": marked("The EC2 metadata service allows IMDSv2 only"),
 }
 _CIS_BESIDE = {
     version: {number.format(section): title for number, title in _CIS_NETWORKS.items()} | more
     for version, section, more in (
         ("v5.0", 5, {}),
         ("v6.0", 6, {}),
-        ("v7.0", 6, {"6.8": "VPC endpoints are used to reach AWS services"}),
+        ("v7.0", 6, {"6.8": marked("VPC endpoints are used to reach AWS services")}),
     )
 }
 """The other recommendations of the section on networks, in the newest versions."""
 
-_OTHERS = "Everything else in it: the kit looks at Client VPN and what surrounds it."
+_OTHERS = marked("Everything else in it: the kit looks at Client VPN and what surrounds it.")
 
 
 def _cis(version: str, number: str) -> Framework:
-    ours = Control(id=number, title=_DEFAULT_GROUP, whole=True, level="Level 2")
+    ours = Control(id=number, title=_DEFAULT_GROUP, whole=True, level=tr("Level 2"))
     beside = [Control(id=id, title=title) for id, title in _CIS_BESIDE.get(version, {}).items()]
     return Framework(
-        name=f"CIS AWS Foundations {version}",
+        name=tr("CIS AWS Foundations {version}", version=version),
         controls=(*beside, ours),
         rest=_OTHERS,
     )
 
 
-_LOGGED = "Connections to every Client VPN endpoint are logged"
-_RENEWED = (
-    "Certificates in ACM are renewed in time. The kit looks at those of endpoints only, and calls "
-    "60 days before the end soon (30 where ACM renews); {} by default, so it reports later"
+_LOGGED = marked("Connections to every Client VPN endpoint are logged")
+_RENEWED = marked(
+    "Certificates in ACM are renewed in time. The kit looks at those of endpoints only, and "
+    "calls 60 days before the end soon (30 where ACM renews); {} by default, so it reports "
+    "later"
 )
-_STRONG = (
-    "RSA certificates in ACM have keys of 2,048 bits or more. The kit looks at those of endpoints "
-    "only, and at outdated signatures too"
+_STRONG = marked(
+    "RSA certificates in ACM have keys of 2,048 bits or more. The kit looks at those of "
+    "endpoints only, and at outdated signatures too"
 )
 FRAMEWORKS: Mapping[str, Framework] = {
     framework.name: framework
     for framework in (
         *(_cis(v, number) for number, versions in _CIS_NUMBERS.items() for v in versions),
         Framework(
-            name="AWS Foundational Security Best Practices v1.0.0",
+            name=marked("AWS Foundational Security Best Practices v1.0.0"),
             controls=(
                 Control(
-                    id="ACM.1", title=_RENEWED.format("Security Hub asks for 30"), level="Medium"
+                    id="ACM.1",
+                    title=_RENEWED.format(marked("Security Hub asks for 30")),
+                    level="Medium",
                 ),
                 Control(id="ACM.2", title=_STRONG, level="High"),
                 Control(id="EC2.2", title=_DEFAULT_GROUP, whole=True, level="High"),
@@ -126,11 +130,11 @@ FRAMEWORKS: Mapping[str, Framework] = {
             rest=_OTHERS,
         ),
         Framework(
-            name="AWS Config managed rules (2026-11)",
+            name=marked("AWS Config managed rules (2026-11)"),
             controls=(
                 Control(
                     id="acm-certificate-expiration-check",
-                    title=_RENEWED.format("AWS Config asks for 14"),
+                    title=_RENEWED.format(marked("AWS Config asks for 14")),
                 ),
                 Control(id="acm-certificate-rsa-check", title=_STRONG),
                 Control(
@@ -140,9 +144,10 @@ FRAMEWORKS: Mapping[str, Framework] = {
                 ),
                 Control(
                     id="ec2-client-vpn-not-authorize-all",
-                    title="No authorization rule of a Client VPN endpoint admits everyone. It "
-                    "cannot be met where users authenticate by certificate only, and it does not "
-                    "ask how wide the network is",
+                    title=marked(
+                        "No authorization rule of a Client VPN endpoint admits everyone. It cannot be met where "
+                        "users authenticate by certificate only, and it does not ask how wide the network is"
+                    ),
                 ),
                 Control(
                     id="vpc-default-security-group-closed",
@@ -157,7 +162,7 @@ FRAMEWORKS: Mapping[str, Framework] = {
             controls=(
                 Control(
                     id="acm_certificates_expiration_check",
-                    title=_RENEWED.format("Prowler asks for 7"),
+                    title=_RENEWED.format(marked("Prowler asks for 7")),
                 ),
                 Control(
                     id="ec2_client_vpn_endpoint_connection_logging_enabled",
@@ -174,31 +179,36 @@ FRAMEWORKS: Mapping[str, Framework] = {
             rest=_OTHERS,
         ),
         Framework(
-            name="AWS Well-Architected Reliability Pillar (2026-11)",
-            controls=(Control(id="REL10-BP01", title="The workload runs in several locations"),),
+            name=marked("AWS Well-Architected Reliability Pillar (2026-11)"),
+            controls=(
+                Control(id="REL10-BP01", title=marked("The workload runs in several locations")),
+            ),
             rest=_OTHERS,
         ),
         Framework(
-            name="AWS Well-Architected Security Pillar (2026-11)",
+            name=marked("AWS Well-Architected Security Pillar (2026-11)"),
             controls=(
                 Control(
-                    id="SEC05-BP02", title="Traffic between layers of the network is controlled"
+                    id="SEC05-BP02",
+                    title=marked("Traffic between layers of the network is controlled"),
                 ),
             ),
             rest=_OTHERS,
         ),
         Framework(
-            name="NIST SP 800-53 Rev. 5",
+            name=marked("NIST SP 800-53 Rev. 5"),
             controls=(
-                Control(id="AC-3", title="Access is enforced as it was authorized"),
-                Control(id="AC-4", title="Flows of information are controlled by policy"),
-                Control(id="AC-8", title="Users are told the terms of use before they get in"),
-                Control(id="AC-12", title="Sessions end by themselves"),
-                Control(id="AU-12", title="Systems write the records that an audit needs"),
-                Control(id="CP-10", title="Systems can be brought back after a failure"),
-                Control(id="SC-7", title="Communications are controlled at boundaries"),
-                Control(id="SC-7(7)", title="Remote devices do not split their tunnel"),
-                Control(id="SC-36", title="Processing is spread over several places"),
+                Control(id="AC-3", title=marked("Access is enforced as it was authorized")),
+                Control(id="AC-4", title=marked("Flows of information are controlled by policy")),
+                Control(
+                    id="AC-8", title=marked("Users are told the terms of use before they get in")
+                ),
+                Control(id="AC-12", title=marked("Sessions end by themselves")),
+                Control(id="AU-12", title=marked("Systems write the records that an audit needs")),
+                Control(id="CP-10", title=marked("Systems can be brought back after a failure")),
+                Control(id="SC-7", title=marked("Communications are controlled at boundaries")),
+                Control(id="SC-7(7)", title=marked("Remote devices do not split their tunnel")),
+                Control(id="SC-36", title=marked("Processing is spread over several places")),
             ),
             rest=_OTHERS,
         ),
@@ -206,13 +216,16 @@ FRAMEWORKS: Mapping[str, Framework] = {
             name="PCI DSS v4.0.1",
             controls=(
                 Control(
-                    id="1.3", title="Access to and from the cardholder environment is restricted"
+                    id="1.3",
+                    title=marked("Access to and from the cardholder environment is restricted"),
                 ),
                 Control(
                     id="1.4",
-                    title="Connections between trusted and untrusted networks are controlled",
+                    title=marked(
+                        "Connections between trusted and untrusted networks are controlled"
+                    ),
                 ),
-                Control(id="10.2", title="Audit logs record what happens"),
+                Control(id="10.2", title=marked("Audit logs record what happens")),
             ),
             rest=_OTHERS,
         ),
@@ -258,7 +271,7 @@ def answers(audit: "Audit", framework: str = "") -> pd.DataFrame:
         ]
         rest = Control(id="", title=found.rest)
         rows.append(_row(found, rest, []))
-    columns = "framework control title level answer part evidence accepted checks says"
+    columns = tr("framework control title level answer part evidence accepted checks says")
     return pd.DataFrame(rows, columns=columns.split())
 
 
@@ -289,8 +302,12 @@ def frameworks_like(text: str) -> tuple[str, ...]:
     if text.strip() and (not (wanted or version) or not found):
         close = like or difflib.get_close_matches(text, names, n=3, cutoff=0.3) or names
         raise ParameterError(
-            f'There is no framework called "{text}". Did you mean {" or ".join(close[:3])}? '
-            f"The kit knows {words.listed(names, most=40)}."
+            tr(
+                'There is no framework called "{text}". Did you mean {join}? The kit knows {names}.',
+                text=text,
+                join=" or ".join(close[:3]),
+                names=words.listed(names, most=40),
+            )
         )
     return tuple(found)
 
@@ -306,7 +323,7 @@ _SAME = {
 
 def _words(text: str) -> list[str]:
     """Return the words of a framework's name, without its version."""
-    plain = re.sub(r"security hub", "securityhub", text.lower())
+    plain = re.sub(tr("security hub"), "securityhub", text.lower())
     found = re.findall(r"[a-z]{2,}|800-53", re.sub(r"\b(?:rev|revision)\b\.?", " ", plain))
     return [one for word in found for one in _SAME.get(word, [word])]
 
@@ -357,7 +374,7 @@ def _answer(statuses: set[Status]) -> Answer:
 
 def _says(answer: Answer, control: Control, held: list[Finding]) -> str:
     if answer == "not_covered":
-        return "No check of the kit looks at it."
+        return tr("No check of the kit looks at it.")
     deciding = {
         "not_met": (Status.FAIL, Status.ACCEPTED),
         "not_assessed": (Status.NOT_ASSESSED,),
@@ -368,13 +385,19 @@ def _says(answer: Answer, control: Control, held: list[Finding]) -> str:
     told.sort(key=lambda f: (deciding.index(f.status), -f.check.severity.rank))
     said = told[0].answer
     if rest := len(told) - 1:
-        said += f" {words.count(rest, 'more check').capitalize()} {'says' if rest == 1 else 'say'} so too."
+        said += tr(
+            " {capitalize} {form} so too.",
+            capitalize=words.count(rest, "more check").capitalize(),
+            form="says" if rest == 1 else "say",
+        )
     open_ones = sum(finding.status is Status.NOT_ASSESSED for finding in held)
     if answer == "not_met" and open_ones:
         were = "was" if open_ones == 1 else "were"
-        said += (
-            f" {words.count(open_ones, 'check').capitalize()} that it rests on {were} not assessed."
+        said += tr(
+            " {capitalize} that it rests on {were} not assessed.",
+            capitalize=words.count(open_ones, "check").capitalize(),
+            were=were,
         )
     if answer == "met" and not control.whole:
-        said = f"Nothing speaks against it in the part the kit looks at. {said}"
+        said = tr("Nothing speaks against it in the part the kit looks at. {said}", said=said)
     return said

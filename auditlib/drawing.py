@@ -1,20 +1,36 @@
 """What every picture is drawn with: SVG by matplotlib without pyplot, the same bytes for the same data.
 
-Text stays text in the SVG, so the reader's own fonts draw it, Japanese included; it is never read
-as mathematics, whatever a name contains.
+Text stays text in the SVG, so the reader's own fonts draw it; where the kit speaks Japanese, which
+not every machine has a font for, its letters are in the picture as shapes. Text is never read as
+mathematics, whatever a name contains.
 """
 
 import io
 import unicodedata
 import warnings
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from auditlib.language import current
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FONTS", "INK", "LONGEST_LABEL", "Picture", "cut", "drawing", "figure_of", "svg_of"]
+__all__ = [
+    "FONTS",
+    "INK",
+    "LONGEST_LABEL",
+    "Picture",
+    "cut",
+    "drawing",
+    "figure_of",
+    "japanese_font",
+    "svg_of",
+]
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Hiragino Sans', 'Yu Gothic UI', Meiryo, 'Noto Sans CJK JP', sans-serif"
 
@@ -70,13 +86,14 @@ def drawing() -> Any:
     """Return the settings every picture is drawn with, as a context."""
     import matplotlib as mpl
 
+    embedded = [] if current() == "en" else [_japanese()]
     return mpl.rc_context(
         {
-            "svg.fonttype": "none",
+            "svg.fonttype": "path" if embedded else "none",
             "svg.hashsalt": "auditlib",
             "text.parse_math": False,
             "text.usetex": False,
-            "font.family": ["DejaVu Sans"],
+            "font.family": ["DejaVu Sans", *embedded],
             "font.size": 9.5,
             "hatch.linewidth": 0.7,
             "text.color": INK,
@@ -85,6 +102,22 @@ def drawing() -> Any:
             "ytick.color": INK,
         }
     )
+
+
+@cache
+def _japanese() -> str:
+    """Return the name of a font with Japanese letters, known to matplotlib from now on."""
+    from matplotlib import font_manager
+
+    font_manager.fontManager.addfont(japanese_font())
+    return "IPAexGothic"
+
+
+def japanese_font() -> Path:
+    """Return the file of the font that pictures and the PDF have Japanese letters from."""
+    found = find_spec("matplotlib_fontja")
+    origin = found and found.origin
+    return Path(origin or "matplotlib_fontja").parent / "fonts" / "ipaexg.ttf"
 
 
 def figure_of(width: float, height: float) -> tuple["Figure", "Axes"]:

@@ -22,6 +22,7 @@ from auditlib.aws.reads import Read, read_of, reads_for
 from auditlib.changes.difference import DIFFERENCE, difference
 from auditlib.check import Finding, Identity, Severity, audit, identities
 from auditlib.checks._parts import rows_of
+from auditlib.language import marked, tr
 from auditlib.records import is_at_least
 from auditlib.schemas import SCHEMAS
 from auditlib.tables import Tables
@@ -73,7 +74,7 @@ missing where a snapshot does not say when it was read.
 """
 
 _TYPES = dict.fromkeys(FINDINGS, "str") | dict.fromkeys(
-    ("first_seen", "last_seen"), "datetime64[us, UTC]"
+    ("first_seen", "last_seen"), marked("datetime64[us, UTC]")
 )
 
 CHECKS = ("check", "severity", "title", "before", "after", *STATES)
@@ -126,8 +127,8 @@ that was not looked at. ``objects`` counts what only the other snapshot shows fo
 """
 
 LEFT_OUT = {
-    "client_vpn_connections": "sessions come and go",
-    "log_streams": "entries come and go",
+    "client_vpn_connections": marked("sessions come and go"),
+    "log_streams": marked("entries come and go"),
 }
 """Tables whose rows are no configuration, and why."""
 
@@ -283,7 +284,11 @@ class _Side:
         """
         for place in self.elsewhere:
             if place[1] == region:
-                return f"{place[1]} of account {place[0]} was not looked at"
+                return tr(
+                    "{place} of account {place_2} was not looked at",
+                    place=place[1],
+                    place_2=place[0],
+                )
         for row in rows_of(gaps):
             of_endpoint = words.clean(row.resource).startswith("cvpn-endpoint-")
             if of_endpoint and endpoint is not None and row.resource != endpoint:
@@ -580,7 +585,7 @@ class _Attributes:
 def _about(table: str, row: Row, names: Mapping[str, str]) -> str:
     """Return an object in words, where its key does not tell what it is."""
     if table == "security_group_rules":
-        into = "out of" if row["is_egress"] else "into"
+        into = tr("out of") if row["is_egress"] else "into"
         group = words.named(row["group_id"], names.get(row["group_id"]))
         return f"{into} {group}: {words.rule(_Attributes(row), names)}"
     if table == "network_interface_groups":
@@ -591,11 +596,21 @@ def _about(table: str, row: Row, names: Mapping[str, str]) -> str:
             f"{row['action']} {traffic} {'to' if row['is_egress'] else 'from'} {row['cidr_block']}"
         )
     if table == "routes":
-        return f"to {words.clean(row['target_id']) or words.clean(row['target_kind'])}"
+        return tr(
+            "to {value}", value=words.clean(row["target_id"]) or words.clean(row["target_kind"])
+        )
     if table == "client_vpn_authorization_rules":
-        return "for everyone" if row["access_all"] else f"for group {words.clean(row['group_id'])}"
+        return (
+            tr("for everyone")
+            if row["access_all"]
+            else tr("for group {clean}", clean=words.clean(row["group_id"]))
+        )
     if table == "client_vpn_target_networks":
-        return f"{row['endpoint_id']} in {row['subnet_id']}"
+        return tr(
+            "{endpoint_id} in {subnet_id}",
+            endpoint_id=row["endpoint_id"],
+            subnet_id=row["subnet_id"],
+        )
     texts = (row.get(name) for name in ("group_name", "name", "description", "domain_name"))
     return next((words.clean(text) for text in texts if words.clean(text)), "")
 
@@ -795,7 +810,9 @@ def _gaps(old: _Side, new: _Side, hidden: _Hidden) -> pd.DataFrame:
                 "service": read.service,
                 "operation": read.operation,
                 "status": "untold",
-                "error_message": f"the SDK that read it is not known to show {names}",
+                "error_message": tr(
+                    "the SDK that read it is not known to show {names}", names=names
+                ),
                 "iam_action": read.iam_action,
                 "tables": (table,),
                 "objects": 0,
@@ -819,18 +836,18 @@ def _calls(side: _Side) -> dict[tuple[Any, ...], tuple[Row, set[str]]]:
 # -- sentences ------------------------------------------------------------------------------------
 
 _SAID = {
-    "new": ("is new", "are new"),
-    "reappeared": ("came back", "came back"),
+    "new": (marked("is new"), marked("are new")),
+    "reappeared": (marked("came back"), marked("came back")),
     "first_seen": (
-        "shows for the first time and may have been there before, unread",
-        "show for the first time and may have been there before, unread",
+        marked("shows for the first time and may have been there before, unread"),
+        marked("show for the first time and may have been there before, unread"),
     ),
-    "resolved": ("is resolved", "are resolved"),
+    "resolved": (marked("is resolved"), marked("are resolved")),
     "not_seen": (
-        "no longer shows, but part could not be read, so it may still be there",
-        "no longer show, but part could not be read, so they may still be there",
+        marked("no longer shows, but part could not be read, so it may still be there"),
+        marked("no longer show, but part could not be read, so they may still be there"),
     ),
-    "unchanged": ("is unchanged", "are unchanged"),
+    "unchanged": (marked("is unchanged"), marked("are unchanged")),
 }
 
 
@@ -846,11 +863,11 @@ def _sentences(found: Drift, names: Mapping[str, str]) -> Iterator[str]:
     said = [
         f"{verb}: {_receivers(rows, names)}"
         for verb, rows in (
-            ("Access was gained", access[access["state"] == "gained"]),
-            ("Access was lost", access[access["state"] == "lost"]),
-            ("Access that could not be seen before", access[access["state"] == "first_seen"]),
-            ("Access that can no longer be seen", access[access["state"] == "not_seen"]),
-            ("Access that cannot be compared", access[access["state"] == "uncertain"]),
+            (tr("Access was gained"), access[access["state"] == "gained"]),
+            (tr("Access was lost"), access[access["state"] == "lost"]),
+            (tr("Access that could not be seen before"), access[access["state"] == "first_seen"]),
+            (tr("Access that can no longer be seen"), access[access["state"] == "not_seen"]),
+            (tr("Access that cannot be compared"), access[access["state"] == "uncertain"]),
         )
         if len(rows)
     ]
@@ -865,21 +882,29 @@ def _sentences(found: Drift, names: Mapping[str, str]) -> Iterator[str]:
     yield f"{_opening(words.listed(said) or 'no configuration changed, as far as both show')}."
     if again := len(found.recreated):
         whose = (
-            "one interface of an endpoint" if again == 1 else f"{again:,} interfaces of endpoints"
+            tr("one interface of an endpoint")
+            if again == 1
+            else tr("{again:,} interfaces of endpoints", again=again)
         )
-        yield f"AWS made {whose} anew: rules that name the old addresses no longer match them."
+        yield tr(
+            "AWS made {whose} anew: rules that name the old addresses no longer match them.",
+            whose=whose,
+        )
     if len(found.gaps):
         told = Counter(found.gaps["when"])
         parts = [
             f"{told[when]} {said}"
             for when, said in (
-                ("now", "could be read then and not now"),
-                ("then", "could be read now and not then"),
-                ("both", "neither time"),
+                ("now", tr("could be read then and not now")),
+                ("then", tr("could be read now and not then")),
+                ("both", tr("neither time")),
             )
             if told[when]
         ]
-        yield f"Of what AWS was asked, {words.listed(parts)}: what changed there cannot be told."
+        yield tr(
+            "Of what AWS was asked, {parts}: what changed there cannot be told.",
+            parts=words.listed(parts),
+        )
 
 
 def _receivers(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
@@ -889,7 +914,11 @@ def _receivers(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
         return words.listed((words.named(id, names.get(id)) for id in sorted(set(ids))), most=most)
 
     receivers = rows["eni_id"].where(rows["eni_id"] != "", rows["ip"])
-    return f"{called(receivers, 3)} through {called(rows['endpoint_id'], 3)}"
+    return tr(
+        "{receivers} through {called}",
+        receivers=called(receivers, 3),
+        called=called(rows["endpoint_id"], 3),
+    )
 
 
 def _opening(text: str) -> str:

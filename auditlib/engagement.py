@@ -11,44 +11,34 @@ from pathlib import Path
 
 from auditlib.characters import visible
 from auditlib.errors import AuditError, ParameterError
+from auditlib.language import current, marked, tr
 
 __all__ = ["lab_command", "lay_out", "working_copies"]
 
-CONFIG = """\
-# Whose report it is, and for whom: auditlib report … --config engagement.yaml
-branding:
-  client: {client}
-#  consultant: Example Security KK
-#  contact: audit@example.com
-#  logo: logo.png
-"""
+CONFIG = marked(
+    "# Whose report it is, and for whom: auditlib report … --config engagement.yaml\n"
+    "branding:\n  client: {client}\n#  consultant: Example Security KK\n#  contact: "
+    "audit@example.com\n#  logo: logo.png\n"
+)
 
-ACCEPTED = """\
-# Risks that somebody answers for until a day: auditlib accept … --file accepted.yaml adds one.
-accepted: []
-"""
+ACCEPTED = marked(
+    "# Risks that somebody answers for until a day: auditlib accept … --file accepted.yaml "
+    "adds one.\naccepted: []\n"
+)
 
-README = """\
-# {client}
-
-What is in this folder belongs to the client: a snapshot and a report hold names and addresses.
-
-| | |
-|---|---|
-| `engagement.yaml` | whose report it is, and for whom |
-| `accepted.yaml` | risks that somebody answers for until a day |
-| `snapshots/` | AWS's answers, a folder per reading |
-| `notebooks/` | copies to work in: yours to change |
-| `reports/` | what is handed over |
-
-```sh
-auditlib permissions --region eu-west-1                      # may these credentials read it all?
-auditlib collect --out snapshots/first --region eu-west-1    # or --script, for the client to run
-auditlib check snapshots/first --accepted accepted.yaml
-auditlib lab snapshots/first                                 # the notebooks, with the snapshot set
-auditlib report snapshots/first --config engagement.yaml --accepted accepted.yaml --out reports/first
-```
-"""
+README = marked(
+    "# {client}\n\nWhat is in this folder belongs to the client: a snapshot and a report hold "
+    "names and addresses.\n\n| | |\n|---|---|\n| `engagement.yaml` | whose report it is, and for "
+    "whom |\n| `accepted.yaml` | risks that somebody answers for until a day |\n| `snapshots/` "
+    "| AWS's answers, a folder per reading |\n| `notebooks/` | copies to work in: yours to "
+    "change |\n| `reports/` | what is handed over |\n\n```sh\nauditlib permissions --region "
+    "eu-west-1                      # may these credentials read it all?\nauditlib collect "
+    "--out snapshots/first --region eu-west-1    # or --script, for the client to run\n"
+    "auditlib check snapshots/first --accepted accepted.yaml\nauditlib lab "
+    "snapshots/first                                 # the notebooks, with the snapshot set\n"
+    "auditlib report snapshots/first --config engagement.yaml --accepted accepted.yaml --out "
+    "reports/first\n```\n"
+)
 
 
 def lay_out(client: str, out: Path | None = None) -> Path:
@@ -72,10 +62,12 @@ def lay_out(client: str, out: Path | None = None) -> Path:
 
     name = " ".join(client.split())
     if not name or visible(name) != name:
-        raise ParameterError("A client's name is text that can be seen, and not empty.")
+        raise ParameterError(tr("A client's name is text that can be seen, and not empty."))
     folder = out or Path(re.sub(r"[^\w.-]+", "-", name.casefold()).strip("-.") or "client")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ParameterError(f"{folder} is there already and not empty; give another with --out.")
+        raise ParameterError(
+            tr("{folder} is there already and not empty; give another with --out.", folder=folder)
+        )
     quoted = yaml.safe_dump(name, allow_unicode=True, width=10_000).removesuffix("...\n").strip()
     try:
         for inside in ("snapshots", "reports", "notebooks"):
@@ -87,7 +79,9 @@ def lay_out(client: str, out: Path | None = None) -> Path:
         ):
             (folder / file).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise AuditError(f"{folder} cannot be written: {error.strerror or error}.") from error
+        raise AuditError(
+            tr("{folder} cannot be written: {value}.", folder=folder, value=error.strerror or error)
+        ) from error
     working_copies(folder / "notebooks")
     return folder
 
@@ -105,22 +99,31 @@ def working_copies(folder: Path, snapshot: Path | None = None) -> tuple[Path, ..
     AuditError
         When a file cannot be read or written.
     """
+    import nbformat
+
     from auditlib.report import notebooks
 
     shipped, made = notebooks().values(), []
     if any(folder.resolve() == notebook.path.parent for notebook in shipped):
-        raise ParameterError(f"{folder} holds the kit's own notebooks; name another folder.")
+        raise ParameterError(
+            tr("{folder} holds the kit's own notebooks; name another folder.", folder=folder)
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for notebook in shipped:
             copy = folder / notebook.path.name
             if not copy.exists():
-                shutil.copyfile(notebook.path, copy)
+                if current() == "en":
+                    shutil.copyfile(notebook.path, copy)
+                else:
+                    nbformat.write(notebook.node, copy)  # type: ignore[no-untyped-call]
             if snapshot is not None:
                 _set_snapshot(copy, snapshot.resolve())
             made.append(copy)
     except OSError as error:
-        raise AuditError(f"{folder} cannot be written: {error.strerror or error}.") from error
+        raise AuditError(
+            tr("{folder} cannot be written: {value}.", folder=folder, value=error.strerror or error)
+        ) from error
     return tuple(made)
 
 
@@ -157,8 +160,11 @@ def lab_command(folder: Path, *, browser: bool = True) -> list[str]:
 
     if find_spec("jupyterlab") is None:
         raise ParameterError(
-            "JupyterLab is not installed here: pip install 'auditlib[lab]' brings it. The copies "
-            f"are in {folder}; any other Jupyter opens them too."
+            tr(
+                "JupyterLab is not installed here: pip install 'auditlib[lab]' brings it. The copies are "
+                "in {folder}; any other Jupyter opens them too.",
+                folder=folder,
+            )
         )
     quiet = () if browser else ("--no-browser",)
     return [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder.resolve()}", *quiet]

@@ -8,6 +8,7 @@ import textwrap
 from typing import ClassVar
 
 from auditlib.characters import visible
+from auditlib.language import marked, tr
 
 __all__ = ["AuditError", "AwsError", "ParameterError", "ReportError", "SnapshotError"]
 
@@ -15,7 +16,7 @@ __all__ = ["AuditError", "AwsError", "ParameterError", "ReportError", "SnapshotE
 class AuditError(Exception):
     """Base of every error the kit raises on purpose."""
 
-    heading: ClassVar[str] = "This cannot be done"
+    heading: ClassVar[str] = marked("This cannot be done")
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows in place of a traceback: what happened, and the remedy.
@@ -25,28 +26,28 @@ class AuditError(Exception):
         """
         told = (visible(line) for line in str(self).splitlines() if line.strip())
         wrapped = (textwrap.fill(line, 92, break_on_hyphens=False) for line in told)
-        return [f"\x1b[1;31m{self.heading}\x1b[0m ({type(self).__name__})", *wrapped]
+        return [f"\x1b[1;31m{tr(self.heading)}\x1b[0m ({type(self).__name__})", *wrapped]
 
 
 class AwsError(AuditError):
     """Nothing can be read from AWS at all: bad credentials, unknown profile or region."""
 
-    heading = "AWS cannot be read"
+    heading = marked("AWS cannot be read")
 
 
 class SnapshotError(AuditError):
     """A snapshot cannot be read or written: missing, truncated, foreign or unsafe."""
 
-    heading = "The snapshot cannot be used"
+    heading = marked("The snapshot cannot be used")
 
 
 class ParameterError(AuditError):
     """A value given by the user is unknown or of the wrong type."""
 
-    heading = "A value cannot be used"
+    heading = marked("A value cannot be used")
 
 
 class ReportError(AuditError):
     """A notebook failed or a report could not be published."""
 
-    heading = "The report was not made"
+    heading = marked("The report was not made")

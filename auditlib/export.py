@@ -12,6 +12,7 @@ from auditlib import summary
 from auditlib.accepted import COLUMNS
 from auditlib.check import Finding
 from auditlib.errors import AuditError, ParameterError
+from auditlib.language import tr
 from auditlib.words import gap
 
 if TYPE_CHECKING:
@@ -192,7 +193,11 @@ def _accepted_rows(finding: Finding) -> list[dict[str, Any]]:
 def _gap_rows(finding: Finding) -> list[dict[str, Any]]:
     calls = summary.refused_calls(finding.gaps)
     return [
-        {"account": call.account, "region": call.region, "reason": f"Not read: {gap(call)}."}
+        {
+            "account": call.account,
+            "region": call.region,
+            "reason": tr("Not read: {call}.", call=gap(call)),
+        }
         for call in calls.itertuples()
     ]
 
@@ -219,14 +224,18 @@ def export_tables(
         When the format is unknown, or Parquet is asked for and pyarrow is not installed.
     """
     if format not in {"csv", "parquet"}:
-        raise ParameterError(f'The export format is csv or parquet, not "{format}".')
+        raise ParameterError(
+            tr('The export format is csv or parquet, not "{format}".', format=format)
+        )
     if format == "parquet":
         try:
             import pyarrow  # noqa: F401 # asked for here so that the message can say what to do
         except ImportError:
             raise ParameterError(
-                "Parquet needs pyarrow, which is not installed: pip install 'auditlib[parquet]', "
-                "or export CSV."
+                tr(
+                    "Parquet needs pyarrow, which is not installed: pip install 'auditlib[parquet]', or "
+                    "export CSV."
+                )
             ) from None
     folder = Path(out)
     frames = {name: audit.tables[name] for name in audit.tables.names} | {"gaps": audit.gaps}
@@ -241,7 +250,9 @@ def export_tables(
                 _nested(frame).to_parquet(file, index=False)
             written.append(file)
     except OSError as error:
-        raise AuditError(f"{folder} cannot be written: {error.strerror or error}.") from None
+        raise AuditError(
+            tr("{folder} cannot be written: {value}.", folder=folder, value=error.strerror or error)
+        ) from None
     return tuple(written)
 
 
@@ -280,7 +291,13 @@ def export_audit(
     """
     wanted = list(dict.fromkeys(formats))
     if unknown := [name for name in wanted if name not in FORMATS]:
-        raise ParameterError(f'There is no format "{unknown[0]}": {", ".join(FORMATS)}.')
+        raise ParameterError(
+            tr(
+                'There is no format "{unknown}": {FORMATS}.',
+                unknown=unknown[0],
+                FORMATS=", ".join(FORMATS),
+            )
+        )
     folder = Path(out)
     files: dict[str, bytes] = {}
     for name in wanted:
@@ -291,7 +308,9 @@ def export_audit(
         for name, data in files.items():
             write_file(folder / name, data)
     except OSError as error:
-        raise AuditError(f"{folder} cannot be written: {error.strerror or error}.") from None
+        raise AuditError(
+            tr("{folder} cannot be written: {value}.", folder=folder, value=error.strerror or error)
+        ) from None
     written = [folder / name for name in files]
     if "csv" in wanted:
         written += export_tables(audit, folder / "csv" / "tables")

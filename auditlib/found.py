@@ -14,6 +14,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.checks._parts import rows_of
 from auditlib.errors import ParameterError
+from auditlib.language import tr
 from auditlib.schemas import SCHEMAS, Schema
 from auditlib.tables import Tables
 
@@ -67,14 +68,18 @@ class Found:
         parts = (
             words.count(len(self.things), "object"),
             words.count(len(self.mentions), "record") + " beside",
-            words.count(len(self.reached), "row") + " of reach",
-            words.count(len(self.findings), "piece") + " of evidence",
+            words.count(len(self.reached), "row") + tr(" of reach"),
+            words.count(len(self.findings), "piece") + tr(" of evidence"),
         )
-        unread = f"; {words.count(len(self.gaps), 'gap')} may hide more" if len(self.gaps) else ""
+        unread = (
+            tr("; {count} may hide more", count=words.count(len(self.gaps), "gap"))
+            if len(self.gaps)
+            else ""
+        )
         return f"{words.clean(self.text)}: {words.listed(parts)}{unread}."
 
     def __repr__(self) -> str:
-        return f"{self.answer}\n  See .things, .mentions, .reached and .findings."
+        return tr("{answer}\n  See .things, .mentions, .reached and .findings.", answer=self.answer)
 
     def _repr_html_(self) -> str:
         from auditlib.display import found_html
@@ -98,7 +103,7 @@ def find(audit: "Audit", text: str) -> Found:
     """
     text = text.strip()
     if not text:
-        raise ParameterError("There is nothing to look for: give an id, an address or a name.")
+        raise ParameterError(tr("There is nothing to look for: give an id, an address or a name."))
     tables = audit.tables
     network = _network(text)
     matches = _holds(network) if network is not None else _says(text)
@@ -123,12 +128,17 @@ def find(audit: "Audit", text: str) -> Found:
 def _nothing(text: str, tables: Tables) -> ParameterError:
     """Return the error for what nothing is called."""
     close = difflib.get_close_matches(text, sorted(_known(tables)), n=3, cutoff=0.6)
-    hint = f" Did you mean {' or '.join(map(words.clean, close))}?" if close else ""
+    hint = tr(" Did you mean {join}?", join=" or ".join(map(words.clean, close))) if close else ""
     gaps = len(tables.gaps())
-    unread = f" {words.count(gaps, 'gap')} may hide it." if gaps else ""
+    unread = tr(" {gaps} may hide it.", gaps=words.count(gaps, "gap")) if gaps else ""
     return ParameterError(
-        f'Nothing that was read is called "{words.clean(text)}", and nothing names it.{hint}'
-        f"{unread[:2].upper()}{unread[2:]}"
+        tr(
+            'Nothing that was read is called "{text}", and nothing names it.{hint}{upper}{unread}',
+            text=words.clean(text),
+            hint=hint,
+            upper=unread[:2].upper(),
+            unread=unread[2:],
+        )
     )
 
 
@@ -218,9 +228,9 @@ def _called(schema: Schema, row: Any) -> tuple[str, str]:
     if schema.table == "security_group_rules":
         ports = words.traffic(row.protocol, row.from_port, row.to_port)
         name = (
-            f"outbound {ports} to {row.peer}"
+            tr("outbound {ports} to {row.peer}", ports=ports, row=row)
             if row.is_egress
-            else f"inbound {ports} from {row.peer}"
+            else tr("inbound {ports} from {row.peer}", ports=ports, row=row)
         )
     return " ".join(id for id in ids if id not in {"nan", "None", "<NA>"}), name
 

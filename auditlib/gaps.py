@@ -12,6 +12,7 @@ import pandas as pd
 
 from auditlib.aws.reads import READS, Read, read_of, reads_for
 from auditlib.frames import frame_of_rows
+from auditlib.language import marked, tr
 from auditlib.records import is_at_least
 from auditlib.schemas import COVERAGE, GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot
@@ -27,7 +28,7 @@ __all__ = [
 
 Row = dict[str, Any]
 
-_NOT_ALL_LISTED = (
+_NOT_ALL_LISTED = marked(
     "shows more sources and destinations in describe-security-groups than rules were listed"
 )
 
@@ -60,14 +61,18 @@ def gap_frame(
             for row in _gaps(snapshot, account, region, read, sorted(resources)):
                 rows += [row | {"table": table} for table in read.tables]
         if not snapshot.places:
-            row = _row(read, None, None, "missing", message="the snapshot is empty")
+            row = _row(read, None, None, "missing", message=tr("the snapshot is empty"))
             rows += [row | {"table": table} for table in read.tables]
     version = snapshot.manifest.botocore_version
     endpoints = read_of("ec2-describe-client-vpn-endpoints")
-    reason = (
+    reason = tr(
         "shows neither a VPC nor a transit gateway, which only botocore "
-        f"{endpoints.judged_since_botocore} or later is sure to tell; "
-        + (f"it was read with {version}" if version else "with which it was read is not recorded")
+        "{endpoints.judged_since_botocore} or later is sure to tell; ",
+        endpoints=endpoints,
+    ) + (
+        tr("it was read with {version}", version=version)
+        if version
+        else tr("with which it was read is not recorded")
     )
     rows += [
         _row(endpoints, account, region, "unsupported", id, message=f"{id} {reason}")
@@ -103,7 +108,9 @@ def _left_over(snapshot: Snapshot, found: Callable[[str, str, Read], set[str]]) 
         if listed is None or listed.status != "ok" or parent.resources is not None:
             continue  # that is a gap already
         if call.resource not in found(call.account, call.region, read):
-            message = f"{call.resource} is not in the list, and yet there is an answer about it"
+            message = tr(
+                "{call.resource} is not in the list, and yet there is an answer about it", call=call
+            )
             for table in parent.tables:
                 yield _row(
                     parent, call.account, call.region, "missing", call.resource, message=message
@@ -113,13 +120,19 @@ def _left_over(snapshot: Snapshot, found: Callable[[str, str, Read], set[str]]) 
 _KNOWN: Mapping[str, Mapping[str, frozenset[str | None]]] = {
     table: {column: frozenset(None if v == "-" else v for v in values.split())}
     for table, column, values in (
-        ("client_vpn_endpoints", "status", "pending-associate available deleting deleted pending"),
+        (
+            "client_vpn_endpoints",
+            "status",
+            "pending-associate available deleting deleted pending",
+        ),
         ("security_group_rules", "peer_kind", "ipv4 ipv6 prefix_list security_group"),
         (
             "security_group_vpc_associations",
             "state",
-            "associating associated association-failed disassociating disassociated "
-            "disassociation-failed",
+            (
+                "associating associated association-failed disassociating disassociated "
+                "disassociation-failed"
+            ),
         ),
         ("network_acl_entries", "action", "allow deny"),
         ("routes", "state", "active blackhole -"),
@@ -136,8 +149,10 @@ _KNOWN: Mapping[str, Mapping[str, frozenset[str | None]]] = {
         (
             "vpc_peering_connections",
             "status",
-            "initiating-request pending-acceptance active deleted rejected failed expired "
-            "provisioning deleting",
+            (
+                "initiating-request pending-acceptance active deleted rejected failed expired "
+                "provisioning deleting"
+            ),
         ),
     )
 }
@@ -164,8 +179,17 @@ def not_understood(table: str, frame: pd.DataFrame) -> pd.DataFrame:
             account, region, *endpoint = map(str, place)
             value = next(iter(some["told"]))
             name = next(c for c in SCHEMAS[table].key if c not in {"account", "region"})
-            said = "does not tell its" if value is None else f"has {str(value)[:40]!r} as"
-            message = f"{some[name].iloc[0]} {said} {column.replace('_', ' ')}, which the kit needs to know"
+            said = (
+                tr("does not tell its")
+                if value is None
+                else tr("has {value!r} as", value=str(value)[:40])
+            )
+            message = tr(
+                "{iloc} {said} {replace}, which the kit needs to know",
+                iloc=some[name].iloc[0],
+                said=said,
+                replace=column.replace("_", " "),
+            )
             more = {"table": table}
             # Reach tells itself which of the others it doubts; of peerings, all.
             others = None if table == "vpc_peering_connections" else str(some[name].iloc[0])
@@ -224,7 +248,7 @@ def unlisted_groups(groups: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
             region,
             "missing",
             id,
-            message=f"{id} is not in the list, and yet there are rules of it",
+            message=tr("{id} is not in the list, and yet there are rules of it", id=id),
         )
         | {"table": "security_groups"}
         for account, region, id in named.itertuples(index=False, name=None)
@@ -295,7 +319,7 @@ def _outcome(
     if call is None:
         yield _row(read, account, region, "missing", resource)
     elif call.status == "ok" and call.file is None and not read.absent_codes:
-        message = "the snapshot says that it was answered, and does not hold the answer"
+        message = tr("the snapshot says that it was answered, and does not hold the answer")
         yield _row(read, account, region, "missing", resource, message=message)
     elif call.status != "ok":
         yield _row(
@@ -319,7 +343,11 @@ def _too_old(
     if call is None or call.status != "ok" or not needed:
         return
     if is_at_least(version, needed) is False:
-        message = f"botocore {version} drops what it does not know; {needed} is needed"
+        message = tr(
+            "botocore {version} drops what it does not know; {needed} is needed",
+            version=version,
+            needed=needed,
+        )
         yield _row(read, account, region, "unsupported", resource, message=message)
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from auditlib.characters import visible
 from auditlib.display import Html, table
+from auditlib.language import tr
 
 __all__ = ["WIDGET", "Grid", "grid"]
 
@@ -79,14 +80,15 @@ def grid(
     wanted = list(columns or map(str, frame.columns))
     plain = table(frame, columns=wanted, names=names, caption=caption)
     if find_spec("itables") is None or find_spec("anywidget") is None:
-        hint = "To sort and filter all rows in JupyterLab: pip install 'auditlib[lab]'."
+        hint = tr("To sort and filter all rows in JupyterLab: pip install 'auditlib[lab]'.")
         return table(frame, columns=wanted, names=names, caption=" ".join((caption, hint)).strip())
     from itables.widget import ITable
 
-    cut = f"The first {MOST:,} of {len(frame):,} rows." if len(frame) > MOST else ""
+    shown, total = min(MOST, len(frame)), len(frame)
+    cut = tr("The first {shown} of {total:,} rows.", shown=shown, total=total)
     widget = ITable(
         _shown(frame[wanted].head(MOST), names or {}),
-        caption=visible(" ".join((caption, cut)).strip()),
+        caption=visible(" ".join((caption, cut if total > shown else "")).strip()),
         allow_html=False,
         column_filters="footer",
         layout={
@@ -96,6 +98,14 @@ def grid(
             "bottomEnd": "paging",
         },
         classes="display compact",
+        language={
+            "info": tr("Rows _START_ to _END_ of _TOTAL_"),
+            "infoEmpty": tr("No row."),
+            "infoFiltered": tr("(_MAX_ in all)"),
+            "lengthMenu": tr("_MENU_ rows per page"),
+            "search": tr("Search:"),
+            "zeroRecords": tr("No row fits."),
+        },
         lengthMenu=PAGE,
         maxBytes=0,
         maxColumns=0,

@@ -16,6 +16,7 @@ import pandas as pd
 from auditlib.check import Identity, Severity, Status, identities
 from auditlib.drift import Past
 from auditlib.errors import AuditError, ParameterError
+from auditlib.language import tr
 from auditlib.snapshot import write_file
 
 if TYPE_CHECKING:
@@ -72,8 +73,11 @@ def taken(audit: "Audit") -> datetime:
     moment = manifest.finished or manifest.started
     if moment is None:
         raise ParameterError(
-            f"{audit.snapshot.name} does not say when it was read, so it has no place in a "
-            "history: collect it with auditlib collect, or with the script it prints"
+            tr(
+                "{audit.snapshot.name} does not say when it was read, so it has no place in a history: "
+                "collect it with auditlib collect, or with the script it prints",
+                audit=audit,
+            )
         )
     return moment.astimezone(UTC)
 
@@ -116,7 +120,11 @@ def append(folder: str | Path, audit: "Audit") -> bool:
         write_file(folder / name, target.getvalue())
     except OSError as error:
         raise AuditError(
-            f"{folder} cannot be written ({error.strerror or error}): give another folder"
+            tr(
+                "{folder} cannot be written ({value}): give another folder",
+                folder=folder,
+                value=error.strerror or error,
+            )
         ) from error
     return True
 
@@ -217,7 +225,10 @@ def _present(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise ParameterError(
-            f"there is no history at {folder}: auditlib history {folder} SNAPSHOT begins one"
+            tr(
+                "there is no history at {folder}: auditlib history {folder} SNAPSHOT begins one",
+                folder=folder,
+            )
         )
     return _files(folder)
 
@@ -228,11 +239,16 @@ def _table(path: Path, columns: list[str]) -> Any:
         table = parquet.read_table(path, columns=columns)
     except (OSError, ValueError) as error:  # pyarrow's own errors are these
         raise AuditError(
-            f"{path} is no file of a history that can be read: restore it, or delete it and add "
-            "its snapshot again"
+            tr(
+                "{path} is no file of a history that can be read: restore it, or delete it and add its "
+                "snapshot again",
+                path=path,
+            )
         ) from error
     if missing := set(columns) - set(table.column_names) or not table.num_rows:
-        raise AuditError(f"{path} is no file of a history ({missing}): delete it")
+        raise AuditError(
+            tr("{path} is no file of a history ({missing}): delete it", path=path, missing=missing)
+        )
     return table
 
 
@@ -242,6 +258,6 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow.parquet
     except ImportError:
         raise ParameterError(
-            "a history needs pyarrow, which is not installed: pip install 'auditlib[parquet]'"
+            tr("a history needs pyarrow, which is not installed: pip install 'auditlib[parquet]'")
         ) from None
     return pyarrow, pyarrow.parquet

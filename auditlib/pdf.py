@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from auditlib import display
 from auditlib.errors import ReportError
+from auditlib.language import marked, tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +31,8 @@ _FACES = (
     ("DejaVu Sans", "normal", "normal", "DejaVuSans.ttf"),
     ("DejaVu Sans", "bold", "normal", "DejaVuSans-Bold.ttf"),
     ("DejaVu Sans", "normal", "italic", "DejaVuSans-Oblique.ttf"),
-    ("DejaVu Sans Mono", "normal", "normal", "DejaVuSansMono.ttf"),
-    ("DejaVu Sans Mono", "bold", "normal", "DejaVuSansMono-Bold.ttf"),
+    (marked("DejaVu Sans Mono"), "normal", "normal", "DejaVuSansMono.ttf"),
+    (marked("DejaVu Sans Mono"), "bold", "normal", "DejaVuSansMono-Bold.ttf"),
 )
 _JAPANESE = "ipaexg.ttf"
 _ATTRIBUTE = re.compile(r' (?P<name>id|href|aria-labelledby|aria-describedby)="(?P<value>[^"]*)"')
@@ -49,16 +50,21 @@ def refuse_without_weasyprint() -> None:
     """
     if find_spec("weasyprint") is None or find_spec("matplotlib_fontja") is None:
         raise ReportError(
-            "a PDF needs WeasyPrint and a Japanese font, which are not installed: "
-            "pip install 'auditlib[pdf]'"
+            tr(
+                "a PDF needs WeasyPrint and a Japanese font, which are not installed: pip install "
+                "'auditlib[pdf]'"
+            )
         )
     try:
         import weasyprint  # noqa: F401 # whether it can be
     except OSError as error:
         raise ReportError(
-            f"a PDF needs Pango, a library of the system ({error}): on Debian, apt install "
-            "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0; elsewhere see WeasyPrint's "
-            "first steps"
+            tr(
+                "a PDF needs Pango, a library of the system ({error}): on Debian, apt install "
+                "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0; elsewhere see WeasyPrint's first "
+                "steps",
+                error=error,
+            )
         ) from error
 
 
@@ -97,7 +103,12 @@ def pdf_bytes(
     fetcher, fonts = _Fetcher(), FontConfiguration()
     styles = [
         CSS(string=one, font_config=fonts, url_fetcher=fetcher)
-        for one in (_faces(), display.sheet(), _sheet(), f"@page {{ size: {paper} }}")
+        for one in (
+            _faces(),
+            display.sheet(),
+            _sheet(),
+            tr("@page {{ size: {paper} }}", paper=paper),
+        )
     ]
     with _quiet():
         made = HTML(string=text, url_fetcher=fetcher, base_url=None).write_pdf(
@@ -129,12 +140,26 @@ def _section(html: str, number: int, numbers: Mapping[str, int]) -> Markup:
 def _faces() -> str:
     """Return the rules that name the fonts and the files they come from."""
     rules = [
-        f"@font-face {{ font-family: {family}; font-weight: {weight}; font-style: {style}; "
-        f'src: url("{path.as_uri()}") }}'
+        tr(
+            "@font-face {{ font-family: {family}; font-weight: {weight}; font-style: {style}; src: "
+            'url("{as_uri}") }}',
+            family=family,
+            weight=weight,
+            style=style,
+            as_uri=path.as_uri(),
+        )
         for (family, weight, style, _), path in zip(_FACES, _files(), strict=False)
     ]
     japanese = _files()[-1].as_uri()
-    return "\n".join([*rules, f'@font-face {{ font-family: IPAexGothic; src: url("{japanese}") }}'])
+    return "\n".join(
+        [
+            *rules,
+            tr(
+                '@font-face {{ font-family: IPAexGothic; src: url("{japanese}") }}',
+                japanese=japanese,
+            ),
+        ]
+    )
 
 
 def _files() -> list[Path]:

@@ -9,6 +9,7 @@ from auditlib import reached, summary
 from auditlib.characters import visible
 from auditlib.check import Severity
 from auditlib.drawing import INK, Picture, cut, drawing, figure_of, svg_of
+from auditlib.language import marked, sentences, tr
 from auditlib.words import count
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ SHADES: dict[str, tuple[str, str, str]] = {
     Severity.INFO: ("#f4e9cf", "", "#1b1f23"),
     "not_assessed": ("#ffffff", "////", "#1b1f23"),
 }
-WORDS = {"not_assessed": "lacking an answer"}
+WORDS = {"not_assessed": marked("lacking an answer")}
 
 LONGEST_BOX = 36
 
@@ -65,16 +66,16 @@ def _bars_explained(audit: "Audit") -> str:
     """Return how to read the bars, and how many checks the hatched parts are in all."""
     lacking = len(summary.blocked_checks(audit.findings))
     if not lacking:
-        return "Checks that fail, by endpoint and severity."
-    they = (
-        "stands at each endpoint it concerns"
-        if lacking == 1
-        else ("each stands at every endpoint it concerns")
-    )
-    return (
-        "Checks that fail, by endpoint and severity; hatched: checks that lack an answer. "
-        f"There {'is' if lacking == 1 else 'are'} {count(lacking, 'such check')} in all; {they}."
-    )
+        return tr("Checks that fail, by endpoint and severity.")
+    first = tr("Checks that fail, by endpoint and severity; hatched: checks that lack an answer.")
+    if lacking == 1:
+        more = tr("There is one such check in all; it stands at each endpoint it concerns.")
+    else:
+        more = tr(
+            "There are {checks} in all; each stands at every endpoint it concerns.",
+            checks=count(lacking, "such check"),
+        )
+    return sentences(first, more)
 
 
 def _bars(axes: "Axes", frame: pd.DataFrame, used: list[str]) -> None:
@@ -92,7 +93,7 @@ def _bars(axes: "Axes", frame: pd.DataFrame, used: list[str]) -> None:
             hatch=hatch,
             edgecolor=INK,
             linewidth=0.6,
-            label=WORDS.get(column, column),
+            label=tr(WORDS.get(column, column)),
         )
         for row, value in enumerate(values):
             if value:
@@ -125,13 +126,13 @@ def _label(row: Mapping[Hashable, Any]) -> str:
 
 def _in_words(frame: pd.DataFrame, used: list[str]) -> str:
     if frame.empty:
-        return "No endpoint was seen."
+        return tr("No endpoint was seen.")
     said = []
     for row in frame.to_dict("records"):
-        parts = [f"{row[column]} {WORDS.get(column, column)}" for column in used if row[column]]
+        parts = [f"{row[column]} {tr(WORDS.get(column, column))}" for column in used if row[column]]
         who = visible(row["name"] or row["endpoint_id"])
-        said.append(f"{who} ({row['region']}): {', '.join(parts) or 'none'}")
-    return "Failing checks by endpoint. " + "; ".join(said) + "."
+        said.append(f"{who} ({row['region']}): {', '.join(parts) or tr('none')}")
+    return sentences(tr("Failing checks by endpoint."), tr("{list}.", list="; ".join(said)))
 
 
 # -- who reaches what -------------------------------------------------------------------------
@@ -159,13 +160,16 @@ def paths(audit: "Audit", rows: pd.DataFrame) -> Picture:
     return Picture(
         svg=svg,
         text=_ways_in_words(lines),
-        caption="From the endpoint through its associations to what it reaches. "
-        "Solid: reliable; dashed: fragile; dotted: unknown.",
+        caption=tr(
+            "From the endpoint through its associations to what it reaches. Solid: reliable; dashed: "
+            "fragile; dotted: unknown."
+        ),
         width=round(10.2 * 96),
         height=round(height * 96),
     )
 
 
+_COLUMNS = (marked("Endpoint"), marked("Association"), marked("Receiver"))
 Line = tuple[int, str, str]  # from which column, from which box, to which box
 
 
@@ -178,7 +182,9 @@ def _ways(audit: "Audit", rows: pd.DataFrame) -> tuple[list[list[str]], dict[Lin
     told = rows[["endpoint_id", "subnet_id", "eni_id", "certainty", "via"]]
     for endpoint, subnet, eni, certainty, via in told.itertuples(index=False):
         start = _box(names.get(endpoint, endpoint))
-        middle = _box(names.get(subnet, subnet)) if isinstance(subnet, str) else "transit gateway"
+        middle = (
+            _box(names.get(subnet, subnet)) if isinstance(subnet, str) else tr("transit gateway")
+        )
         end = _box(labels[eni] if isinstance(eni, str) else reached.exit_word(via))
         for column, box in zip(columns, (start, middle, end), strict=True):
             column.setdefault(box)
@@ -225,8 +231,8 @@ def _boxes(axes: "Axes", columns: list[list[str]], lines: dict[Line, str]) -> No
         for x, column in enumerate(columns)
         for y, box in enumerate(column)
     }
-    for x, head in enumerate(("Endpoint", "Association", "Receiver")):
-        axes.text(x, -0.8, head, fontweight="bold", va="center")
+    for x, head in enumerate(_COLUMNS):
+        axes.text(x, -0.8, tr(head), fontweight="bold", va="center")
     for (x, start, end), certainty in lines.items():
         (x1, y1), (x2, y2) = at[x, start], at[x + 1, end]
         axes.plot([x1 + WIDE, x2], [y1, y2], linestyle=STROKES[certainty], color=INK, linewidth=1.1)
@@ -247,9 +253,12 @@ def _boxes(axes: "Axes", columns: list[list[str]], lines: dict[Line, str]) -> No
 
 def _ways_in_words(lines: dict[Line, str]) -> str:
     if not lines:
-        return "Nothing is reached."
-    said = [f"{start} to {end} ({certainty})" for (_, start, end), certainty in lines.items()]
-    return "Ways through the VPN: " + "; ".join(said) + "."
+        return tr("Nothing is reached.")
+    said = [
+        tr("{start} to {end} ({certainty})", start=start, end=end, certainty=tr(certainty))
+        for (_, start, end), certainty in lines.items()
+    ]
+    return tr("Ways through the VPN: {list}.", list="; ".join(said))
 
 
 # -- one way, and what blocks it --------------------------------------------------------------
@@ -257,7 +266,7 @@ def _ways_in_words(lines: dict[Line, str]) -> str:
 LANES = 3  # associations drawn side by side
 MARKS = {"open": "✓", "closed": "✕", "unknown": "?"}
 FILLS = {"open": ("#f6f7f8", ""), "closed": ("#f3d0cb", ""), "unknown": ("#ffffff", "////")}
-ENDS = {"yes": "reached", "no": "not reached", "unknown": "not known"}
+ENDS = {"yes": marked("reached"), "no": marked("not reached"), "unknown": marked("not known")}
 
 
 def hops(explanation: "Explanation") -> Picture:
@@ -278,25 +287,34 @@ def hops(explanation: "Explanation") -> Picture:
             _lane(axes, x, path, explanation)
         svg = svg_of(figure)
     rest = len(explanation.paths) - len(lanes)
-    more = f" The other {rest} associations are in the tables below." if rest else ""
+    more = tr("The other {rest} associations are in the tables below.", rest=rest) if rest else ""
     return Picture(
         svg=svg,
         text=_hops_in_words(explanation),
-        caption="From the client through each hop to the receiver, by association. ✓ open; "
-        f"✕ and a heavy edge: closed; ? and hatched: unknown.{more}",
+        caption=sentences(
+            tr(
+                "From the client through each hop to the receiver, by association. ✓ open; ✕ and a "
+                "heavy edge: closed; ? and hatched: unknown."
+            ),
+            more,
+        ),
         width=round(width * 96),
         height=round(height * 96),
     )
 
 
 def _lane(axes: "Axes", x: int, path: "Path", explanation: "Explanation") -> None:
-    who = "any user" if explanation.group == "*" else f"user in {explanation.group}"
-    where = path.subnet_name or path.subnet_id or "transit gateway"
+    who = (
+        tr("any user")
+        if explanation.group == "*"
+        else tr("user in {group}", group=explanation.group)
+    )
+    where = path.subnet_name or path.subnet_id or tr("transit gateway")
     port = "" if explanation.port is None else f" {explanation.port}"
-    aim = f"{explanation.to} {explanation.protocol.upper()}{port}: {ENDS[path.reachable]}"
-    boxes = [("open", f"{who}, landing on {where}")]
+    aim = f"{explanation.to} {explanation.protocol.upper()}{port}: {tr(ENDS[path.reachable])}"
+    boxes = [("open", tr("{who}, landing on {where}", who=who, where=where))]
     boxes += [
-        (hop.state, f"{MARKS[hop.state]} {hop.step}: {hop.object_name or hop.object_id}")
+        (hop.state, f"{MARKS[hop.state]} {tr(hop.step)}: {hop.object_name or hop.object_id}")
         for hop in path.hops
     ]
     boxes.append(({"yes": "open", "no": "closed"}.get(path.reachable, "unknown"), aim))
@@ -335,7 +353,17 @@ def _hop(axes: "Axes", x: float, y: float, state: str, text: str) -> None:
 def _hops_in_words(explanation: "Explanation") -> str:
     said = []
     for path in explanation.paths:
-        where = path.subnet_name or path.subnet_id or "the transit gateway"
-        stops = [f"{hop.step} {hop.state}" for hop in path.hops if hop.state != "open"]
-        said.append(f"from {where} {ENDS[path.reachable]} ({', '.join(stops) or 'every hop open'})")
-    return visible(f"{explanation.answer} {'; '.join(said)}.")
+        where = path.subnet_name or path.subnet_id or tr("the transit gateway")
+        stops = [f"{tr(hop.step)} {tr(hop.state)}" for hop in path.hops if hop.state != "open"]
+        said.append(
+            tr(
+                "from {where} {end} ({hops})",
+                where=where,
+                end=tr(ENDS[path.reachable]),
+                hops=", ".join(stops) or tr("every hop open"),
+            )
+        )
+    return visible(sentences(explanation.answer, tr("{list}.", list="; ".join(said))))
+
+
+_STATES = (marked("open"), marked("closed"))

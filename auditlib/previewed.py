@@ -13,6 +13,7 @@ import pandas as pd
 from auditlib.addresses import NONE, Ranges, address_text, addresses, port_text, ports
 from auditlib.check import Status, checks
 from auditlib.checks._parts import rows_of
+from auditlib.language import tr
 from auditlib.reached import group_word
 from auditlib.words import clean, count, deciding, listed
 
@@ -80,7 +81,7 @@ def chosen(
 
     if plan:
         if fix or endpoint:
-            raise ParameterError("Give a plan file, or fixes and an endpoint, not both.")
+            raise ParameterError(tr("Give a plan file, or fixes and an endpoint, not both."))
         return (preview(audit.tables, plan_of(Path(plan)), known=audit.findings),)
     only = endpoint_of(audit.tables, endpoint) if endpoint else None
     if ids := re.split(r"[\s,]+", fix.strip()) if fix.strip() else []:
@@ -123,34 +124,44 @@ def title(preview: "Preview") -> str:
     """Return what a preview answers: a check by its title, several findings, or the plan."""
     titles = {check.id: check.title for check in checks()}
     if len(preview.checks) > 1:
-        return f"The fixes of {count(len(preview.checks), 'finding')} together"
-    return titles[preview.checks[0]] if preview.checks else "The plan file"
+        return tr("The fixes of {count} together", count=count(len(preview.checks), "finding"))
+    return titles[preview.checks[0]] if preview.checks else tr("The plan file")
 
 
 def outcome(preview: "Preview") -> str:
     """Return the verdict as a sentence; where there is no change, why."""
     if not preview.steps:
-        return " ".join(preview.decisions[:1]) or "There is no change to make."
+        return " ".join(preview.decisions[:1]) or tr("There is no change to make.")
     return f"{preview.verdict[:1].upper()}{preview.verdict[1:]}."
 
 
 def sentence(preview: "Preview") -> str:
     """Return in a sentence or two what the changes are and do."""
     if not preview.steps:
-        rest = "; see what is left to you" if preview.decisions or preview.blanks else ""
-        return f"The kit proposes no change, so nobody's access changes{rest}."
+        rest = tr("; see what is left to you") if preview.decisions or preview.blanks else ""
+        return tr("The kit proposes no change, so nobody's access changes{rest}.", rest=rest)
     times: dict[tuple[str, str], int] = {}
     for step in preview.steps:
         times[step.change.doing] = times.get(step.change.doing, 0) + 1
     steps = listed(f"{verb} {count(number, noun)}" for (verb, noun), number in times.items())
-    ends = "Live sessions end" if preview.resets_sessions else "No session ends"
+    ends = tr("Live sessions end") if preview.resets_sessions else tr("No session ends")
     what = "fix" if len(preview.checks) == 1 else "plan"
     if len(preview.doubts) > 1:
-        reasons = f"for {count(len(preview.doubts), 'reason')} named below"
-        judged = f"cannot be judged, {reasons}; for VPN users, as far as was read, it {preview.for_users}"
+        reasons = tr("for {count} named below", count=count(len(preview.doubts), "reason"))
+        judged = tr(
+            "cannot be judged, {reasons}; for VPN users, as far as was read, it {preview.for_users}",
+            reasons=reasons,
+            preview=preview,
+        )
     else:
         judged = preview.verdict
-    return f"The {what} would {steps}. It {judged}. {ends}."
+    return tr(
+        "The {what} would {steps}. It {judged}. {ends}.",
+        what=what,
+        steps=steps,
+        judged=judged,
+        ends=ends,
+    )
 
 
 def remarks(preview: "Preview") -> list[tuple[str, tuple[str, ...]]]:
@@ -159,15 +170,16 @@ def remarks(preview: "Preview") -> list[tuple[str, tuple[str, ...]]]:
     One reason why it cannot be judged stands in the verdict; several are here.
     """
     blanks = tuple(
-        f"Set {blank.strip('<>')} before applying: only you know it." for blank in preview.blanks
+        tr("Set {strip} before applying: only you know it.", strip=blank.strip("<>"))
+        for blank in preview.blanks
     )
     told = (
         (
-            "What cannot be judged",
+            tr("What cannot be judged"),
             tuple(f"{d}." for d in preview.doubts if len(preview.doubts) > 1),
         ),
         ("Note", preview.warnings),
-        ("Left to you", (*preview.decisions, *blanks)),
+        (tr("Left to you"), (*preview.decisions, *blanks)),
     )
     return [(heading, lines) for heading, lines in told if lines]
 
@@ -198,7 +210,7 @@ def access(preview: "Preview") -> pd.DataFrame:
         found["on"] |= _ports(row)
         found["where"] |= addresses(row.ip)
         found["groups"][group_word(clean(row.group))] = None
-        found["subnets"][row.subnet_id or "the transit gateway"] = None
+        found["subnets"][row.subnet_id or tr("the transit gateway")] = None
         found["before"] |= dict.fromkeys(before)
         found["after"] |= dict.fromkeys(after)
     frame = pd.DataFrame(

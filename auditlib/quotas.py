@@ -12,6 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from auditlib.language import marked, tr
+
 __all__ = ["CONNECTIONS_BY_ASSOCIATIONS", "QUOTAS", "Quota", "beyond", "rules_used", "usage_rows"]
 
 Row = dict[str, Any]
@@ -39,37 +41,44 @@ class Quota:
 
 
 ENDPOINTS = Quota(
-    name="Client VPN endpoints per Region", service="ec2", code="L-8EA77D34", default=5
+    name=marked("Client VPN endpoints per Region"), service="ec2", code="L-8EA77D34", default=5
 )
 AUTHORIZATION_RULES = Quota(
-    name="Authorization rules per Client VPN endpoint",
+    name=marked("Authorization rules per Client VPN endpoint"),
     service="ec2",
     code="L-9A1BC94B",
     default=200,
 )
 ROUTES = Quota(
-    name="Routes per Client VPN target network association",
+    name=marked("Routes per Client VPN target network association"),
     service="ec2",
     code="L-401D78F7",
     default=100,
 )
 # Its value depends on the number of associations, and Service Quotas has one number for it, of
 # which AWS does not say what it means then: so AWS's table counts.
-CONNECTIONS = Quota(name="Concurrent client connections per Client VPN endpoint", default=7_000)
+CONNECTIONS = Quota(
+    name=marked("Concurrent client connections per Client VPN endpoint"), default=7_000
+)
 CONNECTIONS_BY_ASSOCIATIONS = {1: 7_000, 2: 36_500, 3: 66_500, 4: 96_500, 5: 126_000}
 """Connections at one time that AWS allows an endpoint by default, by number of associations."""
 REVOCATION_ENTRIES = Quota(
-    name="Entries in a client certificate revocation list", default=20_000, adjustable=False
+    name=marked("Entries in a client certificate revocation list"), default=20_000, adjustable=False
 )
-ENDPOINT_GROUPS = Quota(name="Security groups per Client VPN endpoint", default=5, adjustable=False)
+ENDPOINT_GROUPS = Quota(
+    name=marked("Security groups per Client VPN endpoint"), default=5, adjustable=False
+)
 RULES = Quota(
-    name="Inbound or outbound rules per security group",
+    name=marked("Inbound or outbound rules per security group"),
     service="vpc",
     code="L-0EA8095F",
     default=60,
 )
 INTERFACE_GROUPS = Quota(
-    name="Security groups per network interface", service="vpc", code="L-2AFB9258", default=5
+    name=marked("Security groups per network interface"),
+    service="vpc",
+    code="L-2AFB9258",
+    default=5,
 )
 
 QUOTAS = (
@@ -116,7 +125,7 @@ def usage_rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
         if (at.account, at.region) not in seen:
             seen.add((at.account, at.region))
             here = (endpoints["account"] == at.account) & (endpoints["region"] == at.region)
-            yield row(ENDPOINTS, f"Region {at.region}", int(here.sum()), at)
+            yield row(ENDPOINTS, tr("Region {at.region}", at=at), int(here.sum()), at)
     by_id: dict[tuple[str, ...], Any] = {
         (e.account, e.region, e.endpoint_id): e for e in _rows(endpoints)
     }
@@ -130,7 +139,9 @@ def usage_rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
     routed = routes[(routes["status"] != "failed") & routes["target_subnet"].notna()]
     for key, used in _counts(routed, [*_ENDPOINT, "target_subnet"]):
         if key[:3] in by_id and key[3] != "local":
-            yield row(ROUTES, f"{key[2]} on {key[3]}", used, by_id[key[:3]])
+            yield row(
+                ROUTES, tr("{key} on {key_2}", key=key[2], key_2=key[3]), used, by_id[key[:3]]
+            )
 
     networks = tables["client_vpn_target_networks"]
     connections = tables["client_vpn_connections"]
@@ -155,7 +166,12 @@ def usage_rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
     )
     for key, used in _counts(enis, [*_ENDPOINT, "eni_id"]):
         if key[:3] in by_id:
-            yield row(INTERFACE_GROUPS, f"{key[3]} of {key[2]}", used, by_id[key[:3]])
+            yield row(
+                INTERFACE_GROUPS,
+                tr("{key} of {key_2}", key=key[3], key_2=key[2]),
+                used,
+                by_id[key[:3]],
+            )
 
     groups = tables["nearby_security_groups"]
     weights = _rule_counts(tables["security_group_rules"], tables["prefix_lists"], groups)
@@ -186,9 +202,15 @@ def beyond(
     most = int(mine.iloc[0]) if known else quota.default
     if after <= max(most, before) or (before > most and not known):
         return ""
-    whose = "the quota applied here" if known else "AWS's usual quota"
-    limit = f"{whose} is {most}" if quota.adjustable else f"AWS takes at most {most}"
-    return f"{quota.name}: it would be {after}, and {limit}"
+    whose = tr("the quota applied here") if known else tr("AWS's usual quota")
+    limit = (
+        tr("{whose} is {most}", whose=whose, most=most)
+        if quota.adjustable
+        else tr("AWS takes at most {most}", most=most)
+    )
+    return tr(
+        "{quota.name}: it would be {after}, and {limit}", quota=quota, after=after, limit=limit
+    )
 
 
 def rules_used(rules: pd.DataFrame, prefix_lists: pd.DataFrame) -> tuple[int, int]:

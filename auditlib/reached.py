@@ -11,6 +11,7 @@ import pandas as pd
 
 from auditlib import summary
 from auditlib.check import Finding, Severity
+from auditlib.language import tr
 from auditlib.words import count, listed, traffic
 
 if TYPE_CHECKING:
@@ -154,8 +155,8 @@ def exit_word(via: tuple[str, ...]) -> str:
     >>> exit_word(("egress: sgr-1", "leaves what was read through igw-1"))
     'out through igw-1'
     """
-    last = via[-1] if via else "to no receiver that was read"
-    return last.replace("leaves what was read", "out", 1)
+    last = via[-1] if via else tr("to no receiver that was read")
+    return last.replace(tr("leaves what was read"), "out", 1)
 
 
 def receivers(
@@ -178,7 +179,7 @@ def receivers(
         str(eni): ", ".join(sorted(called.get(g, g) for g in groups))
         for eni, groups in carried.groupby("eni_id")["group_id"]
     }
-    levels = [("security group", {eni: by_eni.get(eni, "no group") for eni in enis})]
+    levels = [(tr("security group"), {eni: by_eni.get(eni, tr("no group")) for eni in enis})]
     for noun, column in (("subnet", "subnet_id"), ("VPC", "vpc_id")):
         place = dict(zip(interfaces["eni_id"], interfaces[column], strict=True))
         levels.append((noun, {e: _called(place.get(e), called) for e in enis}))
@@ -214,7 +215,7 @@ def matrices(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[Matr
                     ip if by == "interface" else count(size[labels[eni]], "interface"),
                 )
             else:
-                label, what = exit_word(via), "not read"
+                label, what = exit_word(via), tr("not read")
             row = cells.setdefault(label, {"what": {}})
             row["what"].setdefault(what, "")
             ports = row.setdefault(group_word(group), {})

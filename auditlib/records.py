@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from auditlib.errors import SnapshotError
+from auditlib.language import tr
 
 __all__ = ["Answer", "Records", "address_family", "cidr_family", "first", "is_at_least"]
 
@@ -65,7 +66,7 @@ class Records:
         rows: list[Any] = [record for answer in answers for record in answer.records]
         position = np.concatenate([np.arange(size) for size in sizes] or [np.arange(0)])
         made = cls(answers, rows, np.repeat(np.arange(len(answers)), sizes), position)
-        made._only({dict}, rows, None, "an object")
+        made._only({dict}, rows, None, tr("an object"))
         return made
 
     @classmethod
@@ -87,7 +88,7 @@ class Records:
         """Return the object each record holds under a key; an empty one where there is none."""
         nothing: dict[str, Any] = {}
         rows = [row.get(key) or nothing for row in self.rows]
-        self._only({dict}, rows, key, "an object")
+        self._only({dict}, rows, key, tr("an object"))
         return Records(
             self.answers, rows, self.answer_of, self.position, path=f"{self._path}{key}."
         )
@@ -105,7 +106,7 @@ class Records:
             path=f"{self._path}{key}[].",
             parent=parent.tolist(),
         )
-        found._only({dict}, found.rows, None, "an object")
+        found._only({dict}, found.rows, None, tr("an object"))
         return found
 
     def where(self, keep: Sequence[Any]) -> "Records":
@@ -154,7 +155,7 @@ class Records:
         """Return text that no record may lack."""
         values = self.text(key)
         if None in values:
-            self.refuse(values.index(None), f"has no {self._path}{key}")
+            self.refuse(values.index(None), tr("has no {path}{key}", path=self._path, key=key))
         return values  # type: ignore[return-value] # none is missing
 
     def resource_id(self, key: str) -> list[str]:
@@ -162,7 +163,14 @@ class Records:
         asked, values = self.resources(), self.text(key)
         for i, (resource, value) in enumerate(zip(asked, values, strict=True)):
             if value is not None and value != resource:
-                self.refuse(i, f"belongs to {value}, in the file of {resource}")
+                self.refuse(
+                    i,
+                    tr(
+                        "belongs to {value}, in the file of {resource}",
+                        value=value,
+                        resource=resource,
+                    ),
+                )
         return asked  # type: ignore[return-value] # reads per resource always have one
 
     def whole(self, key: str, *, lenient: bool = False) -> list[int | None]:
@@ -175,7 +183,7 @@ class Records:
             wrong = [i for i, v in enumerate(values) if v is not None and not isinstance(v, int)]
         for i in wrong:
             if not lenient:
-                self._refuse_value(i, key, "a whole number")
+                self._refuse_value(i, key, tr("a whole number"))
             values[i] = None
         return values
 
@@ -184,14 +192,16 @@ class Records:
         values = [row.get(key) for row in self.rows]
         if not set(map(type, values)) <= {bool, type(None)}:
             values = [_BOOLEANS.get(v.lower(), v) if isinstance(v, str) else v for v in values]
-            self._only({bool, type(None)}, values, key, "true or false")
+            self._only({bool, type(None)}, values, key, tr("true or false"))
         return values
 
     def truth(self, key: str) -> list[bool]:
         """Return yes or no, which no record may lack."""
         values = self.flag(key)
         if None in values:
-            self.refuse(values.index(None), f"does not say {self._path}{key}")
+            self.refuse(
+                values.index(None), tr("does not say {path}{key}", path=self._path, key=key)
+            )
         return values  # type: ignore[return-value] # none is missing
 
     def time(self, key: str, *, per_second: int = 1) -> list[datetime | None]:
@@ -201,18 +211,18 @@ class Records:
 
     def cidr(self, key: str) -> list[str | None]:
         """Return IPv4 or IPv6 ranges as AWS wrote them."""
-        return self._checked(self.text(key), cidr_family, key, "an address range")
+        return self._checked(self.text(key), cidr_family, key, tr("an address range"))
 
     def address(self, key: str) -> list[str | None]:
         """Return IPv4 or IPv6 addresses as AWS wrote them."""
-        return self._checked(self.text(key), address_family, key, "an address")
+        return self._checked(self.text(key), address_family, key, tr("an address"))
 
     def texts(self, key: str) -> list[tuple[str, ...]]:
         """Return tuples of text; an empty one where there is none."""
         lists = self._lists(key)
         for i, items in enumerate(lists):
             if items and not all(isinstance(item, str) for item in items):
-                self._refuse_value(i, key, "a list of text")
+                self._refuse_value(i, key, tr("a list of text"))
         return [tuple(_sound(items)) for items in lists]
 
     def gather(self, key: str, values: Callable[["Records"], Sequence[str | None]]) -> list[Any]:
@@ -251,21 +261,41 @@ class Records:
         """Raise the error that names the file and position of a record."""
         file = self.answers[self.answer_of[i]].file
         raise SnapshotError(
-            f"{file}: record {self.position[i]} {why}: not what the AWS CLI prints. "
-            "Collect it again."
+            tr(
+                "{file}: record {position} {why}: not what the AWS CLI prints. Collect it again.",
+                file=file,
+                position=self.position[i],
+                why=why,
+            )
         )
 
     def _refuse_value(self, i: int, key: str, wanted: str) -> NoReturn:
         shown = repr(self.rows[i].get(key))
         shown = shown if len(shown) <= 60 else shown[:57] + "…"
-        self.refuse(i, f"has {shown} as {self._path}{key}, which should be {wanted}")
+        self.refuse(
+            i,
+            tr(
+                "has {shown} as {path}{key}, which should be {wanted}",
+                shown=shown,
+                path=self._path,
+                key=key,
+                wanted=wanted,
+            ),
+        )
 
     def _only(self, types: set[type], values: Sequence[Any], key: str | None, wanted: str) -> None:
         if set(map(type, values)) <= types:
             return
         i = next(i for i, value in enumerate(values) if type(value) not in types)
         if key is None:
-            self.refuse(i, f"holds a {self._path.rstrip('.') or 'record'} that is not {wanted}")
+            self.refuse(
+                i,
+                tr(
+                    "holds a {value} that is not {wanted}",
+                    value=self._path.rstrip(".") or "record",
+                    wanted=wanted,
+                ),
+            )
         self._refuse_value(i, key, wanted)
 
     def _lists(self, key: str) -> list[list[Any]]:

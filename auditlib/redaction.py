@@ -19,6 +19,7 @@ from auditlib import redacted_documents as documents
 from auditlib.aws.reads import Read
 from auditlib.checks.authorization import speaks_of_people
 from auditlib.errors import ParameterError, ReportError
+from auditlib.language import tr
 from auditlib.pseudonyms import KEY_BYTES, KINDS_OF_IDS, Pseudonyms
 from auditlib.quotas import QUOTAS
 from auditlib.snapshot import Call, Manifest, Snapshot, file_of, load, save, write_file
@@ -177,7 +178,7 @@ def _call(call: Call, read: Read, names: Pseudonyms) -> Call:
         file=call.file and file_of(account, call.region, read, resource),
         sha256=None,
         error_code=call.error_code and names.word(call.error_code),
-        error_message=call.error_message and "what AWS said is redacted",
+        error_message=call.error_message and tr("what AWS said is redacted"),
     )
 
 
@@ -376,17 +377,25 @@ def key_in(path: Path | None) -> bytes:
     except FileExistsError:
         pass
     except OSError as error:
-        raise ParameterError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise ParameterError(
+            tr("{path} cannot be written: {value}", path=path, value=error.strerror or error)
+        ) from error
     try:
         held = bytes.fromhex(path.read_text("ascii").strip())
     except OSError as error:
-        raise ParameterError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise ParameterError(
+            tr("{path} cannot be read: {value}", path=path, value=error.strerror or error)
+        ) from error
     except ValueError:
         held = b""
     if len(held) != KEY_BYTES:
         raise ParameterError(
-            f"{path} holds no key for redaction ({2 * KEY_BYTES} hexadecimal digits): give the file "
-            "of an earlier run, or one that does not exist yet"
+            tr(
+                "{path} holds no key for redaction ({value} hexadecimal digits): give the file of an "
+                "earlier run, or one that does not exist yet",
+                path=path,
+                value=2 * KEY_BYTES,
+            )
         )
     return held
 
@@ -421,8 +430,11 @@ def translated(parameters: Mapping[str, object], names: Pseudonyms) -> dict[str,
             made[name] = value
         else:
             raise ParameterError(
-                f"parameter {name!r} cannot be given with redaction: what it names is written in the "
-                "account's own names. Redact the snapshot first (auditlib redact), and use its names"
+                tr(
+                    "parameter {name!r} cannot be given with redaction: what it names is written in the "
+                    "account's own names. Redact the snapshot first (auditlib redact), and use its names",
+                    name=name,
+                )
             )
     return made
 
@@ -545,8 +557,13 @@ def refuse_difference(
             )
         if told != now:
             raise ReportError(
-                f"redaction would change what {finding.check.id} says (from {told} to {now}); "
-                "nothing was published. This is a bug in the kit: report it, without the snapshot"
+                tr(
+                    "redaction would change what {finding.check.id} says (from {told} to {now}); nothing was "
+                    "published. This is a bug in the kit: report it, without the snapshot",
+                    finding=finding,
+                    told=told,
+                    now=now,
+                )
             )
 
 

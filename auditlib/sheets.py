@@ -12,6 +12,7 @@ import pandas as pd
 from auditlib import controls, summary
 from auditlib.accepted import as_shown
 from auditlib.check import Finding
+from auditlib.language import tr
 from auditlib.words import gap
 
 if TYPE_CHECKING:
@@ -51,13 +52,13 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
         Sheet(
             name="summary",
             title="Summary",
-            about="What was audited, and what came of it.",
+            about=tr("What was audited, and what came of it."),
             frame=_summary(audit),
         ),
         Sheet(
             name="findings",
             title="Findings",
-            about="Every check once, the failing ones first. Severity is the kit's own rating.",
+            about=tr("Every check once, the failing ones first. Severity is the kit's own rating."),
             frame=_findings(audit),
         ),
     ]
@@ -65,35 +66,41 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
         made.append(
             Sheet(
                 name="accepted-risks",
-                title="Accepted risks",
-                about=f"As they stand on {risks.day.isoformat()}, from {risks.file}.",
+                title=tr("Accepted risks"),
+                about=tr(
+                    "As they stand on {isoformat}, from {risks.file}.",
+                    isoformat=risks.day.isoformat(),
+                    risks=risks,
+                ),
                 frame=risks.standing(audit.findings),
             )
         )
     made += [
         Sheet(
             name="controls",
-            title="Published controls",
-            about="What the findings answer to each control, in the accounts and Regions read.",
+            title=tr("Published controls"),
+            about=tr("What the findings answer to each control, in the accounts and Regions read."),
             frame=controls.answers(audit),
         ),
         Sheet(
             name="who-reaches-what",
-            title="Who reaches what",
-            about="One row per association, user group, receiver and traffic; * is a user in no "
-            "group. Unknown certainty: part of the way could not be read.",
+            title=tr("Who reaches what"),
+            about=tr(
+                "One row per association, user group, receiver and traffic; * is a user in no group. "
+                "Unknown certainty: part of the way could not be read."
+            ),
             frame=audit.reach(),
         ),
         Sheet(
             name="coverage",
-            title="What was read",
-            about="Every read in every place: calls made, answered, refused, missing.",
+            title=tr("What was read"),
+            about=tr("Every read in every place: calls made, answered, refused, missing."),
             frame=audit.coverage,
         ),
         Sheet(
             name="not-read",
-            title="What could not be read",
-            about="Each call without an answer once, and the checks it leaves open.",
+            title=tr("What could not be read"),
+            about=tr("Each call without an answer once, and the checks it leaves open."),
             frame=_unread(audit),
         ),
     ]
@@ -107,26 +114,26 @@ def _summary(audit: "Audit") -> pd.DataFrame:
         ("Regions", ", ".join(said.regions)),
         ("Read", summary.when(said.finished or said.started)),
         ("Snapshot", f"sha256:{said.digest}"),
-        ("Made with", f"auditlib {said.kit_version}"),
+        (tr("Made with"), tr("auditlib {said.kit_version}", said=said)),
         ("Calls", summary.coverage_sentence(audit)),
     ]
     rows += [("Verdict", sentence) for sentence in summary.verdict(audit)]
     rows += [
-        (f"Checks: {status.value.replace('_', ' ')}", str(number))
+        (tr("Checks: {replace}", replace=status.value.replace("_", " ")), str(number))
         for status, number in summary.counts(audit.findings).items()
     ]
     rows += [
-        (f"To do first, {number}", _step(step))
+        (tr("To do first, {number}", number=number), _step(step))
         for number, step in enumerate(summary.first_steps(audit), 1)
     ]
     if audit.accepted is not None:
-        rows += [("Accepted risk", note) for note in audit.accepted.notices(audit.findings)]
+        rows += [(tr("Accepted risk"), note) for note in audit.accepted.notices(audit.findings)]
     return pd.DataFrame(rows, columns=["item", "value"])
 
 
 def _step(step: summary.Step) -> str:
     """Return a thing to do in sentences: what, where and why."""
-    place = f"Where: {step.where}." if step.where else ""
+    place = tr("Where: {step.where}.", step=step) if step.where else ""
     return " ".join(filter(None, (step.what, place, step.why)))
 
 
@@ -183,7 +190,10 @@ def _rows(finding: Finding) -> pd.DataFrame:
     """Return the evidence, then what of it is accepted; ``counts`` tells them apart."""
     parts = [
         frame.assign(counts=word)
-        for frame, word in ((finding.evidence, "yes"), (as_shown(finding.accepted), "no: accepted"))
+        for frame, word in (
+            (finding.evidence, "yes"),
+            (as_shown(finding.accepted), tr("no: accepted")),
+        )
         if len(frame)
     ]
     both = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]

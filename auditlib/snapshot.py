@@ -36,6 +36,7 @@ from urllib.parse import quote, unquote
 from auditlib.aws.outcomes import refusal_of_text
 from auditlib.aws.reads import Read, read_of
 from auditlib.errors import SnapshotError
+from auditlib.language import marked, tr
 
 __all__ = [
     "Call",
@@ -229,8 +230,10 @@ class _Folder:
                 continue
             if entry.is_symlink():
                 raise SnapshotError(
-                    f"{Path(entry.path)} is a link, which a snapshot never holds: "
-                    "replace it by the file itself"
+                    tr(
+                        "{path} is a link, which a snapshot never holds: replace it by the file itself",
+                        path=Path(entry.path),
+                    )
                 )
             if entry.is_dir():
                 held = list(self._walk(Path(entry.path), f"{inside}{entry.name}/"))
@@ -250,7 +253,11 @@ class _Zip:
             self._zip = zipfile.ZipFile(path)
         except _ZIP_ERRORS as error:
             raise SnapshotError(
-                f"{path} is not a zip file that can be read ({error}): copy or make it anew"
+                tr(
+                    "{path} is not a zip file that can be read ({error}): copy or make it anew",
+                    path=path,
+                    error=error,
+                )
             ) from error
         weakref.finalize(self, self._zip.close)
         self._members = dict(self._safe(path))
@@ -263,36 +270,54 @@ class _Zip:
 
     def _safe(self, path: Path) -> Iterator[tuple[str, zipfile.ZipInfo]]:
         def refuse(why: str) -> SnapshotError:
-            return SnapshotError(f"{path} is refused: {why}. Ask for a zip of the snapshot folder")
+            return SnapshotError(
+                tr(
+                    "{path} is refused: {why}. Ask for a zip of the snapshot folder",
+                    path=path,
+                    why=why,
+                )
+            )
 
         infos = self._zip.infolist()
         size = sum(info.file_size for info in infos)
         packed = sum(info.compress_size for info in infos)
         if len(infos) > MOST_FILES:
-            raise refuse(f"it holds {len(infos)} files, more than {MOST_FILES}")
+            raise refuse(
+                tr(
+                    "it holds {number} files, more than {MOST_FILES}",
+                    number=len(infos),
+                    MOST_FILES=MOST_FILES,
+                )
+            )
         if size > MOST_BYTES:
-            raise refuse(f"it unpacks to {size} bytes, more than {MOST_BYTES}")
+            raise refuse(
+                tr(
+                    "it unpacks to {size} bytes, more than {MOST_BYTES}",
+                    size=size,
+                    MOST_BYTES=MOST_BYTES,
+                )
+            )
         if packed > path.stat().st_size:
-            raise refuse("its members overlap")
+            raise refuse(tr("its members overlap"))
         if size > MUCH and size > MOST_RATIO * packed:
-            raise refuse(f"it unpacks to {size // max(packed, 1)} times its size")
+            raise refuse(tr("it unpacks to {value} times its size", value=size // max(packed, 1)))
         seen = set()
         for info in infos:
             name = info.filename.replace("\\", "/")  # Windows archivers write these
             parts = name.removesuffix("/").split("/")
             if name.startswith("/") or re.match(r"[A-Za-z]:", name):
-                raise refuse(f"{name!r} is an absolute path")
+                raise refuse(tr("{name!r} is an absolute path", name=name))
             if not all(parts) or {".", ".."} & set(parts):
-                raise refuse(f"{name!r} climbs out of the folder")
+                raise refuse(tr("{name!r} climbs out of the folder", name=name))
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
-                raise refuse(f"{name!r} is a link or a special file")
+                raise refuse(tr("{name!r} is a link or a special file", name=name))
             if info.flag_bits & 0x1:
-                raise refuse(f"{name!r} is encrypted")
+                raise refuse(tr("{name!r} is encrypted", name=name))
             if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-                raise refuse(f"{name!r} is packed by a method other than deflate")
+                raise refuse(tr("{name!r} is packed by a method other than deflate", name=name))
             if name in seen:
-                raise refuse(f"{name!r} is in it twice")
+                raise refuse(tr("{name!r} is in it twice", name=name))
             seen.add(name)
             yield name, info
 
@@ -340,12 +365,20 @@ def _files_at(path: Path) -> _Files:
             return _Zip(path)
     except OSError as error:
         raise _unreadable(path, error) from error
-    raise SnapshotError(f"there is no snapshot at {path}: give its folder or .zip file")
+    raise SnapshotError(
+        tr("there is no snapshot at {path}: give its folder or .zip file", path=path)
+    )
 
 
 def _unreadable(path: object, error: Exception) -> SnapshotError:
     why = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return SnapshotError(f"{path} cannot be read ({why}): check the file and your rights to it")
+    return SnapshotError(
+        tr(
+            "{path} cannot be read ({why}): check the file and your rights to it",
+            path=path,
+            why=why,
+        )
+    )
 
 
 # -- the snapshot -----------------------------------------------------------------------------
@@ -456,7 +489,7 @@ class Snapshot:
         documents: Mapping[tuple[str, str, str, str | None], Mapping[str, Any]],
         refused: Iterable[Call] = (),
         *,
-        name: str = "in memory",
+        name: str = marked("in memory"),
         **manifest: Any,
     ) -> "Snapshot":
         """Make a snapshot in memory, from answers keyed (account, region, read id, resource)."""
@@ -487,17 +520,25 @@ def items_of(read: Read, document: Mapping[str, Any]) -> int:
 
 def shape_problem(read: Read, document: Any) -> str | None:
     """Say what keeps a document from being an answer of a read; ``None`` when nothing does."""
-    command = f"`aws {read.service} {read.operation} --output json`"
+    command = tr("`aws {read.service} {read.operation} --output json`", read=read)
     if not isinstance(document, dict):
-        return f"is not what {command} prints: not an object"
+        return tr("is not what {command} prints: not an object", command=command)
     if read.result_key is None:
         return None
     wanted = list if read.answers_with_a_list else dict
     if not isinstance(document.get(read.result_key), wanted):
         kind = "list" if read.answers_with_a_list else "object"
-        return f'is not what {command} prints: no {kind} "{read.result_key}"'
+        return tr(
+            'is not what {command} prints: no {kind} "{read.result_key}"',
+            command=command,
+            kind=kind,
+            read=read,
+        )
     if not read.most and (document.get("NextToken") or document.get("nextToken")):
-        return f"holds the first pages only: what {command} prints without --max-items is needed"
+        return tr(
+            "holds the first pages only: what {command} prints without --max-items is needed",
+            command=command,
+        )
     return None
 
 
@@ -521,9 +562,9 @@ def load(path: str | Path) -> Snapshot:
         lost = [call.file for call in snapshot.calls if call.file and call.file not in there]
         if lost:
             raise SnapshotError(
-                f"{path} lacks {lost[0]}, which its manifest lists"
-                + (f" (and {len(lost) - 1} more)" if len(lost) > 1 else "")
-                + ": copy it again, or read it anew with auditlib collect --resume"
+                tr("{path} lacks {lost}, which its manifest lists", path=path, lost=lost[0])
+                + (tr(" (and {value} more)", value=len(lost) - 1) if len(lost) > 1 else "")
+                + tr(": copy it again, or read it anew with auditlib collect --resume")
             )
     return snapshot
 
@@ -558,9 +599,22 @@ def _open(path: Path, files: _Files | None = None) -> tuple[Snapshot, _Files]:
         parsed = _parsed(files, file, path)
         read = _read_of_file(file)
         if read is not None and (problem := shape_problem(read, parsed)):
-            raise SnapshotError(f"{path}: {file} {problem}. Put the right answer there")
+            raise SnapshotError(
+                tr(
+                    "{path}: {file} {problem}. Put the right answer there",
+                    path=path,
+                    file=file,
+                    problem=problem,
+                )
+            )
         if not isinstance(parsed, dict):
-            raise SnapshotError(f"{path}: {file} is not an object. Put the right answer there")
+            raise SnapshotError(
+                tr(
+                    "{path}: {file} is not an object. Put the right answer there",
+                    path=path,
+                    file=file,
+                )
+            )
         return parsed
 
     if MANIFEST in names:
@@ -585,7 +639,11 @@ def _read(files: _Files, file: str, path: Path) -> bytes:
         return files.read(file)
     except FileNotFoundError as error:
         raise SnapshotError(
-            f"{path} lacks {file}: copy it again, or read it anew with auditlib collect --resume"
+            tr(
+                "{path} lacks {file}: copy it again, or read it anew with auditlib collect --resume",
+                path=path,
+                file=file,
+            )
         ) from error
     except _ZIP_ERRORS as error:
         raise _unreadable(f"{path}: {file}", error) from error
@@ -596,10 +654,16 @@ def _parsed(files: _Files, file: str, path: Path) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        why = "empty" if not data.strip() else "truncated, or not JSON"
+        why = "empty" if not data.strip() else tr("truncated, or not JSON")
         raise SnapshotError(
-            f"{path}: {file} is {why} ({error}): copy it again, or read it anew with "
-            "auditlib collect --resume"
+            tr(
+                "{path}: {file} is {why} ({error}): copy it again, or read it anew with auditlib collect "
+                "--resume",
+                path=path,
+                file=file,
+                why=why,
+                error=error,
+            )
         ) from error
 
 
@@ -614,16 +678,27 @@ def _manifest_of(record: Any, where: str) -> Manifest:
     """Return a manifest from its JSON, believing nothing."""
 
     def refuse(why: str) -> SnapshotError:
-        return SnapshotError(f"{where} {why}: collect anew, or delete it to load the files alone")
+        return SnapshotError(
+            tr(
+                "{where} {why}: collect anew, or delete it to load the files alone",
+                where=where,
+                why=why,
+            )
+        )
 
     if not isinstance(record, dict) or not isinstance(record.get("calls"), list):
-        raise refuse('is not a manifest of this kit (no list "calls")')
+        raise refuse(tr('is not a manifest of this kit (no list "calls")'))
     version = record.get("format_version")
     if not isinstance(version, int) or version < 1:
-        raise refuse("has no format version")
+        raise refuse(tr("has no format version"))
     if version > FORMAT_VERSION:
         raise SnapshotError(
-            f"{where} has format {version}, this kit reads up to {FORMAT_VERSION}: update auditlib"
+            tr(
+                "{where} has format {version}, this kit reads up to {FORMAT_VERSION}: update auditlib",
+                where=where,
+                version=version,
+                FORMAT_VERSION=FORMAT_VERSION,
+            )
         )
     try:
         calls = tuple(_call_of(call, number) for number, call in enumerate(record["calls"]))
@@ -644,13 +719,15 @@ def _manifest_of(record: Any, where: str) -> Manifest:
             redacted=record.get("redacted") is True,
         )
     except (ValueError, TypeError) as error:
-        raise refuse(f"is damaged ({error})") from error
+        raise refuse(tr("is damaged ({error})", error=error)) from error
 
 
 def _call_of(record: Any, number: int) -> Call:
     if not isinstance(record, dict):
         raise ValueError(f"call {number} is not an object")
-    names = "account region service operation resource status error_code error_message file sha256"
+    names = tr(
+        "account region service operation resource status error_code error_message file sha256"
+    )
     texts = {name: _text(record, name) for name in names.split()}
     numbers = {name: record.get(name) for name in ("items", "seconds")}
     call = Call(**texts, **numbers, started=_time(record, "started"))  # type: ignore[arg-type] # checked below
@@ -727,8 +804,12 @@ def _manifest_without(files: _Files, names: tuple[str, ...], path: Path) -> Mani
             calls[call.key] = call
     if not calls:
         raise SnapshotError(
-            f"{path} is no snapshot: no {MANIFEST}, and no answer in a folder "
-            "<account>/<region>/. Give the folder that auditlib collect or its script wrote"
+            tr(
+                "{path} is no snapshot: no {MANIFEST}, and no answer in a folder <account>/<region>/. "
+                "Give the folder that auditlib collect or its script wrote",
+                path=path,
+                MANIFEST=MANIFEST,
+            )
         )
     notes = _notes(files, path) if NOTES in names else {}
     ordered = tuple(sorted(calls.values(), key=lambda call: call.order))
@@ -872,7 +953,9 @@ def refuse_to_overwrite(path: Path) -> None:
     except OSError as error:
         raise _unreadable(path, error) from error
     if taken:
-        raise SnapshotError(f"{path} already exists and is not empty: give another place")
+        raise SnapshotError(
+            tr("{path} already exists and is not empty: give another place", path=path)
+        )
 
 
 def save(snapshot: Snapshot, path: str | Path) -> None:
@@ -908,7 +991,11 @@ def save(snapshot: Snapshot, path: str | Path) -> None:
             _write_folder(path, data)
     except OSError as error:
         raise SnapshotError(
-            f"{path} cannot be written ({error.strerror or error}): give another place"
+            tr(
+                "{path} cannot be written ({value}): give another place",
+                path=path,
+                value=error.strerror or error,
+            )
         ) from error
 
 
@@ -959,16 +1046,18 @@ def verify(path: str | Path) -> tuple[str, ...]:
     there = {name for name in files.names() if name.endswith(".json") and name != MANIFEST}
     for file, call in sorted(listed.items()):
         if file not in there:
-            problems.append(f"{file} is missing")
+            problems.append(tr("{file} is missing", file=file))
             continue
         try:
             if call.sha256 and hashlib.sha256(snapshot._bytes(file)).hexdigest() != call.sha256:
-                problems.append(f"{file} was changed after it was collected")
+                problems.append(tr("{file} was changed after it was collected", file=file))
             elif snapshot.has_manifest and not call.sha256:
-                problems.append(f"{file} has no hash in the manifest")
+                problems.append(tr("{file} has no hash in the manifest", file=file))
             snapshot.document(call)
         except SnapshotError as error:
             problems.append(str(error))
     if snapshot.has_manifest:
-        problems += [f"{file} is not in the manifest" for file in sorted(there - set(listed))]
+        problems += [
+            tr("{file} is not in the manifest", file=file) for file in sorted(there - set(listed))
+        ]
     return tuple(problems)

@@ -14,6 +14,7 @@ import pandas as pd
 from auditlib.aws.reads import Read
 from auditlib.check import Check, Finding, Severity, Status, checks
 from auditlib.gaps import reads_behind
+from auditlib.language import marked, tr
 from auditlib.schemas import SCHEMAS
 from auditlib.words import acceptance, clean, count, listed, named, plural
 
@@ -51,10 +52,10 @@ _ORDER = (
 )
 """The statuses as a reader wants them: what is to be done first."""
 
-NO_ENDPOINT = "not tied to one endpoint"
+NO_ENDPOINT = marked("not tied to one endpoint")
 """Row of :func:`by_endpoint` for evidence that names no endpoint."""
 
-UNLISTED = "endpoints could not be listed"
+UNLISTED = marked("endpoints could not be listed")
 """Row of :func:`by_endpoint` for a place whose endpoints AWS did not list."""
 
 
@@ -104,8 +105,10 @@ def identity(audit: "Audit") -> Identity:
 
     manifest = audit.snapshot.manifest
     made = [
-        f"auditlib {manifest.kit_version}" if manifest.kit_version else "",
-        f"botocore {manifest.botocore_version}" if manifest.botocore_version else "",
+        tr("auditlib {manifest.kit_version}", manifest=manifest) if manifest.kit_version else "",
+        tr("botocore {manifest.botocore_version}", manifest=manifest)
+        if manifest.botocore_version
+        else "",
     ]
     return Identity(
         accounts=tuple(sorted({account for account, _ in audit.snapshot.places})),
@@ -156,7 +159,7 @@ def places(audit: "Audit") -> pd.DataFrame:
             {
                 "account": account,
                 "region": region,
-                "endpoints": "could not be read" if unseen else str(int(here.sum())),
+                "endpoints": tr("could not be read") if unseen else str(int(here.sum())),
                 "calls": len(calls),
                 "read": ended.count("ok"),
                 "denied": ended.count("denied"),
@@ -210,8 +213,13 @@ def coverage_sentence(audit: "Audit") -> str:
     read = sum(call.status == "ok" for call in calls)
     refused = len(refused_calls(audit.gaps))
     if not refused:
-        return f"All {len(calls)} calls were answered."
-    return f"{read} of {len(calls)} calls were answered; {count(refused, 'answer')} missing."
+        return tr("All {number} calls were answered.", number=len(calls))
+    return tr(
+        "{read} of {number} calls were answered; {refused} missing.",
+        read=read,
+        number=len(calls),
+        refused=count(refused, "answer"),
+    )
 
 
 # -- the findings -----------------------------------------------------------------------------
@@ -326,35 +334,66 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
     table = places(audit)
     unseen = list(table.loc[table["endpoints"] == "could not be read", "region"])
     number = len(audit.tables["client_vpn_endpoints"])
-    where = f"{count(len(said.regions), 'Region')} of {count(len(said.accounts), 'account')}"
+    where = tr(
+        "{count} of {count_2}",
+        count=count(len(said.regions), "Region"),
+        count_2=count(len(said.accounts), "account"),
+    )
     was = "was" if number == 1 else "were"
     looked = (
-        f"{count(number, 'Client VPN endpoint')} in {where} {was} looked at"
+        tr(
+            "{number} in {where} {was} looked at",
+            number=count(number, "Client VPN endpoint"),
+            where=where,
+            was=was,
+        )
         if number
-        else f"no Client VPN endpoint was seen in {where}"
+        else tr("no Client VPN endpoint was seen in {where}", where=where)
     )
-    sentences = [f"{_opening(looked)}, as things stood at {when(said.finished or said.started)}."]
+    sentences = [
+        tr(
+            "{looked}, as things stood at {when}.",
+            looked=_opening(looked),
+            when=when(said.finished or said.started),
+        )
+    ]
     if unseen:
         sentences.append(
-            f"The endpoints of {listed(unseen)} could not be listed, so nothing can be said of them."
+            tr(
+                "The endpoints of {unseen} could not be listed, so nothing can be said of them.",
+                unseen=listed(unseen),
+            )
         )
     found = counts(audit.findings)
     failing = by_urgency(f for f in audit.findings if f.status is Status.FAIL)
     sentences.append(_result(audit.findings, found, failing))
     if failing:
         worst = failing[0]
-        sentences.append(f"The most severe is {worst.check.severity.value}: {short(worst)}")
+        sentences.append(
+            tr(
+                "The most severe is {worst.check.severity.value}: {worst_2}",
+                worst=worst,
+                worst_2=short(worst),
+            )
+        )
     partly = [f for f in blocked_checks(audit.findings) if f.status is not Status.NOT_ASSESSED]
     if partly:
         they = "it" if len(partly) == 1 else "they"
         some = _opening(count(len(partly), "check"))
-        sentences.append(f"{some} saw only part of what {they} should have seen.")
-    if waived := [day for f in audit.findings for day in f.accepted.get("accepted_until", ())]:
-        are = "is an accepted risk" if len(waived) == 1 else "are accepted risks"
-        first = "" if min(waived) == max(waived) else "the first of them "
         sentences.append(
-            f"{_opening(count(len(waived), 'piece'))} of evidence {are} and not counted, "
-            f"{first}until {min(waived)}."
+            tr("{some} saw only part of what {they} should have seen.", some=some, they=they)
+        )
+    if waived := [day for f in audit.findings for day in f.accepted.get("accepted_until", ())]:
+        are = tr("is an accepted risk") if len(waived) == 1 else tr("are accepted risks")
+        first = "" if min(waived) == max(waived) else tr("the first of them ")
+        sentences.append(
+            tr(
+                "{opening} of evidence {are} and not counted, {first}until {waived}.",
+                opening=_opening(count(len(waived), "piece")),
+                are=are,
+                first=first,
+                waived=min(waived),
+            )
         )
     return tuple(sentences)
 
@@ -363,7 +402,7 @@ def _result(
     findings: Sequence[Finding], found: Mapping[Status, int], failing: Sequence[Finding]
 ) -> str:
     if not findings:
-        return "No check was made."
+        return tr("No check was made.")
     by_severity = [
         f"{sum(f.check.severity is severity for f in failing)} {severity.value}"
         for severity in reversed(Severity)
@@ -371,19 +410,19 @@ def _result(
     ]
     parts = {
         Status.FAIL: f"fail ({listed(by_severity)})" if by_severity else "",
-        Status.ACCEPTED: "are accepted" if found[Status.ACCEPTED] != 1 else "is accepted",
+        Status.ACCEPTED: tr("are accepted") if found[Status.ACCEPTED] != 1 else tr("is accepted"),
         Status.PASS: "pass" if found[Status.PASS] != 1 else "passes",
-        Status.NOT_ASSESSED: "could not be assessed",
-        Status.NOT_APPLICABLE: "do not apply"
+        Status.NOT_ASSESSED: tr("could not be assessed"),
+        Status.NOT_APPLICABLE: tr("do not apply")
         if found[Status.NOT_APPLICABLE] != 1
-        else "does not apply",
+        else tr("does not apply"),
     }
     if found[Status.FAIL] == 1:
         parts[Status.FAIL] = parts[Status.FAIL].replace("fail", "fails", 1)
     said = [f"{found[status]} {words}" for status, words in parts.items() if found[status]]
     if len(said) == 1:
         words = said[0].partition(" ")[2]
-        return f"All {len(findings)} checks {words}."
+        return tr("All {number} checks {words}.", number=len(findings), words=words)
     return f"Of {count(len(findings), 'check')}, {listed(said)}."
 
 
@@ -412,8 +451,17 @@ def _rated(tool: str, rating: str) -> str:
     opposite = _OPPOSITE.fullmatch(tool)
     if opposite is None:
         return f"{tool} {'puts it at' if rating.startswith('Level') else 'rates it'} {rating}."
-    then = "its check fails" if rating == "fails" else f"it reports that as {rating}"
-    return f"{opposite['tool']} objects to the opposite: where {opposite['fact']}, {then}."
+    then = (
+        tr("its check fails")
+        if rating == "fails"
+        else tr("it reports that as {rating}", rating=rating)
+    )
+    return tr(
+        "{tool} objects to the opposite: where {fact}, {then}.",
+        tool=opposite["tool"],
+        fact=opposite["fact"],
+        then=then,
+    )
 
 
 def first_steps(audit: "Audit", number: int = 3) -> tuple[Step, ...]:
@@ -438,7 +486,9 @@ def short(finding: Finding) -> str:
     """Return a finding's answer as it stands in lists: its first sentence, and that there may be more."""
     first = _first_sentence(finding.answer)
     partly = finding.status is Status.FAIL and len(finding.gaps)
-    return f"{first} There may be more: part could not be read." if partly else first
+    return (
+        tr("{first} There may be more: part could not be read.", first=first) if partly else first
+    )
 
 
 def acceptances(finding: Finding) -> tuple[str, ...]:
@@ -448,7 +498,8 @@ def acceptances(finding: Finding) -> tuple[str, ...]:
         said = acceptance(row)
         rows[said] = rows.get(said, 0) + 1
     return tuple(
-        f"{_opening(count(number, 'piece'))} of evidence {said}" for said, number in rows.items()
+        tr("{opening} of evidence {said}", opening=_opening(count(number, "piece")), said=said)
+        for said, number in rows.items()
     )
 
 
@@ -466,7 +517,7 @@ def where(finding: Finding, called: Mapping[str, str]) -> str:
     """
     said = []
     shown = finding.evidence if len(finding.evidence) else finding.accepted
-    for column, noun in (("endpoint_id", "endpoint"), ("group_id", "security group")):
+    for column, noun in (("endpoint_id", "endpoint"), ("group_id", tr("security group"))):
         if column not in shown:
             continue
         ids = list(dict.fromkeys(shown[column].dropna().astype(str)))
@@ -514,26 +565,36 @@ def _read_again(audit: "Audit") -> list[Step]:
             if s == "denied" and a
         }
     )
-    steps = [f"allow {listed(actions)}"] if actions else []
+    steps = [tr("allow {actions}", actions=listed(actions))] if actions else []
     if old := bool((lacking["status"] == "unsupported").any()):
-        steps.append("take a newer boto3 or AWS CLI")
-    grant = _opening(listed([*steps, "collect again"], most=3))
+        steps.append(tr("take a newer boto3 or AWS CLI"))
+    grant = _opening(listed([*steps, tr("collect again")], most=3))
     if refused.empty and not old:  # nothing that another reading of the account would answer
-        grant = "Find out by hand what the snapshot cannot tell"
+        grant = tr("Find out by hand what the snapshot cannot tell")
     whole = sum(f.status is Status.NOT_ASSESSED for f in blocked)
     part = len(blocked) - whole
-    parts = [f"{count(whole, 'check')} could not be assessed"] if whole else []
-    parts += [f"{count(part, 'check')} could be assessed only in part"] if part else []
-    reasons = [f"{count(len(refused), 'call')} gave no answer"] if len(refused) else []
+    parts = [tr("{whole} could not be assessed", whole=count(whole, "check"))] if whole else []
+    parts += (
+        [tr("{part} could be assessed only in part", part=count(part, "check"))] if part else []
+    )
+    reasons = (
+        [tr("{count} gave no answer", count=count(len(refused), "call"))] if len(refused) else []
+    )
     if len(beyond):
-        reasons.append(f"the snapshot leaves {count(len(beyond), 'more question')} open")
+        reasons.append(
+            tr("the snapshot leaves {count} open", count=count(len(beyond), "more question"))
+        )
     about = refused if len(refused) else beyond
     places_of = sorted(set(zip(about["region"], about["account"], strict=True)))
     return [
         Step(
             what=f"{grant}.",
             where=listed(
-                (f"{region} (account {account})" for region, account in places_of), most=3
+                (
+                    tr("{region} (account {account})", region=region, account=account)
+                    for region, account in places_of
+                ),
+                most=3,
             ),
             why=_opening(f"{listed(parts)}: {', and '.join(reasons)}."),
         )
@@ -575,7 +636,7 @@ def when(moment: datetime | None) -> str:
     ('2026-11-20 09:30 UTC', 'a time the snapshot does not record')
     """
     if moment is None:
-        return "a time the snapshot does not record"
+        return tr("a time the snapshot does not record")
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 

@@ -19,6 +19,7 @@ from auditlib.aws.reads import READS, Read, read_of, reads_for
 from auditlib.errors import ParameterError, SnapshotError
 from auditlib.frames import frame_of
 from auditlib.gaps import coverage_frame, gap_frame, not_understood, unlisted_groups
+from auditlib.language import tr
 from auditlib.records import Answer, Records, cidr_family, first
 from auditlib.schemas import GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot, shape_problem
@@ -760,7 +761,7 @@ def _name(tags: Iterable[tuple[tuple[str, str], ...]]) -> list[str | None]:
 
 def _required(found: Records, values: list[Any], member: str) -> list[Any]:
     if None in values:
-        found.refuse(values.index(None), f"has no {member}")
+        found.refuse(values.index(None), tr("has no {member}", member=member))
     return values
 
 
@@ -777,7 +778,15 @@ def _ports(
     rows = [known[key] for key in zip(protocols, low, high, strict=True)]
     if None in rows:
         i = rows.index(None)
-        found.refuse(i, f"has ports {low[i]} to {high[i]} for protocol {protocols[i]}")
+        found.refuse(
+            i,
+            tr(
+                "has ports {low} to {high} for protocol {protocols}",
+                low=low[i],
+                high=high[i],
+                protocols=protocols[i],
+            ),
+        )
     return (
         [row[0] for row in rows],  # type: ignore[index] # none is None
         [row[1] for row in rows],  # type: ignore[index]
@@ -850,11 +859,13 @@ def nearest(name: str, known: Iterable[str], *, noun: str) -> UnknownNameError:
         folded[other]
         for other in found or [one for one in sorted(folded) if low and low in one][:3]
     ]
-    known_ones = f"Known are: {listed(known, most=_MOST_KNOWN)}."
+    known_ones = tr("Known are: {known}.", known=listed(known, most=_MOST_KNOWN))
     if noun == "check" and len(known) > _MOST_KNOWN:
-        known_ones = f"`auditlib checks` lists all {len(known)}."
-    hint = f"Did you mean {' or '.join(close)}?" if close else known_ones
-    return UnknownNameError(f'There is no {noun} called "{name}". {hint}')
+        known_ones = tr("`auditlib checks` lists all {number}.", number=len(known))
+    hint = tr("Did you mean {close}?", close=" or ".join(close)) if close else known_ones
+    return UnknownNameError(
+        tr('There is no {noun} called "{name}". {hint}', noun=noun, name=name, hint=hint)
+    )
 
 
 class Tables:
@@ -935,12 +946,18 @@ class Tables:
             lines = [self._line(name) for name in self.names]
         except SnapshotError as error:
             lines = [f"  {error}"]
-        return "\n".join([f"Tables of {self._snapshot.name}", *lines])
+        return "\n".join([tr("Tables of {name}", name=self._snapshot.name), *lines])
 
     def _line(self, name: str) -> str:
         gaps = len(self.gaps(name))
-        missed = f"{gaps} gap{'s' if gaps > 1 else ''}" if gaps else ""
-        return f"  {name:<34} {len(self[name]):>9,} rows {missed:>9}  {SCHEMAS[name].row}"
+        missed = tr("{gaps} gap{form}", gaps=gaps, form="s" if gaps > 1 else "") if gaps else ""
+        return tr(
+            "  {name:<34} {number:>9,} rows {missed:>9}  {row}",
+            name=name,
+            number=len(self[name]),
+            missed=missed,
+            row=SCHEMAS[name].row,
+        )
 
     def gaps(self, *names: str) -> pd.DataFrame:
         """Return what could not be read of tables or views; of all tables when none is named.
@@ -1003,9 +1020,17 @@ class Tables:
             if name not in SCHEMAS:
                 raise nearest(name, SCHEMAS, noun="table")
             if SCHEMAS[name].inputs:
-                raise ParameterError(f"{name} is a view: exchange the tables it is worked out of.")
+                raise ParameterError(
+                    tr("{name} is a view: exchange the tables it is worked out of.", name=name)
+                )
             if missing := set(SCHEMAS[name].names) - set(frame.columns):
-                raise ParameterError(f"The frame for {name} lacks {', '.join(sorted(missing))}.")
+                raise ParameterError(
+                    tr(
+                        "The frame for {name} lacks {join}.",
+                        name=name,
+                        join=", ".join(sorted(missing)),
+                    )
+                )
             typed = name in self._frames and frame.dtypes.equals(self._frames[name].dtypes)
             kept[name] = frame.reset_index(drop=True) if typed else frame_of(SCHEMAS[name], frame)
         changed._frames = kept
@@ -1054,9 +1079,13 @@ class Tables:
             if call.status == "ok" and call.file is not None:
                 if (call.resource is None) != (read.resources is None):
                     raise SnapshotError(
-                        f"{call.file}: {read.id} is read per "
-                        f"{'region' if read.resources is None else 'resource'}, and the file lies "
-                        "elsewhere: put it where `auditlib collect --script` puts it."
+                        tr(
+                            "{call.file}: {read.id} is read per {form}, and the file lies elsewhere: put it where "
+                            "`auditlib collect --script` puts it.",
+                            call=call,
+                            read=read,
+                            form="region" if read.resources is None else "resource",
+                        )
                     )
                 manifest = self._snapshot.manifest
                 yield Answer(
@@ -1117,6 +1146,8 @@ class Tables:
 
 def _records(read: Read, call: Call, document: Mapping[str, Any]) -> list[Any]:
     if problem := shape_problem(read, document):
-        raise SnapshotError(f"{call.file}: {problem}. Put the right answer there.")
+        raise SnapshotError(
+            tr("{call.file}: {problem}. Put the right answer there.", call=call, problem=problem)
+        )
     records = document[read.result_key] if read.result_key else document
     return records if isinstance(records, list) else [records]

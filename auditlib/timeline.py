@@ -12,7 +12,8 @@ import pandas as pd
 from auditlib import summary
 from auditlib.characters import visible
 from auditlib.drawing import INK, Picture, cut, drawing, svg_of
-from auditlib.words import count
+from auditlib.language import marked, sentences, tr
+from auditlib.words import count, opening
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,17 +66,17 @@ def _with_an_end(audit: "Audit") -> Iterator[tuple[Any, ...]]:
 
     for one in _rows(audit.tables["server_certificates"]):
         name = one.certificate_arn if pd.isna(one.domain_name) else one.domain_name
-        yield row(one, "server certificate", name, one.not_before, one.not_after)
+        yield row(one, marked("server certificate"), name, one.not_before, one.not_after)
     for one in _rows(audit.tables["client_certificate_revocation_lists"]):
         if one.imported:
             name = names.get(one.endpoint_id, one.endpoint_id)
-            yield row(one, "revocation list", name, one.issued, one.next_update)
+            yield row(one, marked("revocation list"), name, one.issued, one.next_update)
     for one in _rows(audit.tables["saml_providers"]):
         name = one.provider_arn.rsplit("/", 1)[-1]
         if pd.notna(one.metadata_valid_until):
-            yield row(one, "SAML metadata", name, one.created, one.metadata_valid_until)
+            yield row(one, marked("SAML metadata"), name, one.created, one.metadata_valid_until)
         if pd.notna(one.certificates_end):
-            yield row(one, "SAML signing certificate", name, pd.NaT, one.certificates_end)
+            yield row(one, marked("SAML signing certificate"), name, pd.NaT, one.certificates_end)
 
 
 def _standing(starts: Any, ends: Any, read: datetime | None) -> str:
@@ -143,12 +144,12 @@ def picture(audit: "Audit") -> Picture:
 
 
 def _bars(axes: "Axes", bars: pd.DataFrame, moment: datetime | None) -> None:
-    axes.set_title("Valid until", loc="left", fontsize=9.5, fontweight="bold")
+    axes.set_title(tr("Valid until"), loc="left", fontsize=9.5, fontweight="bold")
     _bare(axes)
     if bars.empty:
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.text(0, 0.5, "nothing with an end was read", transform=axes.transAxes, va="center")
+        axes.text(0, 0.5, tr("nothing with an end was read"), transform=axes.transAxes, va="center")
         return
     first = min([*bars["starts"].dropna(), *bars["ends"], *([moment] if moment else [])])
     for y, bar in enumerate(_rows(bars)):
@@ -166,7 +167,7 @@ def _bars(axes: "Axes", bars: pd.DataFrame, moment: datetime | None) -> None:
             linewidth=0.6,
         )
         axes.annotate(
-            f"{'ended ' if ended else ''}{bar.ends:%Y-%m-%d}",
+            tr("ended {day:%Y-%m-%d}", day=bar.ends) if ended else f"{bar.ends:%Y-%m-%d}",
             (right, y),
             xytext=(4, 0),
             textcoords="offset points",
@@ -182,7 +183,7 @@ def _bars(axes: "Axes", bars: pd.DataFrame, moment: datetime | None) -> None:
 
 
 def _marks(axes: "Axes", used: pd.DataFrame, moment: datetime | None) -> None:
-    axes.set_title("Sessions since (UTC)", loc="left", fontsize=9.5, fontweight="bold")
+    axes.set_title(tr("Sessions since (UTC)"), loc="left", fontsize=9.5, fontweight="bold")
     _bare(axes)
     for y, row in enumerate(_rows(used)):
         times = [_day_number(one) for one in row.established]
@@ -225,7 +226,7 @@ def _now(axes: "Axes", moment: datetime | None) -> None:
 
 
 def _called(row: Any) -> str:
-    return visible(f"{row.name}: {row.what}")
+    return visible(f"{row.name}: {tr(row.what)}")
 
 
 def _by_endpoint(audit: "Audit") -> pd.DataFrame:
@@ -248,37 +249,47 @@ def _by_endpoint(audit: "Audit") -> pd.DataFrame:
 
 
 def _caption(audit: "Audit", ends: pd.DataFrame, drawn: int, used: int) -> str:
-    said = ["What ends first stands above; the dashed line is when the snapshot was read."]
+    said = [tr("What ends first stands above; the dashed line is when the snapshot was read.")]
     if (ends["standing"] == "ended").any():
-        said.append("Hatched: it had ended by then.")
+        said.append(tr("Hatched: it had ended by then."))
     untold = int(ends["ends"].isna().sum())
     if untold:
-        said.append(f"Of {count(untold, 'more thing')} no end is told.")
+        said.append(tr("Of {untold} no end is told.", untold=count(untold, "more thing")))
     if (more := len(ends) - untold - drawn) > 0:
-        said.append(f"{count(more, 'more thing')} ends later.".capitalize())
+        said.append(opening(tr("{more} ends later.", more=count(more, "more thing"))))
     if used:
-        said.append("Below, a mark is when a session began; in brackets, how many were seen.")
+        said.append(tr("Below, a mark is when a session began; in brackets, how many were seen."))
     if refused := len(audit.tables.gaps(*TABLES, SESSIONS).drop_duplicates("operation")):
         said.append(
-            f"{count(refused, 'kind of call').capitalize()} gave no answer, so more may end, or be "
-            "in use, than is drawn."
+            tr(
+                "{calls} gave no answer, so more may end, or be in use, than is drawn.",
+                calls=opening(count(refused, "kind of call")),
+            )
         )
-    return " ".join(said)
+    return sentences(*said)
 
 
 def _in_words(ends: pd.DataFrame, used: pd.DataFrame) -> str:
-    told = [
-        f"{_called(row)} "
-        + ("no end told" if pd.isna(row.ends) else f"until {row.ends:%Y-%m-%d}")
-        + (" (ended)" if row.standing == "ended" else "")
-        for row in _rows(ends)
-    ]
+    told = [f"{_called(row)} {_until(row)}" for row in _rows(ends)]
     live = [
-        f"{row.name_} {count(row.number, 'session')}, the oldest since {summary.when(row.established[0])}"
+        tr(
+            "{name} {sessions}, the oldest since {moment}",
+            name=row.name_,
+            sessions=count(row.number, "session"),
+            moment=summary.when(row.established[0]),
+        )
         for row in _rows(used)
     ]
-    parts = [
-        "Validity: " + ("; ".join(told) if told else "nothing with an end was read") + ".",
-        "Sessions: " + ("; ".join(live) if live else "none was seen") + ".",
-    ]
-    return " ".join(parts)
+    none = tr("nothing with an end was read")
+    return sentences(
+        tr("Validity: {list}.", list="; ".join(told) or none),
+        tr("Sessions: {list}.", list="; ".join(live) or tr("none was seen")),
+    )
+
+
+def _until(row: Any) -> str:
+    if pd.isna(row.ends):
+        return tr("no end told")
+    if row.standing == "ended":
+        return tr("until {day:%Y-%m-%d} (ended)", day=row.ends)
+    return tr("until {day:%Y-%m-%d}", day=row.ends)

@@ -9,6 +9,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from auditlib.characters import visible
+from auditlib.language import current, marked, tr, tr_as
 
 __all__ = [
     "acceptance",
@@ -20,6 +21,7 @@ __all__ = [
     "listed",
     "named",
     "network",
+    "opening",
     "peer",
     "plural",
     "protocol",
@@ -30,7 +32,7 @@ __all__ = [
 
 _PROTOCOLS = {"tcp": "TCP", "udp": "UDP", "icmp": "ICMP", "icmpv6": "ICMPv6"}
 _PORTS = {"tcp", "udp"}
-_EVERYWHERE = {"0.0.0.0/0": "", "::/0": " over IPv6"}
+_EVERYWHERE = {"0.0.0.0/0": 4, "::/0": 6}
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -40,6 +42,8 @@ def plural(noun: str) -> str:
     >>> plural("security group"), plural("address"), plural("entry")
     ('security groups', 'addresses', 'entries')
     """
+    if current() != "en":
+        return tr(noun)
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return noun[:-1] + "ies"
     return noun + ("es" if noun.endswith(("s", "x", "ch")) else "s")
@@ -51,6 +55,8 @@ def count(number: int, noun: str) -> str:
     >>> count(0, "interface"), count(1, "interface"), count(1200, "interface")
     ('no interface', 'one interface', '1,200 interfaces')
     """
+    if current() != "en":
+        return tr("{number:,} {noun}", number=number, noun=tr(noun))
     figure = _SMALL[number] if number < len(_SMALL) else f"{number:,}"
     return f"{figure} {noun if number <= 1 else plural(noun)}"
 
@@ -82,9 +88,21 @@ def listed(items: Iterable[str], most: int = 6) -> str:
     """
     all_items = list(items)
     shown = all_items if len(all_items) <= most else all_items[:most]
+    between = tr_as("list", ", ")
     if rest := len(all_items) - len(shown):
-        return f"{', '.join(shown)} and {rest:,} more"
-    return " and ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
+        return tr("{items} and {rest:,} more", items=between.join(shown), rest=rest)
+    if len(shown) < 2:
+        return "".join(shown)
+    return tr("{items} and {last}", items=between.join(shown[:-1]), last=shown[-1])
+
+
+def opening(text: str) -> str:
+    """Return a text with a capital at its beginning.
+
+    >>> opening("high"), opening("高")
+    ('High', '高')
+    """
+    return text[:1].upper() + text[1:]
 
 
 def clean(text: object, most: int = 60) -> str:
@@ -120,10 +138,13 @@ def acceptance(row: Any) -> str:
     'accepted until 2027-03-31 by Jane: A test.'
     """
     reference = clean(row.accepted_reference, 200)
-    return (
-        f"accepted until {row.accepted_until} by {clean(row.accepted_owner, 200)}: "
-        f"{clean(row.accepted_reason, 2000)}" + (f" ({reference})" if reference else "")
+    said = tr(
+        "accepted until {until} by {owner}: {reason}",
+        until=row.accepted_until,
+        owner=clean(row.accepted_owner, 200),
+        reason=clean(row.accepted_reason, 2000),
     )
+    return f"{said} ({reference})" if reference else said
 
 
 def interface(row: Any) -> str:
@@ -136,9 +157,9 @@ def interface(row: Any) -> str:
     """
     details = [clean(row.name)]
     if clean(row.instance_id):
-        details.append(f"EC2 instance {row.instance_id}")
+        details.append(tr("EC2 instance {row.instance_id}", row=row))
     elif clean(row.interface_type) not in {"", "interface"}:
-        details.append(f"type {clean(row.interface_type)}")
+        details.append(tr("type {type}", type=clean(row.interface_type)))
     elif not details[0]:
         details.append(clean(row.description))
     details.append(clean(row.private_ip))
@@ -153,7 +174,7 @@ def protocol(name: object) -> str:
     ('TCP', 'ICMPv6', 'IP protocol 50')
     """
     kind = clean(name)
-    return _PROTOCOLS.get(kind, f"IP protocol {kind}")
+    return _PROTOCOLS.get(kind) or tr("IP protocol {number}", number=kind)
 
 
 def traffic(name: object, from_port: object = None, to_port: object = None) -> str:
@@ -166,22 +187,24 @@ def traffic(name: object, from_port: object = None, to_port: object = None) -> s
     """
     kind = clean(name)
     if kind in {"all", "-1"}:
-        return "all traffic"
+        return tr("all traffic")
     called = protocol(kind)
     low, high = _number(from_port), _number(to_port)
     if kind in _PORTS:
         if low is None or high is None or (low <= 0 and high in {-1, 65535}):
-            return f"all {called}"
+            return tr("all {protocol}", protocol=called)
         return f"{called} {low}" if low == high else f"{called} {low}-{high}"
     if kind in {"icmp", "icmpv6"}:
         if low is None or low < 0:
-            return f"all {called}"
-        return f"{called} type {low}" + ("" if high is None or high < 0 else f" code {high}")
+            return tr("all {protocol}", protocol=called)
+        if high is None or high < 0:
+            return tr("{protocol} type {type}", protocol=called, type=low)
+        return tr("{protocol} type {type} code {code}", protocol=called, type=low, code=high)
     return called
 
 
 def network(
-    cidr: object, known: Mapping[str, str] | None = None, *, anywhere: str = "the internet"
+    cidr: object, known: Mapping[str, str] | None = None, *, anywhere: str = marked("the internet")
 ) -> str:
     """Return a range as people call it, with the range itself.
 
@@ -198,7 +221,12 @@ def network(
     '10.0.1.0/24'
     """
     text = clean(cidr)
-    called = f"{anywhere}{_EVERYWHERE[text]}" if text in _EVERYWHERE else (known or {}).get(text)
+    if text in _EVERYWHERE:
+        called: str | None = tr(anywhere)
+        if _EVERYWHERE[text] == 6:
+            called = tr("{anywhere} over IPv6", anywhere=called)
+    else:
+        called = (known or {}).get(text)
     return f"{called} ({text})" if called else text
 
 
@@ -215,19 +243,26 @@ def peer(row: Any, names: Mapping[str, str] | None = None) -> str:
     if row.peer_kind == "security_group":
         owner = clean(row.referenced_group_owner_id)
         own = clean(row.group_owner_id)
-        foreign = f" of account {owner}" if owner and own and owner != own else ""
-        return named(text, known.get(text)) + foreign
+        group = named(text, known.get(text))
+        foreign = owner and own and owner != own
+        return tr("{group} of account {owner}", group=group, owner=owner) if foreign else group
     if row.peer_kind == "prefix_list":
-        return f"prefix list {named(text, known.get(text))}"
-    return network(text, known, anywhere="anywhere" if row.is_egress else "the internet") or (
-        "an unknown peer"
-    )
+        return tr("prefix list {name}", name=named(text, known.get(text)))
+    anywhere = marked("anywhere") if row.is_egress else marked("the internet")
+    return network(text, known, anywhere=anywhere) or tr("an unknown peer")
 
 
 def rule(row: Any, names: Mapping[str, str] | None = None) -> str:
     """Return a rule (a row of ``security_group_rules``) in words, ``TCP 22 from sg-1 (vpn)``."""
-    direction = "to" if row.is_egress else "from"
-    return f"{traffic(row.protocol, row.from_port, row.to_port)} {direction} {peer(row, names)}"
+    parts = {
+        "traffic": traffic(row.protocol, row.from_port, row.to_port),
+        "peer": peer(row, names),
+    }
+    return (
+        tr("{traffic} to {peer}", **parts)
+        if row.is_egress
+        else tr("{traffic} from {peer}", **parts)
+    )
 
 
 def width(cidr: object) -> str:
@@ -241,32 +276,37 @@ def width(cidr: object) -> str:
     try:
         found = ip_network(clean(cidr), strict=False)
     except ValueError:
-        return "an unknown number of addresses"
+        return tr("an unknown number of addresses")
     if found.prefixlen == 0:
-        return f"every IPv{found.version} address"
+        return tr("every IPv{version} address", version=found.version)
     if found.version == 6 and found.num_addresses > 1:
-        return f"a /{found.prefixlen} of IPv6 addresses"
+        return tr("a /{length} of IPv6 addresses", length=found.prefixlen)
     return count(found.num_addresses, "address")
 
 
 def gap(row: Any) -> str:
     """Return a gap (a row of ``schemas.GAPS``) in words: which call, where, what came of it."""
-    about = f" for {clean(row.resource)}" if clean(row.resource) else ""
-    where = f"{row.service} {row.operation}{about} in {row.region} (account {row.account})"
-    code = f" ({clean(row.error_code)})" if clean(row.error_code) else ""
+    code, about = clean(row.error_code), clean(row.resource)
+    parts = {"call": f"{row.service} {row.operation}", "region": row.region, "account": row.account}
+    where = (
+        tr("{call} for {about} in {region} (account {account})", **parts, about=about)
+        if about
+        else tr("{call} in {region} (account {account})", **parts)
+    )
     became = {
-        "denied": "was denied",
-        "failed": "failed",
-        "unsupported": "is not known to the SDK or AWS CLI that read the account"
+        "denied": marked("was denied"),
+        "failed": marked("failed"),
+        "unsupported": marked("is not known to the SDK or AWS CLI that read the account")
         if code
-        else "was read by an SDK that may leave out what is needed",
-        "missing": "is not in the snapshot",
-        "untold": "does not tell what is needed",
-    }.get(clean(row.status), "could not be read")
+        else marked("was read by an SDK that may leave out what is needed"),
+        "missing": marked("is not in the snapshot"),
+        "untold": marked("does not tell what is needed"),
+    }.get(clean(row.status), marked("could not be read"))
+    said = tr("{where} {became}", where=where, became=tr(became)) + (f" ({code})" if code else "")
     # An error that AWS or the SDK gave stands behind its code; these have none.
     own = row.status in {"missing", "untold"} or (row.status == "unsupported" and not code)
     told = own and clean(row.error_message, 200)
-    return f"{where} {became}{code}" + (f": {told}" if told else "")
+    return f"{said}: {told}" if told else said
 
 
 def _number(value: object) -> int | None:

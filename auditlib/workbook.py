@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from auditlib.characters import visible
+from auditlib.language import marked, tr
 from auditlib.sheets import Sheet, sheets
 from auditlib.summary import identity
 
@@ -45,7 +46,7 @@ LINE = 140
 PRINTED = 200
 """Characters across a printed page: A4 on its side, at some 70 per cent."""
 
-WHOLE = "the JSON and CSV exports have all of it"
+WHOLE = marked("the JSON and CSV exports have all of it")
 _NO_TIME = datetime(1980, 1, 1, tzinfo=UTC)
 _COLOURS = {
     "critical": ("#5C0F1E", "#FFFFFF"),
@@ -86,8 +87,8 @@ def workbook_bytes(audit: "Audit") -> bytes:
     read = (said.finished or said.started or _NO_TIME).astimezone(UTC).replace(tzinfo=None)
     book.set_properties(
         {
-            "title": f"Client VPN audit of {', '.join(said.accounts)}",
-            "comments": f"auditlib {said.kit_version}, snapshot sha256:{said.digest}",
+            "title": tr("Client VPN audit of {accounts}", accounts=", ".join(said.accounts)),
+            "comments": tr("auditlib {said.kit_version}, snapshot sha256:{said.digest}", said=said),
             "created": read,
         }
     )
@@ -135,10 +136,10 @@ def _formats(book: Any) -> dict[str, Any]:
         "head": head,
         "text": cell,
         "number": {**cell, "num_format": "0", "align": "right", "indent": 1},
-        "number head": {**head, "align": "right", "indent": 1},
+        tr("number head"): {**head, "align": "right", "indent": 1},
         "struck": {**cell, "font_strikeout": True, "font_color": "#56606A"},
         "link": {**cell, "font_color": "#0B5394", "underline": 1},
-        "plain link": {
+        tr("plain link"): {
             "font_color": "#0B5394",
             "underline": 1,
             "font_name": "Arial",
@@ -162,7 +163,14 @@ def _fill(
     links = {one.check_id: names[one.name] for one in made if one.check_id}
     notes = []
     if len(frame) < len(sheet.frame):
-        notes.append(f"The first {len(frame):,} of {len(sheet.frame):,} rows: {WHOLE}.")
+        notes.append(
+            tr(
+                "The first {number:,} of {number_2:,} rows: {WHOLE}.",
+                number=len(frame),
+                number_2=len(sheet.frame),
+                WHOLE=WHOLE,
+            )
+        )
     page.write_string(0, 0, _cell(sheet.title)[0], formats["title"])
     cut = 0
     widest = [len(column) for column in columns]
@@ -186,8 +194,15 @@ def _fill(
             else:
                 page.write_blank(number, at, None, formats[style])
     if cut:
-        were = "text was" if cut == 1 else "texts were"
-        notes.append(f"{cut:,} {were} too long for a cell and cut: {WHOLE}.")
+        were = tr("text was") if cut == 1 else tr("texts were")
+        notes.append(
+            tr(
+                "{cut:,} {were} too long for a cell and cut: {WHOLE}.",
+                cut=cut,
+                were=were,
+                WHOLE=WHOLE,
+            )
+        )
     page.write_string(2, 1, " ".join(notes) or _empty(frame), formats["note" if notes else "about"])
     widths = [
         max(9, min(most_told + 2, 70 if column in _WIDE else 34))
@@ -218,14 +233,14 @@ def _fill(
     if sheet.name == "summary":
         _contents(page, made, names, formats, HEAD + 2 + len(frame))
     elif back := names.get("summary" if sheet.name == "findings" else "findings"):
-        page.write_url(2, 0, _inside(back), formats["plain link"], string=back)
+        page.write_url(2, 0, _inside(back), formats[tr("plain link")], string=back)
 
 
 def _head(page: Any, frame: pd.DataFrame, formats: Mapping[str, Any]) -> None:
     """Write the names of the columns, those of numbers over their numbers."""
     for at, column in enumerate(map(str, frame.columns)):
         values = [value for value in frame.iloc[:, at] if _text(value)]
-        style = "number head" if values and all(map(_is_number, values)) else "head"
+        style = tr("number head") if values and all(map(_is_number, values)) else "head"
         page.write_string(HEAD, at, column.replace("_", " "), formats[style])
 
 
@@ -258,7 +273,7 @@ def _contents(
     others = (sheet for sheet in made if sheet.name != "summary")
     for number, sheet in enumerate(others, row + 1):
         name = names[sheet.name]
-        page.write_url(number, 0, _inside(name), formats["plain link"], string=name)
+        page.write_url(number, 0, _inside(name), formats[tr("plain link")], string=name)
         page.write_string(number, 1, _cell(sheet.title)[0], formats["text"])
 
 
@@ -277,7 +292,7 @@ def _style(column: str, value: object, struck: bool) -> str:
 
 
 def _empty(frame: pd.DataFrame) -> str:
-    return "" if len(frame) else "Nothing to show."
+    return "" if len(frame) else tr("Nothing to show.")
 
 
 def _is_number(value: object) -> bool:
@@ -304,7 +319,7 @@ def _cell(text: str) -> tuple[str, bool]:
     shown = visible(text)
     if _length(shown) <= CHARACTERS:
         return shown, True
-    end = f" … (cut: {len(text):,} characters)"
+    end = tr(" … (cut: {number:,} characters)", number=len(text))
     kept = shown[: CHARACTERS - len(end)]
     while _length(kept) > CHARACTERS - len(end):
         kept = kept[: -(_length(kept) - CHARACTERS + len(end))]

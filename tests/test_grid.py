@@ -58,7 +58,7 @@ def test_no_row_is_left_out_in_silence():
     many = pd.DataFrame({"n": range(MOST + 1)})
     made = grid(many)
     assert len(cells_of(made)) == MOST
-    assert made.widget.caption == f"The first {MOST:,} of {MOST + 1:,} rows."
+    assert made.widget.caption == f"The first {MOST} of {MOST + 1:,} rows."
     assert len(cells_of(grid(many.head(20_000)))) == 20_000
     assert grid(many.head(20_000)).widget.caption == ""
 

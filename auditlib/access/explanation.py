@@ -10,6 +10,7 @@ import pandas as pd
 from auditlib.access.network import Exit, Passage, Source, answerable, standing, status_word
 from auditlib.access.ways import EVERYONE, Certainty, Kind, Step, Way
 from auditlib.addresses import ALL_IPV4, ALL_IPV6, Ranges, addresses, cidrs, port_rows, port_text
+from auditlib.language import marked, tr
 from auditlib.words import clean, listed, named
 
 __all__ = ["Explanation", "Hop", "Path", "path_of"]
@@ -153,14 +154,22 @@ class Explanation:
     def __str__(self) -> str:
         lines = [self.answer]
         for path in self.paths:
-            where = named(path.subnet_id, path.subnet_name) or "the transit gateway"
-            to = f" to {named(path.eni_id, path.eni_name)}" if path.eni_id else ""
-            lines += ["", f"From {where}{to}: {_VERDICTS[path.reachable]}"]
+            where = named(path.subnet_id, path.subnet_name) or tr("the transit gateway")
+            to = tr(" to {eni_id}", eni_id=named(path.eni_id, path.eni_name)) if path.eni_id else ""
+            lines += [
+                "",
+                tr(
+                    "From {where}{to}: {VERDICTS}",
+                    where=where,
+                    to=to,
+                    VERDICTS=_VERDICTS[path.reachable],
+                ),
+            ]
             for hop in path.hops:
                 what = named(hop.object_id, hop.object_name)
                 lines.append(f"  {_MARKS[hop.state]} {hop.step}: {what}: {hop.reason}")
                 if hop.change:
-                    lines.append(f"      to open it: {hop.change}")
+                    lines.append(tr("      to open it: {hop.change}", hop=hop))
         return "\n".join([*lines, *(("", *self.notes) if self.notes else ())])
 
     def _repr_html_(self) -> str | None:
@@ -170,7 +179,7 @@ class Explanation:
         return None if html is None else str(html(self))
 
 
-_VERDICTS = {"yes": "reached", "no": "not reached", "unknown": "not known"}
+_VERDICTS = {"yes": "reached", "no": marked("not reached"), "unknown": marked("not known")}
 _MARKS = {"open": "✓", "closed": "✗", "unknown": "?"}
 
 
@@ -251,12 +260,16 @@ class _Walk:
         if source is not None and source.eni_id is not None and source.address is not None:
             return f"{source.eni_id} ({cidrs(Ranges(((source.address, source.address),)))[0]})"
         if self.association.transit_gateway_id:
-            return f"the client's address, of {', '.join(cidrs(self.association.range))}"
-        return "an address of the association's subnet"
+            return tr(
+                "the client's address, of {join}", join=", ".join(cidrs(self.association.range))
+            )
+        return tr("an address of the association's subnet")
 
     def doubt(self, source: Source | None) -> Hop:
         """Return the hop that says why nothing is certain although each hop for itself is open."""
-        why = "no interface of the endpoint was seen there, and not all its addresses get through"
+        why = tr(
+            "no interface of the endpoint was seen there, and not all its addresses get through"
+        )
         return Hop(
             step="source",
             object_id=(source and source.eni_id) or str(self.association.subnet_id),
@@ -279,7 +292,7 @@ class _Walk:
     ) -> Hop:
         state = self._state(passage)
         rules = tuple(label for label, on in passage.admits if label and self.point in on)
-        unread = passage.why or "part of it could not be read"
+        unread = passage.why or tr("part of it could not be read")
         reason = {"open": opened, "closed": shut or passage.why, "unknown": unread}[state]
         return Hop(
             step=step,
@@ -306,10 +319,17 @@ class _Walk:
                 object_id=endpoint["endpoint_id"],
                 object_name=clean(endpoint["name"]),
                 state="closed",
-                reason=f"it carries {other} traffic only, and {self.ip} is an {kind} address",
+                reason=tr(
+                    "it carries {other} traffic only, and {ip} is an {kind} address",
+                    other=other,
+                    ip=self.ip,
+                    kind=kind,
+                ),
                 change=(
-                    "Make another endpoint whose traffic address type is dual-stack: AWS offers no "
-                    "way to change the type of one that exists."
+                    tr(
+                        "Make another endpoint whose traffic address type is dual-stack: AWS offers no way to "
+                        "change the type of one that exists."
+                    )
                 ),
             )
 
@@ -318,29 +338,36 @@ class _Walk:
         passage = way.authorization(self.address, self.group)
         winning = way.winning(self.address)
         who = "everyone" if self.group == EVERYONE else self.group
-        shut = f"no active authorization rule holds {self.ip}"
-        change = f"Add an authorization rule for {self.one}, or its network, for {who}."
+        shut = tr("no active authorization rule holds {ip}", ip=self.ip)
+        change = tr(
+            "Add an authorization rule for {one}, or its network, for {who}.", one=self.one, who=who
+        )
         if winning:
             cidr = winning[0]["destination_cidr"]
             owners = listed(sorted({str(row["group_id"]) for row in winning}))
-            shut = f"{cidr}, the narrowest rule that holds {self.ip}, is for {owners} only"
+            shut = tr(
+                "{cidr}, the narrowest rule that holds {ip}, is for {owners} only",
+                cidr=cidr,
+                ip=self.ip,
+                owners=owners,
+            )
             wider = self._wider_rule()
             if wider:
-                shut += f"; it takes the address from {wider} "
+                shut += tr("; it takes the address from {wider} ", wider=wider)
             shut = shut.rstrip()
             if self.group != EVERYONE and cidr != self.one:
-                change = (
-                    change.rstrip(".") + f", and one for {owners}, who would lose it otherwise."
+                change = change.rstrip(".") + tr(
+                    ", and one for {owners}, who would lose it otherwise.", owners=owners
                 )
         waiting = self._waiting(self.network.authorization_rules, "destination_cidr")
-        shut += f"; a rule for {waiting}" if waiting else ""
+        shut += tr("; a rule for {waiting}", waiting=waiting) if waiting else ""
         admits = ", ".join(label for label, _ in passage.admits)
         return self._hop(
             "authorization",
             endpoint["endpoint_id"],
             passage,
             name=endpoint["name"],
-            opened=f"authorized by {admits}",
+            opened=tr("authorized by {admits}", admits=admits),
             shut=shut,
             change=change,
         )
@@ -349,35 +376,41 @@ class _Walk:
         levels = list(self.way.authorization_levels(self.address))[1:]
         for row in (row for level in levels for row in level):
             if row["access_all"] or row["group_id"] == self.group:
-                return f"the wider rule {row['destination_cidr']}"
+                return tr(
+                    "the wider rule {destination_cidr}", destination_cidr=row["destination_cidr"]
+                )
         return ""
 
     def _waiting(self, rows: dict[str, list[dict[str, Any]]], key: str) -> str:
         """Return a rule or route that would match but is not active."""
         for row in rows.get(self.way.endpoint["endpoint_id"], ()):
             if standing(row["status"]) != "in force" and self.address in addresses(row[key]):
-                return f"{row[key]} is there but {status_word(row)}"
+                return tr("{row} is there but {row_2}", row=row[key], row_2=status_word(row))
         return ""
 
     def _endpoint_route(self) -> Iterator[Hop]:
         endpoint, subnet = self.way.endpoint, self.association.subnet_id
         passage = self._route()
         waiting = self._waiting(self.network.endpoint_routes, "destination_cidr")
-        target = subnet or self.association.transit_gateway_id or "its subnet"
+        target = subnet or self.association.transit_gateway_id or tr("its subnet")
         block = endpoint["client_cidr_block"]
         if block and self.address in addresses(block):
             target = "local"
-        shut = f"no active route to {target} holds {self.ip}"
-        shut += f"; one for {waiting}" if waiting else ""
+        shut = tr("no active route to {target} holds {ip}", target=target, ip=self.ip)
+        shut += tr("; one for {waiting}", waiting=waiting) if waiting else ""
         admits = ", ".join(label for label, _ in passage.admits)
         yield self._hop(
-            "endpoint route",
+            tr("endpoint route"),
             endpoint["endpoint_id"],
             passage,
             name=endpoint["name"],
-            opened=f"routed by {admits}",
+            opened=tr("routed by {admits}", admits=admits),
             shut=shut,
-            change=f"Add a route for {self.one}, or its network, to {target} to the endpoint.",
+            change=tr(
+                "Add a route for {one}, or its network, to {target} to the endpoint.",
+                one=self.one,
+                target=target,
+            ),
         )
 
     def _outward(self, source: Source, groups: tuple[str, ...] | None, step: Step) -> Iterator[Hop]:
@@ -392,16 +425,21 @@ class _Walk:
             ", ".join(source.groups),
             passage,
             name=listed(self._names(source.groups)),
-            opened=f"let out by {_ids(passage, self.point)}",
-            shut=f"no outbound rule lets {self.what} out to {self.ip}",
-            change=f"Allow outbound {self.what} to {to} in {(source.groups or ('its group',))[0]}.",
+            opened=tr("let out by {passage}", passage=_ids(passage, self.point)),
+            shut=tr("no outbound rule lets {what} out to {ip}", what=self.what, ip=self.ip),
+            change=tr(
+                "Allow outbound {what} to {to} in {value}.",
+                what=self.what,
+                to=to,
+                value=(source.groups or ("its group",))[0],
+            ),
         )
 
     def _acl(self, title: str, subnet: str | None, remote: int, *, out: bool) -> Iterator[Hop]:
         """Yield the two hops of a network ACL: the packet, and its answer."""
         id = self.network.acl(subnet)
         if id is None:
-            why = f"the network ACL of {subnet} could not be read"
+            why = tr("the network ACL of {subnet} could not be read", subnet=subnet)
             yield Hop(step=title, object_id=str(subnet), state="unknown", reason=why)
             return
         name = self.network.names.get(id)
@@ -414,24 +452,57 @@ class _Walk:
             id,
             Passage(forth, forth, admits),
             name=name,
-            opened=f"let through by {_ids(Passage(forth, forth, admits), self.point)}",
-            shut=f"no entry lets {toward[0]} {self.what} {toward[1]} {ip} through before one denies it",
-            change=f"Allow {toward[0]} {self.what} {toward[1]} {ip}, numbered before the entry that denies it.",
+            opened=tr("let through by {ids}", ids=_ids(Passage(forth, forth, admits), self.point)),
+            shut=tr(
+                "no entry lets {toward} {what} {toward_2} {ip} through before one denies it",
+                toward=toward[0],
+                what=self.what,
+                toward_2=toward[1],
+                ip=ip,
+            ),
+            change=tr(
+                "Allow {toward} {what} {toward_2} {ip}, numbered before the entry that denies it.",
+                toward=toward[0],
+                what=self.what,
+                toward_2=toward[1],
+                ip=ip,
+            ),
         )
         back, _ = self.network.acl_lets(id, is_egress=not out, remote=remote)
         sure, maybe = answerable(back)
         protocol = port_rows(self.on)[0][0]
-        answers = f"{protocol} 1024–65535" if protocol in {"tcp", "udp"} else f"{protocol} answers"
+        answers = (
+            f"{protocol} 1024–65535"
+            if protocol in {"tcp", "udp"}
+            else tr("{protocol} answers", protocol=protocol)
+        )
         toward = ("inbound", "from") if out else ("outbound", "to")
-        why = f"only some of {answers} {toward[1]} {ip} are let back: it depends on the port"
+        why = tr(
+            "only some of {answers} {toward} {ip} are let back: it depends on the port",
+            answers=answers,
+            toward=toward[1],
+            ip=ip,
+        )
         yield self._hop(
             f"{title} {back_way}",
             id,
             Passage(sure, maybe, (), why),
             name=name,
-            opened="the answer is let through",
-            shut=f"{toward[0]} {answers} {toward[1]} {ip} are not let through: answers are stopped",
-            change=f"Allow {toward[0]} {answers} {toward[1]} {ip}, numbered before the entry that denies it.",
+            opened=tr("the answer is let through"),
+            shut=tr(
+                "{toward} {answers} {toward_2} {ip} are not let through: answers are stopped",
+                toward=toward[0],
+                answers=answers,
+                toward_2=toward[1],
+                ip=ip,
+            ),
+            change=tr(
+                "Allow {toward} {answers} {toward_2} {ip}, numbered before the entry that denies it.",
+                toward=toward[0],
+                answers=answers,
+                toward_2=toward[1],
+                ip=ip,
+            ),
         )
 
     def _vpc_route(self, exit: Exit, vpc: str | None, leaves: str, wanted: str | None) -> list[Hop]:
@@ -439,16 +510,23 @@ class _Walk:
         if self.association.transit_gateway_id:
             return [
                 Hop(
-                    step="transit gateway",
+                    step=tr("transit gateway"),
                     object_id=exit.target_id,
                     state="unknown",
-                    reason="its route tables were not read",
+                    reason=tr("its route tables were not read"),
                 )
             ]
         subnet = self.association.subnet_id
         table = self.network.route_table(subnet, self.association.vpc_id) or str(subnet)
-        target = "local" if wanted == self.association.vpc_id else f"a way to {wanted}"
-        change = f"Add a route for {self.one}, or its network, to {target} to {table}."
+        target = (
+            "local" if wanted == self.association.vpc_id else tr("a way to {wanted}", wanted=wanted)
+        )
+        change = tr(
+            "Add a route for {one}, or its network, to {target} to {table}.",
+            one=self.one,
+            target=target,
+            table=table,
+        )
 
         def hop(state: State, reason: str) -> Hop:
             return Hop(
@@ -462,12 +540,17 @@ class _Walk:
             )
 
         if exit.kind == "none":
-            return [hop("closed", f"{table} has no route for {self.ip}")]
+            return [hop("closed", tr("{table} has no route for {ip}", table=table, ip=self.ip))]
         if exit.kind == "blackhole":
             gone = exit.target_id or "a target"
-            return [hop("closed", f"{exit.label} leads to {gone}, which is gone")]
+            return [
+                hop(
+                    "closed",
+                    tr("{exit.label} leads to {gone}, which is gone", exit=exit, gone=gone),
+                )
+            ]
         if exit.kind == "vpc_peering_connection":
-            reason = exit.why or f"leads to {exit.target_id}"
+            reason = exit.why or tr("leads to {exit.target_id}", exit=exit)
             return [
                 hop("open" if exit.sure else "unknown", reason),
                 self._peering(exit, vpc, leaves),
@@ -475,21 +558,34 @@ class _Walk:
         if leaves:
             return [hop("unknown", leaves)]
         if wanted not in {None, vpc}:
-            return [hop("closed", f"{exit.label} keeps {self.ip} inside {vpc}, not {wanted}")]
+            return [
+                hop(
+                    "closed",
+                    tr(
+                        "{exit.label} keeps {ip} inside {vpc}, not {wanted}",
+                        exit=exit,
+                        ip=self.ip,
+                        vpc=vpc,
+                        wanted=wanted,
+                    ),
+                )
+            ]
         if exit.label.startswith("inside "):
-            return [hop("open", f"{exit.label}: no route table is asked")]
-        return [hop("open", f"routed by {exit.label}")]
+            return [hop("open", tr("{exit.label}: no route table is asked", exit=exit))]
+        return [hop("open", tr("routed by {exit.label}", exit=exit))]
 
     def _peering(self, exit: Exit, vpc: str | None, leaves: str) -> Hop:
         peering = self.network.peerings.get((exit.target_id, self.association.vpc_id or ""))
         state: State = "open"
-        reason, change = f"active, leads to {vpc}", ""
+        reason, change = tr("active, leads to {vpc}", vpc=vpc), ""
         if leaves or exit.doubt:
             state, reason = "unknown", leaves or exit.doubt
         elif vpc is None:
-            what = "is not active" if peering else "does not exist for this VPC"
+            what = tr("is not active") if peering else tr("does not exist for this VPC")
             state, reason = "closed", f"{exit.target_id} {what}"
-            change = f"Have {exit.target_id} accepted, or make a new peering and route to it."
+            change = tr(
+                "Have {exit.target_id} accepted, or make a new peering and route to it.", exit=exit
+            )
         return Hop(
             step="peering",
             object_id=exit.target_id,
@@ -504,22 +600,32 @@ class _Walk:
     ) -> Iterator[Hop]:
         vpc, subnet, groups = kind
         if subnet != self.association.subnet_id:
-            yield from self._acl("receiver network ACL", subnet, at, out=False)
+            yield from self._acl(tr("receiver network ACL"), subnet, at, out=False)
             route = self.way.return_route(subnet, vpc, at, step.exit)
             table = self.network.route_table(subnet, vpc) or subnet
             back = cidrs(Ranges(((at, at),)))[0]
             if self.association.subnet_id:
                 block = self.network.subnets.get(self.association.subnet_id, {}).get("cidr_block")
                 back = block or back
-            over = "local" if step.exit.kind == "local" else step.exit.target_id or "the same way"
+            over = (
+                "local" if step.exit.kind == "local" else step.exit.target_id or tr("the same way")
+            )
             yield self._hop(
-                "return route",
+                tr("return route"),
                 table,
                 route,
                 name=self.network.names.get(table),
-                opened=f"answers go back by {', '.join(label for label, _ in route.admits)}",
+                opened=tr(
+                    "answers go back by {join}",
+                    join=", ".join((label for label, _ in route.admits)),
+                ),
                 shut=route.why,
-                change=f"Add a route for {back} to {over} to {table}.",
+                change=tr(
+                    "Add a route for {back} to {over} to {table}.",
+                    back=back,
+                    over=over,
+                    table=table,
+                ),
             )
         passage = self.way.ingress(groups, source, at, step.references)
         sources = cidrs(self.association.range)
@@ -533,9 +639,14 @@ class _Walk:
             ", ".join(groups) or eni_id,
             passage,
             name=listed(self._names(groups)) if groups else self.network.names.get(eni_id),
-            opened=f"let in by {_ids(passage, self.point)}",
-            shut=f"no inbound rule lets {self.what} in from the endpoint",
-            change=f"Allow inbound {self.what} from {by} in {(groups or ('its group',))[0]}.",
+            opened=tr("let in by {passage}", passage=_ids(passage, self.point)),
+            shut=tr("no inbound rule lets {what} in from the endpoint", what=self.what),
+            change=tr(
+                "Allow inbound {what} from {by} in {value}.",
+                what=self.what,
+                by=by,
+                value=(groups or ("its group",))[0],
+            ),
         )
 
     def _names(self, groups: Iterable[str]) -> list[str]:
@@ -592,7 +703,9 @@ class _Walk:
         for source in self._sources():
             before = [*first, *self._outward(source, kind[2], step)]
             if kind[1] != association.subnet_id and association.transit_gateway_id is None:
-                before += self._acl("network ACL", association.subnet_id, self.address, out=True)
+                before += self._acl(
+                    tr("network ACL"), association.subnet_id, self.address, out=True
+                )
             parts = way.inbound(kind, source, step, family).parts
             starts = [where.spans[0][0] for where, _ in parts]
             if source.address is not None and family is ALL_IPV4:
@@ -613,14 +726,14 @@ class _Walk:
         hops = [*first, *self._outward(source, None, step)]
         # Inside one subnet no network ACL is asked.
         if self.association.transit_gateway_id is None and not self.way.inside(self.address):
-            hops += self._acl("network ACL", self.association.subnet_id, self.address, out=True)
+            hops += self._acl(tr("network ACL"), self.association.subnet_id, self.address, out=True)
         hops += self._vpc_route(step.exit, vpc, step.leaves, None)
         for one in shut:
             who = named(one.eni_id, self.network.eni_names.get(one.eni_id or ""))
             why = listed(h.reason for h in one.hops if h.state == "closed" and h not in hops)
-            reason = f"{who} has this address, and nothing gets in there"
+            reason = tr("{who} has this address, and nothing gets in there", who=who)
             reason += f" ({why})" if why else ""
-            reason += "; whether packets end there or elsewhere was not read"
+            reason += tr("; whether packets end there or elsewhere was not read")
             hops.append(
                 Hop(
                     step="receiver",
@@ -631,9 +744,11 @@ class _Walk:
                 )
             )
         if vpc is not None and not step.leaves:
-            reason = f"no interface of {vpc} that was read has the address {self.ip}"
+            reason = tr(
+                "no interface of {vpc} that was read has the address {ip}", vpc=vpc, ip=self.ip
+            )
             if near := self._nearest(vpc):
-                reason += f"; the nearest read: {listed(near)}"
+                reason += tr("; the nearest read: {near}", near=listed(near))
             # No change: nothing in the way is shut, there is nobody to answer.
             hops.append(Hop(step="receiver", object_id=self.ip, state="closed", reason=reason))
         return _Found(tuple(hops), "unknown", source)
@@ -649,7 +764,11 @@ class _Walk:
         )
         owners = [receivers.eni_ids[int(receivers.eni[place])] for place in near]
         return [
-            f"{receivers.texts[place]} of {named(eni, self.network.eni_names.get(eni))}"
+            tr(
+                "{texts} of {eni}",
+                texts=receivers.texts[place],
+                eni=named(eni, self.network.eni_names.get(eni)),
+            )
             for place, eni in zip(near, owners, strict=True)
         ]
 
@@ -672,9 +791,9 @@ class _Walk:
         step = self._step(Exit("client_vpn", "local", "local"), None, None, "", local=True)
         certainty = self.way.departure_certainty(step, self.group)
         state: State = "open" if certainty == "reliable" else "unknown"
-        reason = "client to client: no security group is crossed"
+        reason = tr("client to client: no security group is crossed")
         if state == "unknown":
-            reason += "; AWS does not support group rules between clients"
+            reason += tr("; AWS does not support group rules between clients")
         hop = Hop(step="receiver", object_id=self.ip, state=state, reason=reason)
         return _Found((*first, hop), certainty)
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from auditlib.addresses import ALL_PORTS, NONE, Ranges, addresses, ports
 from auditlib.check import TableSource
+from auditlib.language import tr
 
 __all__ = [
     "BOUNDS",
@@ -197,7 +198,7 @@ class Peering:
 
 def status_word(row: Row) -> str:
     """Return a row's status in words."""
-    return str(row["status"] or "in a state that was not told")
+    return str(row["status"] or tr("in a state that was not told"))
 
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -371,7 +372,7 @@ class Network:
         found = {}
         for row in self._rows("vpc_peering_connections"):
             id, state = row["vpc_peering_connection_id"], standing(row["status"])
-            doubt = f"{id} is {status_word(row)}" if state == "changing" else ""
+            doubt = tr("{id} is {row}", id=id, row=status_word(row)) if state == "changing" else ""
             for here, there in (("requester", "accepter"), ("accepter", "requester")):
                 found[id, row[f"{here}_vpc_id"]] = Peering(
                     id=id,
@@ -421,7 +422,7 @@ class Network:
                     propagated = row["origin"] == "EnableVgwRoutePropagation"
                     items.append((destination, row | {"rank": 2 if propagated else 0}))
                 else:
-                    hidden.append("a route without destination")
+                    hidden.append(tr("a route without destination"))
             tables[id] = (Prefixes(items), tuple(hidden))
         return tables
 
@@ -435,7 +436,7 @@ class Network:
         found: dict[str, str] = {}
         for row in self._rows("route_table_associations"):
             place = row["subnet_id"] or (row["vpc_id"] if row["main"] else None)
-            state = "in force" if row["state"] is None else standing(row["state"])
+            state = tr("in force") if row["state"] is None else standing(row["state"])
             if place is not None and state != "gone":
                 found[place] = row["route_table_id"] if state == "in force" else ""
         return found
@@ -518,7 +519,9 @@ class Network:
             if remote in where:
                 if allows:
                     allowed |= left & on
-                    admits.append((f"{acl_id} entry {number}", left & on))
+                    admits.append(
+                        (tr("{acl_id} entry {number}", acl_id=acl_id, number=number), left & on)
+                    )
                 left -= on
         return allowed, tuple(admits)
 
@@ -559,11 +562,17 @@ def _route(network: Network, subnet_id: str | None, vpc_id: str | None, address:
     id = None if subnet_id is None else network.route_table(subnet_id, vpc_id)
     found = network._route_tables.get(id or "")
     if found is None:
-        where = subnet_id or "the association's subnet"
-        what = "is being changed" if id == "" else "could not be read"
-        return Exit("unknown", sure=False, why=f"the route table of {where} {what}")
+        where = subnet_id or tr("the association's subnet")
+        what = tr("is being changed") if id == "" else tr("could not be read")
+        return Exit(
+            "unknown",
+            sure=False,
+            why=tr("the route table of {where} {what}", where=where, what=what),
+        )
     table, hidden = found
-    why = f"{', '.join(hidden)} in {id} could not be read" if hidden else ""
+    why = (
+        tr("{hidden} in {id} could not be read", hidden=", ".join(hidden), id=id) if hidden else ""
+    )
     matches = list(table.at(address))
     is_local = any(row["target_kind"] == "local" for level in matches for row in level)
     for level in matches:
@@ -573,10 +582,14 @@ def _route(network: Network, subnet_id: str | None, vpc_id: str | None, address:
             kind = "blackhole" if row["state"] == "blackhole" else row["target_kind"]
             label = f"{id} {row['destination']}"
             if row["state"] not in {"active", "blackhole", None}:
-                told = f"{label} is {row['state']}: where it goes is not known"
+                told = tr(
+                    "{label} is {state}: where it goes is not known",
+                    label=label,
+                    state=row["state"],
+                )
                 return Exit("unknown", row["target_id"] or "", label, False, told)
             if kind in _APPLIANCES:
-                told = f"{row['target_id'] or 'its target'} decides where it goes"
+                told = tr("{value} decides where it goes", value=row["target_id"] or "its target")
                 return Exit("unknown", row["target_id"] or "", label, False, told)
             return Exit(kind, row["target_id"] or "", label, not hidden, why)
     return Exit("unknown" if hidden else "none", "", str(id), not hidden, why)
@@ -728,11 +741,15 @@ class Rules:
             peers = addresses(text)
         elif kind == _PREFIX_LIST:
             peers = self._network.prefix_list(text)
-            why = "" if peers is not None else f"the entries of {text} could not be read"
+            why = (
+                ""
+                if peers is not None
+                else tr("the entries of {text} could not be read", text=text)
+            )
         elif kind == _GROUP:
             reference = text
         else:
-            why = "its source or destination is of a kind the kit does not know"
+            why = tr("its source or destination is of a kind the kit does not know")
         return Rule(
             id=str(self._ids.iat[position]),
             group_id=self.group_ids[int(self._group[position])],

@@ -34,6 +34,7 @@ from auditlib.addresses import (
 )
 from auditlib.check import TableSource
 from auditlib.errors import ParameterError
+from auditlib.language import marked, tr
 from auditlib.words import clean, listed, named
 
 __all__ = [
@@ -47,7 +48,7 @@ __all__ = [
     "reach_counts",
 ]
 
-_NONE_READ = "there is none in what was read"
+_NONE_READ = marked("there is none in what was read")
 
 COLUMNS = (
     "account",
@@ -117,11 +118,17 @@ class Access:
         if policy is None:
             if self.network.reads("client_vpn_authorization_policies", place, id):
                 return ()
-            return ("upper bound: whether a Cedar policy narrows it could not be read",)
+            return (tr("upper bound: whether a Cedar policy narrows it could not be read"),)
         if policy["status"] == "active" and policy["shadow_mode"] == "disabled":
-            return (f"upper bound: the Cedar policy of {id} may refuse users",)
-        why = "in shadow mode" if policy["shadow_mode"] == "enabled" else policy["status"]
-        return (f"not narrowed: the Cedar policy of {id} is not proven enforced ({why})",)
+            return (tr("upper bound: the Cedar policy of {id} may refuse users", id=id),)
+        why = tr("in shadow mode") if policy["shadow_mode"] == "enabled" else policy["status"]
+        return (
+            tr(
+                "not narrowed: the Cedar policy of {id} is not proven enforced ({why})",
+                id=id,
+                why=why,
+            ),
+        )
 
 
 def endpoint_of(tables: TableSource, text: str) -> str:
@@ -140,8 +147,12 @@ def endpoint_of(tables: TableSource, text: str) -> str:
         return called[0]
     if called:
         raise ParameterError(
-            f'"{clean(text)}" is the name of {len(called)} endpoints: '
-            f"give the id of one, {listed(called)}."
+            tr(
+                '"{text}" is the name of {number} endpoints: give the id of one, {called}.',
+                text=clean(text),
+                number=len(called),
+                called=listed(called),
+            )
         )
     words: dict[str, list[str]] = defaultdict(list)
     for id, row in sorted(endpoints.items()):
@@ -153,7 +164,9 @@ def endpoint_of(tables: TableSource, text: str) -> str:
     near = list(dict.fromkeys(id for word in close for id in words[word]))
     shown = listed((named(id, endpoints[id]["name"]) for id in near or sorted(endpoints)), most=3)
     hint = f"{'the nearest' if near else 'there are'}: {shown}" if shown else _NONE_READ
-    raise ParameterError(f'"{text}" is not an endpoint that was read; {hint}.')
+    raise ParameterError(
+        tr('"{text}" is not an endpoint that was read; {hint}.', text=text, hint=hint)
+    )
 
 
 def reach(
@@ -348,7 +361,9 @@ def explain(
     row = network.endpoints[endpoint]
     notes = list(dict.fromkeys(note for way in ways for note in access.upper_bound(way)))
     notes += dict.fromkeys(
-        f"Not certain: {way.association.doubt}." for way in ways if way.association.doubt
+        tr("Not certain: {way.association.doubt}.", way=way)
+        for way in ways
+        if way.association.doubt
     )
     if not paths:
         paths = (_no_association(access, row),)
@@ -375,8 +390,8 @@ def nobody_at(tables: TableSource, to: str) -> str:
     if to.startswith("eni-") or receivers.at(addresses(to).spans[0][0]):
         return ""
     close = difflib.get_close_matches(to, sorted(set(receivers.texts)), n=3, cutoff=0.6)
-    hint = f"; the nearest: {listed(close)}" if close else ""
-    return f"No interface that was read has {to}{hint}."
+    hint = tr("; the nearest: {close}", close=listed(close)) if close else ""
+    return tr("No interface that was read has {to}{hint}.", to=to, hint=hint)
 
 
 def _one_address(access: Access, to: str) -> int:
@@ -384,16 +399,22 @@ def _one_address(access: Access, to: str) -> int:
         _known(to, access.network.enis, "interface")
         texts = access.network.addresses_of(to)
         if not texts:
-            raise ParameterError(f"{to} has no address that was read: give an address instead.")
+            raise ParameterError(
+                tr("{to} has no address that was read: give an address instead.", to=to)
+            )
         return addresses(texts[0]).spans[0][0]
     return _address_range(access, to).spans[0][0]
 
 
 def _packet(port: int | None, protocol: str) -> Ranges:
     if port is None and protocol in {"tcp", "udp"}:
-        raise ParameterError(f"Say which port of {protocol} is meant, 0 to 65535.")
+        raise ParameterError(
+            tr("Say which port of {protocol} is meant, 0 to 65535.", protocol=protocol)
+        )
     if protocol == "all":
-        raise ParameterError('"all" is not one protocol: say tcp, udp, icmp, icmpv6 or a number.')
+        raise ParameterError(
+            tr('"all" is not one protocol: say tcp, udp, icmp, icmpv6 or a number.')
+        )
     if port is None and protocol in {"icmp", "icmpv6"}:
         port = 8 if protocol == "icmp" else 128
     first = (_ports_of(port, protocol) or NONE).spans[0][0]
@@ -403,17 +424,20 @@ def _packet(port: int | None, protocol: str) -> Ranges:
 def _no_association(access: Access, endpoint: dict[str, Any]) -> Path:
     id = endpoint["endpoint_id"]
     rows = access.network.target_networks.get(id, ())
-    reason = "it has no association, so no client can connect"
+    reason = tr("it has no association, so no client can connect")
     if rows:
-        held = listed(f"{row['subnet_id']} is {row['status']}" for row in rows)
-        reason = f"none of its associations is in force: {held}"
+        held = listed(
+            tr("{subnet_id} is {status}", subnet_id=row["subnet_id"], status=row["status"])
+            for row in rows
+        )
+        reason = tr("none of its associations is in force: {held}", held=held)
     hop = Hop(
         step="association",
         object_id=id,
         object_name=clean(endpoint["name"]),
         state="closed",
         reason=reason,
-        change="Associate the endpoint with a subnet that has a route to the receiver.",
+        change=tr("Associate the endpoint with a subnet that has a route to the receiver."),
     )
     return Path(subnet_id=None, reachable="no", certainty=None, hops=(hop,))
 
@@ -421,27 +445,48 @@ def _no_association(access: Access, endpoint: dict[str, Any]) -> Path:
 def _answer(
     endpoint: dict[str, Any], group: str, ip: str, on: Ranges, paths: tuple[Path, ...]
 ) -> str:
-    who = "A user in no group" if group == EVERYONE else f"A user in group {clean(group)}"
-    what = f"{port_text(on)} on {ip} through {named(endpoint['endpoint_id'], endpoint['name'])}"
+    who = (
+        tr("A user in no group")
+        if group == EVERYONE
+        else tr("A user in group {group}", group=clean(group))
+    )
+    what = tr(
+        "{on} on {ip} through {named}",
+        on=port_text(on),
+        ip=ip,
+        named=named(endpoint["endpoint_id"], endpoint["name"]),
+    )
     yes = [path for path in paths if path.reachable == "yes"]
     unknown = [path for path in paths if path.reachable == "unknown"]
     if yes and len(yes) == len(paths):
         fragile = any(path.certainty == "fragile" for path in yes)
-        sure = "only with the present address of the endpoint's interface" if fragile else ""
-        return f"{who} reaches {what}{', ' + sure if sure else ''}."
+        sure = tr("only with the present address of the endpoint's interface") if fragile else ""
+        return tr(
+            "{who} reaches {what}{form}.", who=who, what=what, form=", " + sure if sure else ""
+        )
     if yes:
         subnets = listed(named(path.subnet_id, path.subnet_name) for path in yes)
-        return f"{who} reaches {what} only in sessions that land on {subnets}."
+        return tr(
+            "{who} reaches {what} only in sessions that land on {subnets}.",
+            who=who,
+            what=what,
+            subnets=subnets,
+        )
     if unknown:
         hops = [hop for path in unknown for hop in path.hops if hop.state == "unknown"]
         why = listed(dict.fromkeys(hop.reason for hop in hops), most=2)
-        question = f"Whether {who[0].lower()}{who[1:]} reaches {what} could not be told"
+        question = tr(
+            "Whether {lower}{who} reaches {what} could not be told",
+            lower=who[0].lower(),
+            who=who[1:],
+            what=what,
+        )
         return f"{question}: {why}." if why else f"{question}."
     blockers = list(dict.fromkeys(hop.step for path in paths for hop in path.blockers))
-    why = f"stopped by {listed(blockers)}"
+    why = tr("stopped by {blockers}", blockers=listed(blockers))
     if blockers == ["receiver"]:
-        why = "no interface that was read has the address"
-    return f"{who} does not reach {what}: {why}."
+        why = tr("no interface that was read has the address")
+    return tr("{who} does not reach {what}: {why}.", who=who, what=what, why=why)
 
 
 class _Wanted:
@@ -476,7 +521,7 @@ def _address_range(access: Access, text: str) -> Ranges:
         ip_address(text)
     except ValueError:
         known = [*access.network.receivers.texts, *access.network.enis]
-        raise _unknown(text, known, "address or interface") from None
+        raise _unknown(text, known, tr("address or interface")) from None
     return addresses(text)
 
 
@@ -493,18 +538,30 @@ def _ports_of(port: int | None, protocol: str | None) -> Ranges | None:
             known = ["tcp", "udp", "icmp", "icmpv6", "all"]
             near = difflib.get_close_matches(kind, known, n=1)
             raise ParameterError(
-                f'"{kind}" is not a protocol: {", ".join(known)} and numbers from 0 to 255 are'
-                + (f"; the nearest is {near[0]}." if near else ".")
+                tr(
+                    '"{kind}" is not a protocol: {known} and numbers from 0 to 255 are',
+                    kind=kind,
+                    known=", ".join(known),
+                )
+                + (tr("; the nearest is {near}.", near=near[0]) if near else ".")
             ) from None
         if port is not None:
             most = {6: 65535, 17: 65535, 1: 255, 58: 255}.get(number)
             if most is None:
-                raise ParameterError(f"Protocol {kind} has no ports: leave the port out.")
+                raise ParameterError(
+                    tr("Protocol {kind} has no ports: leave the port out.", kind=kind)
+                )
             if not 0 <= port <= most:
-                what = "a port" if most == 65535 else "an ICMP type"
+                what = "a port" if most == 65535 else tr("an ICMP type")
                 nearest = 0 if port < 0 else most
                 raise ParameterError(
-                    f"{port} is not {what}: 0 to {most} are; the nearest is {nearest}."
+                    tr(
+                        "{port} is not {what}: 0 to {most} are; the nearest is {nearest}.",
+                        port=port,
+                        what=what,
+                        most=most,
+                        nearest=nearest,
+                    )
                 )
         found |= ports(kind, port, None if number in {1, 58} else port)
     return found
@@ -519,7 +576,7 @@ def _known_group(access: Access, endpoint: str | None, group: str) -> None:
     endpoints = access.network.endpoints if endpoint is None else (endpoint,)
     ways = [way for id in endpoints for way in access.ways(id)]
     if all(way.authorizations_read for way in ways):
-        _known(group, access.groups(endpoint), "group in an authorization rule")
+        _known(group, access.groups(endpoint), tr("group in an authorization rule"))
 
 
 def _unknown(name: str, known: Iterable[str], noun: str) -> ParameterError:
@@ -529,7 +586,15 @@ def _unknown(name: str, known: Iterable[str], noun: str) -> ParameterError:
     article = "an" if noun[0] in "aeiou" else "a"
     shown = f"{'the nearest' if close else 'there are'}: {listed(close or names, most=3)}"
     hint = shown if names else _NONE_READ
-    return ParameterError(f'"{name}" is not {article} {noun} that was read; {hint}.')
+    return ParameterError(
+        tr(
+            '"{name}" is not {article} {noun} that was read; {hint}.',
+            name=name,
+            article=article,
+            noun=noun,
+            hint=hint,
+        )
+    )
 
 
 def _rows(

@@ -12,6 +12,7 @@ from auditlib.access.ways import EVERYONE, Case, Way
 from auditlib.addresses import NONE, Ranges, addresses, port_rows, ports
 from auditlib.check import TableSource
 from auditlib.frames import frame_of_rows
+from auditlib.language import marked
 from auditlib.schemas import SCHEMAS
 
 __all__ = ["opened_networks", "reached_interfaces"]
@@ -164,13 +165,13 @@ def _opened(access: Access, ways: Iterable[Way], territory: Ranges) -> dict[str,
 
 
 _STOPS = (
-    "no association of the endpoint is in force",
-    "no active route of the endpoint leads there",
-    "no active authorization rule decides there",
-    "the VPC's route table has no working route there",
-    "no interface that was read has an address there",
-    "the endpoint's security groups and its network ACL let nothing out there",
-    "no receiver there admits the endpoint",
+    marked("no association of the endpoint is in force"),
+    marked("no active route of the endpoint leads there"),
+    marked("no active authorization rule decides there"),
+    marked("the VPC's route table has no working route there"),
+    marked("no interface that was read has an address there"),
+    marked("the endpoint's security groups and its network ACL let nothing out there"),
+    marked("no receiver there admits the endpoint"),
 )
 """What can stop everything on the way to a network, from the endpoint on."""
 

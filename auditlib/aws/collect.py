@@ -30,6 +30,7 @@ from auditlib.aws.outcomes import message_of, status_of
 from auditlib.aws.reads import READS, Read
 from auditlib.aws.sessions import Access, client_config, enabled_regions, sign_in
 from auditlib.errors import AwsError, SnapshotError
+from auditlib.language import tr
 from auditlib.snapshot import (
     Call,
     Manifest,
@@ -129,7 +130,9 @@ def collect(
     out = Path(out)
     if out.suffix.lower() == ".zip":
         if resume:
-            raise SnapshotError(f"{out} cannot be resumed: a zip is written once; give a folder")
+            raise SnapshotError(
+                tr("{out} cannot be resumed: a zip is written once; give a folder", out=out)
+            )
         refuse_to_overwrite(out)
         earlier = None
     elif resume and out.is_dir() and any(out.iterdir()):
@@ -149,8 +152,13 @@ def collect(
     regions = regions_of(access, regions, all_regions, earlier)
     if earlier and (others := {account for account, _ in earlier.places} - {access.account}):
         raise SnapshotError(
-            f"{out} holds account {min(others)}, and you are signed in to {access.account}: "
-            "give another folder, or the other profile"
+            tr(
+                "{out} holds account {others}, and you are signed in to {access.account}: give another "
+                "folder, or the other profile",
+                out=out,
+                others=min(others),
+                access=access,
+            )
         )
     run = Run(access, regions, clock=clock, progress=progress, workers=workers, earlier=earlier)
     try:
@@ -166,8 +174,12 @@ def collect(
         return run.into(out)
     except OSError as error:
         raise SnapshotError(
-            f"{out} cannot be written ({error.strerror or error}): give another place, or make "
-            "room and run again with --resume"
+            tr(
+                "{out} cannot be written ({value}): give another place, or make room and run again with "
+                "--resume",
+                out=out,
+                value=error.strerror or error,
+            )
         ) from error
 
 
@@ -186,7 +198,7 @@ def regions_of(
         return tuple(sorted({region for _, region in earlier.places}))
     if access.session.region_name:
         return (access.session.region_name,)
-    raise AwsError("no region: give --region or --all-regions, or set one in the profile")
+    raise AwsError(tr("no region: give --region or --all-regions, or set one in the profile"))
 
 
 @contextmanager
@@ -224,7 +236,11 @@ def _alone_in(folder: Path) -> Iterator[Path]:
 
 def _busy(folder: Path) -> SnapshotError:
     return SnapshotError(
-        f"{folder} is being written by another auditlib collect: wait for it, or give another place"
+        tr(
+            "{folder} is being written by another auditlib collect: wait for it, or give another "
+            "place",
+            folder=folder,
+        )
     )
 
 
@@ -420,7 +436,7 @@ class Run:
             self._call(region, read, resource),
             status="failed",
             error_code=NOT_COLLECTED,
-            error_message="the collection was interrupted before this call was answered",
+            error_message=tr("the collection was interrupted before this call was answered"),
         )
 
     def _call(self, region: str, read: Read, resource: str | None) -> Call:
@@ -464,7 +480,7 @@ class Run:
                     call,
                     status="failed",
                     error_code="UnexpectedAnswer",
-                    error_message=f"the answer {problem}",
+                    error_message=tr("the answer {problem}", problem=problem),
                 )
             elif has_record(read, document):
                 call = self._keep(call, read, document)
@@ -532,7 +548,7 @@ class Run:
             token = page.pop("NextToken", None) or page.pop("nextToken", None)
             # botocore notices a token that comes twice in a row, not one that comes again later.
             if token in seen:
-                raise _EndlessPagesError(f"{read.id} gave the same next token again")
+                raise _EndlessPagesError(tr("{read.id} gave the same next token again", read=read))
             if token is not None:
                 seen.add(token)
                 if self._stop.is_set():
@@ -540,7 +556,7 @@ class Run:
             records = page.pop(key, None)
             if records is None and (whole or token):
                 # Something else told as a page would otherwise read as the end, or as nothing.
-                raise _LostPageError(f"{read.id} gave a page without {key}")
+                raise _LostPageError(tr("{read.id} gave a page without {key}", read=read, key=key))
             if records is not None and key in whole:
                 whole[key].extend(records)
             elif records is not None:
@@ -644,10 +660,13 @@ def _is_parent(read: Read) -> bool:
 
 
 def _too_old(read: Read) -> str:
-    since = f" (since {read.since_botocore})" if read.since_botocore else ""
-    return (
-        f"botocore {botocore.__version__} does not know {read.service} {read.operation}{since}: "
-        "update boto3"
+    since = tr(" (since {read.since_botocore})", read=read) if read.since_botocore else ""
+    return tr(
+        "botocore {botocore.__version__} does not know {read.service} {read.operation}{since}: "
+        "update boto3",
+        botocore=botocore,
+        read=read,
+        since=since,
     )
 
 
@@ -674,8 +693,13 @@ def summary_of(manifest: Manifest) -> Iterator[str]:
     counts = Counter(call.status for call in made)
     told = [f"{counts[s]} {s}" for s in ("ok", "denied", "failed", "unsupported")]
     if left_out:
-        told.append(f"{len(left_out)} not collected")
-    yield f"{len(manifest.calls)} calls in {count(len(manifest.places), 'region')}: {', '.join(told)}"
+        told.append(tr("{number} not collected", number=len(left_out)))
+    yield tr(
+        "{number} calls in {count}: {told}",
+        number=len(manifest.calls),
+        count=count(len(manifest.places), "region"),
+        told=", ".join(told),
+    )
     refused: dict[tuple[str, str, str], list[Call]] = {}
     for call in made:
         if call.status != "ok":
@@ -685,8 +709,19 @@ def summary_of(manifest: Manifest) -> Iterator[str]:
         where = listed(sorted({call.region for call in calls}), most=4)
         advice = ""
         if status == "denied" and (read := calls[0].read):
-            advice = f"; allow {read.iam_action}"
-        times = f" ({len(calls)} calls)" if len(calls) > 1 else ""
-        yield f"{status}: {command} in {where}{times}: {code}{advice}"
+            advice = tr("; allow {read.iam_action}", read=read)
+        times = tr(" ({number} calls)", number=len(calls)) if len(calls) > 1 else ""
+        yield tr(
+            "{status}: {command} in {where}{times}: {code}{advice}",
+            status=status,
+            command=command,
+            where=where,
+            times=times,
+            code=code,
+            advice=advice,
+        )
     if left_out:
-        yield f"not collected: {count(len(left_out), 'call')}; --resume reads what is missing"
+        yield tr(
+            "not collected: {count}; --resume reads what is missing",
+            count=count(len(left_out), "call"),
+        )

@@ -21,6 +21,7 @@ from typing import Any, Literal
 from auditlib.aws.collect import Run, regions_of
 from auditlib.aws.reads import READS, Read
 from auditlib.aws.sessions import sign_in
+from auditlib.language import tr
 from auditlib.snapshot import Call
 
 __all__ = ["Permission", "permissions"]
@@ -97,7 +98,11 @@ def _permission(
     if call is None:
         shut = [parent for parent in read.parents if not _went_well(calls.get((region, parent)))]
         state = "unknown" if shut else "not_needed"
-        why = f"{listed_ids(shut)} could not be read" if shut else "nothing there to ask about"
+        why = (
+            tr("{shut} could not be read", shut=listed_ids(shut))
+            if shut
+            else tr("nothing there to ask about")
+        )
     elif not _went_well(call):
         state = "refused" if call.status == "denied" else "unknown"
         why = ": ".join(part for part in (call.error_code, call.error_message) if part)

@@ -5,13 +5,15 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from auditlib.language import marked
+
 __all__ = ["Bar"]
 
 
 class Bar:
     """A bar on standard error that goes away when the work is done."""
 
-    def __init__(self, label: str = "reading AWS") -> None:
+    def __init__(self, label: str = marked("reading AWS")) -> None:
         self._progress = Progress(
             TextColumn(label),
             BarColumn(),

@@ -30,6 +30,7 @@ from botocore.parsers import ResponseParserError
 from auditlib import __version__
 from auditlib.aws.outcomes import message_of
 from auditlib.errors import AwsError
+from auditlib.language import tr
 
 __all__ = ["Access", "client_config", "enabled_regions", "known_regions", "sign_in"]
 
@@ -90,7 +91,7 @@ def sign_in(
     except ProfileNotFound as error:
         raise AwsError(_unknown_profile(error, profile)) from error
     except BotoCoreError as error:
-        raise AwsError(_why(error, "the AWS configuration")) from error
+        raise AwsError(_why(error, tr("the AWS configuration"))) from error
     regions = tuple(regions)
     _refuse_unknown(session, regions)
     region = configured or (regions[0] if regions else _HOME["aws"])
@@ -130,9 +131,13 @@ def _refuse_unknown(session: boto3.session.Session, regions: Iterable[str]) -> N
         if region not in known:
             # Region names share so much that anything less alike is another place.
             near = get_close_matches(region, known, n=3, cutoff=0.8)
-            hint = f": did you mean {' or '.join(near)}?" if near else ""
+            hint = tr(": did you mean {near}?", near=" or ".join(near)) if near else ""
             raise AwsError(
-                f"region {region!r} is unknown{hint or ': see --all-regions, or update boto3'}"
+                tr(
+                    "region {region!r} is unknown{value}",
+                    region=region,
+                    value=hint or ": see --all-regions, or update boto3",
+                )
             )
 
 
@@ -154,7 +159,10 @@ def enabled_regions(access: Access) -> tuple[str, ...]:
         answer = client.describe_regions()
     except (BotoCoreError, ClientError, ResponseParserError, ValueError) as error:
         raise AwsError(
-            f"{_why(error, 'ec2 describe-regions')}; or name the regions with --region"
+            tr(
+                "{error}; or name the regions with --region",
+                error=_why(error, "ec2 describe-regions"),
+            )
         ) from error
     return tuple(
         sorted(
@@ -179,8 +187,12 @@ def _caller(
         caller = client.get_caller_identity()
         return {"Account": str(caller["Account"]), "Arn": str(caller["Arn"])}
     except (BotoCoreError, ClientError, ResponseParserError, ValueError, KeyError) as error:
-        where = f"at {endpoint_url}" if endpoint_url else f"in {region}"
-        raise AwsError(_why(error, f"sts get-caller-identity {where}")) from error
+        where = (
+            tr("at {endpoint_url}", endpoint_url=endpoint_url)
+            if endpoint_url
+            else tr("in {region}", region=region)
+        )
+        raise AwsError(_why(error, tr("sts get-caller-identity {where}", where=where))) from error
 
 
 def _assumed(
@@ -199,8 +211,11 @@ def _assumed(
         keys = answer["Credentials"]
     except (BotoCoreError, ClientError, ResponseParserError, ValueError, KeyError) as error:
         raise AwsError(
-            f"the role {role_arn} was not given: {_why(error, 'sts assume-role')}; check its "
-            "trust policy and --external-id"
+            tr(
+                "the role {role_arn} was not given: {error}; check its trust policy and --external-id",
+                role_arn=role_arn,
+                error=_why(error, "sts assume-role"),
+            )
         ) from error
     # A core session of its own: the profile's settings stay, its credentials do not.
     core = botocore.session.Session(profile=session.profile_name) if _named(session) else None
@@ -220,7 +235,11 @@ def _named(session: boto3.session.Session) -> bool:
 def _unknown_profile(error: Exception, profile: str | None) -> str:
     known = botocore.session.Session().available_profiles
     near = get_close_matches(profile or "", known, n=3, cutoff=0.6)
-    hint = f": did you mean {' or '.join(near)}?" if near else ": see `aws configure list-profiles`"
+    hint = (
+        tr(": did you mean {near}?", near=" or ".join(near))
+        if near
+        else tr(": see `aws configure list-profiles`")
+    )
     return f"{message_of(str(error)).rstrip('.')}{hint}"
 
 
@@ -228,27 +247,33 @@ def _why(error: Exception, what: str) -> str:
     """Return what happened, where, and what to do about it."""
     said = message_of(str(error))
     if isinstance(error, NoCredentialsError):
-        return (
+        return tr(
             "no AWS credentials found: sign in (aws sso login, or aws configure) or give --profile"
         )
     if isinstance(error, PartialCredentialsError):
-        return f"AWS credentials are incomplete ({said}): set the missing one"
+        return tr("AWS credentials are incomplete ({said}): set the missing one", said=said)
     if isinstance(error, SSOError | TokenRetrievalError | LoginError):
-        return f"the sign-in has expired ({said}): run aws sso login and try again"
+        return tr("the sign-in has expired ({said}): run aws sso login and try again", said=said)
     if isinstance(error, CredentialRetrievalError):
-        return f"AWS credentials could not be fetched ({said}): check the profile"
+        return tr("AWS credentials could not be fetched ({said}): check the profile", said=said)
     if isinstance(error, NoConnectionError | HTTPClientError):
-        return f"{what}: nothing answers ({said}): check the network, the proxy and --endpoint-url"
+        return tr(
+            "{what}: nothing answers ({said}): check the network, the proxy and --endpoint-url",
+            what=what,
+            said=said,
+        )
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
         if code in _EXPIRED:
-            return f"the AWS credentials have expired ({code}): sign in again"
+            return tr("the AWS credentials have expired ({code}): sign in again", code=code)
         if code in {"InvalidClientTokenId", "SignatureDoesNotMatch", "AuthFailure"}:
-            return (
-                f"AWS does not accept the credentials ({code}): check them, the clock of this "
-                f"machine, and that the region is enabled for the account ({what})"
+            return tr(
+                "AWS does not accept the credentials ({code}): check them, the clock of this machine, "
+                "and that the region is enabled for the account ({what})",
+                code=code,
+                what=what,
             )
-        return f"{what} was refused: {said}"
+        return tr("{what} was refused: {said}", what=what, said=said)
     if isinstance(error, ResponseParserError | KeyError):
-        return f"{what}: what answers is not AWS: check the proxy and --endpoint-url"
+        return tr("{what}: what answers is not AWS: check the proxy and --endpoint-url", what=what)
     return f"{what}: {said or type(error).__name__}"

@@ -21,6 +21,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.errors import ParameterError
 from auditlib.frames import frame_of_rows
+from auditlib.language import tr
 from auditlib.quotas import Quota, beyond
 from auditlib.schemas import SCHEMAS
 from auditlib.tables import Tables
@@ -116,7 +117,13 @@ class Change(ABC):
     def problems(self, tables: Tables) -> tuple[str, ...]:
         """Return why AWS would refuse it, as far as the tables tell; empty when it would not."""
         if not any(self._is_place_of(tables[name]) for name in _SHOWING_PLACES):
-            return (f"account {self.account} was not read in {self.region}",)
+            return (
+                tr(
+                    "account {account} was not read in {region}",
+                    account=self.account,
+                    region=self.region,
+                ),
+            )
         return tuple(self._problems(tables))
 
     def _is_place_of(self, frame: pd.DataFrame) -> bool:
@@ -136,7 +143,13 @@ class Change(ABC):
             When AWS would refuse it; says why.
         """
         if found := self.problems(tables):
-            raise ParameterError(f"Cannot {_lower(self.words())}: {words.listed(found)}.")
+            raise ParameterError(
+                tr(
+                    "Cannot {lower}: {found}.",
+                    lower=_lower(self.words()),
+                    found=words.listed(found),
+                )
+            )
         return self._applied(tables)
 
     @abstractmethod
@@ -228,4 +241,4 @@ def wrong_range(cidr: str) -> Iterable[str]:
     try:
         ip_network(cidr)
     except ValueError:
-        yield f"{words.clean(cidr)} is no range (its host bits must be zero)"
+        yield tr("{cidr} is no range (its host bits must be zero)", cidr=words.clean(cidr))

@@ -22,6 +22,7 @@ from auditlib.changes.change import (
     without,
     wrong_range,
 )
+from auditlib.language import marked, tr
 from auditlib.quotas import AUTHORIZATION_RULES, ROUTES
 from auditlib.tables import Tables
 
@@ -44,27 +45,36 @@ class AddAuthorizationRule(Change):
     description: str | None = None
 
     kind: ClassVar[str] = "add-authorization-rule"
-    doing: ClassVar[tuple[str, str]] = ("add", "authorization rule")
+    doing: ClassVar[tuple[str, str]] = ("add", marked("authorization rule"))
     iam_action: ClassVar[str] = "ec2:AuthorizeClientVpnIngress"
     resets_sessions: ClassVar[bool] = True
     phase: ClassVar[int] = 4
 
     def words(self) -> str:
-        who = "everyone" if self.group_id is None else f"group {words.clean(self.group_id)}"
-        return f"Authorize {self.destination_cidr} for {who} on {self.endpoint_id}"
+        who = (
+            "everyone"
+            if self.group_id is None
+            else tr("group {group_id}", group_id=words.clean(self.group_id))
+        )
+        return tr(
+            "Authorize {destination_cidr} for {who} on {endpoint_id}",
+            destination_cidr=self.destination_cidr,
+            who=who,
+            endpoint_id=self.endpoint_id,
+        )
 
     def _problems(self, tables: Tables) -> Iterable[str]:
         endpoints = tables["client_vpn_endpoints"]
         mine = endpoints[endpoints["endpoint_id"] == self.endpoint_id]
         if mine.empty:
-            yield f"there is no {self.endpoint_id} in what was read"
+            yield tr("there is no {endpoint_id} in what was read", endpoint_id=self.endpoint_id)
         elif self.group_id is not None and mine["authentication_types"].iloc[0] == (
             "certificate-authentication",
         ):
-            yield "an endpoint with certificates only knows no groups"
+            yield tr("an endpoint with certificates only knows no groups")
         yield from wrong_range(self.destination_cidr)
         if len(_authorizations(tables, self)):
-            yield "there is such a rule already"
+            yield tr("there is such a rule already")
         rules = tables["client_vpn_authorization_rules"]
         held = (rules["endpoint_id"] == self.endpoint_id) & (rules["status"] != "failed")
         yield from limited(tables, self, AUTHORIZATION_RULES, int(held.sum()), int(held.sum()) + 1)
@@ -128,20 +138,27 @@ class RemoveAuthorizationRule(Change):
     group_id: str | None = None
 
     kind: ClassVar[str] = "remove-authorization-rule"
-    doing: ClassVar[tuple[str, str]] = ("remove", "authorization rule")
+    doing: ClassVar[tuple[str, str]] = ("remove", marked("authorization rule"))
     iam_action: ClassVar[str] = "ec2:RevokeClientVpnIngress"
     resets_sessions: ClassVar[bool] = True
     phase: ClassVar[int] = 4
 
     def words(self) -> str:
-        who = "everyone" if self.group_id is None else f"group {words.clean(self.group_id)}"
-        return (
-            f"Remove the authorization of {self.destination_cidr} for {who} on {self.endpoint_id}"
+        who = (
+            "everyone"
+            if self.group_id is None
+            else tr("group {group_id}", group_id=words.clean(self.group_id))
+        )
+        return tr(
+            "Remove the authorization of {destination_cidr} for {who} on {endpoint_id}",
+            destination_cidr=self.destination_cidr,
+            who=who,
+            endpoint_id=self.endpoint_id,
         )
 
     def _problems(self, tables: Tables) -> Iterable[str]:
         if _authorizations(tables, self).empty:
-            yield "there is no such rule in what was read"
+            yield tr("there is no such rule in what was read")
 
     def _applied(self, tables: Tables) -> Tables:
         rules = tables["client_vpn_authorization_rules"]
@@ -173,7 +190,7 @@ class RemoveAuthorizationRule(Change):
 
     def terraform(self) -> str:
         return hcl.comment(
-            "Remove the aws_ec2_client_vpn_authorization_rule of",
+            tr("Remove the aws_ec2_client_vpn_authorization_rule of"),
             f"{self.endpoint_id},{self.destination_cidr},{self.group_id or ''}",
         )
 
@@ -188,24 +205,33 @@ class CreateRoute(Change):
     description: str | None = None
 
     kind: ClassVar[str] = "create-route"
-    doing: ClassVar[tuple[str, str]] = ("add", "endpoint route")
+    doing: ClassVar[tuple[str, str]] = ("add", marked("endpoint route"))
     iam_action: ClassVar[str] = "ec2:CreateClientVpnRoute"
     # Under split tunnel only, but then for everybody: planned as if always.
     resets_sessions: ClassVar[bool] = True
     phase: ClassVar[int] = 4
 
     def words(self) -> str:
-        return f"Route {self.destination_cidr} through {self.target_subnet} on {self.endpoint_id}"
+        return tr(
+            "Route {destination_cidr} through {target_subnet} on {endpoint_id}",
+            destination_cidr=self.destination_cidr,
+            target_subnet=self.target_subnet,
+            endpoint_id=self.endpoint_id,
+        )
 
     def _problems(self, tables: Tables) -> Iterable[str]:
         if self.endpoint_id not in set(tables["client_vpn_endpoints"]["endpoint_id"]):
-            yield f"there is no {self.endpoint_id} in what was read"
+            yield tr("there is no {endpoint_id} in what was read", endpoint_id=self.endpoint_id)
         yield from wrong_range(self.destination_cidr)
         subnets = set(associations(tables, self.endpoint_id)["subnet_id"])
         if self.target_subnet not in {*subnets, "local"}:
-            yield f"{self.endpoint_id} is not associated with {words.clean(self.target_subnet)}"
+            yield tr(
+                "{endpoint_id} is not associated with {target_subnet}",
+                endpoint_id=self.endpoint_id,
+                target_subnet=words.clean(self.target_subnet),
+            )
         if len(_routes(tables, self)):
-            yield "there is such a route already"
+            yield tr("there is such a route already")
         if self.target_subnet != "local":
             routes = tables["client_vpn_routes"]
             mine = (routes["endpoint_id"] == self.endpoint_id) & (routes["status"] != "failed")
@@ -265,23 +291,25 @@ class DeleteRoute(Change):
     target_subnet: str
 
     kind: ClassVar[str] = "delete-route"
-    doing: ClassVar[tuple[str, str]] = ("remove", "endpoint route")
+    doing: ClassVar[tuple[str, str]] = ("remove", marked("endpoint route"))
     iam_action: ClassVar[str] = "ec2:DeleteClientVpnRoute"
     resets_sessions: ClassVar[bool] = True
     phase: ClassVar[int] = 4
 
     def words(self) -> str:
-        return (
-            f"Remove the route of {self.destination_cidr} through {self.target_subnet} from "
-            f"{self.endpoint_id}"
+        return tr(
+            "Remove the route of {destination_cidr} through {target_subnet} from {endpoint_id}",
+            destination_cidr=self.destination_cidr,
+            target_subnet=self.target_subnet,
+            endpoint_id=self.endpoint_id,
         )
 
     def _problems(self, tables: Tables) -> Iterable[str]:
         mine = _routes(tables, self)
         if mine.empty:
-            yield "there is no such route in what was read"
+            yield tr("there is no such route in what was read")
         if (mine["origin"] == "associate").any():
-            yield "AWS made that route with the association, and only that can remove it"
+            yield tr("AWS made that route with the association, and only that can remove it")
 
     def _applied(self, tables: Tables) -> Tables:
         routes = tables["client_vpn_routes"]
@@ -308,7 +336,7 @@ class DeleteRoute(Change):
 
     def terraform(self) -> str:
         return hcl.comment(
-            "Remove the aws_ec2_client_vpn_route of",
+            tr("Remove the aws_ec2_client_vpn_route of"),
             f"{self.endpoint_id},{self.target_subnet},{self.destination_cidr}",
         )
 
@@ -323,7 +351,7 @@ class ModifyLogging(Change):
     log_stream: str | None = None
 
     kind: ClassVar[str] = "modify-logging"
-    doing: ClassVar[tuple[str, str]] = ("set the connection log of", "endpoint")
+    doing: ClassVar[tuple[str, str]] = (marked("set the connection log of"), "endpoint")
     iam_action: ClassVar[str] = "ec2:ModifyClientVpnEndpoint"
     phase: ClassVar[int] = 2
     never_opens: ClassVar[bool] = True
@@ -331,14 +359,18 @@ class ModifyLogging(Change):
 
     def words(self) -> str:
         if not self.enabled:
-            return f"Stop logging the connections of {self.endpoint_id}"
-        return f"Log the connections of {self.endpoint_id} to {words.clean(self.log_group)}"
+            return tr("Stop logging the connections of {endpoint_id}", endpoint_id=self.endpoint_id)
+        return tr(
+            "Log the connections of {endpoint_id} to {log_group}",
+            endpoint_id=self.endpoint_id,
+            log_group=words.clean(self.log_group),
+        )
 
     def _problems(self, tables: Tables) -> Iterable[str]:
         if self.endpoint_id not in set(tables["client_vpn_endpoints"]["endpoint_id"]):
-            yield f"there is no {self.endpoint_id} in what was read"
+            yield tr("there is no {endpoint_id} in what was read", endpoint_id=self.endpoint_id)
         if self.enabled and not self.log_group:
-            yield "AWS asks for a CloudWatch log group"
+            yield tr("AWS asks for a CloudWatch log group")
 
     def _applied(self, tables: Tables) -> Tables:
         endpoints = tables["client_vpn_endpoints"]
@@ -384,7 +416,10 @@ class ModifyLogging(Change):
         if self.log_stream:
             lines.append(f"  cloudwatch_log_stream = {hcl.literal(self.log_stream)}")
         return hcl.comment(
-            f"In the aws_ec2_client_vpn_endpoint of {self.endpoint_id}, connection_log_options:",
+            tr(
+                "In the aws_ec2_client_vpn_endpoint of {endpoint_id}, connection_log_options:",
+                endpoint_id=self.endpoint_id,
+            ),
             *lines,
         )
 

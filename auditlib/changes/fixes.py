@@ -27,6 +27,7 @@ from auditlib.changes import (
 )
 from auditlib.changes.change import whole
 from auditlib.checks._parts import rows_of
+from auditlib.language import tr
 from auditlib.tables import Tables
 
 __all__ = ["FIXES", "Fix", "Named"]
@@ -124,7 +125,9 @@ def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str])
         ["account", "region", "endpoint_id"], observed=True
     ):
         if rows["group_id"].isna().any():
-            decisions.append(f"Which group {id} has could not be read, so nothing is proposed.")
+            decisions.append(
+                tr("Which group {id} has could not be read, so nothing is proposed.", id=id)
+            )
             continue
         leaving = set(rows["group_id"])
         held = tables["endpoint_security_groups"]
@@ -139,7 +142,7 @@ def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str])
             region=str(region),
             vpc_id=vpc,
             group_name=name,
-            description=f"Client VPN endpoint {id}",
+            description=tr("Client VPN endpoint {id}", id=id),
             open_egress=egress is None,
         )
         changes.append(made)
@@ -155,8 +158,12 @@ def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str])
             )
         )
         decisions.append(
-            f"The rules that name {words.listed(sorted(leaving))} stay: other members may rely on "
-            f"them. Remove them once nothing of {id} does."
+            tr(
+                "The rules that name {listed} stay: other members may rely on them. Remove them once "
+                "nothing of {id} does.",
+                listed=words.listed(sorted(leaving)),
+                id=id,
+            )
         )
     return Fix(changes=tuple(changes), decisions=tuple(decisions))
 
@@ -256,8 +263,12 @@ def no_inbound_rules(tables: Tables, evidence: pd.DataFrame) -> Fix:
     return Fix(
         changes=tuple(_revoke(row) for row in _rules(tables, free["rule_id"])),
         decisions=tuple(
-            f"{group} is also on {words.listed(others, most=3)}, which may need its rules: move the "
-            "endpoint first (fix vpn-sg-is-shared or vpn-sg-is-default), then look again."
+            tr(
+                "{group} is also on {others}, which may need its rules: move the endpoint first (fix "
+                "vpn-sg-is-shared or vpn-sg-is-default), then look again.",
+                group=group,
+                others=words.listed(others, most=3),
+            )
             for group, others in shared.items()
         ),
     )
@@ -288,14 +299,20 @@ def empty_default(tables: Tables, evidence: pd.DataFrame) -> Fix:
         ]
         if living:
             decisions.append(
-                f"{group} is not emptied: {words.listed(living, most=4)} rely on it. Move them first."
+                tr(
+                    "{group} is not emptied: {living} rely on it. Move them first.",
+                    group=group,
+                    living=words.listed(living, most=4),
+                )
             )
         else:
             changes += [_revoke(row) for row in _rules(tables, rows["rule_id"])]
     if changes:
         decisions.append(
-            "A launch template, Lambda function, Batch or CodeBuild setting that names a default "
-            "group is not in what was read: look there before you empty it."
+            tr(
+                "A launch template, Lambda function, Batch or CodeBuild setting that names a default "
+                "group is not in what was read: look there before you empty it."
+            )
         )
     return Fix(changes=tuple(changes), decisions=tuple(decisions))
 
@@ -311,8 +328,11 @@ def named_group(tables: Tables, evidence: pd.DataFrame) -> Fix:
     for row in rows_of(evidence[evidence["why"] == "client_range"]):
         if row.group_id in added:
             decisions.append(
-                f"{row.rule_id} admits nobody today; the rule in its place does. If VPN users are "
-                "not meant to reach it, remove the rule and put none in its place."
+                tr(
+                    "{row.rule_id} admits nobody today; the rule in its place does. If VPN users are not "
+                    "meant to reach it, remove the rule and put none in its place.",
+                    row=row,
+                )
             )
         enis = carriers.loc[carriers["group_id"] == row.group_id, "eni_id"]
         named += [Named(change="gained", endpoint_id=row.endpoint_id, eni_id=eni) for eni in enis]
@@ -326,9 +346,12 @@ def named_group_alone(tables: Tables, evidence: pd.DataFrame) -> Fix:
     removed = [change.rule_id for change in made.changes if isinstance(change, RevokeRule)]
     last = (
         (
-            f"{words.listed(removed)} may serve others beside VPN users, and a snapshot does not "
-            "show whom (VPC Flow Logs do). Until you know, answer no before the window Take away: "
-            "VPN users come in by the new rules already, and the wide ones stay.",
+            tr(
+                "{removed} may serve others beside VPN users, and a snapshot does not show whom (VPC "
+                "Flow Logs do). Until you know, answer no before the window Take away: VPN users come in "
+                "by the new rules already, and the wide ones stay.",
+                removed=words.listed(removed),
+            ),
         )
         if removed
         else ()
@@ -361,15 +384,23 @@ def _in_place_of(tables: Tables, evidence: pd.DataFrame) -> Fix:
             existing.add(same)
             changes.append(_naming(rule, group))
     decisions = [
-        f"{endpoint} has no group of its own to name in place of "
-        f"{words.listed(dict.fromkeys(ids))}: fix vpn-sg-is-default or vpn-sg-is-shared first."
+        tr(
+            "{endpoint} has no group of its own to name in place of {listed}: fix vpn-sg-is-default "
+            "or vpn-sg-is-shared first.",
+            endpoint=endpoint,
+            listed=words.listed(dict.fromkeys(ids)),
+        )
         for endpoint, ids in unfit.items()
     ]
     for id, rule in rules.items():
         if rule.peer_kind == "prefix_list":
             decisions.append(
-                f"{id} names prefix list {rule.peer}: take the entry out of the list after a test; "
-                "the list may serve other rules."
+                tr(
+                    "{id} names prefix list {rule.peer}: take the entry out of the list after a test; the "
+                    "list may serve other rules.",
+                    id=id,
+                    rule=rule,
+                )
             )
         elif id not in blocked:
             changes.append(_revoke(rule))
@@ -411,14 +442,20 @@ def open_outbound(tables: Tables, evidence: pd.DataFrame) -> Fix:
         groups = sorted(set(row.group_ids) & alone)
         if row.extent != "nothing":
             decisions.append(
-                f"The outbound rules of {row.endpoint_id} let something out: whether they are a "
-                "second barrier on purpose is yours to say. If not, add a rule for all traffic to "
-                "0.0.0.0/0 with authorize-rule in a plan file."
+                tr(
+                    "The outbound rules of {row.endpoint_id} let something out: whether they are a second "
+                    "barrier on purpose is yours to say. If not, add a rule for all traffic to 0.0.0.0/0 "
+                    "with authorize-rule in a plan file.",
+                    row=row,
+                )
             )
         elif not groups:
             decisions.append(
-                f"{row.endpoint_id} has no group of its own: an outbound rule would open other "
-                "interfaces too. Fix vpn-sg-is-default or vpn-sg-is-shared first."
+                tr(
+                    "{row.endpoint_id} has no group of its own: an outbound rule would open other interfaces "
+                    "too. Fix vpn-sg-is-default or vpn-sg-is-shared first.",
+                    row=row,
+                )
             )
         else:
             changes.append(
@@ -445,7 +482,7 @@ def configured_groups(tables: Tables, evidence: pd.DataFrame) -> Fix:
         row = next(rows_of(endpoints[endpoints["endpoint_id"] == id]))
         if not row.security_group_ids or not isinstance(row.vpc_id, str):
             decisions.append(
-                f"{id} names no groups: which of those in force is meant is yours to say."
+                tr("{id} names no groups: which of those in force is meant is yours to say.", id=id)
             )
             continue
         changes.append(
@@ -474,8 +511,11 @@ def narrowed_authorization(tables: Tables, evidence: pd.DataFrame) -> Fix:
     for row in rows_of(evidence):
         if kinds[row.endpoint_id] == ("certificate-authentication",):
             decisions.append(
-                f"{row.endpoint_id} authenticates by certificate only, so AWS leaves no choice but "
-                "everyone: give each group of users an endpoint, or add SAML or Active Directory."
+                tr(
+                    "{row.endpoint_id} authenticates by certificate only, so AWS leaves no choice but "
+                    "everyone: give each group of users an endpoint, or add SAML or Active Directory.",
+                    row=row,
+                )
             )
             continue
         place = {"account": str(row.account), "region": str(row.region)}
@@ -494,8 +534,12 @@ def narrowed_authorization(tables: Tables, evidence: pd.DataFrame) -> Fix:
         ]
         named.append(Named(change="lost", endpoint_id=row.endpoint_id, within=row.destination_cidr))
         decisions.append(
-            f"A proposal: {blank} stands for the id of the directory or SAML group that needs "
-            f"{row.destination_cidr}. Where several do, repeat the rule for each."
+            tr(
+                "A proposal: {blank} stands for the id of the directory or SAML group that needs "
+                "{row.destination_cidr}. Where several do, repeat the rule for each.",
+                blank=blank,
+                row=row,
+            )
         )
     return Fix(changes=tuple(changes), named=tuple(named), decisions=tuple(decisions))
 
@@ -524,7 +568,9 @@ def no_client_to_client(tables: Tables, evidence: pd.DataFrame) -> Fix:
             for row in rows_of(evidence)
         ),
         decisions=(
-            "The authorization rule of the client range stays; without a route it opens nothing.",
+            tr(
+                "The authorization rule of the client range stays; without a route it opens nothing."
+            ),
         ),
     )
 
@@ -583,7 +629,10 @@ def routed_everywhere(tables: Tables, evidence: pd.DataFrame) -> Fix:
             Named(change="gained", endpoint_id=id) for id in dict.fromkeys(evidence["endpoint_id"])
         ),
         decisions=(
-            "If users are not meant to reach the network, leave the route out, or delete it where it is.",
+            tr(
+                "If users are not meant to reach the network, leave the route out, or delete it where it "
+                "is."
+            ),
         ),
     )
 
@@ -625,7 +674,10 @@ def without_covered_authorization(_: Tables, evidence: pd.DataFrame) -> Fix:
         ]
         if len({row.destination_cidr for row in ordered}) > 1:
             decisions.append(
-                f"{id} has more rules that are covered: look again after this one, for rules can "
-                "cover each other."
+                tr(
+                    "{id} has more rules that are covered: look again after this one, for rules can cover "
+                    "each other.",
+                    id=id,
+                )
             )
     return Fix(changes=tuple(changes), decisions=tuple(decisions))

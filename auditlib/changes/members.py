@@ -14,6 +14,7 @@ from auditlib import words
 from auditlib.changes import hcl
 from auditlib.changes.change import Change, associations, limited, with_rows, without
 from auditlib.checks._parts import rows_of
+from auditlib.language import marked, tr
 from auditlib.quotas import ENDPOINT_GROUPS, INTERFACE_GROUPS
 from auditlib.tables import Tables
 
@@ -29,25 +30,33 @@ class ApplySecurityGroups(Change):
     group_ids: tuple[str, ...]
 
     kind: ClassVar[str] = "apply-security-groups"
-    doing: ClassVar[tuple[str, str]] = ("give other security groups to", "endpoint")
+    doing: ClassVar[tuple[str, str]] = (marked("give other security groups to"), "endpoint")
     iam_action: ClassVar[str] = "ec2:ApplySecurityGroupsToClientVpnTargetNetwork"
     phase: ClassVar[int] = 3
 
     def words(self) -> str:
-        return f"Apply {words.listed(self.group_ids)} to {self.endpoint_id}, in place of all others"
+        return tr(
+            "Apply {group_ids} to {endpoint_id}, in place of all others",
+            group_ids=words.listed(self.group_ids),
+            endpoint_id=self.endpoint_id,
+        )
 
     def _problems(self, tables: Tables) -> Iterable[str]:
         endpoints = tables["client_vpn_endpoints"]
         mine = endpoints[endpoints["endpoint_id"] == self.endpoint_id]
         if mine.empty:
-            yield f"there is no {self.endpoint_id} in what was read"
+            yield tr("there is no {endpoint_id} in what was read", endpoint_id=self.endpoint_id)
         elif (mine["attachment"] == "transit_gateway").any():
-            yield "an endpoint on a transit gateway has no security groups"
+            yield tr("an endpoint on a transit gateway has no security groups")
         yield from _wrong_groups(tables, self.group_ids, self.vpc_id)
         yield from limited(tables, self, ENDPOINT_GROUPS, 0, len(self.group_ids))
         vpcs = set(associations(tables, self.endpoint_id)["vpc_id"].dropna())
         if vpcs and vpcs != {self.vpc_id}:
-            yield f"{self.endpoint_id} is associated with {words.listed(sorted(vpcs))}"
+            yield tr(
+                "{endpoint_id} is associated with {listed}",
+                endpoint_id=self.endpoint_id,
+                listed=words.listed(sorted(vpcs)),
+            )
 
     def _applied(self, tables: Tables) -> Tables:
         endpoints = tables["client_vpn_endpoints"]
@@ -95,11 +104,14 @@ class ApplySecurityGroups(Change):
     def terraform(self) -> str:
         ids = ", ".join(hcl.literal(hcl.reference(id)) for id in self.group_ids)
         return hcl.comment(
-            f"In the aws_ec2_client_vpn_endpoint of {self.endpoint_id} set:",
+            tr(
+                "In the aws_ec2_client_vpn_endpoint of {endpoint_id} set:",
+                endpoint_id=self.endpoint_id,
+            ),
             f"  vpc_id             = {hcl.literal(self.vpc_id)}",
             f"  security_group_ids = [{ids}]",
-            "Terraform uses a call that may take hours to reach the interfaces; the AWS CLI's",
-            "apply-security-groups-to-client-vpn-target-network acts at once.",
+            tr("Terraform uses a call that may take hours to reach the interfaces; the AWS CLI's"),
+            tr("apply-security-groups-to-client-vpn-target-network acts at once."),
         )
 
 
@@ -111,21 +123,27 @@ class SetInterfaceGroups(Change):
     group_ids: tuple[str, ...]
 
     kind: ClassVar[str] = "set-interface-groups"
-    doing: ClassVar[tuple[str, str]] = ("give other security groups to", "interface")
+    doing: ClassVar[tuple[str, str]] = (marked("give other security groups to"), "interface")
     iam_action: ClassVar[str] = "ec2:ModifyNetworkInterfaceAttribute"
     phase: ClassVar[int] = 3
 
     def words(self) -> str:
-        return f"Set the groups of {self.eni_id} to {words.listed(self.group_ids)}"
+        return tr(
+            "Set the groups of {eni_id} to {group_ids}",
+            eni_id=self.eni_id,
+            group_ids=words.listed(self.group_ids),
+        )
 
     def _problems(self, tables: Tables) -> Iterable[str]:
         enis = tables["network_interfaces"]
         mine = enis[enis["eni_id"] == self.eni_id]
         if mine.empty:
-            yield f"there is no {self.eni_id} in what was read"
+            yield tr("there is no {eni_id} in what was read", eni_id=self.eni_id)
             return
         if mine["requester_managed"].fillna(False).any():
-            yield f"{self.eni_id} belongs to a service of AWS: set its groups there"
+            yield tr(
+                "{eni_id} belongs to a service of AWS: set its groups there", eni_id=self.eni_id
+            )
         held = tables["network_interface_groups"]
         has = int((held["eni_id"] == self.eni_id).sum())
         yield from _wrong_groups(tables, self.group_ids, str(mine["vpc_id"].iloc[0]))
@@ -152,8 +170,11 @@ class SetInterfaceGroups(Change):
     def terraform(self) -> str:
         ids = ", ".join(hcl.literal(hcl.reference(id)) for id in self.group_ids)
         return hcl.comment(
-            f"In the resource that owns {self.eni_id} (an aws_instance: vpc_security_group_ids; an",
-            f"aws_network_interface: security_groups) set the list to [{ids}].",
+            tr(
+                "In the resource that owns {eni_id} (an aws_instance: vpc_security_group_ids; an",
+                eni_id=self.eni_id,
+            ),
+            tr("aws_network_interface: security_groups) set the list to [{ids}].", ids=ids),
         )
 
 
@@ -189,14 +210,14 @@ def _carried(tables: Tables, enis: set[str], group_ids: tuple[str, ...]) -> pd.D
 
 def _wrong_groups(tables: Tables, group_ids: tuple[str, ...], vpc_id: str) -> Iterable[str]:
     if not group_ids:
-        yield "AWS asks for at least one group"
+        yield tr("AWS asks for at least one group")
     if len(set(group_ids)) != len(group_ids):
-        yield "a group is named twice"
+        yield tr("a group is named twice")
     groups = tables["security_groups"].drop_duplicates("group_id").set_index("group_id")
     shared = tables["security_group_vpc_associations"]
     beside = set(zip(shared["group_id"], shared["vpc_id"], strict=True))
     for id in group_ids:
         if id not in groups.index:
-            yield f"there is no {words.clean(id)} in what was read"
+            yield tr("there is no {id} in what was read", id=words.clean(id))
         elif groups["vpc_id"].get(id) != vpc_id and (id, vpc_id) not in beside:
-            yield f"{id} is not in {vpc_id}"
+            yield tr("{id} is not in {vpc_id}", id=id, vpc_id=vpc_id)

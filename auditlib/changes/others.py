@@ -14,6 +14,7 @@ from auditlib.addresses import Ranges, addresses, ports
 from auditlib.changes import AuthorizeRule, Change, RevokeRule, SetInterfaceGroups
 from auditlib.changes.change import is_new, whole
 from auditlib.checks._parts import rows_of
+from auditlib.language import tr
 from auditlib.tables import Tables
 
 __all__ = ["Others"]
@@ -40,8 +41,11 @@ class Others:
         """Say for whom but VPN users a change may open or close something."""
         if isinstance(change, SetInterfaceGroups) and change.eni_id not in self._own:
             yield (
-                f"{change.eni_id} changes its groups, and what else its old groups let through is "
-                "not followed here"
+                tr(
+                    "{change.eni_id} changes its groups, and what else its old groups let through is not "
+                    "followed here",
+                    change=change,
+                )
             )
         if not isinstance(change, AuthorizeRule | RevokeRule):
             return
@@ -51,14 +55,22 @@ class Others:
         if not carriers or rule is None or _says_as_much(rule, self._rules[not new]):
             return
         if others := self._peers(rule, carriers):
-            verb = "lets out to" if change.is_egress else "admits"
-            them = f"{verb} {words.listed(others, most=4)} too"
+            verb = tr("lets out to") if change.is_egress else "admits"
+            them = tr("{verb} {others} too", verb=verb, others=words.listed(others, most=4))
             if new:
-                yield f"a new rule of {change.group_id} {them}, which is not followed here"
+                yield tr(
+                    "a new rule of {change.group_id} {them}, which is not followed here",
+                    change=change,
+                    them=them,
+                )
             else:
                 yield (
-                    f"{change.rule_id} of {change.group_id} {them}, and whether they need it does "
-                    "not show in a snapshot"
+                    tr(
+                        "{change.rule_id} of {change.group_id} {them}, and whether they need it does not show in "
+                        "a snapshot",
+                        change=change,
+                        them=them,
+                    )
                 )
 
     @cached_property
@@ -97,7 +109,7 @@ class Others:
         """Return the peers of a rule but for Client VPN's interfaces and users."""
         if rule.peer_kind == "security_group":
             if not is_new(rule.peer) and rule.peer not in self._known_groups:
-                return [f"members of {rule.peer}, which was not read"]
+                return [tr("members of {rule.peer}, which was not read", rule=rule)]
             members = self._members[rule.peer] - self._own
             # Whoever is alone in a group that names itself has nobody to talk to.
             alone = members == carriers and len(carriers) == 1
@@ -111,7 +123,9 @@ class Others:
         }
         found = self._named(enis - self._own)
         return (
-            [*found, "addresses outside the VPCs that were read"] if where - self._told else found
+            [*found, tr("addresses outside the VPCs that were read")]
+            if where - self._told
+            else found
         )
 
     def _range_of(self, rule: Any) -> Ranges:

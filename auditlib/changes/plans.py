@@ -28,6 +28,7 @@ from auditlib.changes import (
 from auditlib.changes.preview import Preview, Step
 from auditlib.errors import AuditError, ParameterError
 from auditlib.export import records
+from auditlib.language import marked, tr
 from auditlib.tables import nearest
 
 __all__ = [
@@ -63,30 +64,42 @@ def plan_of(path: Path) -> tuple[Change, ...]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ParameterError(f"{path} cannot be read: {error.strerror or error}.") from None
+        raise ParameterError(
+            tr("{path} cannot be read: {value}.", path=path, value=error.strerror or error)
+        ) from None
     except UnicodeDecodeError as error:
-        raise ParameterError(f"{path} cannot be read: {error}.") from None
+        raise ParameterError(
+            tr("{path} cannot be read: {error}.", path=path, error=error)
+        ) from None
     if path.suffix == ".json":
         try:
             plan = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ParameterError(f"{path} is no JSON: {error}.") from None
+            raise ParameterError(
+                tr("{path} is no JSON: {error}.", path=path, error=error)
+            ) from None
     else:
         import yaml
 
         try:
             plan = yaml.safe_load(text)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise ParameterError(f"{path} is no YAML: {error}.") from None
+            raise ParameterError(
+                tr("{path} is no YAML: {error}.", path=path, error=error)
+            ) from None
     if not isinstance(plan, dict) or not isinstance(plan.get("changes"), list):
-        raise ParameterError(f"{path} is no plan: it needs a list called changes.")
+        raise ParameterError(tr("{path} is no plan: it needs a list called changes.", path=path))
     if strange := set(plan) - {"account", "region", "changes"}:
         raise ParameterError(
-            f"{path}: {words.listed(sorted(map(str, strange)))} is not part of a plan."
+            tr(
+                "{path}: {listed} is not part of a plan.",
+                path=path,
+                listed=words.listed(sorted(map(str, strange))),
+            )
         )
     place = {name: plan[name] for name in ("account", "region") if name in plan}
     return tuple(
-        _change(f"{path.name}, change {number}", place, entry)
+        _change(tr("{path.name}, change {number}", path=path, number=number), place, entry)
         for number, entry in enumerate(plan["changes"], start=1)
     )
 
@@ -94,7 +107,11 @@ def plan_of(path: Path) -> tuple[Change, ...]:
 def _change(where: str, place: Mapping[str, Any], entry: Any) -> Change:
     if not isinstance(entry, dict) or "change" not in entry:
         raise ParameterError(
-            f"{where}: an entry needs the key change, one of {', '.join(CHANGES)}."
+            tr(
+                "{where}: an entry needs the key change, one of {CHANGES}.",
+                where=where,
+                CHANGES=", ".join(CHANGES),
+            )
         )
     kind = entry["change"]
     if not isinstance(kind, str) or kind not in CHANGES:
@@ -107,7 +124,9 @@ def _change(where: str, place: Mapping[str, Any], entry: Any) -> Change:
             raise ParameterError(f"{where}: {nearest(str(name), known, noun=f'field of {kind}')}")
     for name, field in known.items():
         if name not in given and field.default is MISSING:
-            raise ParameterError(f"{where}: {kind} needs {name}.")
+            raise ParameterError(
+                tr("{where}: {kind} needs {name}.", where=where, kind=kind, name=name)
+            )
     hints = get_type_hints(made)
     return made(**{name: _typed(f"{where}: {name}", hints[name], v) for name, v in given.items()})
 
@@ -125,10 +144,12 @@ def _typed(where: str, wanted: Any, value: Any) -> Any:
         _refuse_half_characters(where, value)
         return value
     if str in kinds and isinstance(value, int) and not isinstance(value, bool):
-        raise ParameterError(f'{where} must be text: put quotes around it, "{value}".')
-    names = {str: "text", int: "a whole number", bool: "true or false"}
-    wants = words.listed(names.get(k, "a list of texts") for k in kinds if k is not type(None))
-    raise ParameterError(f"{where} must be {wants}.")
+        raise ParameterError(
+            tr('{where} must be text: put quotes around it, "{value}".', where=where, value=value)
+        )
+    names = {str: "text", int: tr("a whole number"), bool: tr("true or false")}
+    wants = words.listed(names.get(k, tr("a list of texts")) for k in kinds if k is not type(None))
+    raise ParameterError(tr("{where} must be {wants}.", where=where, wants=wants))
 
 
 def _refuse_half_characters(where: str, value: object) -> None:
@@ -137,7 +158,9 @@ def _refuse_half_characters(where: str, value: object) -> None:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise ParameterError(f"{where} holds half a character (a lone surrogate).") from None
+            raise ParameterError(
+                tr("{where} holds half a character (a lone surrogate).", where=where)
+            ) from None
 
 
 # -- shell ----------------------------------------------------------------------------------------
@@ -192,7 +215,7 @@ def step_lines(preview: Preview, step: Step) -> list[str]:
     used = {use for s in preview.steps for c in (s.change, s.inverse) for use in c.uses}
     call = f"aws {_command(change)}"
     if change.creates in used:
-        call = f"{_variable(change.creates)}=$({call} --output text)"
+        call = tr("{creates}=$({call} --output text)", creates=_variable(change.creates), call=call)
     if isinstance(change, CreateSecurityGroup) and not change.open_egress:
         return [call, *_without_egress(change)]
     return [call]
@@ -205,14 +228,14 @@ def undo_line(step: Step) -> str:
 
 def cli_text(preview: Preview) -> str:
     """Return the steps as AWS CLI calls to read, window by window, and the rollback."""
-    lines = [f"# Verdict: {words.clean(preview.verdict, 2000)}"]
+    lines = [tr("# Verdict: {verdict}", verdict=words.clean(preview.verdict, 2000))]
     for window in windows(preview.steps):
         lines += ["", f"# {window_title(window)}"]
         for step in window:
             lines.append(f"# {step.number}. {words.clean(step.change.words(), 500)}")
             lines += step_lines(preview, step)
-        lines += [f"# Verify: {text}" for text in verify_points(window)]
-    lines += ["", "# Rollback, if needed, in this order"]
+        lines += [tr("# Verify: {text}", text=text) for text in verify_points(window)]
+    lines += ["", tr("# Rollback, if needed, in this order")]
     for step in reversed(preview.steps):
         lines += [
             f"# {step.number}. {words.clean(step.inverse.words(), 500)}",
@@ -236,7 +259,7 @@ def window_title(window: list[Step]) -> str:
 
     Under split tunnel a route that is added or removed ends sessions; otherwise it need not.
     """
-    ends = "; live sessions end" if any(s.change.resets_sessions for s in window) else ""
+    ends = tr("; live sessions end") if any(s.change.resets_sessions for s in window) else ""
     return f"{window[0].window}: {words.count(len(window), 'step')}{ends}"
 
 
@@ -269,124 +292,57 @@ def verify_points(window: list[Step]) -> list[str]:
                 "connects, and an entry appears in it"
             )
     if any(step.change.resets_sessions for step in window):
-        told.append("users connect again and reach what they need")
+        told.append(tr("users connect again and reach what they need"))
     return told
 
 
-_HEAD = r"""
-set -euo pipefail
-export AWS_PAGER=''
+_HEAD = marked(
+    "\nset -euo pipefail\nexport AWS_PAGER=''\n\nhere=$(cd -- \"$(dirname -- "
+    '"${BASH_SOURCE[0]}")" && pwd)\njournal="$here/applied.txt"\nmode=dry-run\ncase '
+    '"${1:---dry-run}" in\n  --dry-run) ;;\n  --apply) mode=apply ;;\n  *) echo "usage: '
+    '${BASH_SOURCE[0]} [--dry-run|--apply]" >&2; exit 2 ;;\nesac\n\naccount=$(aws sts '
+    'get-caller-identity --query Account --output text)\nif [[ "$account" != '
+    '"$expected_account" ]]; then\n  echo "These are credentials of account $account; this is '
+    'for $expected_account." >&2\n  exit 2\nfi\n\nconfirm() {  # WINDOW: what follows; goes on '
+    'only after a yes\n  echo\n  echo "== $1"\n  if [[ "$mode" == apply ]]; then\n    local '
+    "answer=''\n    read -r -p 'Type yes to go on: ' answer || true\n    if [[ \"$answer\" != "
+    "yes ]]; then\n      echo 'Stopped; nothing of this window was changed.' >&2\n      exit "
+    '1\n    fi\n  fi\n}\n\nis_done() { [[ -f "$journal" ]] && cut -f 1 "$journal" | grep -qx -- '
+    '"$1"; }\n\nid_of() {  # STEP: the id that a step noted; "none" where it was not made\n  '
+    "local id=''\n  if [[ -f \"$journal\" ]]; then\n    id=$(awk -F '\\t' -v step=\"$1\" '$1 == "
+    'step { print $2 }\' "$journal")\n  fi\n  if [[ "$id" =~ ^sgr?-[0-9a-z]+$ ]]; then echo '
+    '"$id"; else echo none; fi\n}\n\nfailed=0\ntry() {  # STEP arguments: only ask AWS whether '
+    "it would be allowed\n  local step=$1 answer=''\n  shift\n  if [[ \" $* \" == *'none'* && "
+    '"$later" == yes ]]; then\n    echo "   step $step cannot be tried before the steps it '
+    'builds on are made"\n    return\n  fi\n  answer=$(aws "$@" --dry-run 2>&1) || true\n  if [[ '
+    "\"$answer\" == *DryRunOperation* ]]; then\n    echo '   would be allowed'\n  else\n    echo "
+    '"   would fail: $answer" >&2\n    failed=1\n  fi\n}\n'
+)
 
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-journal="$here/applied.txt"
-mode=dry-run
-case "${1:---dry-run}" in
-  --dry-run) ;;
-  --apply) mode=apply ;;
-  *) echo "usage: ${BASH_SOURCE[0]} [--dry-run|--apply]" >&2; exit 2 ;;
-esac
+_APPLY = marked(
+    "\nstep() {  # STEP LATER WORDS arguments\n  local step=$1 later=$2 what=$3 answer=''\n  "
+    'shift 3\n  echo "-- $step. $what"\n  if is_done "$step"; then\n    echo \'   done before\'\n  '
+    'elif [[ "$mode" == dry-run ]]; then\n    try "$step" "$@"\n  else\n    answer=$(aws "$@" '
+    '--output text)\n    printf \'%s\\t%s\\n\' "$step" "$answer" >> "$journal"\n  fi\n}\n'
+)
 
-account=$(aws sts get-caller-identity --query Account --output text)
-if [[ "$account" != "$expected_account" ]]; then
-  echo "These are credentials of account $account; this is for $expected_account." >&2
-  exit 2
-fi
+_UNDO = marked(
+    "\nundo() {  # STEP LATER WORDS arguments\n  local step=$1 later=$2 what=$3\n  shift 3\n  if "
+    '! is_done "$step"; then\n    echo "-- $step. not made, nothing to undo"\n    return\n  '
+    'fi\n  echo "-- $step. $what"\n  if [[ -n "${hopeless:-}" ]]; then\n    echo "   AWS will '
+    'likely refuse it: $hopeless"\n    if [[ "$mode" == apply ]] && aws "$@" --output text > '
+    "/dev/null; then\n      echo '   undone all the same'\n    elif [[ \"$mode\" == apply ]]; "
+    'then\n      echo "   not undone; step $step stays as applied" >&2\n      return\n    '
+    'else\n      return\n    fi\n  elif [[ "$mode" == dry-run ]]; then\n    try "$step" "$@"\n  '
+    'else\n    aws "$@" --output text > /dev/null\n  fi\n  if [[ "$mode" == apply ]]; then\n    '
+    'awk -F \'\\t\' -v step="$step" \'$1 != step && $1 != step ".1"\' "$journal" > '
+    '"$journal.new"\n    mv -- "$journal.new" "$journal"\n  fi\n}\n'
+)
 
-confirm() {  # WINDOW: what follows; goes on only after a yes
-  echo
-  echo "== $1"
-  if [[ "$mode" == apply ]]; then
-    local answer=''
-    read -r -p 'Type yes to go on: ' answer || true
-    if [[ "$answer" != yes ]]; then
-      echo 'Stopped; nothing of this window was changed.' >&2
-      exit 1
-    fi
-  fi
-}
-
-is_done() { [[ -f "$journal" ]] && cut -f 1 "$journal" | grep -qx -- "$1"; }
-
-id_of() {  # STEP: the id that a step noted; "none" where it was not made
-  local id=''
-  if [[ -f "$journal" ]]; then
-    id=$(awk -F '\t' -v step="$1" '$1 == step { print $2 }' "$journal")
-  fi
-  if [[ "$id" =~ ^sgr?-[0-9a-z]+$ ]]; then echo "$id"; else echo none; fi
-}
-
-failed=0
-try() {  # STEP arguments: only ask AWS whether it would be allowed
-  local step=$1 answer=''
-  shift
-  if [[ " $* " == *'none'* && "$later" == yes ]]; then
-    echo "   step $step cannot be tried before the steps it builds on are made"
-    return
-  fi
-  answer=$(aws "$@" --dry-run 2>&1) || true
-  if [[ "$answer" == *DryRunOperation* ]]; then
-    echo '   would be allowed'
-  else
-    echo "   would fail: $answer" >&2
-    failed=1
-  fi
-}
-"""
-
-_APPLY = r"""
-step() {  # STEP LATER WORDS arguments
-  local step=$1 later=$2 what=$3 answer=''
-  shift 3
-  echo "-- $step. $what"
-  if is_done "$step"; then
-    echo '   done before'
-  elif [[ "$mode" == dry-run ]]; then
-    try "$step" "$@"
-  else
-    answer=$(aws "$@" --output text)
-    printf '%s\t%s\n' "$step" "$answer" >> "$journal"
-  fi
-}
-"""
-
-_UNDO = r"""
-undo() {  # STEP LATER WORDS arguments
-  local step=$1 later=$2 what=$3
-  shift 3
-  if ! is_done "$step"; then
-    echo "-- $step. not made, nothing to undo"
-    return
-  fi
-  echo "-- $step. $what"
-  if [[ -n "${hopeless:-}" ]]; then
-    echo "   AWS will likely refuse it: $hopeless"
-    if [[ "$mode" == apply ]] && aws "$@" --output text > /dev/null; then
-      echo '   undone all the same'
-    elif [[ "$mode" == apply ]]; then
-      echo "   not undone; step $step stays as applied" >&2
-      return
-    else
-      return
-    fi
-  elif [[ "$mode" == dry-run ]]; then
-    try "$step" "$@"
-  else
-    aws "$@" --output text > /dev/null
-  fi
-  if [[ "$mode" == apply ]]; then
-    awk -F '\t' -v step="$step" '$1 != step && $1 != step ".1"' "$journal" > "$journal.new"
-    mv -- "$journal.new" "$journal"
-  fi
-}
-"""
-
-_FOOT = r"""
-if [[ "$mode" == dry-run ]]; then
-  echo
-  echo "Nothing was changed. Run with --apply to make the changes."
-fi
-exit "$failed"
-"""
+_FOOT = marked(
+    '\nif [[ "$mode" == dry-run ]]; then\n  echo\n  echo "Nothing was changed. Run with --apply '
+    'to make the changes."\nfi\nexit "$failed"\n'
+)
 
 
 def _actions(changes: Iterable[Change]) -> set[str]:
@@ -406,28 +362,39 @@ def _script(
     lines = [
         "#!/usr/bin/env bash",
         *(f"# {line}" for line in about),
-        f"# Verdict of the preview: {words.clean(preview.verdict, 2000)}",
-        "# Made by auditlib. Read it before you run it; without --apply it only asks AWS whether each",
-        "# call would be allowed, and changes nothing. With --apply it asks for a yes before each window.",
-        f"# Needs the AWS CLI, credentials of account {min(accounts)}, and these IAM actions:",
-        f"# sts:GetCallerIdentity, {', '.join(sorted(actions))}",
-        "# Names may hold what looks like an expansion; in single quotes they stay as they are.",
-        "# shellcheck disable=SC2016",
+        tr("# Verdict of the preview: {verdict}", verdict=words.clean(preview.verdict, 2000)),
+        tr(
+            "# Made by auditlib. Read it before you run it; without --apply it only asks AWS whether "
+            "each"
+        ),
+        tr(
+            "# call would be allowed, and changes nothing. With --apply it asks for a yes before "
+            "each window."
+        ),
+        tr(
+            "# Needs the AWS CLI, credentials of account {accounts}, and these IAM actions:",
+            accounts=min(accounts),
+        ),
+        tr("# sts:GetCallerIdentity, {join}", join=", ".join(sorted(actions))),
+        tr(
+            "# Names may hold what looks like an expansion; in single quotes they stay as they are."
+        ),
+        tr("# shellcheck disable=SC2016"),
         _HEAD.strip("\n").replace(
-            "export AWS_PAGER=''",
-            f"export AWS_PAGER=''\nexpected_account={shlex.quote(min(accounts))}",
+            tr("export AWS_PAGER=''"),
+            tr("export AWS_PAGER=''\nexpected_account={quote}", quote=shlex.quote(min(accounts))),
             1,
         ),
     ]
     for blank in preview.blanks:
         name = _variable(blank)
-        lines.append(f': "${{{name}:?set {name} first: only you know it}}"')
+        lines.append(tr(': "${{{name}:?set {name} first: only you know it}}"', name=name))
     return "\n".join([*lines, functions.rstrip("\n"), "", *body, _FOOT.strip("\n")]) + "\n"
 
 
 def _ids(step: Step) -> list[str]:
     made = step.change.creates
-    return [f"{_variable(made)}=$(id_of {step.number})"] if made else []
+    return [tr("{made}=$(id_of {step.number})", made=_variable(made), step=step)] if made else []
 
 
 def apply_script(preview: Preview) -> str:
@@ -436,26 +403,42 @@ def apply_script(preview: Preview) -> str:
     created = {step.change.creates: step.number for step in preview.steps if step.change.creates}
     used = {use for step in preview.steps for use in step.change.uses}
     for window in windows(preview.steps):
-        body.append(f"confirm {shlex.quote(window_title(window))}")
+        body.append(tr("confirm {quote}", quote=shlex.quote(window_title(window))))
         for step in window:
             later = "yes" if any(use in created for use in step.change.uses) else "no"
             what = shlex.quote(words.clean(step.change.words(), 500))
-            body.append(f"step {step.number} {later} {what} {_command(step.change)}")
+            body.append(
+                tr(
+                    "step {step.number} {later} {what} {change}",
+                    step=step,
+                    later=later,
+                    what=what,
+                    change=_command(step.change),
+                )
+            )
             if step.change.creates in used:
                 body += _ids(step)
             if isinstance(step.change, CreateSecurityGroup) and not step.change.open_egress:
                 note = f"{step.number}.1"
                 body += [
-                    f'if [[ "$mode" == apply ]] && ! is_done {note}; then',
+                    tr('if [[ "$mode" == apply ]] && ! is_done {note}; then', note=note),
                     *(f"  {line}" for line in _without_egress(step.change)),
                     f"  printf '%s\\t\\n' {note} >> \"$journal\"",
                     "fi",
                 ]
-        body += [f"echo {shlex.quote('   verify: ' + text)}" for text in verify_points(window)]
+        body += [
+            tr("echo {quote}", quote=shlex.quote("   verify: " + text))
+            for text in verify_points(window)
+        ]
         body.append("")
     about = (
-        "Makes the changes of a preview, step by step. What is done is noted in applied.txt beside",
-        "this file: run it again to go on where it stopped, or rollback.sh to undo what was done.",
+        tr(
+            "Makes the changes of a preview, step by step. What is done is noted in applied.txt "
+            "beside"
+        ),
+        tr(
+            "this file: run it again to go on where it stopped, or rollback.sh to undo what was done."
+        ),
     )
     return _script(preview, about, _actions(s.change for s in preview.steps), _APPLY, body)
 
@@ -464,9 +447,13 @@ def _without_egress(change: CreateSecurityGroup) -> list[str]:
     """Return what takes AWS's outbound rules from a new group: they have ids only then."""
     variable, region = _variable(change.group_id), shlex.quote(change.region)
     return [
-        f'rules=$(aws ec2 describe-security-group-rules --filters "Name=group-id,Values=${{{variable}}}" '
-        "--query 'SecurityGroupRules[?IsEgress].SecurityGroupRuleId' "
-        f"--output text --region {region})",
+        tr(
+            "rules=$(aws ec2 describe-security-group-rules --filters "
+            '"Name=group-id,Values=${{{variable}}}" --query '
+            "'SecurityGroupRules[?IsEgress].SecurityGroupRuleId' --output text --region {region})",
+            variable=variable,
+            region=region,
+        ),
         'read -r -a rules <<< "$rules"',
         f'aws ec2 revoke-security-group-egress --group-id "${{{variable}}}" '
         f'--security-group-rule-ids "${{rules[@]}}" --output text --region {region} > /dev/null',
@@ -479,18 +466,24 @@ def rollback_script(preview: Preview) -> str:
     used = {use for step in preview.steps for use in step.inverse.uses}
     body = [line for step in preview.steps if step.change.creates in used for line in _ids(step)]
     for window in reversed(windows(preview.steps)):
-        body += ["", f"confirm {shlex.quote('Undo ' + window_title(window))}"]
+        body += ["", tr("confirm {quote}", quote=shlex.quote("Undo " + window_title(window)))]
         for step in reversed(window):
             later = "yes" if any(use in created for use in step.inverse.uses) else "no"
             what = shlex.quote(words.clean(step.inverse.words(), 500))
-            undo = f"undo {step.number} {later} {what} {_command(step.inverse)}"
+            undo = tr(
+                "undo {step.number} {later} {what} {inverse}",
+                step=step,
+                later=later,
+                what=what,
+                inverse=_command(step.inverse),
+            )
             if step.refused:
                 # It does not stop the steps that can be undone.
                 undo = f"hopeless={shlex.quote(words.listed(step.refused))} {undo}"
             body.append(undo)
     body.append("")
     about = (
-        "Undoes the changes that apply.sh noted in applied.txt beside it, the last one first.",
+        tr("Undoes the changes that apply.sh noted in applied.txt beside it, the last one first."),
     )
     return _script(preview, about, _actions(s.inverse for s in preview.steps), _UNDO, body)
 
@@ -501,9 +494,12 @@ def rollback_script(preview: Preview) -> str:
 def terraform_text(preview: Preview) -> str:
     """Return the changes as Terraform text; what belongs into other resources is a comment."""
     parts = [
-        "# Made by auditlib from a preview. What Terraform manages already is changed where it is\n"
-        "# written: see the comments. Add nothing here that AWS holds already without importing it.\n"
-        f"# Verdict of the preview: {words.clean(preview.verdict, 2000)}\n"
+        tr(
+            "# Made by auditlib from a preview. What Terraform manages already is changed where it "
+            "is\n# written: see the comments. Add nothing here that AWS holds already without "
+            "importing it.\n# Verdict of the preview: {verdict}\n",
+            verdict=words.clean(preview.verdict, 2000),
+        )
     ]
     parts += [
         f"# {step.number}. {words.clean(step.change.words(), 500)}\n{step.change.terraform()}"
@@ -551,9 +547,9 @@ def written(preview: Preview, out: Path) -> tuple[Path, ...]:
     from auditlib.export import json_text
 
     if not preview.steps:
-        raise ParameterError("There is no change to write: see what needs a human decision.")
+        raise ParameterError(tr("There is no change to write: see what needs a human decision."))
     if len({step.change.account for step in preview.steps}) > 1:
-        raise ParameterError("The changes concern several accounts: make a plan for each.")
+        raise ParameterError(tr("The changes concern several accounts: make a plan for each."))
     texts = {
         "apply.sh": apply_script(preview),
         "rollback.sh": rollback_script(preview),
@@ -564,11 +560,16 @@ def written(preview: Preview, out: Path) -> tuple[Path, ...]:
         out.mkdir(parents=True, exist_ok=True)
         if (out / "applied.txt").exists():
             raise ParameterError(
-                f"{out} holds the notes of an applied plan: choose another folder, or roll back first."
+                tr(
+                    "{out} holds the notes of an applied plan: choose another folder, or roll back first.",
+                    out=out,
+                )
             )
         for name, text in texts.items():
             (out / name).write_text(text, encoding="utf-8")
             (out / name).chmod(0o755 if name.endswith(".sh") else 0o644)
     except OSError as error:
-        raise AuditError(f"{out} cannot be written: {error.strerror or error}.") from None
+        raise AuditError(
+            tr("{out} cannot be written: {value}.", out=out, value=error.strerror or error)
+        ) from None
     return tuple(out / name for name in texts)

@@ -15,21 +15,28 @@ from auditlib.changes.remarks import doubts, extent, warnings
 from auditlib.check import Check, Finding, Identity, Status, audit, evidence_in, identities
 from auditlib.check import checks as all_checks
 from auditlib.errors import ParameterError
+from auditlib.language import marked, tr
 from auditlib.tables import Tables, nearest
 
 __all__ = ["VERDICTS", "Preview", "Step", "applied", "ordered", "preview", "proposal"]
 
 VERDICTS = (
-    "changes nothing anyone can reach",
-    "closes only what the finding names",
-    "also closes",
+    marked("changes nothing anyone can reach"),
+    marked("closes only what the finding names"),
+    marked("also closes"),
     "opens",
-    "cannot be judged",
+    marked("cannot be judged"),
 )
 """How every verdict begins."""
 
-_WINDOWS = {1: "Prepare", 2: "Prepare", 3: "Switch", 4: "Sessions end here", 5: "Take away"}
-_REFUSED = "AWS would not take the fix as it stands."
+_WINDOWS = {
+    1: "Prepare",
+    2: "Prepare",
+    3: "Switch",
+    4: marked("Sessions end here"),
+    5: marked("Take away"),
+}
+_REFUSED = marked("AWS would not take the fix as it stands.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +163,7 @@ def ordered(tables: Tables, changes: Sequence[Change]) -> tuple[tuple[Step, ...]
         steps.append(
             Step(
                 number=number,
-                window=_WINDOWS.get(change.phase, "Take away"),
+                window=_WINDOWS.get(change.phase, tr("Take away")),
                 change=change,
                 inverse=inverse,
                 cuts_off=not whole,
@@ -268,12 +275,19 @@ def preview(
     for_users = _for_users(tables, access)
     unjudged = tuple(dict.fromkeys((*unassessed, *doubts(tables, after, changes, access))))
     about_steps = [
-        f"Step {step.number} cuts off access that a later step restores: no order of these changes "
-        "avoids it. Make both in one window."
+        tr(
+            "Step {step.number} cuts off access that a later step restores: no order of these "
+            "changes avoids it. Make both in one window.",
+            step=step,
+        )
         for step in steps
         if step.cuts_off
     ] + [
-        f"Step {step.number} cannot be wholly undone: {words.listed(step.for_good)}."
+        tr(
+            "Step {step.number} cannot be wholly undone: {for_good}.",
+            step=step,
+            for_good=words.listed(step.for_good),
+        )
         for step in steps
         if step.for_good
     ]
@@ -309,9 +323,11 @@ def _parted(access: pd.DataFrame, named: tuple[Named, ...]) -> pd.DataFrame:
 def _verdict(for_users: str, unjudged: Sequence[str]) -> str:
     if not unjudged:
         return for_users
-    return (
-        f"{VERDICTS[4]}: {words.listed(unjudged, most=3)}; for VPN users, as far as was read, it "
-        f"{for_users}"
+    return tr(
+        "{VERDICTS}: {unjudged}; for VPN users, as far as was read, it {for_users}",
+        VERDICTS=VERDICTS[4],
+        unjudged=words.listed(unjudged, most=3),
+        for_users=for_users,
     )
 
 
@@ -323,8 +339,8 @@ def _for_users(tables: Tables, access: pd.DataFrame) -> str:
         words_before + extent(tables, told[rows]) + words_after
         for words_before, rows, words_after in (
             ("opens ", gained & ~meant, ""),
-            ("opens ", gained & meant, ", as the finding asks"),
-            ("also closes ", lost & ~meant, ""),
+            ("opens ", gained & meant, tr(", as the finding asks")),
+            (tr("also closes "), lost & ~meant, ""),
         )
         if rows.any()
     ]
@@ -402,11 +418,13 @@ def proposal(
         if endpoint is not None and "endpoint_id" in evidence:
             evidence = evidence[evidence["endpoint_id"] == endpoint]
         if finding.status is Status.NOT_ASSESSED:
-            unassessed.append(f"{id} was not assessed")
+            unassessed.append(tr("{id} was not assessed", id=id))
             decisions.append(f"{about}{finding.answer}")
             continue
         if evidence.empty:
-            decisions.append(f"{about}Nothing to fix. {finding.answer}")
+            decisions.append(
+                tr("{about}Nothing to fix. {finding.answer}", about=about, finding=finding)
+            )
             continue
         fix = FIXES[id](now, evidence) if id in FIXES else Fix(decisions=(by_id[id].decision,))
         decisions += [f"{about}{text}" for text in fix.decisions]

@@ -18,6 +18,7 @@ from auditlib.changes.change import whole
 from auditlib.changes.difference import access_held, sure_access
 from auditlib.changes.others import Others
 from auditlib.checks._parts import rows_of
+from auditlib.language import tr
 from auditlib.tables import Tables
 
 __all__ = ["doubts", "extent", "warnings"]
@@ -29,10 +30,22 @@ def extent(tables: Tables, rows: pd.DataFrame) -> str:
     for row in rows_of(rows):
         on |= ports(row.protocol, whole(row.from_port), whole(row.to_port))
     enis = words.listed(_called(tables, rows), most=4)
-    who = sorted({f"group {words.clean(group)}" for group in rows["group"] if group != EVERYONE})
+    who = sorted(
+        {
+            tr("group {group}", group=words.clean(group))
+            for group in rows["group"]
+            if group != EVERYONE
+        }
+    )
     whom = "users" if EVERYONE in set(rows["group"]) else words.listed(who, most=4)
     endpoints = _names(tables, "client_vpn_endpoints", "endpoint_id", rows["endpoint_id"])
-    return f"{port_text(on)} on {enis} for {whom} of {words.listed(endpoints.values(), most=3)}"
+    return tr(
+        "{on} on {enis} for {whom} of {listed}",
+        on=port_text(on),
+        enis=enis,
+        whom=whom,
+        listed=words.listed(endpoints.values(), most=3),
+    )
 
 
 def _called(tables: Tables, rows: pd.DataFrame) -> list[str]:
@@ -64,11 +77,13 @@ def doubts(
     six = uncertain["ip"].astype(str).str.contains(":")
     if six.any():
         yield (
-            f"over IPv6 AWS does not say whether a reference to a group matches "
-            f"({extent(tables, uncertain[six])})"
+            tr(
+                "over IPv6 AWS does not say whether a reference to a group matches ({tables})",
+                tables=extent(tables, uncertain[six]),
+            )
         )
     if len(rest := uncertain[~six]):
-        yield f"part of the way is not known ({extent(tables, rest)})"
+        yield tr("part of the way is not known ({tables})", tables=extent(tables, rest))
     if not six.any():
         yield from _references_over_ipv6(tables, after, changes)
     others = Others(tables, after, changes)
@@ -115,8 +130,10 @@ def _references_over_ipv6(
     }
     if found:
         yield (
-            "over IPv6 AWS does not say whether a reference to a group matches "
-            f"({words.listed(sorted(found), most=4)})"
+            tr(
+                "over IPv6 AWS does not say whether a reference to a group matches ({listed})",
+                listed=words.listed(sorted(found), most=4),
+            )
         )
 
 
@@ -129,8 +146,11 @@ def _references_elsewhere(tables: Tables, change: ApplySecurityGroups) -> Iterat
     unsure = enis[(enis["endpoint_id"] == change.endpoint_id) & ~enis["certain"]]
     if len(unsure):
         yield (
-            f"AWS does not say whether {words.listed(sorted(unsure['eni_id']), most=3)} belong to "
-            f"{change.endpoint_id}"
+            tr(
+                "AWS does not say whether {listed} belong to {change.endpoint_id}",
+                listed=words.listed(sorted(unsure["eni_id"]), most=3),
+                change=change,
+            )
         )
     if not lost:
         return
@@ -147,22 +167,36 @@ def _references_elsewhere(tables: Tables, change: ApplySecurityGroups) -> Iterat
         for vpc, (owner, region) in ends.items():
             if vpc != change.vpc_id and vpc not in read and region == change.region:
                 yield (
-                    f"rules in {vpc} of account {owner}, which was not read, may name {groups} "
-                    f"across {row.vpc_peering_connection_id}"
+                    tr(
+                        "rules in {vpc} of account {owner}, which was not read, may name {groups} across "
+                        "{row.vpc_peering_connection_id}",
+                        vpc=vpc,
+                        owner=owner,
+                        groups=groups,
+                        row=row,
+                    )
                 )
     routes = tables["routes"]
     gateways = routes[
         (routes["vpc_id"] == change.vpc_id) & (routes["target_kind"] == "transit_gateway")
     ]
     for gateway in sorted(set(gateways["target_id"].dropna())):
-        yield f"rules behind {gateway}, which was not read, may name {groups}"
+        yield tr(
+            "rules behind {gateway}, which was not read, may name {groups}",
+            gateway=gateway,
+            groups=groups,
+        )
     shared = tables["security_group_vpc_associations"]
     foreign = shared[
         shared["group_id"].isin(lost)
         & ~shared["vpc_owner_id"].isin(tables["vpcs"]["account"].astype(str))
     ]
     for row in rows_of(foreign):
-        yield f"{row.group_id} is associated with {row.vpc_id} of account {row.vpc_owner_id}, which was not read"
+        yield tr(
+            "{row.group_id} is associated with {row.vpc_id} of account {row.vpc_owner_id}, which was "
+            "not read",
+            row=row,
+        )
 
 
 def warnings(
@@ -174,7 +208,10 @@ def warnings(
             yield from _no_way_back(before, change)
     weaker = access[(access["change"] == "weaker") & (access["part"] != "own_interface")]
     if len(weaker):
-        yield f"From then on it holds only for the present address of the endpoint: {extent(before, weaker)}."
+        yield tr(
+            "From then on it holds only for the present address of the endpoint: {before}.",
+            before=extent(before, weaker),
+        )
     yield from _other_sessions(before, access)
     yield from _emptied_defaults(before, after)
 
@@ -193,8 +230,12 @@ def _other_sessions(before: Tables, access: pd.DataFrame) -> Iterator[str]:
     already = gained[pd.Series(known, index=gained.index, dtype=bool)]
     if len(already):
         yield (
-            f"Users have {extent(before, already)} today only in sessions that land on another subnet; "
-            f"from then on in sessions on {words.listed(sorted(set(already['subnet_id'])))} too."
+            tr(
+                "Users have {before} today only in sessions that land on another subnet; from then on in "
+                "sessions on {listed} too.",
+                before=extent(before, already),
+                listed=words.listed(sorted(set(already["subnet_id"]))),
+            )
         )
 
 
@@ -203,11 +244,16 @@ def _no_way_back(tables: Tables, change: ApplySecurityGroups) -> Iterator[str]:
     named = endpoints.loc[endpoints["endpoint_id"] == change.endpoint_id, "security_group_ids"]
     back = change.inverse(tables)
     if isinstance(back, ApplySecurityGroups) and set(named.iloc[0]) != set(back.group_ids):
-        says = words.listed(named.iloc[0]) or "no group"
+        says = words.listed(named.iloc[0]) or tr("no group")
         yield (
-            f"Rolling back restores what is in force on {change.endpoint_id} today, "
-            f"{words.listed(back.group_ids)}. Its settings name {says} today and will then name the "
-            "groups in force: AWS documents no call that changes the one without the other."
+            tr(
+                "Rolling back restores what is in force on {change.endpoint_id} today, {group_ids}. Its "
+                "settings name {says} today and will then name the groups in force: AWS documents no "
+                "call that changes the one without the other.",
+                change=change,
+                group_ids=words.listed(back.group_ids),
+                says=says,
+            )
         )
 
 
@@ -227,6 +273,9 @@ def _emptied_defaults(before: Tables, after: Tables) -> Iterator[str]:
         endpoints = sorted(set(used.loc[used["group_id"] == id, "endpoint_id"]))
         if living or endpoints:
             yield (
-                f"Default group {id} is emptied while {words.listed([*endpoints, *living], most=4)} "
-                "rely on it: nothing will pass there."
+                tr(
+                    "Default group {id} is emptied while {listed} rely on it: nothing will pass there.",
+                    id=id,
+                    listed=words.listed([*endpoints, *living], most=4),
+                )
             )

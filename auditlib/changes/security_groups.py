@@ -20,6 +20,7 @@ from auditlib.changes import hcl
 from auditlib.changes.change import TEXT, Change, is_new, limited, whole, with_rows, without
 from auditlib.checks._parts import rows_of
 from auditlib.frames import frame_of_rows
+from auditlib.language import marked, tr
 from auditlib.quotas import RULES, rules_used
 from auditlib.schemas import SCHEMAS
 from auditlib.tables import Tables
@@ -44,12 +45,12 @@ class CreateSecurityGroup(Change):
 
     vpc_id: str
     group_name: str
-    description: str = "Client VPN endpoint"
+    description: str = marked("Client VPN endpoint")
     open_egress: bool = True
     group_id: str = ""
 
     kind: ClassVar[str] = "create-security-group"
-    doing: ClassVar[tuple[str, str]] = ("create", "security group")
+    doing: ClassVar[tuple[str, str]] = ("create", marked("security group"))
     iam_action: ClassVar[str] = "ec2:CreateSecurityGroup"
     phase: ClassVar[int] = 1
     never_closes: ClassVar[bool] = True
@@ -68,26 +69,37 @@ class CreateSecurityGroup(Change):
         return ()
 
     def words(self) -> str:
-        out = "which lets everything out" if self.open_egress else "without any rule"
-        return f"Create security group {self.group_name} in {self.vpc_id}, {out}"
+        out = tr("which lets everything out") if self.open_egress else tr("without any rule")
+        return tr(
+            "Create security group {group_name} in {vpc_id}, {out}",
+            group_name=self.group_name,
+            vpc_id=self.vpc_id,
+            out=out,
+        )
 
     def _problems(self, tables: Tables) -> Iterable[str]:
         groups = tables["security_groups"]
         if not is_new(self.group_id):
-            yield f"{self.group_id} must begin with sg-new-, for it has no id yet"
+            yield tr(
+                "{group_id} must begin with sg-new-, for it has no id yet", group_id=self.group_id
+            )
         if self.group_id in set(groups["group_id"]):
-            yield f"{self.group_id} is there already"
+            yield tr("{group_id} is there already", group_id=self.group_id)
         if self.vpc_id not in set(tables["vpcs"]["vpc_id"]):
-            yield f"there is no {self.vpc_id} in what was read"
+            yield tr("there is no {vpc_id} in what was read", vpc_id=self.vpc_id)
         if not self.group_name or not TEXT.fullmatch(self.group_name):
-            yield "AWS does not take that name"
+            yield tr("AWS does not take that name")
         if self.group_name.startswith("sg-") or self.group_name == "default":
-            yield f"AWS reserves the name {self.group_name}"
+            yield tr("AWS reserves the name {group_name}", group_name=self.group_name)
         if not self.description or not TEXT.fullmatch(self.description):
-            yield "AWS does not take that description"
+            yield tr("AWS does not take that description")
         here = groups[groups["vpc_id"] == self.vpc_id]
         if self.group_name in set(here["group_name"]):
-            yield f"{self.vpc_id} has a group called {self.group_name} already"
+            yield tr(
+                "{vpc_id} has a group called {group_name} already",
+                vpc_id=self.vpc_id,
+                group_name=self.group_name,
+            )
 
     def _applied(self, tables: Tables) -> Tables:
         group: dict[str, Any] = {
@@ -142,7 +154,9 @@ class CreateSecurityGroup(Change):
         if self.open_egress:
             # Terraform takes away the outbound rules that AWS gives to a new group.
             text += "\n" + hcl.comment(
-                "In a VPC with an IPv6 range AWS lets a new group out to ::/0 as well; add that here."
+                tr(
+                    "In a VPC with an IPv6 range AWS lets a new group out to ::/0 as well; add that here."
+                )
             )
             text += hcl.block(
                 "aws_vpc_security_group_egress_rule",
@@ -163,29 +177,31 @@ class DeleteSecurityGroup(Change):
     group_id: str
 
     kind: ClassVar[str] = "delete-security-group"
-    doing: ClassVar[tuple[str, str]] = ("delete", "security group")
+    doing: ClassVar[tuple[str, str]] = ("delete", marked("security group"))
     iam_action: ClassVar[str] = "ec2:DeleteSecurityGroup"
     phase: ClassVar[int] = 6
     never_opens: ClassVar[bool] = True
 
     def words(self) -> str:
-        return f"Delete security group {self.group_id}"
+        return tr("Delete security group {group_id}", group_id=self.group_id)
 
     def _problems(self, tables: Tables) -> Iterable[str]:
         groups = tables["security_groups"]
         mine = groups[groups["group_id"] == self.group_id]
         if mine.empty:
-            yield f"there is no {self.group_id} in what was read"
+            yield tr("there is no {group_id} in what was read", group_id=self.group_id)
         if mine["is_default"].any():
-            yield "a VPC's default group cannot be deleted"
+            yield tr("a VPC's default group cannot be deleted")
         if carriers := _carriers(tables, self.group_id):
-            yield f"{words.listed(carriers, most=3)} still carry it"
+            yield tr("{carriers} still carry it", carriers=words.listed(carriers, most=3))
         rules = tables["security_group_rules"]
         naming = rules[
             (rules["referenced_group_id"] == self.group_id) & (rules["group_id"] != self.group_id)
         ]
         if len(naming):
-            yield f"{words.listed(sorted(naming['rule_id']), most=3)} still name it"
+            yield tr(
+                "{listed} still name it", listed=words.listed(sorted(naming["rule_id"]), most=3)
+            )
 
     def _applied(self, tables: Tables) -> Tables:
         groups, rules = tables["security_groups"], tables["security_group_rules"]
@@ -213,15 +229,21 @@ class DeleteSecurityGroup(Change):
 
     def forgets(self, tables: Tables) -> tuple[str, ...]:
         told = [rule.rule_id for rule in self._rules(tables) if not _by_aws(rule)]
-        again = ("a group made anew has another id",) if not is_new(self.group_id) else ()
-        rules = (f"it comes without {words.listed(sorted(told), most=3)}",) if told else ()
+        again = (tr("a group made anew has another id"),) if not is_new(self.group_id) else ()
+        rules = (
+            (tr("it comes without {listed}", listed=words.listed(sorted(told), most=3)),)
+            if told
+            else ()
+        )
         return (*again, *rules)
 
     def _cli(self) -> tuple[str, ...]:
         return ("ec2", "delete-security-group", "--group-id", self.group_id)
 
     def terraform(self) -> str:
-        return hcl.comment(f"Remove the aws_security_group that manages {self.group_id}.")
+        return hcl.comment(
+            tr("Remove the aws_security_group that manages {group_id}.", group_id=self.group_id)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +271,7 @@ class AuthorizeRule(Change):
     description: str | None = None
 
     kind: ClassVar[str] = "authorize-rule"
-    doing: ClassVar[tuple[str, str]] = ("add", "security group rule")
+    doing: ClassVar[tuple[str, str]] = ("add", marked("security group rule"))
     phase: ClassVar[int] = 2
     never_closes: ClassVar[bool] = True
 
@@ -273,10 +295,14 @@ class AuthorizeRule(Change):
         return (self.protocol, self.from_port, self.to_port)
 
     def words(self) -> str:
-        direction = "out of" if self.is_egress else "into"
-        return (
-            f"Allow {words.traffic(*self._traffic)} {direction} {self.group_id} "
-            f"{'to' if self.is_egress else 'from'} {words.clean(self.peer)}"
+        direction = tr("out of") if self.is_egress else "into"
+        return tr(
+            "Allow {traffic} {direction} {group_id} {form} {peer}",
+            traffic=words.traffic(*self._traffic),
+            direction=direction,
+            group_id=self.group_id,
+            form="to" if self.is_egress else "from",
+            peer=words.clean(self.peer),
         )
 
     def row(self) -> dict[str, Any]:
@@ -304,17 +330,17 @@ class AuthorizeRule(Change):
         groups, rules = tables["security_groups"], tables["security_group_rules"]
         vpc = groups.loc[groups["group_id"] == self.group_id, "vpc_id"]
         if vpc.empty:
-            yield f"there is no {self.group_id} in what was read"
+            yield tr("there is no {group_id} in what was read", group_id=self.group_id)
             return
         yield from self._wrong_traffic()
         yield from self._wrong_peer(tables, str(vpc.iloc[0]))
         if self.description is not None and not TEXT.fullmatch(self.description):
-            yield "AWS does not take that description"
+            yield tr("AWS does not take that description")
         same = rules[(rules["group_id"] == self.group_id) & (rules["is_egress"] == self.is_egress)]
         for row in rows_of(same):
             traffic = (row.protocol, whole(row.from_port), whole(row.to_port))
             if (traffic, row.peer_kind, row.peer) == (self._traffic, self.peer_kind, self.peer):
-                yield f"{row.rule_id} says the same"
+                yield tr("{row.rule_id} says the same", row=row)
         if self.peer_kind in _MEMBERS:
             used = rules_used(same, tables["prefix_lists"])
             then = [held + new for held, new in zip(used, self._weight(tables), strict=True)]
@@ -331,38 +357,45 @@ class AuthorizeRule(Change):
         low, high = self.from_port, self.to_port
         if self.protocol in {"tcp", "udp"}:
             if low is None or high is None or not 0 <= low <= high <= 65535:
-                yield f"{self.protocol} needs ports, from 0 to 65535, the lower one first"
+                yield tr(
+                    "{protocol} needs ports, from 0 to 65535, the lower one first",
+                    protocol=self.protocol,
+                )
         elif self.protocol in {"icmp", "icmpv6"}:
             if low is None or high is None or not (-1 <= low <= 255 and -1 <= high <= 255):
-                yield f"{self.protocol} needs a type and a code, -1 for any"
+                yield tr("{protocol} needs a type and a code, -1 for any", protocol=self.protocol)
         elif self.protocol != "all" and not (
             self.protocol.isdecimal() and int(self.protocol) <= 255
         ):
-            yield f"{words.clean(self.protocol)} is no protocol"
+            yield tr("{protocol} is no protocol", protocol=words.clean(self.protocol))
         elif low is not None or high is not None:
-            yield f"protocol {self.protocol} has no ports"
+            yield tr("protocol {protocol} has no ports", protocol=self.protocol)
 
     def _wrong_peer(self, tables: Tables, vpc_id: str) -> Iterable[str]:
         if self.peer_kind in {"ipv4", "ipv6"}:
             try:
                 network = ip_network(self.peer)
             except ValueError:
-                yield f"{words.clean(self.peer)} is no range (its host bits must be zero)"
+                yield tr(
+                    "{peer} is no range (its host bits must be zero)", peer=words.clean(self.peer)
+                )
                 return
             if f"ipv{network.version}" != self.peer_kind:
-                yield f"{self.peer} is not {self.peer_kind}"
+                yield tr("{peer} is not {peer_kind}", peer=self.peer, peer_kind=self.peer_kind)
         elif self.peer_kind == "security_group":
             groups = tables["security_groups"]
             mine = groups[groups["group_id"] == self.peer]
             if mine.empty:
-                yield f"there is no {words.clean(self.peer)} in what was read"
+                yield tr("there is no {peer} in what was read", peer=words.clean(self.peer))
             elif not _may_name(tables, vpc_id, str(mine["vpc_id"].iloc[0])):
-                yield f"{self.peer} is in a VPC that is neither the same nor an active peer"
+                yield tr(
+                    "{peer} is in a VPC that is neither the same nor an active peer", peer=self.peer
+                )
         elif self.peer_kind == "prefix_list":
             if self.peer not in set(tables["prefix_list_entries"]["prefix_list_id"]):
-                yield f"there is no {words.clean(self.peer)} in what was read"
+                yield tr("there is no {peer} in what was read", peer=words.clean(self.peer))
         else:
-            yield f"{words.clean(self.peer_kind)} is no kind of peer"
+            yield tr("{peer_kind} is no kind of peer", peer_kind=words.clean(self.peer_kind))
 
     def _applied(self, tables: Tables) -> Tables:
         row = self.row()
@@ -434,7 +467,7 @@ class RevokeRule(Change):
     is_egress: bool = False
 
     kind: ClassVar[str] = "revoke-rule"
-    doing: ClassVar[tuple[str, str]] = ("remove", "security group rule")
+    doing: ClassVar[tuple[str, str]] = ("remove", marked("security group rule"))
     phase: ClassVar[int] = 5
     never_opens: ClassVar[bool] = True
 
@@ -445,7 +478,12 @@ class RevokeRule(Change):
 
     def words(self) -> str:
         side = "outbound" if self.is_egress else "inbound"
-        return f"Remove {side} rule {self.rule_id} from {self.group_id}"
+        return tr(
+            "Remove {side} rule {rule_id} from {group_id}",
+            side=side,
+            rule_id=self.rule_id,
+            group_id=self.group_id,
+        )
 
     def _rule(self, tables: Tables) -> pd.DataFrame:
         rules = tables["security_group_rules"]
@@ -458,7 +496,12 @@ class RevokeRule(Change):
     def _problems(self, tables: Tables) -> Iterable[str]:
         if self._rule(tables).empty:
             side = "outbound" if self.is_egress else "inbound"
-            yield f"{self.group_id} has no {side} rule {self.rule_id} in what was read"
+            yield tr(
+                "{group_id} has no {side} rule {rule_id} in what was read",
+                group_id=self.group_id,
+                side=side,
+                rule_id=self.rule_id,
+            )
 
     def _applied(self, tables: Tables) -> Tables:
         rules = tables["security_group_rules"]
@@ -492,8 +535,11 @@ class RevokeRule(Change):
 
     def terraform(self) -> str:
         return hcl.comment(
-            f"Remove the resource (or the inline block) that manages {self.rule_id} of "
-            f"{self.group_id}."
+            tr(
+                "Remove the resource (or the inline block) that manages {rule_id} of {group_id}.",
+                rule_id=self.rule_id,
+                group_id=self.group_id,
+            )
         )
 
 

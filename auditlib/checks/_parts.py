@@ -11,6 +11,7 @@ from auditlib import words
 from auditlib.access import standing
 from auditlib.aws.reads import read_of
 from auditlib.cedar import Policy, policy_of
+from auditlib.language import tr
 from auditlib.schemas import GAPS
 from auditlib.views import marked_client_vpn
 
@@ -49,18 +50,25 @@ def without_security_groups(endpoints: pd.DataFrame) -> str:
     on_gateway, unattached = int(_on_gateway(alive).sum()), int(_never_attached(alive).sum())
     said = []
     if on_gateway:
-        noun = "endpoint attached to a transit gateway"
-        many = "endpoints attached to a transit gateway"
+        noun = tr("endpoint attached to a transit gateway")
+        many = tr("endpoints attached to a transit gateway")
         said.append(
-            f"One {noun} has no security group and is not judged here."
+            tr("One {noun} has no security group and is not judged here.", noun=noun)
             if on_gateway == 1
-            else f"{on_gateway:,} {many} have no security group and are not judged here."
+            else tr(
+                "{on_gateway:,} {many} have no security group and are not judged here.",
+                on_gateway=on_gateway,
+                many=many,
+            )
         )
     if unattached:
         said.append(
-            "One endpoint has no VPC yet, so no security group either."
+            tr("One endpoint has no VPC yet, so no security group either.")
             if unattached == 1
-            else f"{unattached:,} endpoints have no VPC yet, so no security group either."
+            else tr(
+                "{unattached:,} endpoints have no VPC yet, so no security group either.",
+                unattached=unattached,
+            )
         )
     return " ".join(said)
 
@@ -76,12 +84,13 @@ def outside_subnets(endpoints: pd.DataFrame) -> str:
     if not number:
         return ""
     if number == 1:
-        return (
+        return tr(
             "One endpoint attached to a transit gateway stands in no subnet and is not judged here."
         )
-    return (
-        f"{number:,} endpoints attached to a transit gateway stand in no subnet and are not judged "
-        "here."
+    return tr(
+        "{number:,} endpoints attached to a transit gateway stand in no subnet and are not "
+        "judged here.",
+        number=number,
     )
 
 
@@ -104,7 +113,7 @@ def unread_groups(
             account=row.account,
             region=row.region,
             resource=row.group_id,
-            message=f"{row.endpoint_id} has a group that the answer does not hold",
+            message=tr("{row.endpoint_id} has a group that the answer does not hold", row=row),
         )
         for row in rows_of(unread)
     ]
@@ -136,7 +145,10 @@ def unread_members(
             account=row.vpc_owner_id,
             region=row.region,
             resource=row.vpc_id,
-            message=f"{row.group_id} is associated with this VPC of an account that was not read",
+            message=tr(
+                "{row.group_id} is associated with this VPC of an account that was not read",
+                row=row,
+            ),
         )
         for row in rows_of(security_group_vpc_associations[held & ~read])
     ]
@@ -149,8 +161,11 @@ def unread_members(
             account=row.account,
             region=row.region,
             resource=row.vpc_id,
-            message=f"no answer holds the default group of {row.vpc_id}: it belongs to an account "
-            "that was not read, and interfaces of others there are not shown",
+            message=tr(
+                "no answer holds the default group of {row.vpc_id}: it belongs to an account that was "
+                "not read, and interfaces of others there are not shown",
+                row=row,
+            ),
         )
         for row in rows_of(placed[["account", "region", "vpc_id"]].drop_duplicates())
         if row.vpc_id not in owned
@@ -174,9 +189,13 @@ def untold_authentication(judged: pd.DataFrame) -> pd.DataFrame:
             account=row.account,
             region=row.region,
             resource=row.endpoint_id,
-            message=f"the answer does not say how users of {row.endpoint_id} authenticate"
+            message=tr(
+                "the answer does not say how users of {row.endpoint_id} authenticate", row=row
+            )
             if not row.authentication_types
-            else f"users of {row.endpoint_id} authenticate in a way the kit does not know",
+            else tr(
+                "users of {row.endpoint_id} authenticate in a way the kit does not know", row=row
+            ),
             status="untold",
         )
         for row in rows_of(judged)
@@ -205,9 +224,13 @@ def changing_rules(
     It is being made or taken away, or its status is not one that is known today.
     """
     described = (
-        (client_vpn_target_networks, "target-networks", "the association of {subnet_id}"),
-        (client_vpn_authorization_rules, "authorization-rules", "the rule for {destination_cidr}"),
-        (client_vpn_routes, "routes", "the route {destination_cidr}"),
+        (client_vpn_target_networks, "target-networks", tr("the association of {subnet_id}")),
+        (
+            client_vpn_authorization_rules,
+            "authorization-rules",
+            tr("the rule for {destination_cidr}"),
+        ),
+        (client_vpn_routes, "routes", tr("the route {destination_cidr}")),
     )
     rows = []
     for frame, what, name in described:
@@ -219,9 +242,13 @@ def changing_rules(
                 account=row.account,
                 region=row.region,
                 resource=row.endpoint_id,
-                message=f"{name.format_map(row._asdict())} of {row.endpoint_id} is "
-                f"{words.clean(row.status) or 'in a state that was not told'}: whether it holds "
-                "cannot be told before that is done",
+                message=tr(
+                    "{format_map} of {row.endpoint_id} is {value}: whether it holds cannot be told before "
+                    "that is done",
+                    format_map=name.format_map(row._asdict()),
+                    row=row,
+                    value=words.clean(row.status) or "in a state that was not told",
+                ),
                 status="untold",
             )
             for row in rows_of(changing.merge(judged[ENDPOINT], on=ENDPOINT))
@@ -246,7 +273,11 @@ def untold_settings(
     since
         First botocore release that is sure to say it, where an older one is what leaves it out.
     """
-    asked = f"only botocore {since} or later is sure to say" if since else "the answer does not say"
+    asked = (
+        tr("only botocore {since} or later is sure to say", since=since)
+        if since
+        else tr("the answer does not say")
+    )
 
     def unseen(judged: pd.DataFrame) -> pd.DataFrame:
         rows = [
@@ -283,9 +314,12 @@ def unread_policies(client_vpn_authorization_policies: pd.DataFrame) -> pd.DataF
             account=row.account,
             region=row.region,
             resource=row.endpoint_id,
-            message=f"the policy of {row.endpoint_id} cannot be "
-            f"{'read as Cedar' if policy_text(row).problem else 'followed'}: "
-            f"{words.clean(policy_text(row).doubt, 100)}",
+            message=tr(
+                "the policy of {row.endpoint_id} cannot be {form}: {doubt}",
+                row=row,
+                form="read as Cedar" if policy_text(row).problem else "followed",
+                doubt=words.clean(policy_text(row).doubt, 100),
+            ),
             status="untold",
         )
         for row in rows_of(client_vpn_authorization_policies)
@@ -362,8 +396,12 @@ def ending(end: Any, read_at: Any) -> str:
     """Return when something ends or ended, with the days from when the account was read."""
     left = int(days_left(end, read_at))
     if days_left(end, read_at) <= 0:
-        return f"ended on {day(end)}"
-    return f"ends on {day(end)}, {words.count(left, 'day') if left else 'a day'} after it was read"
+        return tr("ended on {end}", end=day(end))
+    return tr(
+        "ends on {end}, {form} after it was read",
+        end=day(end),
+        form=words.count(left, "day") if left else "a day",
+    )
 
 
 def gap(

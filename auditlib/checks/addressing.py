@@ -21,13 +21,14 @@ from auditlib.checks._parts import (
     rows_of,
     untold,
 )
+from auditlib.language import marked, tr
 from auditlib.quotas import CONNECTIONS_BY_ASSOCIATIONS
 from auditlib.schemas import GAPS
 
 _RULES = f"{GUIDE}what-is-best-practices.html"
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
-    "noun": "Client VPN endpoint",
+    "noun": marked("Client VPN endpoint"),
 }
 _EVERYTHING = ("/0", "/1")
 """How a default route ends, whole or in two halves."""
@@ -60,7 +61,7 @@ def unread_vpcs(
             account=row.account,
             region=row.region,
             resource=row.vpc_id,
-            message=f"no answer holds the ranges of {row.vpc_id}",
+            message=tr("no answer holds the ranges of {row.vpc_id}", row=row),
         )
         for row in rows_of(unread[~unread["vpc_id"].isin(vpc_cidr_blocks["vpc_id"])])
     ]
@@ -82,7 +83,7 @@ def unread_route_tables(
             account=row.account,
             region=row.region,
             resource=row.subnet_id,
-            message=f"no answer holds the route table of {row.subnet_id}",
+            message=tr("no answer holds the route table of {row.subnet_id}", row=row),
         )
         for row in rows_of(held.drop_duplicates([*ENDPOINT, "subnet_id"]))
         if not tables_in_force({row.subnet_id}, {row.vpc_id}, route_table_associations)
@@ -112,14 +113,15 @@ def _behind_gateways(endpoints: pd.DataFrame) -> str:
     number = int((_with_range(endpoints) & endpoints["attachment"].eq("transit_gateway")).sum())
     if not number:
         return ""
-    which = "one endpoint" if number == 1 else f"{number:,} endpoints"
-    return (
-        f"For {which} attached to a transit gateway only its own routes and other endpoints' ranges "
-        "are looked at, not the networks behind the gateway."
+    which = tr("one endpoint") if number == 1 else tr("{number:,} endpoints", number=number)
+    return tr(
+        "For {which} attached to a transit gateway only its own routes and other endpoints' "
+        "ranges are looked at, not the networks behind the gateway.",
+        which=which,
     )
 
 
-_untold_range = untold("client_cidr_block", "which addresses clients are given by")
+_untold_range = untold("client_cidr_block", marked("which addresses clients are given by"))
 
 
 @check(
@@ -207,8 +209,13 @@ def client_range_overlaps_network(  # noqa: PLR0917 # the tables it reads
                     "kind": kind,
                     "source": at.source,
                     "record": at.record,
-                    "reason": f"{called(row)} gives clients addresses of {row.client_cidr_block}, "
-                    f"which overlaps {cidr}, {what}.",
+                    "reason": tr(
+                        "{row} gives clients addresses of {client_cidr_block}, which overlaps {cidr}, {what}.",
+                        row=called(row),
+                        client_cidr_block=row.client_cidr_block,
+                        cidr=cidr,
+                        what=what,
+                    ),
                     "rank": list(_KINDS).index(kind),
                 }
             )
@@ -235,7 +242,7 @@ def _of_vpcs(
         yield (
             block.cidr_block,
             "vpc",
-            f"a range of {words.named(block.vpc_id, names.get(block.vpc_id))}",
+            tr("a range of {vpc_id}", vpc_id=words.named(block.vpc_id, names.get(block.vpc_id))),
             block,
         )
 
@@ -246,9 +253,10 @@ def _of_peers(vpc_ids: set[str], vpc_peering_connections: pd.DataFrame) -> Itera
         for here, there in (("requester", "accepter"), ("accepter", "requester")):
             if getattr(peering, f"{here}_vpc_id") in vpc_ids:
                 for cidr in getattr(peering, f"{there}_cidr_blocks"):
-                    what = (
-                        f"a range of {words.clean(getattr(peering, f'{there}_vpc_id'))}, reached by "
-                        f"the peering {peering.vpc_peering_connection_id}"
+                    what = tr(
+                        "a range of {clean}, reached by the peering {peering.vpc_peering_connection_id}",
+                        clean=words.clean(getattr(peering, f"{there}_vpc_id")),
+                        peering=peering,
                     )
                     yield cidr, "peer", what, peering
 
@@ -260,7 +268,12 @@ def _of_endpoint(row: Any, client_vpn_routes: pd.DataFrame) -> Iterator[Overlap]
         & ~client_vpn_routes["status"].isin(["failed", "deleting"])
     ]
     for route in rows_of(mine):
-        yield route.destination_cidr, "endpoint_route", "which the endpoint itself routes", route
+        yield (
+            route.destination_cidr,
+            "endpoint_route",
+            tr("which the endpoint itself routes"),
+            route,
+        )
 
 
 def _of_route_tables(
@@ -279,14 +292,23 @@ def _of_route_tables(
             & routes["target_kind"].ne("local")
         ]
     ):
-        told = f"which {route.route_table_id} routes to {words.clean(route.target_id)}"
+        told = tr(
+            "which {route.route_table_id} routes to {target_id}",
+            route=route,
+            target_id=words.clean(route.target_id),
+        )
         destination = route.destination
         if not isinstance(destination, str):
             continue
         if destination.startswith("pl-"):
             entries = prefix_list_entries[prefix_list_entries["prefix_list_id"] == destination]
             for entry in rows_of(entries):
-                yield entry.cidr_block, "vpc_route", f"{told} by {destination}", route
+                yield (
+                    entry.cidr_block,
+                    "vpc_route",
+                    tr("{told} by {destination}", told=told, destination=destination),
+                    route,
+                )
         else:
             yield destination, "vpc_route", told, route
 
@@ -314,7 +336,7 @@ def _of_gateway(row: Any, judged: pd.DataFrame) -> Iterator[Overlap]:
         & judged["client_cidr_block"].notna()
     ]
     for other in rows_of(others):
-        what = f"the range of {called(other)} on the same transit gateway"
+        what = tr("the range of {other} on the same transit gateway", other=called(other))
         yield other.client_cidr_block, "other_endpoint", what, other
 
 
@@ -369,9 +391,14 @@ def client_range_nearly_used_up(
                     "connections": now,
                     "source": row.source,
                     "record": row.record,
-                    "reason": f"{called(row)} had {words.count(now, 'live connection')} when it was "
-                    f"read; {row.client_cidr_block} is meant for about {half:,}, half of its "
-                    "addresses.",
+                    "reason": tr(
+                        "{row} had {now} when it was read; {client_cidr_block} is meant for about {half:,}, half "
+                        "of its addresses.",
+                        row=called(row),
+                        now=words.count(now, "live connection"),
+                        client_cidr_block=row.client_cidr_block,
+                        half=half,
+                    ),
                     "rank": -now,
                 }
             )
@@ -436,10 +463,16 @@ def client_range_below_capacity(
                     "associations": associations,
                     "source": row.source,
                     "record": row.record,
-                    "reason": f"{called(row)} has {words.count(associations, 'association')}, and "
-                    f"{row.client_cidr_block} is meant for about {half:,} connections at one time, "
-                    f"half of its addresses, while two already allow {allowed:,} by AWS's default "
-                    "quota.",
+                    "reason": tr(
+                        "{row} has {associations}, and {client_cidr_block} is meant for about {half:,} "
+                        "connections at one time, half of its addresses, while two already allow {allowed:,} by "
+                        "AWS's default quota.",
+                        row=called(row),
+                        associations=words.count(associations, "association"),
+                        client_cidr_block=row.client_cidr_block,
+                        half=half,
+                        allowed=allowed,
+                    ),
                     "rank": half,
                 }
             )
@@ -515,7 +548,7 @@ def vpc_range_not_routed(
             missing = (addresses(block.cidr_block) & families) - routed
             if not missing:
                 continue
-            part = "" if missing == addresses(block.cidr_block) else "part of "
+            part = "" if missing == addresses(block.cidr_block) else tr("part of ")
             which = f" ({words.listed(cidrs(missing), most=3)})" if part else ""
             rows.append(
                 {
@@ -524,8 +557,14 @@ def vpc_range_not_routed(
                     "destination_cidr": block.cidr_block,
                     "source": block.source,
                     "record": block.record,
-                    "reason": f"{called(row)} does not route {part}{block.cidr_block}{which}, a range "
-                    f"of {words.named(block.vpc_id, names.get(block.vpc_id))}.",
+                    "reason": tr(
+                        "{row} does not route {part}{block.cidr_block}{which}, a range of {vpc_id}.",
+                        row=called(row),
+                        part=part,
+                        block=block,
+                        which=which,
+                        vpc_id=words.named(block.vpc_id, names.get(block.vpc_id)),
+                    ),
                     "by_absence": True,
                 }
             )

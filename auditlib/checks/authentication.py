@@ -23,16 +23,17 @@ from auditlib.checks._parts import (
     untold,
     untold_authentication,
 )
+from auditlib.language import marked, tr
 
 _ENDPOINTS: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": living,
-    "noun": "Client VPN endpoint",
+    "noun": marked("Client VPN endpoint"),
 }
 _MUTUAL: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": mutual,
-    "noun": "mutual-authentication endpoint",
+    "noun": marked("mutual-authentication endpoint"),
 }
 _RENEWS_FROM = 60
 """Days before the end from which ACM tries to renew what it renews."""
@@ -68,7 +69,9 @@ def _presented(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> pd.Da
     )
 
 
-_NO_CERTIFICATE = untold("server_certificate_arn", "which server certificate is presented by")
+_NO_CERTIFICATE = untold(
+    "server_certificate_arn", marked("which server certificate is presented by")
+)
 
 
 def _silent(
@@ -94,8 +97,8 @@ def _untold_certificates(judged: pd.DataFrame, server_certificates: pd.DataFrame
 
     def silence(row: Any) -> str | None:
         if pd.isna(row.not_after):
-            return "it does not say when the certificate ends"
-        return "the snapshot does not say when it was read" if pd.isna(row.read_at) else None
+            return tr("it does not say when the certificate ends")
+        return tr("the snapshot does not say when it was read") if pd.isna(row.read_at) else None
 
     return _silent(judged, server_certificates, silence)
 
@@ -105,9 +108,9 @@ def _untold_keys(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> pd.
 
     def silence(row: Any) -> str | None:
         if pd.isna(row.key_algorithm):
-            return "it does not say which key the certificate has"
+            return tr("it does not say which key the certificate has")
         if pd.isna(row.signature_algorithm):
-            return "it does not say how the certificate is signed"
+            return tr("it does not say how the certificate is signed")
         return None
 
     return _silent(judged, server_certificates, silence)
@@ -119,14 +122,14 @@ def _untold_renewal(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> 
     def silence(row: Any) -> str | None:
         if row.type == "IMPORTED" or row.renewal_eligibility in {"ELIGIBLE", "INELIGIBLE"}:
             return None
-        return "it does not say whether ACM renews the certificate"
+        return tr("it does not say whether ACM renews the certificate")
 
     return _silent(judged, server_certificates, silence)
 
 
 def _certificate(row: Any) -> str:
     name = words.clean(row.domain_name)
-    return f"the certificate for {name}" if name else "a certificate"
+    return tr("the certificate for {name}", name=name) if name else "a certificate"
 
 
 def _certificate_rows(
@@ -139,12 +142,20 @@ def _certificate_rows(
             "not_after": row.not_after,
             "source": row.source,
             "record": row.record,
-            "reason": f"{called(row)} presents {_certificate(row)}, {reason}.",
+            "reason": tr(
+                "{row} presents {row_2}, {reason}.",
+                row=called(row),
+                row_2=_certificate(row),
+                reason=reason,
+            ),
         }
 
 
 _CERTIFICATE_COLUMNS = "account region endpoint_id certificate_arn not_after reason source record"
-_CERTIFICATE_DECISION = "A certificate is issued and its key is kept outside this kit: who issues it, and for how long, people decide."
+_CERTIFICATE_DECISION = marked(
+    "A certificate is issued and its key is kept outside this kit: who issues it, and for "
+    "how long, people decide."
+)
 
 
 @check(
@@ -192,16 +203,19 @@ def server_certificate_has_expired(
     def reasons() -> Iterator[tuple[Any, str]]:
         for row in rows_of(found):
             if row.status == "REVOKED":
-                yield row, "which is revoked"
+                yield row, tr("which is revoked")
             elif days_left(row.not_after, row.read_at) <= 0 or row.status == "EXPIRED":
                 yield (
                     row,
-                    "which has ended"
+                    tr("which has ended")
                     if pd.isna(row.not_after)
-                    else f"which ended on {day(row.not_after)}",
+                    else tr("which ended on {not_after}", not_after=day(row.not_after)),
                 )
             elif days_left(row.not_before, row.read_at) > 0:
-                yield row, f"which is valid from {day(row.not_before)} only"
+                yield (
+                    row,
+                    tr("which is valid from {not_before} only", not_before=day(row.not_before)),
+                )
 
     return evidence_of(_CERTIFICATE_COLUMNS, _certificate_rows(found, reasons()))
 
@@ -258,15 +272,22 @@ def server_certificate_expires_soon(
             renewed = _is_renewed(row) and not failing
             if 0 < left <= (30 if renewed else _RENEWS_FROM):
                 how = (
-                    "which ACM should have renewed by now"
+                    tr("which ACM should have renewed by now")
                     if renewed
-                    else f"whose renewal by ACM stands at {row.renewal_status}"
+                    else tr("whose renewal by ACM stands at {row.renewal_status}", row=row)
                     if failing
-                    else "which ACM is not known to renew"
+                    else tr("which ACM is not known to renew")
                     if pd.isna(row.renewal_eligibility) and row.type != "IMPORTED"
-                    else "which ACM does not renew"
+                    else tr("which ACM does not renew")
                 )
-                yield row, f"{how} and which {ending(row.not_after, row.read_at)}"
+                yield (
+                    row,
+                    tr(
+                        "{how} and which {not_after}",
+                        how=how,
+                        not_after=ending(row.not_after, row.read_at),
+                    ),
+                )
 
     return evidence_of(_CERTIFICATE_COLUMNS, _certificate_rows(found, reasons()))
 
@@ -322,9 +343,15 @@ def server_certificate_is_weak(
             kind, _, size = str(row.key_algorithm).upper().replace("-", "_").partition("_")
             signature = str(row.signature_algorithm).upper().replace("-", "")
             if kind == "RSA" and size.isdigit() and int(size) < 2048:
-                yield row, f"whose RSA key has {int(size):,} bits"
+                yield row, tr("whose RSA key has {size:,} bits", size=int(size))
             elif any(weak in signature for weak in ("SHA1", "MD5", "MD2")):
-                yield row, f"which is signed with {words.clean(row.signature_algorithm)}"
+                yield (
+                    row,
+                    tr(
+                        "which is signed with {signature_algorithm}",
+                        signature_algorithm=words.clean(row.signature_algorithm),
+                    ),
+                )
 
     return evidence_of(_CERTIFICATE_COLUMNS, _certificate_rows(found, reasons()))
 
@@ -375,11 +402,15 @@ def server_certificate_is_not_renewed(
                 (
                     row,
                     (
-                        "which was imported, so ACM does not renew it"
+                        tr("which was imported, so ACM does not renew it")
                         if row.type == "IMPORTED"
-                        else "which ACM calls ineligible for renewal"
+                        else tr("which ACM calls ineligible for renewal")
                     )
-                    + ("" if pd.isna(row.not_after) else f"; it ends on {day(row.not_after)}"),
+                    + (
+                        ""
+                        if pd.isna(row.not_after)
+                        else tr("; it ends on {not_after}", not_after=day(row.not_after))
+                    ),
                 )
                 for row in rows_of(found)
                 if row.type == "IMPORTED" or row.renewal_eligibility == "INELIGIBLE"
@@ -407,9 +438,9 @@ def _unread_lists(
             (
                 row,
                 row.endpoint_id,
-                "the snapshot does not say when it was read"
+                tr("the snapshot does not say when it was read")
                 if pd.isna(row.problem)
-                else f"the revocation list cannot be read: {row.problem}",
+                else tr("the revocation list cannot be read: {row.problem}", row=row),
             )
             for row in rows_of(found)
         ),
@@ -426,17 +457,24 @@ def _list_rows(found: pd.DataFrame, *, soon: bool) -> Iterator[dict[str, Any]]:
                 "next_update": row.next_update,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"The revocation list of {called(row)} {ending(row.next_update, row.read_at)}.",
+                "reason": tr(
+                    "The revocation list of {row} {next_update}.",
+                    row=called(row),
+                    next_update=ending(row.next_update, row.read_at),
+                ),
             }
 
 
 _LIST_COLUMNS = "account region endpoint_id next_update reason source record"
-_LIST_DECISION = "A revocation list is signed with the key of your certificate authority, which the kit does not have."
-_LIST_REMEDY = (
-    "Replace the revocation list: have the authority that signs your client certificates issue a new one "
-    "(with easy-rsa: gen-crl; EASYRSA_CRL_DAYS says how long it holds), and import it. Importing "
-    "resets the sessions of the endpoint: plan a window. Then let a scheduled job do both, with "
-    "room to spare before the list ends."
+_LIST_DECISION = marked(
+    "A revocation list is signed with the key of your certificate authority, which the kit "
+    "does not have."
+)
+_LIST_REMEDY = marked(
+    "Replace the revocation list: have the authority that signs your client certificates "
+    "issue a new one (with easy-rsa: gen-crl; EASYRSA_CRL_DAYS says how long it holds), and "
+    "import it. Importing resets the sessions of the endpoint: plan a window. Then let a "
+    "scheduled job do both, with room to spare before the list ends."
 )
 _LIST_VERIFY = (
     "aws ec2 export-client-vpn-client-certificate-revocation-list --client-vpn-endpoint-id "
@@ -547,11 +585,11 @@ def revocation_list_is_missing(
     sure = set(judged.loc[judged["authentication_types"].map(len).gt(0), "endpoint_id"])
     found = found[found["endpoint_id"].isin(list(sure))]
     for row in rows_of(found[~found["imported"] | found["status"].ne("active")]):
-        state = "not active yet" if row.status == "pending" else "not reported as active"
+        state = tr("not active yet") if row.status == "pending" else tr("not reported as active")
         what = (
-            f"has a revocation list that is {state}"
+            tr("has a revocation list that is {state}", state=state)
             if row.imported
-            else "has no revocation list, so no client certificate can be ended before its time"
+            else tr("has no revocation list, so no client certificate can be ended before its time")
         )
         rows.append(
             {
@@ -590,22 +628,22 @@ def _untold_providers(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> pd.
             (
                 row,
                 row.provider_arn,
-                "the snapshot does not say when it was read"
+                tr("the snapshot does not say when it was read")
                 if pd.isna(row.problem)
-                else f"the metadata cannot be read: {row.problem}",
+                else tr("the metadata cannot be read: {row.problem}", row=row),
             )
             for row in rows_of(found.drop_duplicates(["account", "region", "provider_arn"]))
         ),
     )
     nameless = judged[judged["saml_provider_arns"].map(len).eq(0)]
-    unnamed = _nameless(nameless, "saml_provider", "which SAML provider tells who users are of")
+    unnamed = _nameless(nameless, "saml_provider", tr("which SAML provider tells who users are of"))
     return pd.concat([unnamed, unread], ignore_index=True)
 
 
 def _untold_directories(judged: pd.DataFrame) -> pd.DataFrame:
     """Return a gap for each endpoint of which nobody can tell which directory it asks."""
     nameless = judged[judged["directory_ids"].map(len).eq(0)]
-    return _nameless(nameless, "directory", "which directory knows the users of")
+    return _nameless(nameless, "directory", tr("which directory knows the users of"))
 
 
 def _nameless(endpoints: pd.DataFrame, column: str, what: str) -> pd.DataFrame:
@@ -617,7 +655,10 @@ def _provider(arn: str) -> str:
 
 
 _SAML_COLUMNS = "account region endpoint_id provider_arn reason source record"
-_SAML_DECISION = "The metadata comes from your identity provider: who replaces it and when is agreed with those who run it."
+_SAML_DECISION = marked(
+    "The metadata comes from your identity provider: who replaces it and when is agreed with "
+    "those who run it."
+)
 
 
 @check(
@@ -660,7 +701,7 @@ def saml_provider_is_unusable(judged: pd.DataFrame, saml_providers: pd.DataFrame
     for row in rows_of(_providers(judged, saml_providers)):
         for end, what in (
             (row.valid_until, "provider"),
-            (row.metadata_valid_until, "metadata of the provider"),
+            (row.metadata_valid_until, tr("metadata of the provider")),
         ):
             if days_left(end, row.read_at) <= 0:
                 rows.append(
@@ -669,8 +710,13 @@ def saml_provider_is_unusable(judged: pd.DataFrame, saml_providers: pd.DataFrame
                         "provider_arn": row.provider_arn,
                         "source": row.source,
                         "record": row.record,
-                        "reason": f"{called(row)} relies on SAML; the {what} "
-                        f"{_provider(row.provider_arn)} ended on {day(end)}.",
+                        "reason": tr(
+                            "{row} relies on SAML; the {what} {provider_arn} ended on {end}.",
+                            row=called(row),
+                            what=what,
+                            provider_arn=_provider(row.provider_arn),
+                            end=day(end),
+                        ),
                     }
                 )
                 break
@@ -681,8 +727,11 @@ def saml_provider_is_unusable(judged: pd.DataFrame, saml_providers: pd.DataFrame
         {
             **place_of(row),
             "provider_arn": row.provider_arn,
-            "reason": f"{called(row)} relies on the SAML provider {_provider(row.provider_arn)}, "
-            "and IAM has none of this name.",
+            "reason": tr(
+                "{row} relies on the SAML provider {provider_arn}, and IAM has none of this name.",
+                row=called(row),
+                provider_arn=_provider(row.provider_arn),
+            ),
             "by_absence": True,
         }
         for row in rows_of(_named(judged, "saml_provider_arns", "provider_arn"))
@@ -731,9 +780,9 @@ def saml_metadata_expires_soon(judged: pd.DataFrame, saml_providers: pd.DataFram
     rows = []
     for row in rows_of(_providers(judged, saml_providers)):
         ends = (
-            (row.valid_until, "the SAML provider"),
-            (row.metadata_valid_until, "the metadata of the SAML provider"),
-            (row.certificates_end, "the last signing certificate of the SAML provider"),
+            (row.valid_until, tr("the SAML provider")),
+            (row.metadata_valid_until, tr("the metadata of the SAML provider")),
+            (row.certificates_end, tr("the last signing certificate of the SAML provider")),
         )
         for end, what in ends:
             left = days_left(end, row.read_at)
@@ -745,8 +794,13 @@ def saml_metadata_expires_soon(judged: pd.DataFrame, saml_providers: pd.DataFram
                         "provider_arn": row.provider_arn,
                         "source": row.source,
                         "record": row.record,
-                        "reason": f"{called(row)} relies on SAML; {what} "
-                        f"{_provider(row.provider_arn)} {ending(end, row.read_at)}.",
+                        "reason": tr(
+                            "{row} relies on SAML; {what} {provider_arn} {end}.",
+                            row=called(row),
+                            what=what,
+                            provider_arn=_provider(row.provider_arn),
+                            end=ending(end, row.read_at),
+                        ),
                     }
                 )
     return evidence_of(_SAML_COLUMNS, rows)
@@ -794,14 +848,14 @@ def directory_is_unhealthy(judged: pd.DataFrame, directories: pd.DataFrame) -> p
     for row in rows_of(_named(judged, "directory_ids", "directory_id")):
         found = held.get((row.account, row.region, row.directory_id))
         if found is None:
-            what = "which Directory Service does not know"
+            what = tr("which Directory Service does not know")
         elif found.stage != "Active":
             why = words.clean(found.stage_reason, 120)
-            what = f"which is {words.clean(found.stage) or 'in no stage'}" + (
+            what = tr("which is {value}", value=words.clean(found.stage) or "in no stage") + (
                 f": {why}" if why else ""
             )
         elif found.radius_status == "Failed":
-            what = "whose second factor (RADIUS) has failed"
+            what = tr("whose second factor (RADIUS) has failed")
         else:
             continue
         rows.append(
@@ -810,7 +864,12 @@ def directory_is_unhealthy(judged: pd.DataFrame, directories: pd.DataFrame) -> p
                 "directory_id": row.directory_id,
                 "source": row.source if found is None else found.source,
                 "record": row.record if found is None else found.record,
-                "reason": f"{called(row)} asks directory {row.directory_id}, {what.rstrip('.')}.",
+                "reason": tr(
+                    "{row} asks directory {directory_id}, {rstrip}.",
+                    row=called(row),
+                    directory_id=row.directory_id,
+                    rstrip=what.rstrip("."),
+                ),
                 "by_absence": found is None,
             }
         )
@@ -857,8 +916,11 @@ def self_service_portal_cannot_serve(judged: pd.DataFrame) -> pd.DataFrame:
                 **place_of(row),
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(row)} has a portal address, and authenticates by certificate "
-                "alone, so nobody can sign in there.",
+                "reason": tr(
+                    "{row} has a portal address, and authenticates by certificate alone, so nobody can sign "
+                    "in there.",
+                    row=called(row),
+                ),
             }
             for row in rows_of(judged)
             if set(row.authentication_types) == {"certificate-authentication"}

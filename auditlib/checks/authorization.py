@@ -21,11 +21,12 @@ from auditlib.checks._parts import (
     untold_authentication,
     yes,
 )
+from auditlib.language import marked, tr
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": living,
-    "noun": "Client VPN endpoint",
+    "noun": marked("Client VPN endpoint"),
 }
 _CERTIFICATE_ONLY = ("certificate-authentication",)
 _PEOPLE = re.compile(
@@ -98,18 +99,24 @@ def authorization_allows_everyone(
     endpoint_of = {r.endpoint_id: r for r in rows_of(judged)}
     vpc_names = names_of(vpcs, "vpc_id", "name")
     whole = {
-        row.cidr_block: f"all of {words.named(row.vpc_id, vpc_names.get(row.vpc_id))}"
+        row.cidr_block: tr(
+            "all of {vpc_id}", vpc_id=words.named(row.vpc_id, vpc_names.get(row.vpc_id))
+        )
         for row in rows_of(vpc_cidr_blocks.sort_values("vpc_id", ascending=False))
     }
     enforced = set(_enforced(client_vpn_authorization_policies)["endpoint_id"])
     rows = []
     for row in rows_of(found.merge(judged[ENDPOINT], on=ENDPOINT)):
         endpoint = endpoint_of[row.endpoint_id]
-        remark = "" if row.status == "active" else f"; the rule is {words.clean(row.status)}"
+        remark = (
+            ""
+            if row.status == "active"
+            else tr("; the rule is {status}", status=words.clean(row.status))
+        )
         if endpoint.authentication_types == _CERTIFICATE_ONLY:
-            remark += "; it authenticates by certificate only, so a rule can be for nobody less"
+            remark += tr("; it authenticates by certificate only, so a rule can be for nobody less")
         if row.endpoint_id in enforced:
-            remark += "; its authorization policy may refuse some of them"
+            remark += tr("; its authorization policy may refuse some of them")
         extent = words.width(row.destination_cidr)
         if row.destination_cidr in whole:
             extent = f"{whole[row.destination_cidr]}, {extent}"
@@ -120,8 +127,13 @@ def authorization_allows_everyone(
                 "extent": words.width(row.destination_cidr),
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(endpoint)} lets every connected user into "
-                f"{row.destination_cidr} ({extent}){remark}.",
+                "reason": tr(
+                    "{endpoint} lets every connected user into {row.destination_cidr} ({extent}){remark}.",
+                    endpoint=called(endpoint),
+                    row=row,
+                    extent=extent,
+                    remark=remark,
+                ),
                 "rank": int(str(row.destination_cidr).rpartition("/")[2] or 0),
             }
         )
@@ -140,9 +152,9 @@ def _unread_enforced_policies(
     enforced = _enforced(client_vpn_authorization_policies)
     mine = enforced[enforced["endpoint_id"].isin(judged["endpoint_id"])]
     looking = {row.endpoint_id for row in rows_of(mine) if _may_look(row)}
-    handlers = untold("connect_handler_enabled", "whether a client connect handler is asked by")(
-        judged[~judged["endpoint_id"].isin(looking)]
-    )
+    handlers = untold(
+        "connect_handler_enabled", tr("whether a client connect handler is asked by")
+    )(judged[~judged["endpoint_id"].isin(looking)])
     return pd.concat([unread_policies(mine), handlers], ignore_index=True)
 
 
@@ -206,27 +218,34 @@ def source_address_not_restricted(
     for row in rows_of(judged.assign(handled=handled)[open_]):
         policy = policy_of.get(row.endpoint_id)
         if policy is not None and policy.status != "active":
-            remark = f"its authorization policy is {words.clean(policy.status)}, not active"
+            remark = tr(
+                "its authorization policy is {status}, not active",
+                status=words.clean(policy.status),
+            )
         elif policy is not None and policy.shadow_mode != "disabled":
-            remark = "its authorization policy is in shadow mode, which logs and refuses nobody"
+            remark = tr("its authorization policy is in shadow mode, which logs and refuses nobody")
         elif policy is not None and any(
             s.reads_public_address for s in policy_text(policy).permits
         ):
-            remark = "some permits of its authorization policy do not read the public address"
+            remark = tr("some permits of its authorization policy do not read the public address")
         elif policy is not None:
-            remark = "its authorization policy does not read the public address"
+            remark = tr("its authorization policy does not read the public address")
         elif row.connect_handler_status == "applying":
-            remark = "its client connect handler is still being applied"
+            remark = tr("its client connect handler is still being applied")
         elif row.handled:
-            remark = "its client connect handler is not reported as applied"
+            remark = tr("its client connect handler is not reported as applied")
         else:
-            remark = "it has neither a client connect handler nor an authorization policy"
+            remark = tr("it has neither a client connect handler nor an authorization policy")
         rows.append(
             {
                 **place_of(row),
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(row)} takes connections from any address; {remark}.",
+                "reason": tr(
+                    "{row} takes connections from any address; {remark}.",
+                    row=called(row),
+                    remark=remark,
+                ),
                 "by_absence": policy is None,
             }
         )
@@ -275,7 +294,9 @@ def authentication_is_certificate_only(judged: pd.DataFrame) -> pd.DataFrame:
                 **place_of(row),
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(row)} authenticates by client certificate and nothing else.",
+                "reason": tr(
+                    "{row} authenticates by client certificate and nothing else.", row=called(row)
+                ),
             }
             for row in rows_of(judged)
             if set(row.authentication_types) == set(_CERTIFICATE_ONLY)
@@ -344,8 +365,12 @@ def certificate_only_where_groups_are_wanted(
                 row,
                 rule,
                 "rule_for_group",
-                f"has a rule for {rule.destination_cidr} that names "
-                f"the group {words.clean(rule.group_id)}, which it cannot know",
+                tr(
+                    "has a rule for {rule.destination_cidr} that names the group {group_id}, which it cannot "
+                    "know",
+                    rule=rule,
+                    group_id=words.clean(rule.group_id),
+                ),
                 0,
             )
             for rule in mine
@@ -356,8 +381,12 @@ def certificate_only_where_groups_are_wanted(
                 row,
                 rule,
                 "description",
-                f"describes its rule for {rule.destination_cidr} as "
-                f"“{words.clean(rule.description)}”, and the rule is for everyone",
+                tr(
+                    "describes its rule for {rule.destination_cidr} as “{description}”, and the rule is for "
+                    "everyone",
+                    rule=rule,
+                    description=words.clean(rule.description),
+                ),
                 1,
             )
             for rule in mine
@@ -373,8 +402,10 @@ def certificate_only_where_groups_are_wanted(
                     row,
                     row,
                     "other_endpoint",
-                    f"opens several networks, each to everyone, "
-                    f"while {others} beside it tells groups apart",
+                    tr(
+                        "opens several networks, each to everyone, while {others} beside it tells groups apart",
+                        others=others,
+                    ),
                     2,
                 )
             )
@@ -390,7 +421,11 @@ def _sign(endpoint: Any, at: Any, sign: str, reason: str, rank: int) -> dict[str
         "sign": sign,
         "source": at.source,
         "record": at.record,
-        "reason": f"{called(endpoint)} authenticates by certificate only and {reason}.",
+        "reason": tr(
+            "{endpoint} authenticates by certificate only and {reason}.",
+            endpoint=called(endpoint),
+            reason=reason,
+        ),
         "rank": rank,
     }
 
@@ -436,7 +471,7 @@ def connection_logging_is_off(judged: pd.DataFrame) -> pd.DataFrame:
                 **place_of(row),
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(row)} does not log connection attempts.",
+                "reason": tr("{row} does not log connection attempts.", row=called(row)),
             }
             for row in rows_of(judged[~yes(judged["connection_log_enabled"])])
         ),

@@ -18,6 +18,7 @@ from auditlib.checks._parts import (
     place_of,
     rows_of,
 )
+from auditlib.language import marked, tr
 from auditlib.schemas import GAPS
 
 _TARGETS = f"{GUIDE}cvpn-working-target.html"
@@ -30,7 +31,7 @@ _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": in_subnets,
     "left_out": outside_subnets,
-    "noun": "VPC-attached Client VPN endpoint",
+    "noun": marked("VPC-attached Client VPN endpoint"),
 }
 
 
@@ -50,9 +51,13 @@ def _unsettled(judged: pd.DataFrame, client_vpn_target_networks: pd.DataFrame) -
             account=row.account,
             region=row.region,
             resource=row.endpoint_id,
-            message=f"an association of {row.endpoint_id} "
-            + (f"is {words.clean(row.status)}" if told else "has no status in the answer")
-            + ", so whether it stands is not known",
+            message=tr("an association of {row.endpoint_id} ", row=row)
+            + (
+                tr("is {status}", status=words.clean(row.status))
+                if told
+                else tr("has no status in the answer")
+            )
+            + tr(", so whether it stands is not known"),
             status="untold",
         )
         for row in rows_of(held)
@@ -100,14 +105,17 @@ def endpoint_in_one_zone(
         found = subnets_of.get(row.endpoint_id, [])
         if len(found) == 1:
             (subnet,) = found
-            zone = f" in {words.clean(zones[subnet])}" if subnet in zones else ""
+            zone = tr(" in {clean}", clean=words.clean(zones[subnet])) if subnet in zones else ""
             rows.append(
                 {
                     **place_of(row),
                     "subnet_id": subnet,
-                    "reason": f"{called(row)} is associated with one subnet, "
-                    f"{words.named(subnet, names.get(subnet))}{zone}, and so with one Availability "
-                    "Zone.",
+                    "reason": tr(
+                        "{row} is associated with one subnet, {subnet}{zone}, and so with one Availability Zone.",
+                        row=called(row),
+                        subnet=words.named(subnet, names.get(subnet)),
+                        zone=zone,
+                    ),
                     "by_absence": True,
                 }
             )
@@ -127,7 +135,7 @@ def _uncounted(
             account=row.account,
             region=row.region,
             resource=row.subnet_id,
-            message=f"the free addresses of a subnet of {row.endpoint_id} are not told",
+            message=tr("the free addresses of a subnet of {row.endpoint_id} are not told", row=row),
         )
         for row in rows_of(held)
         if row.subnet_id not in counted
@@ -175,7 +183,7 @@ def association_subnet_nearly_full(
         if subnet is None or pd.isna(subnet.available_addresses):
             continue
         if subnet.available_addresses < _FEWEST:
-            left = words.count(int(subnet.available_addresses), "free address")
+            left = words.count(int(subnet.available_addresses), tr("free address"))
             rows.append(
                 {
                     **place_of(row),
@@ -183,8 +191,13 @@ def association_subnet_nearly_full(
                     "available_addresses": int(subnet.available_addresses),
                     "source": subnet.source,
                     "record": subnet.record,
-                    "reason": f"{called(row)} stands in {words.named(row.subnet_id, subnet.name)}, "
-                    f"which has {left}; AWS asks for {_FEWEST}.",
+                    "reason": tr(
+                        "{row} stands in {subnet_id}, which has {left}; AWS asks for {FEWEST}.",
+                        row=called(row),
+                        subnet_id=words.named(row.subnet_id, subnet.name),
+                        left=left,
+                        FEWEST=_FEWEST,
+                    ),
                     "rank": int(subnet.available_addresses),
                 }
             )
@@ -230,7 +243,7 @@ def association_not_in_place(
     for row in rows_of(found.merge(judged[[*ENDPOINT, "name"]], on=ENDPOINT)):
         failed = row.status == "association-failed"
         told = words.clean(row.status_message, 120)
-        state = words.clean(row.status) or "in no state that is told"
+        state = words.clean(row.status) or tr("in no state that is told")
         rows.append(
             {
                 **place_of(row),
@@ -238,8 +251,16 @@ def association_not_in_place(
                 "subnet_id": row.subnet_id,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"The association of {called(row)} with {row.subnet_id} "
-                + ("failed" if failed else f"is {state}, and nothing tells since when")
+                "reason": tr(
+                    "The association of {row} with {subnet_id} ",
+                    row=called(row),
+                    subnet_id=row.subnet_id,
+                )
+                + (
+                    "failed"
+                    if failed
+                    else tr("is {state}, and nothing tells since when", state=state)
+                )
                 + (f" ({told})" if told else "")
                 + ".",
                 "rank": 0 if failed else 1,
@@ -281,8 +302,10 @@ def endpoint_without_association(
                 **place_of(row),
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(row)} is associated with no subnet: nobody can connect, and AWS "
-                "bills nothing for it.",
+                "reason": tr(
+                    "{row} is associated with no subnet: nobody can connect, and AWS bills nothing for it.",
+                    row=called(row),
+                ),
                 "by_absence": True,
             }
             for row in rows_of(judged)
@@ -320,10 +343,13 @@ def endpoint_not_settled(judged: pd.DataFrame) -> pd.DataFrame:
     for row in rows_of(found):
         told = words.clean(row.status)
         state = {
-            "deleting": "is being deleted",
-            "deleted": "is deleted and still listed",
-            "pending": "is pending",
-        }.get(told, f"is in the state {told}" if told else "has no state that is told")
+            "deleting": tr("is being deleted"),
+            "deleted": tr("is deleted and still listed"),
+            "pending": tr("is pending"),
+        }.get(
+            told,
+            tr("is in the state {told}", told=told) if told else tr("has no state that is told"),
+        )
         rows.append(
             {
                 **place_of(row),
@@ -404,9 +430,13 @@ def routes_differ_between_associations(
                     "subnet_id": subnet,
                     "source": route.source,
                     "record": route.record,
-                    "reason": f"{called(row)} routes {route.destination_cidr}, but not through "
-                    f"{words.named(subnet, names.get(subnet))}: sessions that land there do not "
-                    "have it.",
+                    "reason": tr(
+                        "{row} routes {route.destination_cidr}, but not through {subnet}: sessions that land "
+                        "there do not have it.",
+                        row=called(row),
+                        route=route,
+                        subnet=words.named(subnet, names.get(subnet)),
+                    ),
                     "by_absence": True,
                 }
                 for subnet in lacking

@@ -26,25 +26,26 @@ from auditlib.checks._parts import (
     untold_settings,
     yes,
 )
+from auditlib.language import marked, tr
 from auditlib.schemas import GAPS
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_authorization_policies",
-    "noun": "authorization policy",
+    "noun": marked("authorization policy"),
 }
 _POLICIES = f"{GUIDE}device-posture-policies.html"
 _CEDAR = f"{GUIDE}device-posture-policies-cedar.html"
 _SHOW = (
     "aws ec2 get-client-vpn-endpoint-authorization-policy --client-vpn-endpoint-id <endpoint id>"
 )
-_WINDOW = "Changing an enforced policy disconnects every active session: plan a window."
-_YOURS = (
+_WINDOW = marked("Changing an enforced policy disconnects every active session: plan a window.")
+_YOURS = marked(
     "A policy is code of yours, and only you know whom it should let in: the kit proposes no text."
 )
 _PROVIDERS = {"crowdstrike", "jamf", "jumpcloud"}
 _AUTHENTICATION = {
     "saml": ("federated-authentication", "SAML"),
-    "active-directory": ("directory-service-authentication", "Active Directory"),
+    "active-directory": ("directory-service-authentication", marked("Active Directory")),
     "mutual-authentication": ("certificate-authentication", "mutual (certificate)"),
 }
 _NEARLY_FULL = 0.9
@@ -61,7 +62,7 @@ def _row(row: Any, reason: str, **more: Any) -> dict[str, Any]:
         **place_of(row),
         "source": row.source,
         "record": row.record,
-        "reason": f"The authorization policy of {called(row)} {reason}.",
+        "reason": tr("The authorization policy of {row} {reason}.", row=called(row), reason=reason),
         **more,
     }
 
@@ -104,8 +105,8 @@ def authorization_policy_missing(
                 **place_of(row),
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(row)} has no authorization policy"
-                + ("; its client connect handler decides on connections" if row.handled else "")
+                "reason": tr("{row} has no authorization policy", row=called(row))
+                + (tr("; its client connect handler decides on connections") if row.handled else "")
                 + ".",
                 "by_absence": True,
             }
@@ -122,14 +123,14 @@ def _untold_modes(judged: pd.DataFrame) -> pd.DataFrame:
         "client_vpn_authorization_policies",
         "get-client-vpn-endpoint-authorization-policy",
         "shadow_mode",
-        "whether shadow mode is on for the policy of",
+        tr("whether shadow mode is on for the policy of"),
     )(judged.assign(shadow_mode=mode))
 
 
 def _untold_trials(judged: pd.DataFrame, client_vpn_endpoints: pd.DataFrame) -> pd.DataFrame:
     """Return, beside those, a gap for each endpoint with a policy of which the log is not told."""
     endpoints = client_vpn_endpoints.merge(judged[ENDPOINT], on=ENDPOINT)
-    logged = untold("connection_log_enabled", "whether connections are logged by")
+    logged = untold("connection_log_enabled", tr("whether connections are logged by"))
     return pd.concat([_untold_modes(judged), logged(endpoints)], ignore_index=True)
 
 
@@ -162,7 +163,7 @@ def authorization_policy_in_shadow_mode(
     return evidence_of(
         "account region endpoint_id reason source record",
         (
-            _row(row, "is in shadow mode: it logs whom it would refuse, and refuses nobody")
+            _row(row, tr("is in shadow mode: it logs whom it would refuse, and refuses nobody"))
             for row in _named(found, client_vpn_endpoints)
         ),
     )
@@ -196,8 +197,14 @@ def authorization_policy_not_active(
     rows = []
     for row in _named(found, client_vpn_endpoints):
         told = words.clean(row.status)
-        state = f"is {told}, not active" if told else "has no status"
-        rows.append(_row(row, f"{state}: it is not proven to be enforced", status=told or None))
+        state = tr("is {told}, not active", told=told) if told else tr("has no status")
+        rows.append(
+            _row(
+                row,
+                tr("{state}: it is not proven to be enforced", state=state),
+                status=told or None,
+            )
+        )
     return evidence_of("account region endpoint_id status reason source record", rows)
 
 
@@ -231,7 +238,13 @@ def authorization_policy_unreadable(
         if policy.problem:
             why = words.clean(policy.problem, 120)
             rows.append(
-                _row(row, f"cannot be read as Cedar ({why}), so it is not proven to refuse anybody")
+                _row(
+                    row,
+                    tr(
+                        "cannot be read as Cedar ({why}), so it is not proven to refuse anybody",
+                        why=why,
+                    ),
+                )
             )
     return evidence_of("account region endpoint_id reason source record", rows)
 
@@ -269,7 +282,10 @@ def authorization_policy_dotted_hyphen(
         (
             _row(
                 row,
-                f"says {words.clean(spelt)}, which is not Cedar: a hyphen needs brackets",
+                tr(
+                    "says {spelt}, which is not Cedar: a hyphen needs brackets",
+                    spelt=words.clean(spelt),
+                ),
                 attribute=words.clean(spelt),
             )
             for row in _named(judged, client_vpn_endpoints)
@@ -287,8 +303,11 @@ def _unread_or_scoped(client_vpn_authorization_policies: pd.DataFrame) -> pd.Dat
             account=row.account,
             region=row.region,
             resource=row.endpoint_id,
-            message=f"a permit of {row.endpoint_id} names a principal, an action or a resource, and "
-            "AWS does not publish which it passes",
+            message=tr(
+                "a permit of {row.endpoint_id} names a principal, an action or a resource, and AWS does "
+                "not publish which it passes",
+                row=row,
+            ),
             status="untold",
         )
         for row in rows_of(client_vpn_authorization_policies)
@@ -301,8 +320,11 @@ def _unread_or_scoped(client_vpn_authorization_policies: pd.DataFrame) -> pd.Dat
             account=row.account,
             region=row.region,
             resource=row.endpoint_id,
-            message=f"a permit of {row.endpoint_id} may hold for everybody: no comparison in it was "
-            "proven to refuse anybody, and that an attribute is there can be true of all",
+            message=tr(
+                "a permit of {row.endpoint_id} may hold for everybody: no comparison in it was proven to "
+                "refuse anybody, and that an attribute is there can be true of all",
+                row=row,
+            ),
             status="untold",
         )
         for row in rows_of(client_vpn_authorization_policies)
@@ -352,16 +374,16 @@ def authorization_policy_permits_everyone(
         if not wide:
             continue
         if any(not one.conditions for one in wide):
-            what = "permits without a condition"
+            what = tr("permits without a condition")
         else:
-            what = (
+            what = tr(
                 "has a permit that holds for a connection of which no user and no device is known"
             )
         number = len(policy.forbids)
         left = (
-            f"only {words.count(number, 'forbid statement')} can refuse"
+            tr("only {number} can refuse", number=words.count(number, "forbid statement"))
             if number
-            else "nothing in it refuses anybody"
+            else tr("nothing in it refuses anybody")
         )
         rows.append(_row(row, f"{what}; {left}", rank=1 if number else 0))
     return evidence_of("account region endpoint_id reason source record", rows)
@@ -409,9 +431,13 @@ def authorization_policy_forbid_unguarded(
             rows.append(
                 _row(
                     row,
-                    f"has a forbid that reads {words.clean(dotted(path))} without asking for "
-                    f"{words.clean(dotted(missing))} with has, so Cedar skips it where that is missing"
-                    + ("; every permit reads the attribute as well" if needed else ""),
+                    tr(
+                        "has a forbid that reads {clean} without asking for {clean_2} with has, so Cedar skips "
+                        "it where that is missing",
+                        clean=words.clean(dotted(path)),
+                        clean_2=words.clean(dotted(missing)),
+                    )
+                    + (tr("; every permit reads the attribute as well") if needed else ""),
                     attribute=words.clean(dotted(path)),
                     rank=int(needed) * 2 + int(len(missing) > 1),
                 )
@@ -459,7 +485,10 @@ def authorization_policy_reads_unlisted_attribute(
         (
             _row(
                 row,
-                f"reads {words.clean(dotted(path))}, which is not in AWS's published list",
+                tr(
+                    "reads {clean}, which is not in AWS's published list",
+                    clean=words.clean(dotted(path)),
+                ),
                 attribute=words.clean(dotted(path)),
             )
             for row in _named(judged, client_vpn_endpoints)
@@ -488,7 +517,10 @@ def _unread_or_untold(
             account=row.account,
             region=row.region,
             resource=row.endpoint_id,
-            message=f"the answer does not say which trust providers and authentication {row.endpoint_id} has",
+            message=tr(
+                "the answer does not say which trust providers and authentication {row.endpoint_id} has",
+                row=row,
+            ),
             status="untold",
         )
         for row in rows_of(mine)
@@ -544,7 +576,10 @@ def authorization_policy_reads_absent_provider(
             rows.append(
                 _row(
                     row,
-                    f"reads {dotted((space,))}, and the endpoint has no such trust provider",
+                    tr(
+                        "reads {dotted}, and the endpoint has no such trust provider",
+                        dotted=dotted((space,)),
+                    ),
                     namespace=space,
                 )
             )
@@ -555,7 +590,11 @@ def authorization_policy_reads_absent_provider(
             rows.append(
                 _row(
                     row,
-                    f"reads {dotted((space,))}, and the endpoint has no {name} authentication",
+                    tr(
+                        "reads {dotted}, and the endpoint has no {name} authentication",
+                        dotted=dotted((space,)),
+                        name=name,
+                    ),
                     namespace=space,
                 )
             )
@@ -592,7 +631,12 @@ def authorization_policy_near_size_limit(
         size = policy_text(row).size
         if size > LARGEST * _NEARLY_FULL:
             rows.append(
-                _row(row, f"has {size:,} bytes of at most {LARGEST:,}", bytes=size, rank=-size)
+                _row(
+                    row,
+                    tr("has {size:,} bytes of at most {LARGEST:,}", size=size, LARGEST=LARGEST),
+                    bytes=size,
+                    rank=-size,
+                )
             )
     return evidence_of("account region endpoint_id bytes reason source record", rows)
 
@@ -632,7 +676,9 @@ def authorization_policy_trial_unlogged(
         (
             _row(
                 row,
-                "is in shadow mode, and the endpoint logs no connections: the trial shows nothing",
+                tr(
+                    "is in shadow mode, and the endpoint logs no connections: the trial shows nothing"
+                ),
             )
             for row in _named(found, client_vpn_endpoints)
         ),

@@ -16,6 +16,7 @@ from auditlib.checks._parts import (
     untold,
     yes,
 )
+from auditlib.language import marked, tr
 
 _PREFIX = "AWSClientVPN-"
 
@@ -25,7 +26,7 @@ def with_handler(endpoints: pd.DataFrame) -> pd.Series:
     return living(endpoints) & endpoints["connect_handler_enabled"].fillna(True).astype(bool)
 
 
-_TOLD = untold("connect_handler_enabled", "whether a client connect handler is asked by")
+_TOLD = untold("connect_handler_enabled", marked("whether a client connect handler is asked by"))
 
 
 def _silent(
@@ -36,7 +37,7 @@ def _silent(
     silent = not_said(
         "lambda-get-function-configuration",
         (
-            (row, row.function_arn, f"it does not say {what}")
+            (row, row.function_arn, tr("it does not say {what}", what=what))
             for row in rows_of(connect_handlers)
             if (row.account, row.region, row.function_arn) in named
             and pd.isna(getattr(row, column))
@@ -50,14 +51,16 @@ _FUNCTION = ["account", "region", "connect_handler_function_arn"]
 
 def _stateless(judged: pd.DataFrame, connect_handlers: pd.DataFrame) -> pd.DataFrame:
     """Return a gap for each function of which Lambda does not say in what state it is."""
-    return _silent(judged, connect_handlers, "state", "in which state the function is")
+    return _silent(judged, connect_handlers, "state", tr("in which state the function is"))
 
 
 def _unapplied(judged: pd.DataFrame, connect_handlers: pd.DataFrame) -> pd.DataFrame:
     """Return a gap where nobody says whether a handler is applied, or how its update ended."""
-    status = untold("connect_handler_status", "whether the client connect handler is applied to")
+    status = untold(
+        "connect_handler_status", tr("whether the client connect handler is applied to")
+    )
     silent = _silent(
-        judged, connect_handlers, "last_update", "how the function's last update ended"
+        judged, connect_handlers, "last_update", tr("how the function's last update ended")
     )
     return pd.concat([silent, status(_asking(judged))], ignore_index=True)
 
@@ -69,7 +72,7 @@ def _asking(judged: pd.DataFrame) -> pd.DataFrame:
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": with_handler,
-    "noun": "connect-handler endpoint",
+    "noun": marked("connect-handler endpoint"),
 }
 _COLUMNS = "account region endpoint_id function_arn reason source record"
 
@@ -117,16 +120,21 @@ def connect_handler_is_broken(judged: pd.DataFrame, connect_handlers: pd.DataFra
         found = held.get((row.account, row.region, arn))
         absent = False
         if not isinstance(arn, str):
-            what = "asks a client connect handler and names no function"
+            what = tr("asks a client connect handler and names no function")
         elif (why := _not_callable(arn, row)) is not None:
-            what = f"asks the function {_function(arn)}, {why}"
+            what = tr("asks the function {arn}, {why}", arn=_function(arn), why=why)
         elif found is None:
-            absent, what = True, f"asks the function {_function(arn)}, which Lambda does not know"
+            absent, what = (
+                True,
+                tr("asks the function {arn}, which Lambda does not know", arn=_function(arn)),
+            )
         elif found.state != "Active" and isinstance(found.state, str):
             said = words.clean(found.state_reason, 120).rstrip(".")
-            what = f"asks the function {_function(arn)}, which is {words.clean(found.state)}" + (
-                f": {said}" if said else ""
-            )
+            what = tr(
+                "asks the function {arn}, which is {state}",
+                arn=_function(arn),
+                state=words.clean(found.state),
+            ) + (f": {said}" if said else "")
         else:
             continue
         rows.append(
@@ -146,13 +154,18 @@ def _not_callable(arn: str, endpoint: Any) -> str | None:
     """Return why AWS does not call a function for an endpoint, whatever state it is in."""
     parts = arn.split(":")
     if len(parts) < 7 or parts[2] != "lambda":
-        return "which is no Lambda function"
+        return tr("which is no Lambda function")
     if not parts[6].startswith(_PREFIX):
-        return f"whose name does not begin with {_PREFIX}"
+        return tr("whose name does not begin with {PREFIX}", PREFIX=_PREFIX)
     if parts[4] != endpoint.account:
-        return f"which belongs to account {words.clean(parts[4])} and not to the endpoint's"
+        return tr(
+            "which belongs to account {clean} and not to the endpoint's",
+            clean=words.clean(parts[4]),
+        )
     if parts[3] != endpoint.region:
-        return f"which is in {words.clean(parts[3])} and not in the endpoint's Region"
+        return tr(
+            "which is in {clean} and not in the endpoint's Region", clean=words.clean(parts[3])
+        )
     return None
 
 
@@ -200,13 +213,15 @@ def connect_handler_is_not_applied(
         arn = row.connect_handler_function_arn
         found = held.get((row.account, row.region, arn))
         if row.connect_handler_status == "applying":
-            what, at = "is still applying its client connect handler", row
+            what, at = tr("is still applying its client connect handler"), row
         elif found is not None and found.last_update in {"Failed", "InProgress"}:
-            became = "failed" if found.last_update == "Failed" else "is under way"
+            became = "failed" if found.last_update == "Failed" else tr("is under way")
             said = words.clean(found.last_update_reason, 120).rstrip(".")
-            what = f"asks the function {_function(arn)}, whose last update {became}" + (
-                f": {said}" if said else ""
-            )
+            what = tr(
+                "asks the function {arn}, whose last update {became}",
+                arn=_function(arn),
+                became=became,
+            ) + (f": {said}" if said else "")
             at = found
         else:
             continue

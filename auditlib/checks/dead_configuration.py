@@ -24,12 +24,13 @@ from auditlib.checks._parts import (
     without_security_groups,
 )
 from auditlib.checks.addressing import tables_in_force, unread_route_tables
+from auditlib.language import marked, tr
 from auditlib.schemas import GAPS
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": living,
-    "noun": "Client VPN endpoint",
+    "noun": marked("Client VPN endpoint"),
 }
 _STALE = "https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-security-groups.html"
 _ENDED = {"deleted", "deleting", "expired", "failed", "rejected"}
@@ -78,10 +79,16 @@ def endpoint_rule_or_route_failed(
                 target = words.clean(row.target_subnet) or words.clean(
                     row.transit_gateway_attachment_id
                 )
-                what = f"route of {row.destination_cidr} to {target or 'an unknown target'}"
+                what = tr(
+                    "route of {row.destination_cidr} to {value}",
+                    row=row,
+                    value=target or "an unknown target",
+                )
             else:
                 who = "everyone" if row.access_all else words.clean(row.group_id)
-                what = f"authorization rule of {row.destination_cidr} for {who}"
+                what = tr(
+                    "authorization rule of {row.destination_cidr} for {who}", row=row, who=who
+                )
             rows.append(
                 {
                     **place_of(row),
@@ -89,7 +96,9 @@ def endpoint_rule_or_route_failed(
                     "destination_cidr": row.destination_cidr,
                     "source": row.source,
                     "record": row.record,
-                    "reason": f"{called(row)} has a failed {what}: it opens nothing.",
+                    "reason": tr(
+                        "{row} has a failed {what}: it opens nothing.", row=called(row), what=what
+                    ),
                 }
             )
     return evidence_of(
@@ -158,8 +167,13 @@ def authorization_rule_covered_by_another(
                         "group_id": row.group_id,
                         "source": row.source,
                         "record": row.record,
-                        "reason": f"{called(endpoint_of[id])} authorizes {row.destination_cidr} for "
-                        f"{who}, and {why}.",
+                        "reason": tr(
+                            "{called} authorizes {row.destination_cidr} for {who}, and {why}.",
+                            called=called(endpoint_of[id]),
+                            row=row,
+                            who=who,
+                            why=why,
+                        ),
                     }
                 )
     return evidence_of(
@@ -178,14 +192,14 @@ def _covered(
     next_wider = min(wider, key=lambda other: other.size, default=None)
     if not network - narrower:
         for row in held:
-            yield row, "narrower rules decide about every address of it"
+            yield row, tr("narrower rules decide about every address of it")
     elif next_wider is not None and allowed[next_wider] == allowed[network]:
         for row in held:
-            yield row, "a wider rule already lets the same people in there"
+            yield row, tr("a wider rule already lets the same people in there")
     elif "*" in allowed[network]:
         for row in held:
             if not row.access_all:
-                yield row, "another rule of the same network already lets everyone in"
+                yield row, tr("another rule of the same network already lets everyone in")
 
 
 def _beyond_peers(security_groups: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
@@ -207,8 +221,11 @@ def _beyond_peers(security_groups: pd.DataFrame, judged: pd.DataFrame) -> pd.Dat
                 account=owner,
                 region=row.region,
                 resource=row.referenced_group_id,
-                message=f"{row.rule_id} names this group of an account that was not read, so whether "
-                "it still exists is not known",
+                message=tr(
+                    "{row.rule_id} names this group of an account that was not read, so whether it still "
+                    "exists is not known",
+                    row=row,
+                ),
             )
     return pd.DataFrame(list(rows.values()), columns=list(GAPS.names))
 
@@ -274,12 +291,16 @@ def security_group_rule_names_missing_group(
         what = f"{words.clean(row.referenced_group_id)}"
         absent = False
         if state in _ENDED:
-            why = f"the peering {words.clean(row.vpc_peering_connection_id)} to it is {words.clean(state)}"
+            why = tr(
+                "the peering {vpc_peering_connection_id} to it is {state}",
+                vpc_peering_connection_id=words.clean(row.vpc_peering_connection_id),
+                state=words.clean(state),
+            )
         elif not there and (owner, str(row.region)) in read:
-            why, absent = "no such group exists any more", True
+            why, absent = tr("no such group exists any more"), True
         else:
             continue
-        verb = "lets out to" if row.is_egress else "admits"
+        verb = tr("lets out to") if row.is_egress else "admits"
         rows.append(
             {
                 "account": row.account,
@@ -288,8 +309,14 @@ def security_group_rule_names_missing_group(
                 "rule_id": row.rule_id,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{words.named(row.group_id, names.get(row.group_id))} {verb} {what} on "
-                f"{words.traffic(row.protocol, row.from_port, row.to_port)}, and {why}.",
+                "reason": tr(
+                    "{group_id} {verb} {what} on {protocol}, and {why}.",
+                    group_id=words.named(row.group_id, names.get(row.group_id)),
+                    verb=verb,
+                    what=what,
+                    protocol=words.traffic(row.protocol, row.from_port, row.to_port),
+                    why=why,
+                ),
                 "by_absence": absent,
             }
         )
@@ -364,9 +391,9 @@ def endpoint_names_missing_security_group(
         places = [
             where
             for where, there in (
-                ("its settings", row.configured),
-                ("its associations", row.on_target_networks),
-                ("its interfaces", row.on_interfaces),
+                (tr("its settings"), row.configured),
+                (tr("its associations"), row.on_target_networks),
+                (tr("its interfaces"), row.on_interfaces),
             )
             if there
         ]
@@ -375,8 +402,12 @@ def endpoint_names_missing_security_group(
                 **place_of(row),
                 "group_id": row.group_id,
                 "vpc_id": row.vpc_id,
-                "reason": f"{called(row)} has {words.named(row.group_id, row.group_name)} in "
-                f"{words.listed(places) or 'an earlier setting'}, and no such group exists.",
+                "reason": tr(
+                    "{row} has {group_id} in {value}, and no such group exists.",
+                    row=called(row),
+                    group_id=words.named(row.group_id, row.group_name),
+                    value=words.listed(places) or "an earlier setting",
+                ),
                 "by_absence": True,
             }
         )
@@ -434,10 +465,12 @@ def association_route_leads_nowhere(  # the tables it reads
             set(mine["subnet_id"].dropna()), set(mine["vpc_id"].dropna()), route_table_associations
         )
         for route in rows_of(dead[dead["route_table_id"].isin(in_force)]):
-            target = words.clean(route.target_id) or "a target that is not told"
+            target = words.clean(route.target_id) or tr("a target that is not told")
             state = ended.get(route.target_id)
             why = (
-                f"a peering that is {words.clean(state)}" if state else "which is gone (blackhole)"
+                tr("a peering that is {state}", state=words.clean(state))
+                if state
+                else tr("which is gone (blackhole)")
             )
             rows.append(
                 {
@@ -446,8 +479,15 @@ def association_route_leads_nowhere(  # the tables it reads
                     "destination_cidr": route.destination,
                     "source": route.source,
                     "record": route.record,
-                    "reason": f"{called(row)} stands in a subnet whose {route.route_table_id} sends "
-                    f"{words.clean(route.destination)} to {target}, {why}.",
+                    "reason": tr(
+                        "{row} stands in a subnet whose {route.route_table_id} sends {destination} to {target}, "
+                        "{why}.",
+                        row=called(row),
+                        route=route,
+                        destination=words.clean(route.destination),
+                        target=target,
+                        why=why,
+                    ),
                 }
             )
     return evidence_of(
@@ -512,7 +552,11 @@ def security_group_rule_covered_by_another(
     rows = []
     for pair in rows_of(pairs):
         endpoint = endpoint_of[pair.endpoint_id]
-        verb = "carries" if (pair.endpoint_id, pair.group_id) in mine else "reaches a receiver with"
+        verb = (
+            "carries"
+            if (pair.endpoint_id, pair.group_id) in mine
+            else tr("reaches a receiver with")
+        )
         for rule, by in covered.get(pair.group_id, ()):
             rows.append(
                 {
@@ -522,10 +566,15 @@ def security_group_rule_covered_by_another(
                     "covered_by": by,
                     "source": rule.source,
                     "record": rule.record,
-                    "reason": f"{called(endpoint)} {verb} "
-                    f"{words.named(rule.group_id, names.get(rule.group_id))}, whose rule "
-                    f"{rule.rule_id} ({words.rule(rule, names)}) is covered by "
-                    f"{words.listed(by, most=3)}.",
+                    "reason": tr(
+                        "{endpoint} {verb} {group_id}, whose rule {rule.rule_id} ({rule_2}) is covered by {by}.",
+                        endpoint=called(endpoint),
+                        verb=verb,
+                        group_id=words.named(rule.group_id, names.get(rule.group_id)),
+                        rule=rule,
+                        rule_2=words.rule(rule, names),
+                        by=words.listed(by, most=3),
+                    ),
                 }
             )
     return evidence_of(

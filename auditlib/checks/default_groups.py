@@ -7,11 +7,12 @@ import pandas as pd
 from auditlib import words
 from auditlib.check import Severity, check, evidence_of
 from auditlib.checks._parts import names_of, rows_of
+from auditlib.language import marked, tr
 
 _JUDGED: dict[str, Any] = {
     "population": "security_groups",
     "among": lambda groups: groups["is_default"],
-    "noun": "default security group",
+    "noun": marked("default security group"),
 }
 _CIS = {
     f"CIS AWS Foundations {version}": (number,)
@@ -81,9 +82,13 @@ def default_sg_has_rules(
     )
     rows = []
     for row in rows_of(security_group_rules.merge(held, on="group_id")):
-        group = f"{row.group_id} (default of {words.named(row.vpc_id, vpc_names.get(row.vpc_id))})"
+        group = tr(
+            "{row.group_id} (default of {vpc_id})",
+            row=row,
+            vpc_id=words.named(row.vpc_id, vpc_names.get(row.vpc_id)),
+        )
         if row.referenced_group_id == row.group_id:
-            own = "its own members"
+            own = tr("its own members")
             what = (
                 f"{words.traffic(row.protocol, row.from_port, row.to_port)} "
                 f"{'to' if row.is_egress else 'from'} {own}"
@@ -164,7 +169,10 @@ def default_sg_is_used(
         return {**place, "group_id": group.group_id, "vpc_id": group.vpc_id, **more}
 
     def title(group: Any) -> str:
-        return f"the default group of {words.named(group.vpc_id, vpc_names.get(group.vpc_id))}"
+        return tr(
+            "the default group of {vpc_id}",
+            vpc_id=words.named(group.vpc_id, vpc_names.get(group.vpc_id)),
+        )
 
     rows = []
     for row in rows_of(carried):
@@ -175,21 +183,31 @@ def default_sg_is_used(
                 eni_id=row.eni_id,
                 source=interface.source,
                 record=interface.record,
-                reason=f"{words.interface(interface)} carries {group.group_id}, {title(group)}.",
+                reason=tr(
+                    "{interface} carries {group.group_id}, {group_2}.",
+                    interface=words.interface(interface),
+                    group=group,
+                    group_2=title(group),
+                ),
                 rank=0,
             )
         )
     for row in rows_of(naming):
         group = group_of[row.referenced_group_id]
-        verb = "lets out" if row.is_egress else "admits"
+        verb = tr("lets out") if row.is_egress else "admits"
         rows.append(
             row_about(
                 group,
                 rule_id=row.rule_id,
                 source=row.source,
                 record=row.record,
-                reason=f"{words.named(row.group_id, names.get(row.group_id))} {verb} "
-                f"{words.rule(row, names)}, {title(group)}, and so whatever lands there.",
+                reason=tr(
+                    "{group_id} {verb} {row}, {group}, and so whatever lands there.",
+                    group_id=words.named(row.group_id, names.get(row.group_id)),
+                    verb=verb,
+                    row=words.rule(row, names),
+                    group=title(group),
+                ),
                 rank=1,
             )
         )

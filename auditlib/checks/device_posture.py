@@ -17,14 +17,15 @@ from auditlib.checks._parts import (
     unread_policies,
     untold,
 )
+from auditlib.language import marked, tr
 
 _CONCEPTS = f"{GUIDE}device-posture-concepts.html"
 _TOLD = untold(
     "device_posture",
-    "which device trust providers are set up on",
+    marked("which device trust providers are set up on"),
     since=read_of("ec2-describe-client-vpn-endpoints").since_botocore,
 )
-_ON = "shows TrustProviders under DevicePostureOptions"
+_ON = marked("shows TrustProviders under DevicePostureOptions")
 
 
 @check(
@@ -63,7 +64,9 @@ def device_posture_not_checked(judged: pd.DataFrame) -> pd.DataFrame:
                 **place_of(row),
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(row)} names no device trust provider: it takes any device.",
+                "reason": tr(
+                    "{row} names no device trust provider: it takes any device.", row=called(row)
+                ),
             }
             for row in rows_of(judged)
             if row.device_posture == "off"
@@ -127,8 +130,12 @@ def device_posture_decides_nothing(
                         "provider": provider,
                         "source": row.source,
                         "record": row.record,
-                        "reason": f"{called(row)} names the device trust provider "
-                        f"{words.clean(provider)}, and {said}.",
+                        "reason": tr(
+                            "{row} names the device trust provider {provider}, and {said}.",
+                            row=called(row),
+                            provider=words.clean(provider),
+                            said=said,
+                        ),
                         "by_absence": row.endpoint_id not in policy_of,
                     }
                 )
@@ -138,14 +145,14 @@ def device_posture_decides_nothing(
 def _unused(provider: str, policy: Any) -> str:
     """Say why a trust provider decides nothing; empty where it may decide."""
     if policy is None:
-        return "no authorization policy is attached"
+        return tr("no authorization policy is attached")
     if policy.status != "active":
-        return "its authorization policy is not active"
+        return tr("its authorization policy is not active")
     if policy.shadow_mode == "enabled":
-        return "its authorization policy is in shadow mode, which refuses nobody"
+        return tr("its authorization policy is in shadow mode, which refuses nobody")
     if policy.shadow_mode != "disabled":
-        return "its authorization policy is not reported as enforced"
+        return tr("its authorization policy is not reported as enforced")
     text = policy_text(policy)
     if text.doubt or any(path[0] == provider for path in text.reads):
         return ""
-    return "its authorization policy reads nothing of it"
+    return tr("its authorization policy reads nothing of it")

@@ -26,12 +26,13 @@ from auditlib.checks._parts import (
     with_security_groups,
     without_security_groups,
 )
+from auditlib.language import marked, tr
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": with_security_groups,
     "left_out": without_security_groups,
-    "noun": "VPC-attached Client VPN endpoint",
+    "noun": marked("VPC-attached Client VPN endpoint"),
 }
 
 _SHOW_GROUPS = (
@@ -89,20 +90,30 @@ def vpn_sg_is_default(
     rows = []
     for row in rows_of(found):
         vpc = words.named(row.vpc_id, vpc_names.get(str(row.vpc_id)))
-        group = words.named(row.group_id, row.group_name) or "the default security group"
+        group = words.named(row.group_id, row.group_name) or tr("the default security group")
         unused = row.by_omission and row.target_networks == row.interfaces == 0
         if unused:
-            reason = (
-                f"{called(row)} names no security group, so the first subnet associated with it "
-                f"brings the default one of {vpc}, {group}."
+            reason = tr(
+                "{row} names no security group, so the first subnet associated with it brings the "
+                "default one of {vpc}, {group}.",
+                row=called(row),
+                vpc=vpc,
+                group=group,
             )
         elif row.by_omission:
-            reason = (
-                f"{called(row)} names no security group, so the default one of {vpc} is in force: "
-                f"{group}."
+            reason = tr(
+                "{row} names no security group, so the default one of {vpc} is in force: {group}.",
+                row=called(row),
+                vpc=vpc,
+                group=group,
             )
         else:
-            reason = f"{called(row)} carries {group}, the default security group of {vpc}."
+            reason = tr(
+                "{row} carries {group}, the default security group of {vpc}.",
+                row=called(row),
+                group=group,
+                vpc=vpc,
+            )
         rows.append(
             {
                 **place_of(row),
@@ -172,9 +183,12 @@ def vpn_sg_is_shared(
         seen |= {(row.endpoint_id, row.group_id, other) for other in endpoints}
         if endpoints:
             whose = words.listed(words.named(e, endpoint_names.get(e)) for e in endpoints)
-            kind, what = "client_vpn", f", a Client VPN interface of {whose}"
+            kind, what = "client_vpn", tr(", a Client VPN interface of {whose}", whose=whose)
         elif row.client_vpn:
-            kind, what = "client_vpn", ", a Client VPN interface of an endpoint that was not read"
+            kind, what = (
+                "client_vpn",
+                tr(", a Client VPN interface of an endpoint that was not read"),
+            )
         else:
             kind, what = "interface", ""
         rows.append(
@@ -183,8 +197,13 @@ def vpn_sg_is_shared(
                 "group_id": row.group_id,
                 "eni_id": row.eni_id,
                 "kind": kind,
-                "reason": f"{words.named(row.group_id, held.group_name)} of {called(held)} is also "
-                f"on {words.interface(row)}{what}.",
+                "reason": tr(
+                    "{group_id} of {held} is also on {row}{what}.",
+                    group_id=words.named(row.group_id, held.group_name),
+                    held=called(held),
+                    row=words.interface(row),
+                    what=what,
+                ),
                 "rank": 0 if kind == "interface" else 1,
                 # It may be an interface of this endpoint, if the associations were not read.
                 "by_absence": row.client_vpn and not endpoints,
@@ -202,8 +221,12 @@ def vpn_sg_is_shared(
                 **place_of(row),
                 "group_id": row.group_id,
                 "kind": "client_vpn",
-                "reason": f"{words.named(row.group_id, row.group_name)} of {called(row)} is also "
-                f"in force on the Client VPN endpoint {other}.",
+                "reason": tr(
+                    "{group_id} of {row} is also in force on the Client VPN endpoint {other}.",
+                    group_id=words.named(row.group_id, row.group_name),
+                    row=called(row),
+                    other=other,
+                ),
                 "rank": 1,
             }
         )
@@ -279,12 +302,12 @@ def vpn_sg_lets_members_in(  # noqa: PLR0917 # the tables it reads
     for row in rows_of(found):
         rule, endpoint = rule_of[row.rule_id], endpoint_of[row.endpoint_id]
         if endpoint.traffic_ip_address_type == "ipv6":
-            remark = (
-                "; its clients use IPv6 without address translation, and AWS does not say whether "
-                "such a rule matches them"
+            remark = tr(
+                "; its clients use IPv6 without address translation, and AWS does not say whether such a "
+                "rule matches them"
             )
         elif row.endpoint_id not in with_way_out:
-            remark = (
+            remark = tr(
                 "; today nothing leaves the endpoint, because no group of it has an outbound rule"
             )
         else:
@@ -297,9 +320,14 @@ def vpn_sg_lets_members_in(  # noqa: PLR0917 # the tables it reads
                 "eni_id": row.eni_id,
                 "source": rule.source,
                 "record": rule.record,
-                "reason": f"{words.interface(row)} carries "
-                f"{words.named(row.group_id, group_names.get(row.group_id))} as {called(endpoint)} "
-                f"does, and admits {words.rule(rule, group_names)}{remark}.",
+                "reason": tr(
+                    "{row} carries {group_id} as {endpoint} does, and admits {rule}{remark}.",
+                    row=words.interface(row),
+                    group_id=words.named(row.group_id, group_names.get(row.group_id)),
+                    endpoint=called(endpoint),
+                    rule=words.rule(rule, group_names),
+                    remark=remark,
+                ),
                 "rank": 1 if remark else 0,
             }
         )
@@ -370,9 +398,12 @@ def vpn_sg_has_inbound_rules(
     for row in rows_of(pairs):
         held = group_of[row.endpoint_id, row.group_id]
         number = members.get((row.endpoint_id, row.group_id), 0)
-        effect = "which has no documented effect on VPN clients"
+        effect = tr("which has no documented effect on VPN clients")
         if number:
-            effect += f" but opens {words.count(number, 'other interface')} with the same group"
+            effect += tr(
+                " but opens {number} with the same group",
+                number=words.count(number, "other interface"),
+            )
         rows.append(
             {
                 **place_of(row),
@@ -380,8 +411,13 @@ def vpn_sg_has_inbound_rules(
                 "rule_id": row.rule_id,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{words.named(row.group_id, held.group_name)} of {called(held)} admits "
-                f"{words.rule(row, names)}, {effect}.",
+                "reason": tr(
+                    "{group_id} of {held} admits {row}, {effect}.",
+                    group_id=words.named(row.group_id, held.group_name),
+                    held=called(held),
+                    row=words.rule(row, names),
+                    effect=effect,
+                ),
                 "rank": 0 if number else 1,
             }
         )
@@ -476,19 +512,32 @@ def vpn_sg_limits_outbound(
             )
             closed = [n for n in networks if not addresses(n) <= all_let_out.to]
             if Traffic.of(wanted & ALL_IPV4, ALL_PORTS) <= all_let_out:
-                rest = "; its clients may use IPv6 too, and not all of IPv6 is let out"
+                rest = tr("; its clients may use IPv6 too, and not all of IPv6 is let out")
             elif closed:
-                rest = (
-                    f"; authorization rules open {words.listed(words.network(n, anywhere='anywhere') for n in closed)}, which "
-                    f"no outbound rule covers in full"
+                rest = tr(
+                    "; authorization rules open {listed}, which no outbound rule covers in full",
+                    listed=words.listed(words.network(n, anywhere="anywhere") for n in closed),
                 )
             else:
-                rest = "; everything else is dropped, whatever authorization rules allow"
-            reason = f"{called(endpoint)} lets out only {let} (by {whose}){rest}."
+                rest = tr("; everything else is dropped, whatever authorization rules allow")
+            reason = tr(
+                "{endpoint} lets out only {let} (by {whose}){rest}.",
+                endpoint=called(endpoint),
+                let=let,
+                whose=whose,
+                rest=rest,
+            )
         else:
             reason = (
-                f"Clients of {called(endpoint)} reach nothing beyond it, because "
-                + ("no outbound rule of " if len(union) else "there is no outbound rule in ")
+                tr(
+                    "Clients of {endpoint} reach nothing beyond it, because ",
+                    endpoint=called(endpoint),
+                )
+                + (
+                    tr("no outbound rule of ")
+                    if len(union)
+                    else tr("there is no outbound rule in ")
+                )
                 + f"{whose}{' leads anywhere' if len(union) else ''}."
             )
         rows.append(
@@ -573,21 +622,32 @@ def vpn_sg_not_yet_effective(
         if chosen:
             differing = [place for place in places if place[0] < place[1]]
             where = [
-                f"its only {noun}" if all_ == 1 else f"{all_ - on} of its {all_} {noun}s"
+                tr("its only {noun}", noun=noun)
+                if all_ == 1
+                else tr("{value} of its {all_} {noun}s", value=all_ - on, all_=all_, noun=noun)
                 for on, all_, noun in differing
             ]
-            why = "is configured for" if row.configured else "is in force for"
-            reason = f"{group} {why} {called(row)} but is not yet on {words.listed(where)}"
+            why = tr("is configured for") if row.configured else tr("is in force for")
+            reason = tr(
+                "{group} {why} {row} but is not yet on {where}",
+                group=group,
+                why=why,
+                row=called(row),
+                where=words.listed(where),
+            )
         else:
             differing = [place for place in places if place[0]]
             where = [words.count(on, noun) for on, _, noun in differing]
-            reason = (
-                f"{group} is not configured for {called(row)} but still on {words.listed(where)}"
+            reason = tr(
+                "{group} is not configured for {row} but still on {where}",
+                group=group,
+                row=called(row),
+                where=words.listed(where),
             )
         if not differing:
             continue
         if row.endpoint_id in unsure_endpoints and differing[-1][2] == "interface":
-            reason += "; which interfaces in its subnets are its own, AWS does not say"
+            reason += tr("; which interfaces in its subnets are its own, AWS does not say")
         rows.append(
             {
                 **place_of(row),

@@ -9,6 +9,7 @@ from auditlib import words
 from auditlib.aws.reads import read_of
 from auditlib.check import Severity, check, evidence_of
 from auditlib.checks._parts import ENDPOINT, GUIDE, called, day, living, not_said, place_of, rows_of
+from auditlib.language import tr
 
 _IDLE = pd.Timedelta(days=30)
 _ASSOCIATED = ["associated", "associating"]
@@ -89,9 +90,12 @@ def _untold_use(
     found = []
     for row in rows_of(quiet):
         if pd.isna(row.read_at) or pd.isna(row.created):
-            found.append((row, row.endpoint_id, "the age of the endpoint is not known"))
+            found.append((row, row.endpoint_id, tr("the age of the endpoint is not known")))
         elif not log.last_entry(row)[0]:
-            why = f"no connection log tells whether anybody used {row.endpoint_id} before the last hour"
+            why = tr(
+                "no connection log tells whether anybody used {row.endpoint_id} before the last hour",
+                row=row,
+            )
             found.append((row, row.endpoint_id, why))
     return not_said("logs-describe-log-streams", found)
 
@@ -152,14 +156,19 @@ def endpoint_is_idle(
         since = row.created if pd.isna(last) else last
         hours = int((row.read_at - since) / pd.Timedelta(hours=1)) * associations
         seen = (
-            "its log holds no entry at all"
+            tr("its log holds no entry at all")
             if pd.isna(last)
-            else f"the newest entry in its log is of {day(last)}"
+            else tr("the newest entry in its log is of {last}", last=day(last))
         )
         cost = (
-            f"; {words.count(associations, 'association')} of it came to about {hours:,} billed "
-            f"hours since {day(since)}, if {'it was' if associations == 1 else 'they were'} there "
-            "all the time"
+            tr(
+                "; {associations} of it came to about {hours:,} billed hours since {since}, if {form} "
+                "there all the time",
+                associations=words.count(associations, "association"),
+                hours=hours,
+                since=day(since),
+                form="it was" if associations == 1 else "they were",
+            )
             if associations
             else ""
         )
@@ -171,8 +180,12 @@ def endpoint_is_idle(
                 "association_hours": hours,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"Nobody connected to {called(row)} in the last 30 days, as far as its "
-                f"log goes: {seen}{cost}.",
+                "reason": tr(
+                    "Nobody connected to {row} in the last 30 days, as far as its log goes: {seen}{cost}.",
+                    row=called(row),
+                    seen=seen,
+                    cost=cost,
+                ),
                 "by_absence": True,
                 "rank": -hours,
             }

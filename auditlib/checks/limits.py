@@ -5,6 +5,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.check import Severity, check, evidence_of
 from auditlib.checks._parts import GUIDE, not_said, rows_of
+from auditlib.language import tr
 
 _NEAR = 0.8
 
@@ -15,7 +16,7 @@ def _uncounted_lists(client_certificate_revocation_lists: pd.DataFrame) -> pd.Da
     return not_said(
         "ec2-export-client-vpn-client-certificate-revocation-list",
         (
-            (row, row.endpoint_id, f"the revocation list cannot be read: {row.problem}")
+            (row, row.endpoint_id, tr("the revocation list cannot be read: {row.problem}", row=row))
             for row in rows_of(lists[lists["problem"].notna()])
         ),
     )
@@ -61,8 +62,12 @@ def quota_is_nearly_used(judged: pd.DataFrame) -> pd.DataFrame:
         (
             {
                 **{name: getattr(row, name) for name in judged.columns},
-                "reason": f"{words.clean(row.resource, 120)} uses {row.used:,} of {row.most:,} "
-                f"({row.quota}; {_whose(row)}).",
+                "reason": tr(
+                    "{resource} uses {row.used:,} of {row.most:,} ({row.quota}; {row_2}).",
+                    resource=words.clean(row.resource, 120),
+                    row=row,
+                    row_2=_whose(row),
+                ),
                 # Where Service Quotas was refused, a raised quota would not be seen.
                 "by_absence": isinstance(row.quota_code, str) and not row.applied,
                 "rank": -row.used / max(row.most, 1),
@@ -74,5 +79,5 @@ def quota_is_nearly_used(judged: pd.DataFrame) -> pd.DataFrame:
 
 def _whose(row: object) -> str:
     applied, adjustable = getattr(row, "applied", False), getattr(row, "adjustable", False)
-    value = "the value applied" if applied else "AWS's documented default"
-    return value if adjustable else f"{value}, which AWS does not raise"
+    value = tr("the value applied") if applied else tr("AWS's documented default")
+    return value if adjustable else tr("{value}, which AWS does not raise", value=value)

@@ -8,6 +8,7 @@ from auditlib import words
 from auditlib.aws.reads import read_of
 from auditlib.check import Severity, check, evidence_of
 from auditlib.checks._parts import GUIDE, called, living, place_of, rows_of, untold, yes
+from auditlib.language import marked, tr
 
 
 def with_logging(endpoints: pd.DataFrame) -> pd.Series:
@@ -15,13 +16,13 @@ def with_logging(endpoints: pd.DataFrame) -> pd.Series:
     return living(endpoints) & endpoints["connection_log_enabled"].fillna(True).astype(bool)
 
 
-_TOLD = untold("connection_log_enabled", "whether connections are logged by")
+_TOLD = untold("connection_log_enabled", marked("whether connections are logged by"))
 
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": with_logging,
-    "noun": "logging endpoint",
+    "noun": marked("logging endpoint"),
     "unseen": _TOLD,
 }
 
@@ -70,16 +71,18 @@ def connection_log_is_missing(
         group, stream = words.clean(row.connection_log_group), row.connection_log_stream
         by_absence = True
         if not group:
-            by_absence, what = False, "logs connections, and names no log group"
+            by_absence, what = False, tr("logs connections, and names no log group")
         elif at not in groups:
-            what = f"logs connections to {group}, and there is no such log group"
+            what = tr("logs connections to {group}, and there is no such log group", group=group)
         elif (
             isinstance(stream, str)
             and (*at, stream) not in streams
             and held.get(at, 0) < (read_of("logs-describe-log-streams").most or 0)
         ):
-            what = (
-                f"logs connections to {words.clean(stream)} in {group}, and there is no such stream"
+            what = tr(
+                "logs connections to {stream} in {group}, and there is no such stream",
+                stream=words.clean(stream),
+                group=group,
             )
         else:
             continue
@@ -148,8 +151,11 @@ def connection_log_is_kept_for_ever(judged: pd.DataFrame, log_groups: pd.DataFra
                 "log_group_name": row.log_group_name,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(row)} logs to {words.clean(row.log_group_name)}, which keeps "
-                "entries for ever.",
+                "reason": tr(
+                    "{row} logs to {log_group_name}, which keeps entries for ever.",
+                    row=called(row),
+                    log_group_name=words.clean(row.log_group_name),
+                ),
             }
             for row in rows_of(found)
         ),

@@ -19,20 +19,21 @@ from auditlib.checks._parts import (
     place_of,
     rows_of,
 )
+from auditlib.language import marked, tr
 from auditlib.schemas import GAPS
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": living,
-    "noun": "Client VPN endpoint",
+    "noun": marked("Client VPN endpoint"),
 }
-_NIST = {"NIST SP 800-53 Rev. 5": ("AC-4", "SC-7")}
+_NIST = {marked("NIST SP 800-53 Rev. 5"): ("AC-4", "SC-7")}
 
 SENSITIVE_PORTS: tuple[tuple[str, int, str], ...] = (
     ("tcp", 22, "SSH"),
     ("tcp", 23, "Telnet"),
     ("tcp", 111, "RPC portmapper"),
-    ("tcp", 135, "Windows RPC"),
+    ("tcp", 135, marked("Windows RPC")),
     ("tcp", 445, "SMB"),
     ("tcp", 1433, "SQL Server"),
     ("tcp", 1521, "Oracle"),
@@ -40,7 +41,7 @@ SENSITIVE_PORTS: tuple[tuple[str, int, str], ...] = (
     ("tcp", 2375, "Docker"),
     ("tcp", 2376, "Docker"),
     ("tcp", 2379, "etcd"),
-    ("tcp", 3306, "MySQL or MariaDB"),
+    ("tcp", 3306, marked("MySQL or MariaDB")),
     ("tcp", 3389, "RDP"),
     ("udp", 3389, "RDP"),
     ("tcp", 5432, "PostgreSQL"),
@@ -48,14 +49,14 @@ SENSITIVE_PORTS: tuple[tuple[str, int, str], ...] = (
     ("tcp", 5900, "VNC"),
     ("tcp", 5985, "WinRM"),
     ("tcp", 5986, "WinRM"),
-    ("tcp", 6379, "Redis or Valkey"),
-    ("tcp", 6443, "Kubernetes API"),
+    ("tcp", 6379, marked("Redis or Valkey")),
+    ("tcp", 6443, marked("Kubernetes API")),
     ("tcp", 8182, "Neptune"),
     ("tcp", 9042, "Cassandra"),
     ("tcp", 9200, "OpenSearch"),
     ("tcp", 10250, "kubelet"),
     ("tcp", 11211, "Memcached"),
-    ("tcp", 27017, "MongoDB or DocumentDB"),
+    ("tcp", 27017, marked("MongoDB or DocumentDB")),
     ("tcp", 50000, "Db2"),
 )
 """Ports for administration and databases: what not every user needs. Protocol, port, service."""
@@ -89,10 +90,12 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
     for endpoint in rows_of(settled[settled["endpoint_id"].isin(many.index)]):
         on_gateway = endpoint.attachment == "transit_gateway"
         because = (
-            "the kit does not read the routes of transit gateways"
+            tr("the kit does not read the routes of transit gateways")
             if on_gateway
-            else "AWS leaves open how packets or their answers travel, or no interface of the "
-            "endpoint was seen where it is associated"
+            else tr(
+                "AWS leaves open how packets or their answers travel, or no interface of the endpoint "
+                "was seen where it is associated"
+            )
         )
         number = words.count(int(many[endpoint.endpoint_id]), "interface")
         rows.append(
@@ -106,7 +109,11 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
                 else "describe-client-vpn-endpoints",
                 "resource": endpoint.endpoint_id,
                 "status": "missing" if on_gateway else "untold",
-                "error_message": f"whether {number} can be reached in full cannot be told: {because}",
+                "error_message": tr(
+                    "whether {number} can be reached in full cannot be told: {because}",
+                    number=number,
+                    because=because,
+                ),
                 "iam_action": "ec2:SearchTransitGatewayRoutes"
                 if on_gateway
                 else "ec2:DescribeClientVpnEndpoints",
@@ -125,8 +132,10 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
             "operation": "describe-network-interfaces",
             "resource": network.endpoint_id,
             "status": "missing",
-            "error_message": f"receivers that {network.endpoint_id} leads to were not seen "
-            f"({network.unlisted})",
+            "error_message": tr(
+                "receivers that {network.endpoint_id} leads to were not seen ({network.unlisted})",
+                network=network,
+            ),
             "iam_action": "ec2:DescribeNetworkInterfaces",
         }
         for network in rows_of(unlisted.merge(judged[ENDPOINT], on=ENDPOINT))
@@ -198,7 +207,7 @@ def authorization_rule_hides_network(
             if not hidden:
                 continue
             through = sorted((o for o, groups in wider.items() if groups), key=_prefix)
-            names = ["every other user" if group == "*" else group for group in hidden]
+            names = [tr("every other user") if group == "*" else group for group in hidden]
             rows.append(
                 {
                     **place_of(row),
@@ -207,10 +216,15 @@ def authorization_rule_hides_network(
                     "hidden_from": tuple(hidden),
                     "source": row.source,
                     "record": row.record,
-                    "reason": f"{called(endpoint_of[id])} opens {cidr} to "
-                    f"{words.listed(words.clean(g) for g in sorted(held[cidr]))} only, which takes it from "
-                    f"{words.listed(words.clean(n) for n in names)} in spite of "
-                    f"{words.listed(through)}.",
+                    "reason": tr(
+                        "{called} opens {cidr} to {listed} only, which takes it from {listed_2} in spite of "
+                        "{through}.",
+                        called=called(endpoint_of[id]),
+                        cidr=cidr,
+                        listed=words.listed(words.clean(g) for g in sorted(held[cidr])),
+                        listed_2=words.listed(words.clean(n) for n in names),
+                        through=words.listed(through),
+                    ),
                     "rank": _prefix(through[-1]) * -1,
                 }
             )
@@ -260,15 +274,15 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
     """Return authorization rules and routes from which nothing is reached and nothing leaves."""
     endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
     stopped = opened_networks[opened_networks["stopped_by"].notna()]
-    unauthorized = "no active authorization rule decides there"
+    unauthorized = tr("no active authorization rule decides there")
     stopped = stopped[stopped["stopped_by"] != unauthorized]
     rows = []
     for row in rows_of(stopped.merge(judged[ENDPOINT], on=ENDPOINT)):
         if row.kind == "route":
-            what = f"routes {row.destination_cidr} through {row.target_subnet}"
+            what = tr("routes {row.destination_cidr} through {row.target_subnet}", row=row)
         else:
             who = "everyone" if row.access_all is True else words.clean(row.group_id)
-            what = f"authorizes {row.destination_cidr} for {who}"
+            what = tr("authorizes {row.destination_cidr} for {who}", row=row, who=who)
         rows.append(
             {
                 **place_of(row),
@@ -277,7 +291,12 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
                 "group_id": row.group_id,
                 "target_subnet": row.target_subnet,
                 "stopped_by": row.stopped_by,
-                "reason": f"{called(endpoint_of[row.endpoint_id])} {what}, but {row.stopped_by}.",
+                "reason": tr(
+                    "{called} {what}, but {row.stopped_by}.",
+                    called=called(endpoint_of[row.endpoint_id]),
+                    what=what,
+                    row=row,
+                ),
                 "by_absence": True,
             }
         )
@@ -338,7 +357,7 @@ def routed_but_not_authorized(
         target = row.target_subnet
         if not isinstance(target, str):
             target = row.transit_gateway_attachment_id
-        by_itself = ", a route that AWS made with the association" * (row.origin == "associate")
+        by_itself = tr(", a route that AWS made with the association") * (row.origin == "associate")
         rows.append(
             {
                 **place_of(row),
@@ -346,8 +365,14 @@ def routed_but_not_authorized(
                 "target": target,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(endpoint_of[row.endpoint_id])} routes {row.destination_cidr} "
-                f"to {target}, and nobody is authorized for any of it{by_itself}.",
+                "reason": tr(
+                    "{called} routes {row.destination_cidr} to {target}, and nobody is authorized for any of "
+                    "it{by_itself}.",
+                    called=called(endpoint_of[row.endpoint_id]),
+                    row=row,
+                    target=target,
+                    by_itself=by_itself,
+                ),
                 "by_absence": True,
             }
         )
@@ -403,8 +428,12 @@ def receiver_admits_all_ports_from_vpn(
             "eni_id": row.eni_id,
             "group_ids": row.group_ids,
             "rule_ids": row.rule_ids,
-            "reason": f"Users of {called(endpoint_of[row.endpoint_id])} reach every port of "
-            f"{called_as[row.eni_id]}, let in by {words.listed(row.rule_ids, most=3)}.",
+            "reason": tr(
+                "Users of {called} reach every port of {called_as}, let in by {rule_ids}.",
+                called=called(endpoint_of[row.endpoint_id]),
+                called_as=called_as[row.eni_id],
+                rule_ids=words.listed(row.rule_ids, most=3),
+            ),
         }
         for row in rows_of(found)
     ]
@@ -480,16 +509,22 @@ def client_to_client_is_open(
         if not deciding:
             continue
         everyone = any(rule.access_all for rule in deciding)
-        who = "every user" if everyone else "users of some groups"
-        doubt = "" if everyone else " (AWS does not support group rules between clients)"
+        who = tr("every user") if everyone else tr("users of some groups")
+        doubt = "" if everyone else tr(" (AWS does not support group rules between clients)")
         rows.append(
             {
                 **place_of(row),
                 "destination_cidr": row.destination_cidr,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(endpoint_of[row.endpoint_id])} routes {row.destination_cidr} "
-                f"to its own clients and authorizes {who} for it{doubt}.",
+                "reason": tr(
+                    "{called} routes {row.destination_cidr} to its own clients and authorizes {who} for "
+                    "it{doubt}.",
+                    called=called(endpoint_of[row.endpoint_id]),
+                    row=row,
+                    who=who,
+                    doubt=doubt,
+                ),
             }
         )
     return evidence_of("account region endpoint_id destination_cidr reason source record", rows)
@@ -569,9 +604,13 @@ def sensitive_port_reachable_by_everyone(
                 "eni_id": row.eni_id,
                 "ports": tuple(f"{protocol} {port}" for protocol, port, _ in offered),
                 "rule_ids": row.rule_ids,
-                "reason": f"Every user of {called(endpoint_of[row.endpoint_id])} reaches "
-                f"{called_as[row.eni_id]} on {words.listed(_told(offered), most=4)}, let in by "
-                f"{words.listed(row.rule_ids, most=3)}.",
+                "reason": tr(
+                    "Every user of {called} reaches {called_as} on {listed}, let in by {rule_ids}.",
+                    called=called(endpoint_of[row.endpoint_id]),
+                    called_as=called_as[row.eni_id],
+                    listed=words.listed(_told(offered), most=4),
+                    rule_ids=words.listed(row.rule_ids, most=3),
+                ),
                 "rank": -len(offered),
             }
         )
@@ -674,9 +713,13 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
             continue
         alone = all(any(b <= own for b in blocks[v]) for v in whole)
         source = own if alone else source
-        together = "" if alone else f" together with {_named_rules(others)}"
+        together = "" if alone else tr(" together with {others}", others=_named_rules(others))
         internet = source.size > 2**31
-        admits = "the internet" if internet else f"all of {words.listed(dict.fromkeys(whole))}"
+        admits = (
+            tr("the internet")
+            if internet
+            else tr("all of {listed}", listed=words.listed(dict.fromkeys(whole)))
+        )
         rows.append(
             {
                 **place_of(endpoint),
@@ -686,10 +729,18 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
                 "range": words.clean(rule.peer),
                 "source": rule.source,
                 "record": rule.record,
-                "reason": f"Users of {called(endpoint)} reach "
-                f"{words.count(held['eni_id'].nunique(), 'interface')} by {rule_id} of "
-                f"{rule.group_id}, which{together} admits {admits} ({words.clean(rule.peer)}) on "
-                f"{words.traffic(rule.protocol, rule.from_port, rule.to_port)}.",
+                "reason": tr(
+                    "Users of {endpoint} reach {count} by {rule_id} of {rule.group_id}, which{together} "
+                    "admits {admits} ({peer}) on {protocol}.",
+                    endpoint=called(endpoint),
+                    count=words.count(held["eni_id"].nunique(), "interface"),
+                    rule_id=rule_id,
+                    rule=rule,
+                    together=together,
+                    admits=admits,
+                    peer=words.clean(rule.peer),
+                    protocol=words.traffic(rule.protocol, rule.from_port, rule.to_port),
+                ),
                 "rank": 0 if internet else 1,
             }
         )

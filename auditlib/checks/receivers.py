@@ -24,6 +24,7 @@ from auditlib.checks._parts import (
     with_security_groups,
     without_security_groups,
 )
+from auditlib.language import tr
 
 
 def _translated(endpoints: pd.DataFrame) -> pd.Series:
@@ -42,10 +43,15 @@ def _not_translated(endpoints: pd.DataFrame) -> str:
     said = ""
     if only_ipv6:
         said = (
-            "One endpoint for IPv6 alone is not judged here: its clients keep their own addresses."
+            tr(
+                "One endpoint for IPv6 alone is not judged here: its clients keep their own addresses."
+            )
             if only_ipv6 == 1
-            else f"{only_ipv6:,} endpoints for IPv6 alone are not judged here: their clients keep "
-            "their own addresses."
+            else tr(
+                "{only_ipv6:,} endpoints for IPv6 alone are not judged here: their clients keep their "
+                "own addresses.",
+                only_ipv6=only_ipv6,
+            )
         )
     return f"{without_security_groups(endpoints)} {said}".strip()
 
@@ -142,7 +148,7 @@ def receiver_allows_address_not_group(  # noqa: PLR0917 # the tables it reads
             if not vpcs_of[rule.group_id] & near[trace.endpoint_id]:
                 continue
             by_list = (
-                f" (an entry of prefix list {rule.prefix_list_id})"
+                tr(" (an entry of prefix list {rule.prefix_list_id})", rule=rule)
                 if rule.peer_kind == "prefix_list"
                 else ""
             )
@@ -155,9 +161,16 @@ def receiver_allows_address_not_group(  # noqa: PLR0917 # the tables it reads
                     "why": trace.why,
                     "source": rule.source,
                     "record": rule.record,
-                    "reason": f"{words.named(rule.group_id, names.get(rule.group_id))} admits "
-                    f"{words.traffic(rule.protocol, rule.from_port, rule.to_port)} from "
-                    f"{rule.range}{by_list}, {trace.before}{called(endpoint)}{trace.after}.",
+                    "reason": tr(
+                        "{group_id} admits {protocol} from {rule.range}{by_list}, "
+                        "{trace.before}{endpoint}{trace.after}.",
+                        group_id=words.named(rule.group_id, names.get(rule.group_id)),
+                        protocol=words.traffic(rule.protocol, rule.from_port, rule.to_port),
+                        rule=rule,
+                        by_list=by_list,
+                        trace=trace,
+                        endpoint=called(endpoint),
+                    ),
                     "rank": _RANK[trace.why],
                 }
             )
@@ -216,8 +229,12 @@ def _addresses(
             why="fragile_address",
             within=IPv4Network(row.cidr_block),
             around=address,
-            before=f"where {address} is the present address of {row.eni_id} of ",
-            after="; AWS may replace that interface at any time by one with another address",
+            before=tr(
+                "where {address} is the present address of {row.eni_id} of ",
+                address=address,
+                row=row,
+            ),
+            after=tr("; AWS may replace that interface at any time by one with another address"),
         )
 
 
@@ -234,8 +251,8 @@ def _subnets(
             endpoint_id=row.endpoint_id,
             why="whole_subnet",
             within=IPv4Network(row.cidr_block),
-            before=f"the whole of {words.named(row.subnet_id, row.name)}: ",
-            after=" is associated with it, and anything else placed there is admitted too",
+            before=tr("the whole of {subnet_id}: ", subnet_id=words.named(row.subnet_id, row.name)),
+            after=tr(" is associated with it, and anything else placed there is admitted too"),
         )
 
 
@@ -254,8 +271,10 @@ def _client_ranges(judged: pd.DataFrame, every_endpoint: pd.DataFrame) -> Iterat
                 endpoint_id=row.endpoint_id,
                 why="client_range",
                 within=network,
-                before="in the client range of ",
-                after=": receivers see the address of the endpoint's interface, never a client's",
+                before=tr("in the client range of "),
+                after=tr(
+                    ": receivers see the address of the endpoint's interface, never a client's"
+                ),
             )
 
 

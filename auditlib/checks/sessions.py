@@ -12,11 +12,12 @@ from auditlib import words
 from auditlib.addresses import ALL_IPV4, Ranges, addresses
 from auditlib.check import Severity, check, evidence_of
 from auditlib.checks._parts import GUIDE, called, living, place_of, rows_of, untold
+from auditlib.language import marked, tr
 
 _JUDGED: dict[str, Any] = {
     "severity": Severity.INFO,
     "population": "client_vpn_endpoints",
-    "noun": "Client VPN endpoint",
+    "noun": marked("Client VPN endpoint"),
 }
 _NOT_PUBLIC = Ranges.of(
     span
@@ -76,9 +77,10 @@ def session_lasts_a_day(judged: pd.DataFrame) -> pd.DataFrame:
     return _each(
         judged,
         judged["session_timeout_hours"] >= 24,
-        lambda row: (
-            f"lets a session last {row.session_timeout_hours} hours before the user must "
-            "authenticate again"
+        lambda row: tr(
+            "lets a session last {row.session_timeout_hours} hours before the user must authenticate "
+            "again",
+            row=row,
         ),
     )
 
@@ -117,7 +119,7 @@ def session_reconnects_at_timeout(judged: pd.DataFrame) -> pd.DataFrame:
     return _each(
         judged,
         judged["disconnect_on_session_timeout"].eq(False),
-        lambda row: "lets clients reconnect by themselves when a session's time is over",
+        lambda row: tr("lets clients reconnect by themselves when a session's time is over"),
     )
 
 
@@ -149,7 +151,9 @@ def session_reconnects_at_timeout(judged: pd.DataFrame) -> pd.DataFrame:
 def login_banner_is_off(judged: pd.DataFrame) -> pd.DataFrame:
     """Return endpoints without a login banner."""
     return _each(
-        judged, judged["banner_enabled"].eq(False), lambda row: "shows no banner when users connect"
+        judged,
+        judged["banner_enabled"].eq(False),
+        lambda row: tr("shows no banner when users connect"),
     )
 
 
@@ -188,7 +192,7 @@ def client_routes_not_enforced(judged: pd.DataFrame) -> pd.DataFrame:
     return _each(
         judged,
         judged["route_enforcement"].eq(False),
-        lambda row: "does not hold devices to the routes it gives them",
+        lambda row: tr("does not hold devices to the routes it gives them"),
     )
 
 
@@ -229,9 +233,10 @@ def split_tunnel_is_on(judged: pd.DataFrame, *, client_vpn_routes: pd.DataFrame)
     def said(row: Any) -> str:
         networks = routed.get(row.endpoint_id)
         through = f" ({words.listed(networks)})" if networks is not None else ""
-        return (
-            f"sends only the networks it routes{through} through the tunnel; everything else leaves "
-            "where the user is"
+        return tr(
+            "sends only the networks it routes{through} through the tunnel; everything else leaves "
+            "where the user is",
+            through=through,
         )
 
     return _each(judged, judged["split_tunnel"].eq(True), said)
@@ -248,8 +253,8 @@ def _ipv6_beside(endpoints: pd.DataFrame) -> str:
     number = int((living(endpoints) & carried).sum())
     if not number:
         return ""
-    which = "one endpoint" if number == 1 else f"{number:,} endpoints"
-    return f"The IPv6 traffic of {which} is not judged here."
+    which = tr("one endpoint") if number == 1 else tr("{number:,} endpoints", number=number)
+    return tr("The IPv6 traffic of {which} is not judged here.", which=which)
 
 
 @check(
@@ -301,15 +306,19 @@ def full_tunnel_drops_internet(
         if not _PUBLIC - (routed & open_):
             continue
         if _PUBLIC - routed:
-            lacking = "no active route leads to all of the internet"
+            lacking = tr("no active route leads to all of the internet")
         else:
-            lacking = "no active authorization rule opens all of the internet"
+            lacking = tr("no active authorization rule opens all of the internet")
         rows.append(
             {
                 **place_of(row),
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(row)} takes all traffic of its users, and {lacking}.",
+                "reason": tr(
+                    "{row} takes all traffic of its users, and {lacking}.",
+                    row=called(row),
+                    lacking=lacking,
+                ),
                 "by_absence": True,
             }
         )

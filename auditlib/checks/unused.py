@@ -5,6 +5,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.check import Severity, check, evidence_of
 from auditlib.checks._parts import names_of, rows_of
+from auditlib.language import tr
 
 
 def with_prefix_list(rules: pd.DataFrame) -> pd.Series:
@@ -68,9 +69,13 @@ def prefix_list_is_empty(
                 "prefix_list_id": row.prefix_list_id,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"Rule {row.rule_id} of {words.named(row.group_id, groups.get(row.group_id))} "
-                f"{'lets nothing out' if row.is_egress else 'admits nobody'}: prefix list "
-                f"{words.named(row.prefix_list_id, names.get(row.prefix_list_id))} is empty.",
+                "reason": tr(
+                    "Rule {row.rule_id} of {group_id} {form}: prefix list {prefix_list_id} is empty.",
+                    row=row,
+                    group_id=words.named(row.group_id, groups.get(row.group_id)),
+                    form="lets nothing out" if row.is_egress else "admits nobody",
+                    prefix_list_id=words.named(row.prefix_list_id, names.get(row.prefix_list_id)),
+                ),
                 "by_absence": True,
             }
             for row in rows_of(empty)
@@ -125,8 +130,10 @@ def security_group_is_unused(judged: pd.DataFrame) -> pd.DataFrame:
                 "vpc_id": row.vpc_id,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{words.named(row.group_id, row.group_name)} is on no interface and no "
-                "endpoint, and no rule of another group names it.",
+                "reason": tr(
+                    "{group_id} is on no interface and no endpoint, and no rule of another group names it.",
+                    group_id=words.named(row.group_id, row.group_name),
+                ),
                 "by_absence": True,
             }
             for row in rows_of(unused)
