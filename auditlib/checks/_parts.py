@@ -428,7 +428,10 @@ def ending(end: Any, read_at: Any) -> str:
     if not left:
         return tr("ends on {end}, a day after it was read", end=day(end))
     return tr(
-        "ends on {end}, {days} after it was read", end=day(end), days=words.count(left, "day")
+        "ends on {end}, {nouns} after it was read",
+        end=day(end),
+        nouns=words.count(left, "day"),
+        days=left,
     )
 
 

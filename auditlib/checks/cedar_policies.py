@@ -387,10 +387,10 @@ def authorization_policy_permits_everyone(
         if not wide:
             continue
         number = len(policy.forbids)
-        forbids = words.count(number, "forbid statement")
+        forbids = {"nouns": words.count(number, "forbid statement"), "forbids": number}
         if any(not one.conditions for one in wide):
             reason = (
-                tr("permits without a condition; only {forbids} can refuse", forbids=forbids)
+                tr("permits without a condition; only {nouns} can refuse", **forbids)
                 if number
                 else tr("permits without a condition; nothing in it refuses anybody")
             )
@@ -398,8 +398,8 @@ def authorization_policy_permits_everyone(
             reason = (
                 tr(
                     "has a permit that holds for a connection of which no user and no device is "
-                    "known; only {forbids} can refuse",
-                    forbids=forbids,
+                    "known; only {nouns} can refuse",
+                    **forbids,
                 )
                 if number
                 else tr(

@@ -202,9 +202,10 @@ def _cost(associations: int, hours: int, since: Any) -> str:
             since=day(since),
         )
     return tr(
-        "{associations} of it came to about {hours:,} billed hours since {since}, if they were "
+        "{nouns} of it came to about {hours:,} billed hours since {since}, if they were "
         "there all the time",
-        associations=words.count(associations, "association"),
+        nouns=words.count(associations, "association"),
+        associations=associations,
         hours=hours,
         since=day(since),
     )
