@@ -889,20 +889,7 @@ def directory_is_unhealthy(judged: pd.DataFrame, directories: pd.DataFrame) -> p
                 **asks,
             )
         elif found.stage != "Active":
-            stage = words.clean(found.stage) or tr("in no stage")
-            why = words.clean(found.stage_reason, 120).rstrip(".")
-            reason = (
-                tr(
-                    "{endpoint} asks directory {directory}, which is {stage}: {why}.",
-                    **asks,
-                    stage=stage,
-                    why=why,
-                )
-                if why
-                else tr(
-                    "{endpoint} asks directory {directory}, which is {stage}.", **asks, stage=stage
-                )
-            )
+            reason = _not_active(found, asks)
         elif found.radius_status == "Failed":
             reason = tr(
                 "{endpoint} asks directory {directory}, whose second factor (RADIUS) has failed.",
@@ -921,6 +908,26 @@ def directory_is_unhealthy(judged: pd.DataFrame, directories: pd.DataFrame) -> p
             }
         )
     return evidence_of("account region endpoint_id directory_id reason source record", rows)
+
+
+def _not_active(directory: Any, asks: dict[str, str]) -> str:
+    """Say in which stage a directory is, with the reason that Directory Service gives for it."""
+    stage = words.clean(directory.stage)
+    why = words.clean(directory.stage_reason, 120).rstrip(".")
+    if stage and why:
+        return tr(
+            "{endpoint} asks directory {directory}, which is {stage}: {why}.",
+            **asks,
+            stage=stage,
+            why=why,
+        )
+    if stage:
+        return tr("{endpoint} asks directory {directory}, which is {stage}.", **asks, stage=stage)
+    if why:
+        return tr(
+            "{endpoint} asks directory {directory}, which is in no stage: {why}.", **asks, why=why
+        )
+    return tr("{endpoint} asks directory {directory}, which is in no stage.", **asks)
 
 
 @check(
