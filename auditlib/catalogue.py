@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from auditlib.aws.reads import READS, Read
 from auditlib.check import Check, checks
+from auditlib.language import tr
 from auditlib.schemas import SCHEMAS
 from auditlib.summary import ratings
 from auditlib.tables import nearest
@@ -43,19 +44,19 @@ def explanation(made: Check) -> list[str]:
     lines = [
         made.id,
         f"  {made.title}.",
-        f"  Severity: {made.severity.value} (the kit's own rating)",
+        tr("  Severity: {made.severity.value} (the kit's own rating)", made=made),
     ]
     lines += [f"  {sentence}" for sentence in ratings(made)]
     parts = {
-        "Why it matters": [made.rationale],
-        "What to do": [made.remedy],
-        "How to verify": [made.verify],
-        "When it is no reason to act": list(made.false_alarms),
+        tr("Why it matters"): [made.rationale],
+        tr("What to do"): [made.remedy],
+        tr("How to verify"): [made.verify],
+        tr("When it is no reason to act"): list(made.false_alarms),
         "Fix": [_fix(made)],
-        "For other scanners: accepted by design": [made.accepted_by_design],
-        "What it judges": [f"{made.noun} ({made.population})"],
-        "What it reads": list(dict.fromkeys([made.population, *made.needs])),
-        "What only words its reasons": list(made.wording),
+        tr("For other scanners: accepted by design"): [made.accepted_by_design],
+        tr("What it judges"): [f"{made.noun} ({made.population})"],
+        tr("What it reads"): list(dict.fromkeys([made.population, *made.needs])),
+        tr("What only words its reasons"): list(made.wording),
         "AWS calls": [f"{read.service} {read.operation}" for read in reads],
         "IAM actions": sorted({read.iam_action for read in reads}),
         "Controls": [f"{name}: {', '.join(ids)}" for name, ids in sorted(made.controls.items())],
@@ -73,8 +74,8 @@ def _fix(made: Check) -> str:
     from auditlib.changes.fixes import FIXES
 
     if made.id in FIXES:
-        return f"The kit has one: auditlib preview SNAPSHOT --fix {made.id}"
-    return made.decision or "People decide."
+        return tr("The kit has one: auditlib preview SNAPSHOT --fix {made.id}", made=made)
+    return made.decision or tr("People decide.")
 
 
 def checks_page() -> str:
@@ -85,24 +86,32 @@ def checks_page() -> str:
         "",
         "<!-- Written by `python -m auditlib.catalogue`; a test tells when it is out of date. -->",
         "",
-        "Each check names a bad condition; its title is a sentence that is true when it passes. The",
-        "severity is the kit's own rating. `auditlib checks ID` says the same in a terminal.",
+        tr(
+            "Each check names a bad condition; its title is a sentence that is true when it passes. "
+            "The"
+        ),
+        tr("severity is the kit's own rating. `auditlib checks ID` says the same in a terminal."),
         "",
-        "| severity | check | true when it passes |",
+        tr("| severity | check | true when it passes |"),
         "|---|---|---|",
         *(f"| {c.severity.value} | [`{c.id}`](#{c.id}) | {c.title} |" for c in every),
     ]
     for made in every:
-        lines += ["", f"## {made.id}", "", f"**{made.title}.** Severity: {made.severity.value}."]
+        lines += [
+            "",
+            f"## {made.id}",
+            "",
+            tr("**{made.title}.** Severity: {made.severity.value}.", made=made),
+        ]
         if said := ratings(made):
             lines[-1] += f" {' '.join(said)}"
         lines += ["", _plain(made.rationale)]
-        lines += ["", f"*What to do.* {_plain(made.remedy)}"]
+        lines += ["", tr("*What to do.* {remedy}", remedy=_plain(made.remedy))]
         lines += ["", f"*Fix.* {_fix(made)}"]
-        lines += ["", f"*How to verify.* {_plain(made.verify)}"]
-        lines += ["", "*When it is no reason to act.*", ""]
+        lines += ["", tr("*How to verify.* {verify}", verify=_plain(made.verify))]
+        lines += ["", tr("*When it is no reason to act.*"), ""]
         lines += [f"- {_plain(alarm)}" for alarm in made.false_alarms]
-        lines += ["", "*What it rests on.*", ""]
+        lines += ["", tr("*What it rests on.*"), ""]
         reads = reads_of_check(made)
         facts = {
             "judges": f"{made.noun} (`{made.population}`)",

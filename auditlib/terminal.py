@@ -14,6 +14,7 @@ import pandas as pd
 from auditlib import summary
 from auditlib.characters import visible
 from auditlib.check import Severity, Status, checks
+from auditlib.language import marked, tr
 from auditlib.words import acceptance, count, deciding, gap, listed, traffic
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ __all__ = [
 
 _WIDE = 100_000
 _COLOURS = {
-    "fail": "bold red",
-    "not_assessed": "bold yellow",
+    "fail": marked("bold red"),
+    "not_assessed": marked("bold yellow"),
     "accepted": "dim",
     "not_applicable": "dim",
     "pass": "green",
@@ -67,12 +68,18 @@ def _console(file: IO[str] | None = None) -> "Console":
 def print_audit(audit: "Audit", *, file: IO[str] | None = None) -> None:
     """Print what was audited, each finding, what could not be read, and the findings counted."""
     about = summary.identity(audit)
-    accounts = f"account {about.accounts[0]}" if len(about.accounts) == 1 else ""
+    accounts = (
+        tr("account {accounts}", accounts=about.accounts[0]) if len(about.accounts) == 1 else ""
+    )
     print_lines(
         [
-            f"Audit of {accounts or f'{len(about.accounts)} accounts'} in "
-            f"{listed(about.regions) or 'no Region'}, read on {summary.when(about.started)}. "
-            f"{summary.coverage_sentence(audit)}",
+            tr(
+                "Audit of {value} in {value_2}, read on {started}. {audit}",
+                value=accounts or f"{len(about.accounts)} accounts",
+                value_2=listed(about.regions) or "no Region",
+                started=summary.when(about.started),
+                audit=summary.coverage_sentence(audit),
+            ),
             "",
         ],
         file=file,
@@ -80,7 +87,7 @@ def print_audit(audit: "Audit", *, file: IO[str] | None = None) -> None:
     print_findings(audit.findings, file=file)
     print_lines([""], file=file)
     if audit.accepted is not None and (notices := audit.accepted.notices(audit.findings)):
-        print_lines(["Accepted risks to look at:", *_bulleted(notices, 20), ""], file=file)
+        print_lines([tr("Accepted risks to look at:"), *_bulleted(notices, 20), ""], file=file)
     _print_unread(audit, file)
     print_lines([_counted(audit.findings)], file=file)
 
@@ -99,9 +106,11 @@ def _print_unread(audit: "Audit", file: IO[str] | None) -> None:
         checks = len(concerned.get(line, ()))
         if row.status == "denied" and row.iam_action:
             line += "; allow " + str(row.iam_action)
-        lines[line + (f" (leaves {count(checks, 'check')} open)" if checks else "")] = None
+        lines[
+            line + (tr(" (leaves {checks} open)", checks=count(checks, "check")) if checks else "")
+        ] = None
     if lines:
-        print_lines(["Could not be read:", *_bulleted(lines, 20), ""], file=file)
+        print_lines([tr("Could not be read:"), *_bulleted(lines, 20), ""], file=file)
 
 
 def _counted(findings: Sequence["Finding"]) -> str:
@@ -115,11 +124,24 @@ def _counted(findings: Sequence["Finding"]) -> str:
     )
     part = sum(f.status is Status.FAIL and len(f.gaps) > 0 for f in findings)
     return (
-        f"{counts[Status.FAIL]} fail{f' ({severities})' if severities else ''}, "
-        f"{counts[Status.PASS]} pass, {counts[Status.NOT_ASSESSED]} not assessed, "
-        f"{counts[Status.NOT_APPLICABLE]} not applicable"
-        + (f", {counts[Status.ACCEPTED]} accepted" if counts[Status.ACCEPTED] else "")
-        + (f"; {part} of those that fail could be assessed only in part" if part else "")
+        tr(
+            "{counts} fail{form}, {counts_2} pass, {counts_3} not assessed, {counts_4} not applicable",
+            counts=counts[Status.FAIL],
+            form=f" ({severities})" if severities else "",
+            counts_2=counts[Status.PASS],
+            counts_3=counts[Status.NOT_ASSESSED],
+            counts_4=counts[Status.NOT_APPLICABLE],
+        )
+        + (
+            tr(", {counts} accepted", counts=counts[Status.ACCEPTED])
+            if counts[Status.ACCEPTED]
+            else ""
+        )
+        + (
+            tr("; {part} of those that fail could be assessed only in part", part=part)
+            if part
+            else ""
+        )
         + "."
     )
 
@@ -150,7 +172,7 @@ def _waived(finding: "Finding", most: int) -> list["Text"]:
 
     lines = [
         Text.assemble(
-            "- ", (visible(str(row.reason)), "strike dim"), visible(f" – {acceptance(row)}")
+            "- ", (visible(str(row.reason)), tr("strike dim")), visible(f" – {acceptance(row)}")
         )
         for row in finding.accepted.head(most).itertuples()
     ]
@@ -168,7 +190,7 @@ def print_gaps(gaps: pd.DataFrame, *, rows: int = 10, file: IO[str] | None = Non
     """Print what could not be read, each call once; nothing when all was read."""
     calls = list(dict.fromkeys(gap(row) for row in gaps.itertuples()))
     if calls:
-        print_lines(["Could not be read:", *_bulleted(calls, rows)], file=file)
+        print_lines([tr("Could not be read:"), *_bulleted(calls, rows)], file=file)
 
 
 def print_lines(lines: Iterable[str], *, file: IO[str] | None = None) -> None:
@@ -196,10 +218,19 @@ def print_permissions(rows: Sequence[Mapping[str, Any]], *, file: IO[str] | None
         if state in {"refused", "unknown"}:
             left_open = [id for id in same[0]["leaves_open"] if id not in told_of]
             told_of |= set(left_open)
-            cost = listed(left_open, most=99) if left_open else "no further check"
+            cost = listed(left_open, most=99) if left_open else tr("no further check")
             where = listed([row["region"] for row in same], most=4)
-            lines += [f"{state}: {action} in {where}: {why}", f"  leaves open: {cost}"]
-    for state, told in (("allowed", "allowed"), ("not_needed", "nothing there to ask about")):
+            lines += [
+                tr(
+                    "{state}: {action} in {where}: {why}",
+                    state=state,
+                    action=action,
+                    where=where,
+                    why=why,
+                ),
+                tr("  leaves open: {cost}", cost=cost),
+            ]
+    for state, told in (("allowed", "allowed"), ("not_needed", tr("nothing there to ask about"))):
         actions = sorted({row["iam_action"] for row in rows if row["state"] == state})
         if actions:
             lines.append(f"{told}: {listed(actions, most=99)}")
@@ -210,17 +241,17 @@ def print_found(found: "Found", *, file: IO[str] | None = None) -> None:
     """Print what a search found: what it is, what names it, who reaches it, findings about it."""
     print_lines([found.answer], file=file)
     for heading, frame in (
-        ("What it is", found.things),
-        ("What names it, or contains it", found.mentions),
+        (tr("What it is"), found.things),
+        (tr("What names it, or contains it"), found.mentions),
     ):
         if len(frame):
             print_lines(["", heading], file=file)
             print_frame(frame, file=file)
     if len(found.reached):
-        print_lines(["", "Who reaches it, or what it reaches"], file=file)
+        print_lines(["", tr("Who reaches it, or what it reaches")], file=file)
         print_reach(found.reached, file=file)
     if len(found.findings):
-        print_lines(["", "Findings about it"], file=file)
+        print_lines(["", tr("Findings about it")], file=file)
         print_frame(found.findings, file=file)
 
 
@@ -236,7 +267,7 @@ def print_reach(frame: pd.DataFrame, *, via: bool = False, file: IO[str] | None 
         doubted about it.
     """
     if frame.empty:
-        print_lines(["Nothing is reached."], file=file)
+        print_lines([tr("Nothing is reached.")], file=file)
         return
     from auditlib.access import networks_in_words
 
@@ -257,8 +288,12 @@ def print_controls(audit: "Audit", frame: pd.DataFrame, *, file: IO[str] | None 
     about = summary.identity(audit)
     print_lines(
         [
-            f"As far as account {listed(about.accounts)} was read in {listed(about.regions)}, on "
-            f"{summary.when(about.started)}.",
+            tr(
+                "As far as account {accounts} was read in {regions}, on {started}.",
+                accounts=listed(about.accounts),
+                regions=listed(about.regions),
+                started=summary.when(about.started),
+            ),
         ],
         file=file,
     )
@@ -266,11 +301,17 @@ def print_controls(audit: "Audit", frame: pd.DataFrame, *, file: IO[str] | None 
         print_lines(["", str(name)], file=file)
         for row in rows.to_dict("records"):
             what = f"{row['control']} {row['title']}".strip()
-            answer = str(row["answer"]).replace("_", " ") + (" (in part)" if row["part"] else "")
+            answer = str(row["answer"]).replace("_", " ") + (
+                tr(" (in part)") if row["part"] else ""
+            )
             _print_beside(f"  {answer}", what, file=file)
             if row["answer"] != "not_covered":
-                numbers = f" ({count(row['evidence'], 'row')} of evidence"
-                numbers += f", {row['accepted']} accepted)" if row["accepted"] else ")"
+                numbers = tr(" ({count} of evidence", count=count(row["evidence"], "row"))
+                numbers += (
+                    tr(", {accepted} accepted)", accepted=row["accepted"])
+                    if row["accepted"]
+                    else ")"
+                )
                 print_lines([f"      {row['says']}{numbers}"], file=file)
 
 
@@ -290,7 +331,7 @@ def print_checks(*, file: IO[str] | None = None) -> None:
     """Print every check: severity, id, title."""
     every = pd.DataFrame([(c.severity.value, c.id, c.title) for c in checks()])
     print_frame(every.set_axis(["severity", "id", "title"], axis=1), file=file)
-    print_lines(["", "One of them explained: auditlib checks ID"], file=file)
+    print_lines(["", tr("One of them explained: auditlib checks ID")], file=file)
 
 
 def _shortened(frame: pd.DataFrame) -> pd.DataFrame:
@@ -329,14 +370,21 @@ def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
 
     resolved = preview.findings["state"].value_counts()
     counts = [
-        f"{count(int(resolved.get(state, 0)), 'piece')} of evidence {state.replace('_', ' ')}"
+        tr(
+            "{count} of evidence {replace}",
+            count=count(int(resolved.get(state, 0)), "piece"),
+            replace=state.replace("_", " "),
+        )
         for state in ("resolved", "still_open", "newly_raised")
     ]
-    print_lines([_verdict(preview), f"Findings: {', '.join(counts)}."], file=file)
+    print_lines([_verdict(preview), tr("Findings: {counts}.", counts=", ".join(counts))], file=file)
     for heading, lines in previewed.remarks(preview):
         print_lines([f"{heading}: {line}" for line in lines], file=file)
     new = preview.findings[preview.findings["state"] == "newly_raised"]
-    print_lines([f"Newly raised: {row.check}: {row.reason}" for row in new.itertuples()], file=file)
+    print_lines(
+        [tr("Newly raised: {row.check}: {row.reason}", row=row) for row in new.itertuples()],
+        file=file,
+    )
     access = previewed.access(preview)
     same = access["change"] == "ground"
     if len(told := access[~same]):
@@ -345,7 +393,7 @@ def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
     if same.any():
         number = access.loc[same, "eni_id"].nunique()
         print_lines(
-            [f"Reached as before, by other rules: {count(number, 'receiver')}."],
+            [tr("Reached as before, by other rules: {number}.", number=count(number, "receiver"))],
             file=file,
         )
     if preview.steps:
@@ -359,7 +407,7 @@ def print_written(
     print_lines(
         [
             _verdict(preview),
-            f"Steps: {len(preview.steps)}.",
+            tr("Steps: {number}.", number=len(preview.steps)),
             "Written:",
             *(f"  {path}" for path in paths),
         ],
@@ -371,7 +419,11 @@ def _verdict(preview: "Preview") -> str:
     from auditlib import previewed
 
     judged = preview.steps or preview.doubts  # a doubt is told even where nothing is proposed
-    return f"Verdict: {preview.verdict}." if judged else previewed.sentence(preview)
+    return (
+        tr("Verdict: {preview.verdict}.", preview=preview)
+        if judged
+        else previewed.sentence(preview)
+    )
 
 
 def print_comparison(found: "Comparison", *, file: IO[str] | None = None) -> None:
@@ -379,11 +431,17 @@ def print_comparison(found: "Comparison", *, file: IO[str] | None = None) -> Non
     print_lines([*found.sentences, ""], file=file)
     for title, part, *states in (
         ("Findings", "findings", "new", "reappeared", "first_seen", "resolved", "not_seen"),
-        ("Access through the VPN", "access", "gained", "lost", "first_seen", "not_seen"),
-        ("Access that is there as before, otherwise", "access", "uncertain", "steadier", "weaker"),
+        (tr("Access through the VPN"), "access", "gained", "lost", "first_seen", "not_seen"),
+        (
+            tr("Access that is there as before, otherwise"),
+            "access",
+            "uncertain",
+            "steadier",
+            "weaker",
+        ),
         ("Configuration", "objects"),
-        ("Interfaces of endpoints that AWS made anew", "recreated"),
-        ("Could not be compared", "gaps"),
+        (tr("Interfaces of endpoints that AWS made anew"), "recreated"),
+        (tr("Could not be compared"), "gaps"),
     ):
         frame = found.frame(part, *states)
         if len(frame):
