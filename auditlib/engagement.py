@@ -11,7 +11,7 @@ from pathlib import Path
 
 from auditlib.characters import visible
 from auditlib.errors import AuditError, ParameterError
-from auditlib.language import marked, tr
+from auditlib.language import current, marked, tr
 
 __all__ = ["lab_command", "lay_out", "working_copies"]
 
@@ -99,6 +99,8 @@ def working_copies(folder: Path, snapshot: Path | None = None) -> tuple[Path, ..
     AuditError
         When a file cannot be read or written.
     """
+    import nbformat
+
     from auditlib.report import notebooks
 
     shipped, made = notebooks().values(), []
@@ -111,7 +113,10 @@ def working_copies(folder: Path, snapshot: Path | None = None) -> tuple[Path, ..
         for notebook in shipped:
             copy = folder / notebook.path.name
             if not copy.exists():
-                shutil.copyfile(notebook.path, copy)
+                if current() == "en":
+                    shutil.copyfile(notebook.path, copy)
+                else:
+                    nbformat.write(notebook.node, copy)  # type: ignore[no-untyped-call]
             if snapshot is not None:
                 _set_snapshot(copy, snapshot.resolve())
             made.append(copy)

@@ -36,6 +36,7 @@ _FACES = (
 )
 _JAPANESE = "ipaexg.ttf"
 _ATTRIBUTE = re.compile(r' (?P<name>id|href|aria-labelledby|aria-describedby)="(?P<value>[^"]*)"')
+_HEADING = re.compile(r'<h2 id="([^"]*)">(.*?)</h2>')
 _MAIN = re.compile(r'<main id="content">(?P<body>.*)</main>', re.DOTALL)
 
 
@@ -93,7 +94,12 @@ def pdf_bytes(
         {"anchor": f"p{number}", "title": title, "body": _section(html, number, numbers)}
         for number, (_, title, html) in enumerate(pages)
     ]
-    text = display.render("pdf.html.j2", sections=sections, **frame)
+    cover = [
+        {"anchor": anchor, "title": Markup(title)}  # noqa: S704 # our own page
+        for anchor, title in _HEADING.findall(sections[0]["body"])
+        if anchor != "p0-files"
+    ]
+    text = display.render("pdf.html.j2", sections=sections, cover=cover, **frame)
     fetcher, fonts = _Fetcher(), FontConfiguration()
     styles = [
         CSS(string=one, font_config=fonts, url_fetcher=fetcher)

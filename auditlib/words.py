@@ -21,6 +21,7 @@ __all__ = [
     "listed",
     "named",
     "network",
+    "opening",
     "peer",
     "plural",
     "protocol",
@@ -93,6 +94,15 @@ def listed(items: Iterable[str], most: int = 6) -> str:
     if len(shown) < 2:
         return "".join(shown)
     return tr("{items} and {last}", items=between.join(shown[:-1]), last=shown[-1])
+
+
+def opening(text: str) -> str:
+    """Return a text with a capital at its beginning.
+
+    >>> opening("high"), opening("高")
+    ('High', '高')
+    """
+    return text[:1].upper() + text[1:]
 
 
 def clean(text: object, most: int = 60) -> str:
