@@ -93,7 +93,7 @@ def _finding(one: Instance, moment: str, digest: str) -> dict[str, Any]:
         "GeneratorId": f"auditlib/{made.id}",
         "AwsAccountId": one.account,
         "Region": one.region,
-        "Types": [tr("Software and Configuration Checks/AWS Security Best Practices")],
+        "Types": ["Software and Configuration Checks/AWS Security Best Practices"],
         "CreatedAt": moment,
         "UpdatedAt": moment,
         "Severity": {"Label": label, "Original": made.severity.value},

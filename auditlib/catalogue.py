@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from auditlib.aws.reads import READS, Read
 from auditlib.check import Check, checks
-from auditlib.language import tr
+from auditlib.language import marked, tr
 from auditlib.schemas import SCHEMAS
 from auditlib.summary import ratings
 from auditlib.tables import nearest
@@ -22,7 +22,7 @@ def check_called(id: str) -> Check:
     """
     by_id = {made.id: made for made in checks()}
     if id not in by_id:
-        raise nearest(id, by_id, noun="check")
+        raise nearest(id, by_id, noun=marked("check"))
     return by_id[id]
 
 
@@ -44,7 +44,7 @@ def explanation(made: Check) -> list[str]:
     lines = [
         made.id,
         f"  {made.title}.",
-        tr("  Severity: {made.severity.value} (the kit's own rating)", made=made),
+        "  " + tr("Severity: {severity} (the kit's own rating)", severity=tr(made.severity.value)),
     ]
     lines += [f"  {sentence}" for sentence in ratings(made)]
     parts = {
@@ -52,14 +52,16 @@ def explanation(made: Check) -> list[str]:
         tr("What to do"): [made.remedy],
         tr("How to verify"): [made.verify],
         tr("When it is no reason to act"): list(made.false_alarms),
-        "Fix": [_fix(made)],
+        tr("Fix"): [_fix(made)],
         tr("For other scanners: accepted by design"): [made.accepted_by_design],
         tr("What it judges"): [f"{made.noun} ({made.population})"],
         tr("What it reads"): list(dict.fromkeys([made.population, *made.needs])),
         tr("What only words its reasons"): list(made.wording),
-        "AWS calls": [f"{read.service} {read.operation}" for read in reads],
-        "IAM actions": sorted({read.iam_action for read in reads}),
-        "Controls": [f"{name}: {', '.join(ids)}" for name, ids in sorted(made.controls.items())],
+        tr("AWS calls"): [f"{read.service} {read.operation}" for read in reads],
+        tr("IAM actions"): sorted({read.iam_action for read in reads}),
+        tr("Controls"): [
+            f"{name}: {', '.join(ids)}" for name, ids in sorted(made.controls.items())
+        ],
         "AWS": [made.reference],
     }
     for head, texts in parts.items():
@@ -86,32 +88,24 @@ def checks_page() -> str:
         "",
         "<!-- Written by `python -m auditlib.catalogue`; a test tells when it is out of date. -->",
         "",
-        tr(
-            "Each check names a bad condition; its title is a sentence that is true when it passes. "
-            "The"
-        ),
-        tr("severity is the kit's own rating. `auditlib checks ID` says the same in a terminal."),
+        "Each check names a bad condition; its title is a sentence that is true when it passes. The",
+        "severity is the kit's own rating. `auditlib checks ID` says the same in a terminal.",
         "",
-        tr("| severity | check | true when it passes |"),
+        "| severity | check | true when it passes |",
         "|---|---|---|",
         *(f"| {c.severity.value} | [`{c.id}`](#{c.id}) | {c.title} |" for c in every),
     ]
     for made in every:
-        lines += [
-            "",
-            f"## {made.id}",
-            "",
-            tr("**{made.title}.** Severity: {made.severity.value}.", made=made),
-        ]
+        lines += ["", f"## {made.id}", "", f"**{made.title}.** Severity: {made.severity.value}."]
         if said := ratings(made):
             lines[-1] += f" {' '.join(said)}"
         lines += ["", _plain(made.rationale)]
-        lines += ["", tr("*What to do.* {remedy}", remedy=_plain(made.remedy))]
+        lines += ["", f"*What to do.* {_plain(made.remedy)}"]
         lines += ["", f"*Fix.* {_fix(made)}"]
-        lines += ["", tr("*How to verify.* {verify}", verify=_plain(made.verify))]
-        lines += ["", tr("*When it is no reason to act.*"), ""]
+        lines += ["", f"*How to verify.* {_plain(made.verify)}"]
+        lines += ["", "*When it is no reason to act.*", ""]
         lines += [f"- {_plain(alarm)}" for alarm in made.false_alarms]
-        lines += ["", tr("*What it rests on.*"), ""]
+        lines += ["", "*What it rests on.*", ""]
         reads = reads_of_check(made)
         facts = {
             "judges": f"{made.noun} (`{made.population}`)",

@@ -19,7 +19,7 @@ from auditlib import __version__
 from auditlib.characters import visible
 from auditlib.commands import Group
 from auditlib.errors import AuditError
-from auditlib.language import marked, tr
+from auditlib.language import tr
 
 if TYPE_CHECKING:
     from auditlib.check import Finding
@@ -34,23 +34,21 @@ INTERRUPTED = 130
 _CANNOT_WRITE = {errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 SEVERITY = click.Choice(["info", "low", "medium", "high", "critical"])
-ACCEPTED = marked("YAML file of accepted risks: they stay visible, and do not count.")
-REDACT = marked("Replace every name, id, address and account by a pseudonym (docs/redaction.md).")
-REDACT_KEY = marked(
+ACCEPTED = "YAML file of accepted risks: they stay visible, and do not count."
+REDACT = "Replace every name, id, address and account by a pseudonym (docs/redaction.md)."
+REDACT_KEY = (
     "File of the key that pseudonyms are worked out with, made where there is none; without "
     "it the key is new and not kept."
 )
-FAIL_ON = marked("Exit 1 on a finding of this severity or worse.")
-_REPORT_EXITS = marked(
-    " Else 3 when something was not or only partly assessed. Without it, 0 once made."
-)
+FAIL_ON = "Exit 1 on a finding of this severity or worse."
+_REPORT_EXITS = " Else 3 when something was not or only partly assessed. Without it, 0 once made."
 
 
-_DIFF_EXITS = marked(
+_DIFF_EXITS = (
     "Exit 1 on a finding of this severity or worse that was not there before. Else 3 when "
     "not all could be compared. Without it, 0."
 )
-_HISTORY = marked("Folder of a history, for the age of findings and those that came back.")
+_HISTORY = "Folder of a history, for the age of findings and those that came back."
 
 
 def one_line(text: object) -> str:
@@ -68,7 +66,7 @@ class _Refusal(click.ClickException):
     exit_code = 2
 
     def show(self, file: Any = None) -> None:
-        click.echo(tr("auditlib: {message}", message=one_line(self.message)), err=True)
+        click.echo(f"auditlib: {one_line(self.message)}", err=True)
 
 
 class _Commands(Group):
@@ -153,7 +151,7 @@ def collect(  # noqa: PLR0917 # click calls it by keyword
     if script:
         if out or role_arn or external_id or resume:
             raise click.UsageError(
-                "--script goes with --profile, --region, --all-regions and --endpoint-url only"
+                tr("--script goes with --profile, --region, --all-regions and --endpoint-url only")
             )
         from auditlib.aws.script import script_of
 
@@ -170,7 +168,7 @@ def collect(  # noqa: PLR0917 # click calls it by keyword
     if out is None:
         raise click.UsageError(tr("missing option '--out': where to write the snapshot"))
     if external_id and not role_arn:
-        raise click.UsageError("--external-id goes with --role-arn")
+        raise click.UsageError(tr("--external-id goes with --role-arn"))
     from auditlib.aws.collect import collect as run
     from auditlib.aws.collect import summary_of
 
@@ -234,7 +232,7 @@ def permissions(  # noqa: PLR0917 # click calls it by keyword
     if regions and all_regions:
         raise click.UsageError(tr("give --region or --all-regions, not both"))
     if external_id and not role_arn:
-        raise click.UsageError("--external-id goes with --role-arn")
+        raise click.UsageError(tr("--external-id goes with --role-arn"))
     from auditlib.aws.permissions import permissions as asked
     from auditlib.summary import cost_of
 
@@ -306,15 +304,16 @@ def verify(snapshot: Path) -> None:
         sys.exit(NOT_ALL_READ)
     # AWS answers some calls by an error that says there is nothing: they are read, and have no file.
     empty = sum(call.status == "ok" and call.file is None for call in loaded.calls)
-    bare = tr(", and {empty} that said there is nothing", empty=empty) if empty else ""
+    about = {"answers": answered + empty, "files": answered, "digest": loaded.digest}
     click.echo(
         tr(
-            "{value} answers: {answered} files, all as collected{bare}; sha256 {loaded.digest}",
-            value=answered + empty,
-            answered=answered,
-            bare=bare,
-            loaded=loaded,
+            "{answers} answers: {files} files, all as collected, "
+            "and {empty} that said there is nothing; sha256 {digest}",
+            **about,
+            empty=empty,
         )
+        if empty
+        else tr("{answers} answers: {files} files, all as collected; sha256 {digest}", **about)
     )
 
 
@@ -359,7 +358,7 @@ def check(snapshot: Path, style: str, accepted: Path | None, fail_on: str) -> No
         click.echo(export.text_of(audit, style), nl=False)
         if audit.accepted is not None:
             for notice in audit.accepted.notices(audit.findings):
-                click.echo(tr("auditlib: {notice}", notice=one_line(notice)), err=True)
+                click.echo(f"auditlib: {one_line(notice)}", err=True)
     sys.exit(_exit_status(audit.findings, fail_on))
 
 
@@ -771,7 +770,7 @@ def preview(  # noqa: PLR0917 # click calls it by keyword
     if bool(fixes) == (plan is not None):
         raise click.UsageError(tr("give --fix or --plan, one of the two"))
     if endpoint and plan:
-        raise click.UsageError("--endpoint goes with --fix only")
+        raise click.UsageError(tr("--endpoint goes with --fix only"))
     tables = open_audit(snapshot).tables
     if endpoint:
         endpoint = endpoint_of(tables, endpoint)
@@ -970,7 +969,8 @@ def history(folder: Path, snapshots: tuple[Path, ...], style: str) -> None:
 
     for snapshot in snapshots:
         added = past.append(folder, open_audit(snapshot))
-        click.echo(f"{'kept' if added else 'known already'}: {one_line(snapshot)}", err=True)
+        known = tr("kept") if added else tr("known already")
+        click.echo(f"{known}: {one_line(snapshot)}", err=True)
     runs = past.runs(folder)
     if style == "table":
         from auditlib.terminal import print_frame

@@ -14,8 +14,8 @@ import pandas as pd
 from auditlib import summary
 from auditlib.characters import visible
 from auditlib.check import Severity, Status, checks
-from auditlib.language import marked, tr
-from auditlib.words import acceptance, count, deciding, gap, listed, traffic
+from auditlib.language import sentences, tr, tr_as
+from auditlib.words import acceptance, count, deciding, gap, head, listed, traffic, value
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,8 +44,8 @@ __all__ = [
 
 _WIDE = 100_000
 _COLOURS = {
-    "fail": marked("bold red"),
-    "not_assessed": marked("bold yellow"),
+    "fail": "bold red",
+    "not_assessed": "bold yellow",
     "accepted": "dim",
     "not_applicable": "dim",
     "pass": "green",
@@ -69,16 +69,20 @@ def print_audit(audit: "Audit", *, file: IO[str] | None = None) -> None:
     """Print what was audited, each finding, what could not be read, and the findings counted."""
     about = summary.identity(audit)
     accounts = (
-        tr("account {accounts}", accounts=about.accounts[0]) if len(about.accounts) == 1 else ""
+        tr("account {account}", account=about.accounts[0])
+        if len(about.accounts) == 1
+        else tr("{number} accounts", number=len(about.accounts))
     )
     print_lines(
         [
-            tr(
-                "Audit of {value} in {value_2}, read on {started}. {audit}",
-                value=accounts or f"{len(about.accounts)} accounts",
-                value_2=listed(about.regions) or "no Region",
-                started=summary.when(about.started),
-                audit=summary.coverage_sentence(audit),
+            sentences(
+                tr(
+                    "Audit of {accounts} in {regions}, read on {when}.",
+                    accounts=accounts,
+                    regions=listed(about.regions) or tr("no Region"),
+                    when=summary.when(about.started),
+                ),
+                summary.coverage_sentence(audit),
             ),
             "",
         ],
@@ -105,10 +109,10 @@ def _print_unread(audit: "Audit", file: IO[str] | None) -> None:
         line = gap(row)
         checks = len(concerned.get(line, ()))
         if row.status == "denied" and row.iam_action:
-            line += "; allow " + str(row.iam_action)
-        lines[
-            line + (tr(" (leaves {checks} open)", checks=count(checks, "check")) if checks else "")
-        ] = None
+            line = tr("{line}; allow {action}", line=line, action=row.iam_action)
+        if checks:
+            line = tr("{line} (leaves {checks} open)", line=line, checks=count(checks, "check"))
+        lines[line] = None
     if lines:
         print_lines([tr("Could not be read:"), *_bulleted(lines, 20), ""], file=file)
 
@@ -117,33 +121,31 @@ def _counted(findings: Sequence["Finding"]) -> str:
     """Return how many checks came out how, and how many of them only in part."""
     counts = summary.counts(findings)
     failed = [f.check.severity for f in findings if f.status is Status.FAIL]
-    severities = ", ".join(
-        f"{failed.count(severity)} {severity.value}"
+    severities = tr_as("list", ", ").join(
+        tr("{number} {severity}", number=failed.count(severity), severity=tr(severity.value))
         for severity in reversed(Severity)
         if severity in failed
     )
     part = sum(f.status is Status.FAIL and len(f.gaps) > 0 for f in findings)
-    return (
-        tr(
-            "{counts} fail{form}, {counts_2} pass, {counts_3} not assessed, {counts_4} not applicable",
-            counts=counts[Status.FAIL],
-            form=f" ({severities})" if severities else "",
-            counts_2=counts[Status.PASS],
-            counts_3=counts[Status.NOT_ASSESSED],
-            counts_4=counts[Status.NOT_APPLICABLE],
+    fails = counts[Status.FAIL]
+    told = [
+        tr("{number} fail ({severities})", number=fails, severities=severities)
+        if severities
+        else tr("{number} fail", number=fails),
+        tr("{number} pass", number=counts[Status.PASS]),
+        tr("{number} not assessed", number=counts[Status.NOT_ASSESSED]),
+        tr("{number} not applicable", number=counts[Status.NOT_APPLICABLE]),
+    ]
+    if counts[Status.ACCEPTED]:
+        told.append(tr("{number} accepted", number=counts[Status.ACCEPTED]))
+    line = tr_as("list", ", ").join(told)
+    if part:
+        return tr(
+            "{list}; {number} of those that fail could be assessed only in part.",
+            list=line,
+            number=part,
         )
-        + (
-            tr(", {counts} accepted", counts=counts[Status.ACCEPTED])
-            if counts[Status.ACCEPTED]
-            else ""
-        )
-        + (
-            tr("; {part} of those that fail could be assessed only in part", part=part)
-            if part
-            else ""
-        )
-        + "."
-    )
+    return tr("{list}.", list=line)
 
 
 def print_findings(
@@ -156,8 +158,8 @@ def print_findings(
     console = _console(file)
     for finding in findings:
         head = Text()
-        head.append(f"{finding.status.value:<15}", style=_COLOURS[finding.status.value])
-        head.append(f"{finding.check.severity.value:<9}")
+        head.append(_padded(finding.status.value, 15), style=_COLOURS[finding.status.value])
+        head.append(_padded(finding.check.severity.value, 9))
         head.append(finding.check.id, style="bold")
         console.print(head)
         for line in (finding.answer, *_bulleted(finding.evidence.get("reason", ()), rows)):
@@ -166,24 +168,36 @@ def print_findings(
             console.print(Padding(struck, (0, 0, 0, 4), expand=False))
 
 
+def _padded(word: str, wide: int) -> str:
+    """Return one of the kit's words with the room it has in its column."""
+    from rich.cells import cell_len
+
+    said = value(word)
+    return said + " " * (wide - cell_len(said))
+
+
 def _waived(finding: "Finding", most: int) -> list["Text"]:
     """Return the accepted evidence, struck out, each with who accepted it and why."""
     from rich.text import Text
 
     lines = [
         Text.assemble(
-            "- ", (visible(str(row.reason)), tr("strike dim")), visible(f" – {acceptance(row)}")
+            "- ", (visible(str(row.reason)), "strike dim"), visible(f" – {acceptance(row)}")
         )
         for row in finding.accepted.head(most).itertuples()
     ]
     rest = len(finding.accepted) - len(lines)
-    return lines + ([Text(f"- … and {count(rest, 'more accepted row')}")] if rest > 0 else [])
+    return lines + (
+        [Text(tr("- … and {rows}", rows=count(rest, "more accepted row")))] if rest > 0 else []
+    )
 
 
 def _bulleted(items: Iterable[Any], most: int) -> list[str]:
     all_items = [f"- {item}" for item in items]
     rest = len(all_items) - most
-    return all_items[:most] + ([f"- … and {count(rest, 'more row')}"] if rest > 0 else [])
+    return all_items[:most] + (
+        [tr("- … and {rows}", rows=count(rest, "more row"))] if rest > 0 else []
+    )
 
 
 def print_gaps(gaps: pd.DataFrame, *, rows: int = 10, file: IO[str] | None = None) -> None:
@@ -223,14 +237,17 @@ def print_permissions(rows: Sequence[Mapping[str, Any]], *, file: IO[str] | None
             lines += [
                 tr(
                     "{state}: {action} in {where}: {why}",
-                    state=state,
+                    state=value(state),
                     action=action,
                     where=where,
                     why=why,
                 ),
-                tr("  leaves open: {cost}", cost=cost),
+                "  " + tr("leaves open: {cost}", cost=cost),
             ]
-    for state, told in (("allowed", "allowed"), ("not_needed", tr("nothing there to ask about"))):
+    for state, told in (
+        ("allowed", value("allowed")),
+        ("not_needed", tr("nothing there to ask about")),
+    ):
         actions = sorted({row["iam_action"] for row in rows if row["state"] == state})
         if actions:
             lines.append(f"{told}: {listed(actions, most=99)}")
@@ -301,18 +318,22 @@ def print_controls(audit: "Audit", frame: pd.DataFrame, *, file: IO[str] | None 
         print_lines(["", str(name)], file=file)
         for row in rows.to_dict("records"):
             what = f"{row['control']} {row['title']}".strip()
-            answer = str(row["answer"]).replace("_", " ") + (
-                tr(" (in part)") if row["part"] else ""
-            )
+            answer = value(str(row["answer"])).replace("_", " ")
+            if row["part"]:
+                answer = tr("{answer} (in part)", answer=answer)
             _print_beside(f"  {answer}", what, file=file)
             if row["answer"] != "not_covered":
-                numbers = tr(" ({count} of evidence", count=count(row["evidence"], "row"))
-                numbers += (
-                    tr(", {accepted} accepted)", accepted=row["accepted"])
+                told = {"says": row["says"], "rows": count(row["evidence"], "row")}
+                line = (
+                    tr(
+                        "{says} ({rows} of evidence, {number} accepted)",
+                        **about,
+                        number=row["accepted"],
+                    )
                     if row["accepted"]
-                    else ")"
+                    else tr("{says} ({rows} of evidence)", **told)
                 )
-                print_lines([f"      {row['says']}{numbers}"], file=file)
+                print_lines([f"      {line}"], file=file)
 
 
 def _print_beside(label: str, text: str, *, wide: int = 24, file: IO[str] | None = None) -> None:
@@ -371,13 +392,16 @@ def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
     resolved = preview.findings["state"].value_counts()
     counts = [
         tr(
-            "{count} of evidence {replace}",
-            count=count(int(resolved.get(state, 0)), "piece"),
-            replace=state.replace("_", " "),
+            "{pieces} of evidence {state}",
+            pieces=count(int(resolved.get(state, 0)), "piece"),
+            state=value(state).replace("_", " "),
         )
         for state in ("resolved", "still_open", "newly_raised")
     ]
-    print_lines([_verdict(preview), tr("Findings: {counts}.", counts=", ".join(counts))], file=file)
+    print_lines(
+        [_verdict(preview), tr("Findings: {counts}.", counts=tr_as("list", ", ").join(counts))],
+        file=file,
+    )
     for heading, lines in previewed.remarks(preview):
         print_lines([f"{heading}: {line}" for line in lines], file=file)
     new = preview.findings[preview.findings["state"] == "newly_raised"]
@@ -393,7 +417,12 @@ def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
     if same.any():
         number = access.loc[same, "eni_id"].nunique()
         print_lines(
-            [tr("Reached as before, by other rules: {number}.", number=count(number, "receiver"))],
+            [
+                tr(
+                    "Reached as before, by other rules: {receivers}.",
+                    receivers=count(number, "receiver"),
+                )
+            ],
             file=file,
         )
     if preview.steps:
@@ -408,7 +437,7 @@ def print_written(
         [
             _verdict(preview),
             tr("Steps: {number}.", number=len(preview.steps)),
-            "Written:",
+            tr("Written:"),
             *(f"  {path}" for path in paths),
         ],
         file=file,
@@ -420,7 +449,7 @@ def _verdict(preview: "Preview") -> str:
 
     judged = preview.steps or preview.doubts  # a doubt is told even where nothing is proposed
     return (
-        tr("Verdict: {preview.verdict}.", preview=preview)
+        tr("Verdict: {verdict}.", verdict=preview.verdict)
         if judged
         else previewed.sentence(preview)
     )
@@ -430,7 +459,7 @@ def print_comparison(found: "Comparison", *, file: IO[str] | None = None) -> Non
     """Print what changed: sentences, then a table of each part that has something to show."""
     print_lines([*found.sentences, ""], file=file)
     for title, part, *states in (
-        ("Findings", "findings", "new", "reappeared", "first_seen", "resolved", "not_seen"),
+        (tr("Findings"), "findings", "new", "reappeared", "first_seen", "resolved", "not_seen"),
         (tr("Access through the VPN"), "access", "gained", "lost", "first_seen", "not_seen"),
         (
             tr("Access that is there as before, otherwise"),
@@ -439,7 +468,7 @@ def print_comparison(found: "Comparison", *, file: IO[str] | None = None) -> Non
             "steadier",
             "weaker",
         ),
-        ("Configuration", "objects"),
+        (tr("Configuration"), "objects"),
         (tr("Interfaces of endpoints that AWS made anew"), "recreated"),
         (tr("Could not be compared"), "gaps"),
     ):
@@ -461,10 +490,21 @@ def print_frame(
     shown = frame if columns is None else frame[list(columns)]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in shown.columns:
-        table.add_column(str(name).replace("_", " "), overflow="fold")
+        table.add_column(head(str(name)), overflow="fold")
     for row in shown.astype(object).itertuples(index=False):
-        table.add_row(*(Text(visible(_text(value))) for value in row))
+        told = (
+            _spoken(str(name), _text(one)) for name, one in zip(shown.columns, row, strict=True)
+        )
+        table.add_row(*(Text(visible(text)) for text in told))
     _console(file).print(table)
+
+
+_SPOKEN = {"certainty", "change", "severity", "standing", "state", "status"}
+
+
+def _spoken(column: str, text: str) -> str:
+    """Return what stands in a column; the kit's own words in the language spoken."""
+    return value(text) if column in _SPOKEN else text
 
 
 def _text(value: Any) -> str:
