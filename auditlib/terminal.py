@@ -327,7 +327,7 @@ def print_controls(audit: "Audit", frame: pd.DataFrame, *, file: IO[str] | None 
                 line = (
                     tr(
                         "{says} ({rows} of evidence, {number} accepted)",
-                        **about,
+                        **told,
                         number=row["accepted"],
                     )
                     if row["accepted"]
