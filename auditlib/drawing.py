@@ -151,9 +151,9 @@ _LONG = re.compile(r"(\.\d\d)\d+")
 
 
 def _shortened(svg: str) -> str:
-    """Return a picture whose letters are shapes without what only takes room: a third of it.
+    r"""Return a picture whose letters are shapes without what only takes room: a third of it.
 
-    >>> _shortened("<g><!-- a -->\\n  <path id='DejaVuSans-15'/>\\n</g>")
+    >>> _shortened("<g><!-- a -->\n  <path id='DejaVuSans-15'/>\n</g>")
     "<g> <path id='D-15'/> </g>"
     """
     bare = re.sub(r"\s+", " ", re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL))
