@@ -10,7 +10,7 @@ import pandas as pd
 from auditlib.check import Finding, checks
 from auditlib.check import audit as findings_of
 from auditlib.errors import AuditError
-from auditlib.language import tr
+from auditlib.language import marked, tr, tr_as
 from auditlib.schemas import SCHEMAS
 from auditlib.snapshot import Snapshot
 from auditlib.tables import Tables, nearest
@@ -99,7 +99,7 @@ class Audit:
         """
         by_id = {finding.check.id: finding for finding in self.findings}
         if id not in by_id:
-            raise nearest(id, by_id, noun="check")
+            raise nearest(id, by_id, noun=marked("check"))
         return by_id[id]
 
     def __getitem__(self, id: str) -> Finding:
@@ -256,9 +256,9 @@ class Audit:
 
     def _summary(self) -> str:
         places = [f"{account}/{region}" for account, region in self.snapshot.places]
-        shown = ", ".join(places[:5]) + (
-            tr(" and {value} more", value=len(places) - 5) if len(places) > 5 else ""
-        )
+        shown = tr_as("list", ", ").join(places[:5]) or tr("nothing was looked at")
+        if len(places) > 5:
+            shown = tr("{places} and {more} more", places=shown, more=len(places) - 5)
         calls = len(self.gaps.drop_duplicates(["account", "region", "operation", "resource"]))
         read = (
             tr("{calls} calls could not be read, see .gaps", calls=calls)
@@ -268,16 +268,16 @@ class Audit:
         judged = (
             tr("{number} findings", number=len(self.findings))
             if "findings" in self.__dict__
-            else "see .findings"
+            else tr("see .findings")
         )
         return tr(
-            "Audit of {name}: {value}\n  {number} Client VPN endpoints; {read}\n  {number_2} tables, "
-            "see .tables; {judged}",
+            "Audit of {name}: {places}\n  {endpoints} Client VPN endpoints; {read}\n"
+            "  {tables} tables, see .tables; {judged}",
             name=self.snapshot.name,
-            value=shown or "nothing was looked at",
-            number=len(self.tables["client_vpn_endpoints"]),
+            places=shown,
+            endpoints=len(self.tables["client_vpn_endpoints"]),
             read=read,
-            number_2=len(SCHEMAS),
+            tables=len(SCHEMAS),
             judged=judged,
         )
 
