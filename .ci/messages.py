@@ -92,6 +92,9 @@ def of_notebooks() -> Iterator[Found]:
                 yield cell.source, None, _shown(path)
             else:
                 yield from of_python(cell.source, _shown(path))
+                for node in ast.walk(ast.parse(cell.source)):
+                    if isinstance(node, ast.keyword) and node.arg == "empty":  # what display.py says
+                        yield from ((text, None, _shown(path)) for text in _constants(node.value))
 
 
 def of_checks() -> Iterator[Found]:

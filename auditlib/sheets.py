@@ -18,7 +18,7 @@ from auditlib.words import gap, value
 if TYPE_CHECKING:
     from auditlib.audit import Audit
 
-__all__ = ["Sheet", "sheets"]
+__all__ = ["Sheet", "finding_rows", "sheets", "unread_rows"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
             name="findings",
             title=tr("Findings"),
             about=tr("Every check once, the failing ones first. Severity is the kit's own rating."),
-            frame=_findings(audit),
+            frame=finding_rows(audit),
         ),
     ]
     if risks is not None:
@@ -101,7 +101,7 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
             name="not-read",
             title=tr("What could not be read"),
             about=tr("Each call without an answer once, and the checks it leaves open."),
-            frame=_unread(audit),
+            frame=unread_rows(audit),
         ),
     ]
     return (*made, *_evidence(audit))
@@ -137,7 +137,8 @@ def _step(step: summary.Step) -> str:
     return sentences(step.what, place, step.why)
 
 
-def _findings(audit: "Audit") -> pd.DataFrame:
+def finding_rows(audit: "Audit") -> pd.DataFrame:
+    """Return a row per check, the most urgent first."""
     names = summary.names(audit)
     rows = [
         {
@@ -163,7 +164,8 @@ def _findings(audit: "Audit") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _unread(audit: "Audit") -> pd.DataFrame:
+def unread_rows(audit: "Audit") -> pd.DataFrame:
+    """Return a row per call without an answer, with the checks it leaves open."""
     concerned: dict[str, list[str]] = {}
     for finding in audit.findings:
         for call in summary.refused_calls(finding.gaps).itertuples():

@@ -945,6 +945,9 @@ class Tables:
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *SCHEMAS})
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return sorted(SCHEMAS)
+
     def __repr__(self) -> str:
         try:
             lines = [self._line(name) for name in self.names]
