@@ -157,7 +157,7 @@ def places(audit: "Audit") -> pd.DataFrame:
             {
                 "account": account,
                 "region": region,
-                "endpoints": tr("could not be read") if unseen else str(int(here.sum())),
+                "endpoints": tr_as("cell", "could not be read") if unseen else str(int(here.sum())),
                 "calls": len(calls),
                 "read": ended.count("ok"),
                 "denied": ended.count("denied"),
