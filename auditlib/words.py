@@ -17,6 +17,7 @@ __all__ = [
     "count",
     "deciding",
     "gap",
+    "head",
     "interface",
     "listed",
     "named",
@@ -27,6 +28,7 @@ __all__ = [
     "protocol",
     "rule",
     "traffic",
+    "value",
     "width",
 ]
 
@@ -263,6 +265,38 @@ def rule(row: Any, names: Mapping[str, str] | None = None) -> str:
         if row.is_egress
         else tr("{traffic} from {peer}", **parts)
     )
+
+
+_VALUES = (
+    marked("accepted"), marked("allowed"), marked("denied"), marked("expired"), marked("fail"),
+    marked("failed"), marked("in force"), marked("matches nothing"), marked("met"),
+    marked("missing"), marked("newly raised"), marked("no: accepted"), marked("not applicable"),
+    marked("not assessed"), marked("not covered"), marked("not met"), marked("not needed"),
+    marked("ok"), marked("pass"), marked("refused"), marked("resolved"), marked("still open"),
+    marked("unsupported"), marked("untold"),
+)  # fmt: skip
+
+
+def value(word: str) -> str:
+    """Return one of the kit's own words in a column, such as a status, for people.
+
+    >>> value("not_assessed")
+    'not_assessed'
+    """
+    return word if current() == "en" else tr(word.replace("_", " "))
+
+
+def head(column: str) -> str:
+    """Return the head of a column in the terminal and the workbook.
+
+    >>> head("group_id")
+    'group id'
+    """
+    if current() == "en":
+        return column.replace("_", " ")
+    from auditlib.display import english_head  # pages have their own heads, which are translated
+
+    return tr_as("head", english_head(column))
 
 
 def width(cidr: object) -> str:
