@@ -163,6 +163,21 @@ class Page:
         """Show the page as one who prefers the dark sees it."""
         self._browser.light(self._session, dark=True)
 
+    def press(self, key: str) -> None:
+        """Press a key that has a name, such as Tab."""
+        code = {"Tab": 9, "Enter": 13}[key]
+        text = {"text": "\r"} if key == "Enter" else {}
+        for kind in ("keyDown", "keyUp"):
+            self._browser.call(
+                "Input.dispatchKeyEvent",
+                self._session,
+                type=kind,
+                key=key,
+                code=key,
+                windowsVirtualKeyCode=code,
+                **(text if kind == "keyDown" else {}),
+            )
+
     def close(self) -> None:
         """Close the page."""
         self._browser.call("Page.close", self._session)
