@@ -93,7 +93,7 @@ def of_notebooks() -> Iterator[Found]:
             else:
                 yield from of_python(cell.source, _shown(path))
                 for node in ast.walk(ast.parse(cell.source)):
-                    if isinstance(node, ast.keyword) and node.arg == "empty":  # what display.py says
+                    if isinstance(node, ast.keyword) and node.arg == "empty":  # shown
                         yield from ((text, None, _shown(path)) for text in _constants(node.value))
 
 
