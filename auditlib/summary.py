@@ -73,6 +73,13 @@ class Identity:
     digest: str
     redacted: bool
 
+    @property
+    def named_accounts(self) -> str:
+        """The accounts, by id as far as a line has room for them."""
+        return (
+            ", ".join(self.accounts) if len(self.accounts) <= 4 else listed(self.accounts, most=3)
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
