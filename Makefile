@@ -1,8 +1,8 @@
 # Every target sets up what it needs. Python 3.11 or newer and make are enough.
 PYTHON ?= python3
 VENV ?= .venv
-# Tests use every core; PYTEST_ARGS= runs them one after the other.
-PYTEST_ARGS ?= -n auto
+# Tests use every core, those of one JupyterLab the same; PYTEST_ARGS= runs them one by one.
+PYTEST_ARGS ?= -n auto --dist loadgroup
 # FULL=1 makes the tests fail unless the modules in .ci/full.coveragerc are covered in full.
 COVERED := $(if $(FULL),--cov --cov-config=.ci/full.coveragerc --cov-report=term-missing:skip-covered)
 

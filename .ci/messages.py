@@ -27,7 +27,7 @@ NAMED = {"tr": 0, "marked": 0, "tr_as": 1, "count": 1, "plural": 0}
 
 SHOWN = {
     "address", "after", "before", "by", "change", "check", "iam_action", "open", "outcome", "reason",
-    "sessions_end", "state", "steps", "traffic", "user_group", "user_groups", "what",
+    "fragile", "receivers", "reliable", "sessions_end", "state", "unknown", "steps", "traffic", "user_group", "user_groups", "what",
 }  # fmt: skip
 """Columns of the kit's pages that stand in no schema and no evidence."""
 
@@ -92,6 +92,9 @@ def of_notebooks() -> Iterator[Found]:
                 yield cell.source, None, _shown(path)
             else:
                 yield from of_python(cell.source, _shown(path))
+                for node in ast.walk(ast.parse(cell.source)):
+                    if isinstance(node, ast.keyword) and node.arg == "empty":  # shown
+                        yield from ((text, None, _shown(path)) for text in _constants(node.value))
 
 
 def of_checks() -> Iterator[Found]:

@@ -13,7 +13,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_network, summarize_address_range
 from itertools import pairwise
 
-from auditlib.language import tr
+from auditlib.language import tr, tr_as
+from auditlib.words import listed
 from auditlib.words import protocol as protocol_in_words
 
 __all__ = [
@@ -209,12 +210,12 @@ def address_text(ranges: Ranges, most: int = 6) -> str:
         if not missing:
             parts.append(name)
         elif len(missing) <= 4 and len(missing) < len(cidrs(mine)):
-            parts.append(tr("{name} but {ands}", name=name, ands=_and(list(missing))))
+            parts.append(tr("{all} but {missing}", all=name, missing=_and(list(missing))))
         else:
             parts += cidrs(mine)
     if len(parts) > most:
-        parts = [*parts[: most - 1], tr("{value} more", value=len(parts) - most + 1)]
-    return ", ".join(parts) or tr("no address")
+        parts = [*parts[: most - 1], tr("{number} more", number=len(parts) - most + 1)]
+    return tr_as("list", ", ").join(parts) or tr("no address")
 
 
 def protocol_number(protocol: str) -> int:
@@ -320,9 +321,9 @@ def port_text(ranges: Ranges, most: int = 8) -> str:
     'everything but TCP 22'
     """
     if not ranges:
-        return "nothing"
+        return tr("nothing")
     if ranges == ALL_PORTS:
-        return "everything"
+        return tr("everything")
     rows, missing = port_rows(ranges), ALL_PORTS - ranges
     if len(rows) > most and len(missing.spans) <= 4:
         return tr("everything but {missing}", missing=port_text(missing))
@@ -333,12 +334,12 @@ def port_text(ranges: Ranges, most: int = 8) -> str:
     for protocol, texts in by_protocol.items():
         shown = [text for text in texts if text]
         if len(shown) > most:
-            shown = [*shown[: most - 1], tr("{value} more", value=len(shown) - most + 1)]
+            shown = [*shown[: most - 1], tr("{number} more", number=len(shown) - most + 1)]
         name = protocol_in_words(protocol)
         parts.append(f"{name} {_and(shown)}" if shown else name)
     if len(parts) > most:
-        parts = [*parts[: most - 1], tr("{value} more protocols", value=len(parts) - most + 1)]
-    return ", ".join(parts)
+        parts = [*parts[: most - 1], tr("{number} more protocols", number=len(parts) - most + 1)]
+    return tr_as("list", ", ").join(parts)
 
 
 def _one_port_text(protocol: str, low: int | None, high: int | None) -> str:
@@ -354,11 +355,7 @@ def _one_port_text(protocol: str, low: int | None, high: int | None) -> str:
 
 
 def _and(texts: list[str]) -> str:
-    return (
-        texts[0]
-        if len(texts) == 1
-        else tr("{join} and {texts}", join=", ".join(texts[:-1]), texts=texts[-1])
-    )
+    return listed(texts, most=len(texts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -623,7 +623,7 @@ def card(
         struck=struck[:SHOWN],
         struck_folded=struck[SHOWN:],
         total_accepted=len(finding.accepted),
-        elsewhere="findings.json",
+        elsewhere=tr("findings.xlsx, on the sheet of this check, and in findings.json"),
         ratings=summary.ratings(finding.check),
         gaps=summary.refused_calls(finding.gaps),
         fix="" if proposal is None else _fix(proposal),

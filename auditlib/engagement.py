@@ -73,14 +73,14 @@ def lay_out(client: str, out: Path | None = None) -> Path:
         for inside in ("snapshots", "reports", "notebooks"):
             (folder / inside).mkdir(parents=True, exist_ok=True)
         for file, text in (
-            ("engagement.yaml", CONFIG.format(client=quoted)),
-            ("accepted.yaml", ACCEPTED),
-            ("README.md", README.format(client=re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", name))),
+            ("engagement.yaml", tr(CONFIG, client=quoted)),
+            ("accepted.yaml", tr(ACCEPTED)),
+            ("README.md", tr(README, client=re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", name))),
         ):
             (folder / file).write_text(text, encoding="utf-8")
     except OSError as error:
         raise AuditError(
-            tr("{folder} cannot be written: {value}.", folder=folder, value=error.strerror or error)
+            tr("{folder} cannot be written: {why}.", folder=folder, why=error.strerror or error)
         ) from error
     working_copies(folder / "notebooks")
     return folder
@@ -122,7 +122,7 @@ def working_copies(folder: Path, snapshot: Path | None = None) -> tuple[Path, ..
             made.append(copy)
     except OSError as error:
         raise AuditError(
-            tr("{folder} cannot be written: {value}.", folder=folder, value=error.strerror or error)
+            tr("{folder} cannot be written: {why}.", folder=folder, why=error.strerror or error)
         ) from error
     return tuple(made)
 

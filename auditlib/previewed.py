@@ -13,7 +13,7 @@ import pandas as pd
 from auditlib.addresses import NONE, Ranges, address_text, addresses, port_text, ports
 from auditlib.check import Status, checks
 from auditlib.checks._parts import rows_of
-from auditlib.language import tr
+from auditlib.language import current, sentences, tr
 from auditlib.reached import group_word
 from auditlib.words import clean, count, deciding, listed
 
@@ -131,36 +131,40 @@ def title(preview: "Preview") -> str:
 def outcome(preview: "Preview") -> str:
     """Return the verdict as a sentence; where there is no change, why."""
     if not preview.steps:
-        return " ".join(preview.decisions[:1]) or tr("There is no change to make.")
-    return f"{preview.verdict[:1].upper()}{preview.verdict[1:]}."
+        return "".join(preview.decisions[:1]) or tr("There is no change to make.")
+    verdict = preview.verdict
+    if current() == "en":
+        verdict = verdict[:1].upper() + verdict[1:]
+    return tr("{verdict}.", verdict=verdict)
 
 
 def sentence(preview: "Preview") -> str:
     """Return in a sentence or two what the changes are and do."""
     if not preview.steps:
-        rest = tr("; see what is left to you") if preview.decisions or preview.blanks else ""
-        return tr("The kit proposes no change, so nobody's access changes{rest}.", rest=rest)
+        return tr(
+            "The kit proposes no change, so nobody's access changes; see what is left to you."
+            if preview.decisions or preview.blanks
+            else "The kit proposes no change, so nobody's access changes."
+        )
     times: dict[tuple[str, str], int] = {}
     for step in preview.steps:
         times[step.change.doing] = times.get(step.change.doing, 0) + 1
-    steps = listed(f"{verb} {count(number, noun)}" for (verb, noun), number in times.items())
-    ends = tr("Live sessions end") if preview.resets_sessions else tr("No session ends")
-    what = "fix" if len(preview.checks) == 1 else "plan"
+    steps = listed(tr(doing, count=count(number, noun)) for (doing, noun), number in times.items())
+    verdict = preview.verdict
     if len(preview.doubts) > 1:
-        reasons = tr("for {count} named below", count=count(len(preview.doubts), "reason"))
-        judged = tr(
-            "cannot be judged, {reasons}; for VPN users, as far as was read, it {preview.for_users}",
-            reasons=reasons,
-            preview=preview,
+        verdict = tr(
+            "cannot be judged, for {reasons} named below; for VPN users, as far as was read, it "
+            "{for_users}",
+            reasons=count(len(preview.doubts), "reason"),
+            for_users=preview.for_users,
         )
-    else:
-        judged = preview.verdict
-    return tr(
-        "The {what} would {steps}. It {judged}. {ends}.",
-        what=what,
-        steps=steps,
-        judged=judged,
-        ends=ends,
+    return sentences(
+        tr(
+            "The fix would {steps}." if len(preview.checks) == 1 else "The plan would {steps}.",
+            steps=steps,
+        ),
+        tr("It {verdict}.", verdict=verdict),
+        tr("Live sessions end.") if preview.resets_sessions else tr("No session ends."),
     )
 
 
@@ -170,15 +174,15 @@ def remarks(preview: "Preview") -> list[tuple[str, tuple[str, ...]]]:
     One reason why it cannot be judged stands in the verdict; several are here.
     """
     blanks = tuple(
-        tr("Set {strip} before applying: only you know it.", strip=blank.strip("<>"))
+        tr("Set {name} before applying: only you know it.", name=blank.strip("<>"))
         for blank in preview.blanks
     )
     told = (
         (
             tr("What cannot be judged"),
-            tuple(f"{d}." for d in preview.doubts if len(preview.doubts) > 1),
+            tuple(tr("{doubt}.", doubt=d) for d in preview.doubts if len(preview.doubts) > 1),
         ),
-        ("Note", preview.warnings),
+        (tr("Note"), preview.warnings),
         (tr("Left to you"), (*preview.decisions, *blanks)),
     )
     return [(heading, lines) for heading, lines in told if lines]

@@ -3,15 +3,17 @@
 Everything here is worked out from the rows of :func:`auditlib.access.reach`; nothing is judged anew.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from auditlib import summary
+from auditlib.access import shown
+from auditlib.access.saying import Saying, said
 from auditlib.check import Finding, Severity
-from auditlib.language import tr
+from auditlib.language import marked, tr, tr_as
 from auditlib.words import count, listed, traffic
 
 if TYPE_CHECKING:
@@ -32,7 +34,11 @@ __all__ = [
 
 EVERYONE = "*"
 CERTAINTIES = ("reliable", "fragile", "unknown")
-MARKS = {"reliable": "", "fragile": " (fragile)", "unknown": " (unknown)"}
+MARKED = {
+    "reliable": "{ports}",
+    "fragile": marked("{ports} (fragile)"),
+    "unknown": marked("{ports} (unknown)"),
+}
 NAMES_A_WAY = {"endpoint_id", "eni_id", "ports"}
 """Columns of evidence that name a way: through which endpoint, to what, on which ports."""
 
@@ -50,7 +56,7 @@ class Matrix:
     Attributes
     ----------
     by
-        What a row is: interface, security group, subnet or VPC.
+        What a row is: interface, security group, subnet or VPC; shown through ``tr``.
     frame
         A row per receiver (``receiver``, and ``what`` it is: its addresses, or how many interfaces),
         a column per user group: protocols and ports.
@@ -67,7 +73,7 @@ def group_word(group: str) -> str:
     >>> group_word("*"), group_word("hr")
     ('everyone', 'hr')
     """
-    return "everyone" if group == EVERYONE else group
+    return tr("everyone") if group == EVERYONE else group
 
 
 def by_group(audit: "Audit", rows: pd.DataFrame) -> pd.DataFrame:
@@ -126,7 +132,7 @@ def bounds(audit: "Audit", rows: pd.DataFrame) -> list[str]:
     names = summary.names(audit)
     told = rows[["endpoint_id", "via"]].drop_duplicates("endpoint_id").itertuples(index=False)
     return [
-        f"{names.get(endpoint, endpoint)}: {hop}"
+        f"{names.get(endpoint, endpoint)}: {shown(hop)}"
         for endpoint, via in told
         for hop in via
         if hop.startswith(("upper bound: ", "not narrowed: "))
@@ -149,14 +155,31 @@ def _exits(rows: pd.DataFrame) -> list[str]:
     return [exit_word(via) for via in last]
 
 
+_OUT = {
+    "leaves what was read: {why}": marked("out: {why}"),
+    "leaves what was read through {target}": marked("out through {target}"),
+    "leaves what was read through {target}: the peering could not be read": marked(
+        "out through {target}: the peering could not be read"
+    ),
+    "leaves what was read through {target}: {vpc} was not read": marked(
+        "out through {target}: {vpc} was not read"
+    ),
+}
+"""Where traffic goes on, shorter than in a hop."""
+
+
 def exit_word(via: tuple[str, ...]) -> str:
     """Return where traffic goes on that reaches no interface that was read.
 
     >>> exit_word(("egress: sgr-1", "leaves what was read through igw-1"))
     'out through igw-1'
     """
-    last = via[-1] if via else tr("to no receiver that was read")
-    return last.replace(tr("leaves what was read"), "out", 1)
+    if not via:
+        return tr("to no receiver that was read")
+    last = via[-1]
+    if isinstance(last, Saying) and last.text in _OUT:
+        last = said(_OUT[last.text], **last.values)
+    return shown(last).replace("leaves what was read", "out", 1)
 
 
 def receivers(
@@ -172,15 +195,15 @@ def receivers(
     interfaces = interfaces[interfaces["eni_id"].isin(enis)].drop_duplicates("eni_id")
     called = summary.names(audit)
     if len(enis) <= most:
-        return "interface", {eni: called.get(eni, eni) for eni in enis}
+        return marked("interface"), {eni: called.get(eni, eni) for eni in enis}
     carried = audit.tables["network_interface_groups"]
     carried = carried[carried["eni_id"].isin(enis)]
     by_eni = {
-        str(eni): ", ".join(sorted(called.get(g, g) for g in groups))
+        str(eni): tr_as("list", ", ").join(sorted(called.get(g, g) for g in groups))
         for eni, groups in carried.groupby("eni_id")["group_id"]
     }
-    levels = [(tr("security group"), {eni: by_eni.get(eni, tr("no group")) for eni in enis})]
-    for noun, column in (("subnet", "subnet_id"), ("VPC", "vpc_id")):
+    levels = [(marked("security group"), {eni: by_eni.get(eni, tr("no group")) for eni in enis})]
+    for noun, column in ((marked("subnet"), "subnet_id"), (marked("VPC"), "vpc_id")):
         place = dict(zip(interfaces["eni_id"], interfaces[column], strict=True))
         levels.append((noun, {e: _called(place.get(e), called) for e in enis}))
     return next(
@@ -194,7 +217,7 @@ def receivers(
 
 
 def _called(id: object, names: dict[str, str]) -> str:
-    return names.get(id, id) if isinstance(id, str) else "unknown"
+    return names.get(id, id) if isinstance(id, str) else tr("unknown")
 
 
 def matrices(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[Matrix, ...]:
@@ -221,16 +244,14 @@ def matrices(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[Matr
             ports = row.setdefault(group_word(group), {})
             open_ = traffic(protocol, low, high)
             ports[open_] = _surer(ports.get(open_), certainty)
-        groups = sorted({group_word(g) for g in part["group"]}, key=lambda g: (g != "everyone", g))
+        everyone = group_word(EVERYONE)
+        groups = sorted({group_word(g) for g in part["group"]}, key=lambda g: (g != everyone, g))
         frame = pd.DataFrame(
             [
                 {
                     "receiver": label,
                     "what": listed(row["what"], most=3),
-                    **{
-                        group: ", ".join(p + MARKS[c] for p, c in row.get(group, {}).items()) or "–"
-                        for group in groups
-                    },
+                    **{group: _open(row.get(group, {})) or "–" for group in groups},
                 }
                 for label, row in sorted(cells.items())
             ],
@@ -238,6 +259,12 @@ def matrices(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[Matr
         )
         made.append(Matrix(endpoint_id=str(endpoint), by=by, frame=frame))
     return tuple(made)
+
+
+def _open(ports: Mapping[str, str]) -> str:
+    """Return ports with how certain they are."""
+    told = (tr(MARKED[certainty], ports=one) for one, certainty in ports.items())
+    return tr_as("list", ", ").join(told)
 
 
 def evidence(rows: pd.DataFrame) -> pd.DataFrame:

@@ -378,23 +378,23 @@ def key_in(path: Path | None) -> bytes:
         pass
     except OSError as error:
         raise ParameterError(
-            tr("{path} cannot be written: {value}", path=path, value=error.strerror or error)
+            tr("{path} cannot be written: {why}", path=path, why=error.strerror or error)
         ) from error
     try:
         held = bytes.fromhex(path.read_text("ascii").strip())
     except OSError as error:
         raise ParameterError(
-            tr("{path} cannot be read: {value}", path=path, value=error.strerror or error)
+            tr("{path} cannot be read: {why}", path=path, why=error.strerror or error)
         ) from error
     except ValueError:
         held = b""
     if len(held) != KEY_BYTES:
         raise ParameterError(
             tr(
-                "{path} holds no key for redaction ({value} hexadecimal digits): give the file of an "
+                "{path} holds no key for redaction ({digits} hexadecimal digits): give the file of an "
                 "earlier run, or one that does not exist yet",
                 path=path,
-                value=2 * KEY_BYTES,
+                digits=2 * KEY_BYTES,
             )
         )
     return held
@@ -550,10 +550,13 @@ def refuse_difference(
         told, now = _outcome(finding), found.get(finding.check.id)
         if told != now and (entry := _by_part_of_an_id(accepted, finding)):
             raise ParameterError(
-                f"the accepted risk {entry.resource!r} of {entry.check} (line {entry.line} of its "
-                "file) names things by a part of their ids, and ids have other letters after "
-                "redaction; nothing was published. Name each id whole, or the whole kind, as in "
-                "'sgr-*', for this report"
+                tr(
+                    "the accepted risk {entry.resource!r} of {entry.check} (line {entry.line} of its "
+                    "file) names things by a part of their ids, and ids have other letters after "
+                    "redaction; nothing was published. Name each id whole, or the whole kind, as in "
+                    "'sgr-*', for this report",
+                    entry=entry,
+                )
             )
         if told != now:
             raise ReportError(

@@ -25,6 +25,7 @@ from markupsafe import Markup
 
 from auditlib import display, export, summary
 from auditlib.errors import ParameterError, ReportError
+from auditlib.grid import WIDGET
 from auditlib.language import VARIABLE, current, marked, tr
 from auditlib.pdf import pdf_bytes, refuse_without_weasyprint
 from auditlib.plots import severity_by_endpoint
@@ -382,6 +383,8 @@ def _scrubbed(node: Any) -> Any:
             cell.metadata.pop(trace, None)
         if cell.cell_type == "code":  # warnings name files of this machine
             cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+            for output in cell.outputs:  # a widget ends with its kernel; its table stays
+                output.get("data", {}).pop(WIDGET, None)
     return node
 
 

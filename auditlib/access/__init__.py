@@ -19,7 +19,7 @@ References: https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/cvpn-working-
 https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/scenario.html
 """
 
-from auditlib.access.explanation import Explanation, Hop, Path
+from auditlib.access.explanation import Explanation, Hop, Path, step_word
 from auditlib.access.network import BOUNDS, TABLES, standing
 from auditlib.access.questions import (
     COLUMNS,
@@ -32,6 +32,7 @@ from auditlib.access.questions import (
     reach,
     reach_counts,
 )
+from auditlib.access.saying import shown
 from auditlib.access.ways import EVERYONE
 
 __all__ = [
@@ -50,5 +51,7 @@ __all__ = [
     "nobody_at",
     "reach",
     "reach_counts",
+    "shown",
     "standing",
+    "step_word",
 ]

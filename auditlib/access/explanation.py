@@ -8,15 +8,45 @@ from typing import Any, Literal
 import pandas as pd
 
 from auditlib.access.network import Exit, Passage, Source, answerable, standing, status_word
+from auditlib.access.saying import shown
 from auditlib.access.ways import EVERYONE, Certainty, Kind, Step, Way
 from auditlib.addresses import ALL_IPV4, ALL_IPV6, Ranges, addresses, cidrs, port_rows, port_text
-from auditlib.language import marked, tr
+from auditlib.language import marked, tr, tr_as
 from auditlib.words import clean, listed, named
 
-__all__ = ["Explanation", "Hop", "Path", "path_of"]
+__all__ = ["Explanation", "Hop", "Path", "path_of", "step_word"]
 
 State = Literal["open", "closed", "unknown"]
 Reachable = Literal["yes", "no", "unknown"]
+
+
+_STEPS = (
+    marked("endpoint"),
+    marked("source"),
+    marked("association"),
+    marked("authorization"),
+    marked("endpoint route"),
+    marked("egress"),
+    marked("network ACL out"),
+    marked("network ACL back"),
+    marked("VPC route"),
+    marked("peering"),
+    marked("transit gateway"),
+    marked("receiver"),
+    marked("receiver network ACL in"),
+    marked("receiver network ACL back"),
+    marked("return route"),
+    marked("ingress"),
+)
+
+
+def step_word(step: str) -> str:
+    """Return what to call a step of a hop.
+
+    >>> step_word("endpoint route")
+    'endpoint route'
+    """
+    return tr(step) if step in _STEPS else step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,21 +185,19 @@ class Explanation:
         lines = [self.answer]
         for path in self.paths:
             where = named(path.subnet_id, path.subnet_name) or tr("the transit gateway")
-            to = tr(" to {eni_id}", eni_id=named(path.eni_id, path.eni_name)) if path.eni_id else ""
+            verdict = tr(_VERDICTS[path.reachable])
+            to = named(path.eni_id, path.eni_name)
             lines += [
                 "",
-                tr(
-                    "From {where}{to}: {VERDICTS}",
-                    where=where,
-                    to=to,
-                    VERDICTS=_VERDICTS[path.reachable],
-                ),
+                tr("From {where} to {to}: {verdict}", where=where, to=to, verdict=verdict)
+                if to
+                else tr("From {where}: {verdict}", where=where, verdict=verdict),
             ]
             for hop in path.hops:
                 what = named(hop.object_id, hop.object_name)
-                lines.append(f"  {_MARKS[hop.state]} {hop.step}: {what}: {hop.reason}")
+                lines.append(f"  {_MARKS[hop.state]} {step_word(hop.step)}: {what}: {hop.reason}")
                 if hop.change:
-                    lines.append(tr("      to open it: {hop.change}", hop=hop))
+                    lines.append(f"      {tr('to open it: {change}', change=hop.change)}")
         return "\n".join([*lines, *(("", *self.notes) if self.notes else ())])
 
     def _repr_html_(self) -> str | None:
@@ -179,7 +207,7 @@ class Explanation:
         return None if html is None else str(html(self))
 
 
-_VERDICTS = {"yes": "reached", "no": marked("not reached"), "unknown": marked("not known")}
+_VERDICTS = {"yes": marked("reached"), "no": marked("not reached"), "unknown": marked("not known")}
 _MARKS = {"open": "✓", "closed": "✗", "unknown": "?"}
 
 
@@ -261,7 +289,8 @@ class _Walk:
             return f"{source.eni_id} ({cidrs(Ranges(((source.address, source.address),)))[0]})"
         if self.association.transit_gateway_id:
             return tr(
-                "the client's address, of {join}", join=", ".join(cidrs(self.association.range))
+                "the client's address, of {ranges}",
+                ranges=tr_as("list", ", ").join(cidrs(self.association.range)),
             )
         return tr("an address of the association's subnet")
 
@@ -270,11 +299,12 @@ class _Walk:
         why = tr(
             "no interface of the endpoint was seen there, and not all its addresses get through"
         )
+        doubt = shown(self.association.doubt)
         return Hop(
             step="source",
             object_id=(source and source.eni_id) or str(self.association.subnet_id),
             state="unknown",
-            reason=self.association.doubt or why,
+            reason=doubt or why,
         )
 
     # -- hops -----------------------------------------------------------------------------------
@@ -292,8 +322,9 @@ class _Walk:
     ) -> Hop:
         state = self._state(passage)
         rules = tuple(label for label, on in passage.admits if label and self.point in on)
-        unread = passage.why or tr("part of it could not be read")
-        reason = {"open": opened, "closed": shut or passage.why, "unknown": unread}[state]
+        why = shown(passage.why)
+        unread = why or tr("part of it could not be read")
+        reason = {"open": opened, "closed": shut or why, "unknown": unread}[state]
         return Hop(
             step=step,
             object_id=object_id,
@@ -337,38 +368,49 @@ class _Walk:
         way, endpoint = self.way, self.way.endpoint
         passage = way.authorization(self.address, self.group)
         winning = way.winning(self.address)
-        who = "everyone" if self.group == EVERYONE else self.group
-        shut = tr("no active authorization rule holds {ip}", ip=self.ip)
+        who = tr("everyone") if self.group == EVERYONE else self.group
+        shut = [tr("no active authorization rule holds {ip}", ip=self.ip)]
         change = tr(
             "Add an authorization rule for {one}, or its network, for {who}.", one=self.one, who=who
         )
         if winning:
             cidr = winning[0]["destination_cidr"]
             owners = listed(sorted({str(row["group_id"]) for row in winning}))
-            shut = tr(
-                "{cidr}, the narrowest rule that holds {ip}, is for {owners} only",
-                cidr=cidr,
-                ip=self.ip,
-                owners=owners,
-            )
+            shut = [
+                tr(
+                    "{cidr}, the narrowest rule that holds {ip}, is for {owners} only",
+                    cidr=cidr,
+                    ip=self.ip,
+                    owners=owners,
+                )
+            ]
             wider = self._wider_rule()
             if wider:
-                shut += tr("; it takes the address from {wider} ", wider=wider)
-            shut = shut.rstrip()
+                shut.append(tr("it takes the address from the wider rule {wider}", wider=wider))
             if self.group != EVERYONE and cidr != self.one:
-                change = change.rstrip(".") + tr(
-                    ", and one for {owners}, who would lose it otherwise.", owners=owners
+                change = tr(
+                    "Add an authorization rule for {one}, or its network, for {who}, and one for "
+                    "{owners}, who would lose it otherwise.",
+                    one=self.one,
+                    who=who,
+                    owners=owners,
                 )
         waiting = self._waiting(self.network.authorization_rules, "destination_cidr")
-        shut += tr("; a rule for {waiting}", waiting=waiting) if waiting else ""
-        admits = ", ".join(label for label, _ in passage.admits)
+        if waiting:
+            shut.append(
+                tr(
+                    "a rule for {network} is there but {status}",
+                    network=waiting[0],
+                    status=waiting[1],
+                )
+            )
         return self._hop(
             "authorization",
             endpoint["endpoint_id"],
             passage,
             name=endpoint["name"],
-            opened=tr("authorized by {admits}", admits=admits),
-            shut=shut,
+            opened=tr("authorized by {rules}", rules=_labels(passage)),
+            shut=_together(shut),
             change=change,
         )
 
@@ -376,17 +418,15 @@ class _Walk:
         levels = list(self.way.authorization_levels(self.address))[1:]
         for row in (row for level in levels for row in level):
             if row["access_all"] or row["group_id"] == self.group:
-                return tr(
-                    "the wider rule {destination_cidr}", destination_cidr=row["destination_cidr"]
-                )
+                return str(row["destination_cidr"])
         return ""
 
-    def _waiting(self, rows: dict[str, list[dict[str, Any]]], key: str) -> str:
-        """Return a rule or route that would match but is not active."""
+    def _waiting(self, rows: dict[str, list[dict[str, Any]]], key: str) -> tuple[str, str] | None:
+        """Return the network and status of a rule or route that would match but is not active."""
         for row in rows.get(self.way.endpoint["endpoint_id"], ()):
             if standing(row["status"]) != "in force" and self.address in addresses(row[key]):
-                return tr("{row} is there but {row_2}", row=row[key], row_2=status_word(row))
-        return ""
+                return str(row[key]), shown(status_word(row))
+        return None
 
     def _endpoint_route(self) -> Iterator[Hop]:
         endpoint, subnet = self.way.endpoint, self.association.subnet_id
@@ -396,16 +436,18 @@ class _Walk:
         block = endpoint["client_cidr_block"]
         if block and self.address in addresses(block):
             target = "local"
-        shut = tr("no active route to {target} holds {ip}", target=target, ip=self.ip)
-        shut += tr("; one for {waiting}", waiting=waiting) if waiting else ""
-        admits = ", ".join(label for label, _ in passage.admits)
+        shut = [tr("no active route to {target} holds {ip}", target=target, ip=self.ip)]
+        if waiting:
+            shut.append(
+                tr("one for {network} is there but {status}", network=waiting[0], status=waiting[1])
+            )
         yield self._hop(
-            tr("endpoint route"),
+            "endpoint route",
             endpoint["endpoint_id"],
             passage,
             name=endpoint["name"],
-            opened=tr("routed by {admits}", admits=admits),
-            shut=shut,
+            opened=tr("routed by {routes}", routes=_labels(passage)),
+            shut=_together(shut),
             change=tr(
                 "Add a route for {one}, or its network, to {target} to the endpoint.",
                 one=self.one,
@@ -425,13 +467,13 @@ class _Walk:
             ", ".join(source.groups),
             passage,
             name=listed(self._names(source.groups)),
-            opened=tr("let out by {passage}", passage=_ids(passage, self.point)),
+            opened=tr("let out by {rules}", rules=_ids(passage, self.point)),
             shut=tr("no outbound rule lets {what} out to {ip}", what=self.what, ip=self.ip),
             change=tr(
-                "Allow outbound {what} to {to} in {value}.",
+                "Allow outbound {what} to {to} in {group}.",
                 what=self.what,
                 to=to,
-                value=(source.groups or ("its group",))[0],
+                group=source.groups[0] if source.groups else tr("its group"),
             ),
         )
 
@@ -444,27 +486,25 @@ class _Walk:
             return
         name = self.network.names.get(id)
         ip = cidrs(Ranges(((remote, remote),)))[0]
-        forth_way, back_way = ("out", "back") if out else ("in", "back")
         forth, admits = self.network.acl_lets(id, is_egress=out, remote=remote)
-        toward = ("outbound", "to") if out else ("inbound", "from")
         yield self._hop(
-            f"{title} {forth_way}",
+            f"{title} {'out' if out else 'in'}",
             id,
             Passage(forth, forth, admits),
             name=name,
             opened=tr("let through by {ids}", ids=_ids(Passage(forth, forth, admits), self.point)),
             shut=tr(
-                "no entry lets {toward} {what} {toward_2} {ip} through before one denies it",
-                toward=toward[0],
+                "no entry lets outbound {what} to {ip} through before one denies it"
+                if out
+                else "no entry lets inbound {what} from {ip} through before one denies it",
                 what=self.what,
-                toward_2=toward[1],
                 ip=ip,
             ),
             change=tr(
-                "Allow {toward} {what} {toward_2} {ip}, numbered before the entry that denies it.",
-                toward=toward[0],
+                "Allow outbound {what} to {ip}, numbered before the entry that denies it."
+                if out
+                else "Allow inbound {what} from {ip}, numbered before the entry that denies it.",
                 what=self.what,
-                toward_2=toward[1],
                 ip=ip,
             ),
         )
@@ -476,31 +516,31 @@ class _Walk:
             if protocol in {"tcp", "udp"}
             else tr("{protocol} answers", protocol=protocol)
         )
-        toward = ("inbound", "from") if out else ("outbound", "to")
         why = tr(
-            "only some of {answers} {toward} {ip} are let back: it depends on the port",
+            "only some of {answers} from {ip} are let back: it depends on the port"
+            if out
+            else "only some of {answers} to {ip} are let back: it depends on the port",
             answers=answers,
-            toward=toward[1],
             ip=ip,
         )
         yield self._hop(
-            f"{title} {back_way}",
+            f"{title} back",
             id,
             Passage(sure, maybe, (), why),
             name=name,
             opened=tr("the answer is let through"),
             shut=tr(
-                "{toward} {answers} {toward_2} {ip} are not let through: answers are stopped",
-                toward=toward[0],
+                "inbound {answers} from {ip} are not let through: answers are stopped"
+                if out
+                else "outbound {answers} to {ip} are not let through: answers are stopped",
                 answers=answers,
-                toward_2=toward[1],
                 ip=ip,
             ),
             change=tr(
-                "Allow {toward} {answers} {toward_2} {ip}, numbered before the entry that denies it.",
-                toward=toward[0],
-                answers=answers,
-                toward_2=toward[1],
+                "Allow inbound {what} from {ip}, numbered before the entry that denies it."
+                if out
+                else "Allow outbound {what} to {ip}, numbered before the entry that denies it.",
+                what=answers,
                 ip=ip,
             ),
         )
@@ -510,7 +550,7 @@ class _Walk:
         if self.association.transit_gateway_id:
             return [
                 Hop(
-                    step=tr("transit gateway"),
+                    step="transit gateway",
                     object_id=exit.target_id,
                     state="unknown",
                     reason=tr("its route tables were not read"),
@@ -518,13 +558,12 @@ class _Walk:
             ]
         subnet = self.association.subnet_id
         table = self.network.route_table(subnet, self.association.vpc_id) or str(subnet)
-        target = (
-            "local" if wanted == self.association.vpc_id else tr("a way to {wanted}", wanted=wanted)
-        )
         change = tr(
-            "Add a route for {one}, or its network, to {target} to {table}.",
+            "Add a route for {one}, or its network, to local to {table}."
+            if wanted == self.association.vpc_id
+            else "Add a route for {one}, or its network, to a way to {wanted} to {table}.",
             one=self.one,
-            target=target,
+            wanted=wanted,
             table=table,
         )
 
@@ -542,28 +581,30 @@ class _Walk:
         if exit.kind == "none":
             return [hop("closed", tr("{table} has no route for {ip}", table=table, ip=self.ip))]
         if exit.kind == "blackhole":
-            gone = exit.target_id or "a target"
+            gone = exit.target_id or tr("a target")
             return [
                 hop(
                     "closed",
-                    tr("{exit.label} leads to {gone}, which is gone", exit=exit, gone=gone),
+                    tr(
+                        "{route} leads to {gone}, which is gone", route=shown(exit.label), gone=gone
+                    ),
                 )
             ]
         if exit.kind == "vpc_peering_connection":
-            reason = exit.why or tr("leads to {exit.target_id}", exit=exit)
+            reason = shown(exit.why) or tr("leads to {target}", target=exit.target_id)
             return [
                 hop("open" if exit.sure else "unknown", reason),
                 self._peering(exit, vpc, leaves),
             ]
         if leaves:
-            return [hop("unknown", leaves)]
+            return [hop("unknown", shown(leaves))]
         if wanted not in {None, vpc}:
             return [
                 hop(
                     "closed",
                     tr(
-                        "{exit.label} keeps {ip} inside {vpc}, not {wanted}",
-                        exit=exit,
+                        "{route} keeps {ip} inside {vpc}, not {wanted}",
+                        route=shown(exit.label),
                         ip=self.ip,
                         vpc=vpc,
                         wanted=wanted,
@@ -571,20 +612,25 @@ class _Walk:
                 )
             ]
         if exit.label.startswith("inside "):
-            return [hop("open", tr("{exit.label}: no route table is asked", exit=exit))]
-        return [hop("open", tr("routed by {exit.label}", exit=exit))]
+            inside = tr("{inside}: no route table is asked", inside=shown(exit.label))
+            return [hop("open", inside)]
+        return [hop("open", tr("routed by {routes}", routes=shown(exit.label)))]
 
     def _peering(self, exit: Exit, vpc: str | None, leaves: str) -> Hop:
         peering = self.network.peerings.get((exit.target_id, self.association.vpc_id or ""))
         state: State = "open"
         reason, change = tr("active, leads to {vpc}", vpc=vpc), ""
         if leaves or exit.doubt:
-            state, reason = "unknown", leaves or exit.doubt
+            state, reason = "unknown", shown(leaves or exit.doubt)
         elif vpc is None:
-            what = tr("is not active") if peering else tr("does not exist for this VPC")
-            state, reason = "closed", f"{exit.target_id} {what}"
+            state = "closed"
+            reason = tr(
+                "{peering} is not active" if peering else "{peering} does not exist for this VPC",
+                peering=exit.target_id,
+            )
             change = tr(
-                "Have {exit.target_id} accepted, or make a new peering and route to it.", exit=exit
+                "Have {peering} accepted, or make a new peering and route to it.",
+                peering=exit.target_id,
             )
         return Hop(
             step="peering",
@@ -600,7 +646,7 @@ class _Walk:
     ) -> Iterator[Hop]:
         vpc, subnet, groups = kind
         if subnet != self.association.subnet_id:
-            yield from self._acl(tr("receiver network ACL"), subnet, at, out=False)
+            yield from self._acl("receiver network ACL", subnet, at, out=False)
             route = self.way.return_route(subnet, vpc, at, step.exit)
             table = self.network.route_table(subnet, vpc) or subnet
             back = cidrs(Ranges(((at, at),)))[0]
@@ -611,15 +657,12 @@ class _Walk:
                 "local" if step.exit.kind == "local" else step.exit.target_id or tr("the same way")
             )
             yield self._hop(
-                tr("return route"),
+                "return route",
                 table,
                 route,
                 name=self.network.names.get(table),
-                opened=tr(
-                    "answers go back by {join}",
-                    join=", ".join((label for label, _ in route.admits)),
-                ),
-                shut=route.why,
+                opened=tr("answers go back by {routes}", routes=_labels(route)),
+                shut=shown(route.why),
                 change=tr(
                     "Add a route for {back} to {over} to {table}.",
                     back=back,
@@ -632,20 +675,20 @@ class _Walk:
         by = (
             (listed(self._called(source.groups)) or sources[0])
             if step.references and not self.association.transit_gateway_id
-            else ", ".join(sources)
+            else tr_as("list", ", ").join(sources)
         )
         yield self._hop(
             "ingress",
             ", ".join(groups) or eni_id,
             passage,
             name=listed(self._names(groups)) if groups else self.network.names.get(eni_id),
-            opened=tr("let in by {passage}", passage=_ids(passage, self.point)),
+            opened=tr("let in by {rules}", rules=_ids(passage, self.point)),
             shut=tr("no inbound rule lets {what} in from the endpoint", what=self.what),
             change=tr(
-                "Allow inbound {what} from {by} in {value}.",
+                "Allow inbound {what} from {by} in {group}.",
                 what=self.what,
                 by=by,
-                value=(groups or ("its group",))[0],
+                group=groups[0] if groups else tr("its group"),
             ),
         )
 
@@ -703,9 +746,7 @@ class _Walk:
         for source in self._sources():
             before = [*first, *self._outward(source, kind[2], step)]
             if kind[1] != association.subnet_id and association.transit_gateway_id is None:
-                before += self._acl(
-                    tr("network ACL"), association.subnet_id, self.address, out=True
-                )
+                before += self._acl("network ACL", association.subnet_id, self.address, out=True)
             parts = way.inbound(kind, source, step, family).parts
             starts = [where.spans[0][0] for where, _ in parts]
             if source.address is not None and family is ALL_IPV4:
@@ -726,14 +767,20 @@ class _Walk:
         hops = [*first, *self._outward(source, None, step)]
         # Inside one subnet no network ACL is asked.
         if self.association.transit_gateway_id is None and not self.way.inside(self.address):
-            hops += self._acl(tr("network ACL"), self.association.subnet_id, self.address, out=True)
+            hops += self._acl("network ACL", self.association.subnet_id, self.address, out=True)
         hops += self._vpc_route(step.exit, vpc, step.leaves, None)
         for one in shut:
             who = named(one.eni_id, self.network.eni_names.get(one.eni_id or ""))
             why = listed(h.reason for h in one.hops if h.state == "closed" and h not in hops)
-            reason = tr("{who} has this address, and nothing gets in there", who=who)
-            reason += f" ({why})" if why else ""
-            reason += tr("; whether packets end there or elsewhere was not read")
+            reason = tr(
+                "{who} has this address, and nothing gets in there ({why}); whether packets end "
+                "there or elsewhere was not read"
+                if why
+                else "{who} has this address, and nothing gets in there; whether packets end there "
+                "or elsewhere was not read",
+                who=who,
+                why=why,
+            )
             hops.append(
                 Hop(
                     step="receiver",
@@ -744,11 +791,15 @@ class _Walk:
                 )
             )
         if vpc is not None and not step.leaves:
+            near = self._nearest(vpc)
             reason = tr(
-                "no interface of {vpc} that was read has the address {ip}", vpc=vpc, ip=self.ip
+                "no interface of {vpc} that was read has the address {ip}; the nearest read: {near}"
+                if near
+                else "no interface of {vpc} that was read has the address {ip}",
+                vpc=vpc,
+                ip=self.ip,
+                near=listed(near),
             )
-            if near := self._nearest(vpc):
-                reason += tr("; the nearest read: {near}", near=listed(near))
             # No change: nothing in the way is shut, there is nobody to answer.
             hops.append(Hop(step="receiver", object_id=self.ip, state="closed", reason=reason))
         return _Found(tuple(hops), "unknown", source)
@@ -765,9 +816,9 @@ class _Walk:
         owners = [receivers.eni_ids[int(receivers.eni[place])] for place in near]
         return [
             tr(
-                "{texts} of {eni}",
-                texts=receivers.texts[place],
-                eni=named(eni, self.network.eni_names.get(eni)),
+                "{address} of {interface}",
+                address=receivers.texts[place],
+                interface=named(eni, self.network.eni_names.get(eni)),
             )
             for place, eni in zip(near, owners, strict=True)
         ]
@@ -791,9 +842,12 @@ class _Walk:
         step = self._step(Exit("client_vpn", "local", "local"), None, None, "", local=True)
         certainty = self.way.departure_certainty(step, self.group)
         state: State = "open" if certainty == "reliable" else "unknown"
-        reason = tr("client to client: no security group is crossed")
-        if state == "unknown":
-            reason += tr("; AWS does not support group rules between clients")
+        reason = tr(
+            "client to client: no security group is crossed"
+            if state == "open"
+            else "client to client: no security group is crossed; AWS does not support group rules "
+            "between clients"
+        )
         hop = Hop(step="receiver", object_id=self.ip, state=state, reason=reason)
         return _Found((*first, hop), certainty)
 
@@ -824,7 +878,15 @@ class _Walk:
 
 
 def _ids(passage: Passage, point: int) -> str:
-    return listed(label for label, on in passage.admits if point in on)
+    return listed(shown(label) for label, on in passage.admits if point in on)
+
+
+def _labels(passage: Passage) -> str:
+    return tr_as("list", ", ").join(shown(label) for label, _ in passage.admits)
+
+
+def _together(parts: Iterable[str]) -> str:
+    return tr_as("list", "; ").join(parts)
 
 
 def _closed(hops: Iterable[Hop]) -> bool:

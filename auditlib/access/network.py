@@ -13,9 +13,10 @@ from typing import Any, Generic, Literal, TypeVar
 import numpy as np
 import pandas as pd
 
+from auditlib.access.saying import said
 from auditlib.addresses import ALL_PORTS, NONE, Ranges, addresses, ports
 from auditlib.check import TableSource
-from auditlib.language import tr
+from auditlib.language import marked
 
 __all__ = [
     "BOUNDS",
@@ -198,7 +199,8 @@ class Peering:
 
 def status_word(row: Row) -> str:
     """Return a row's status in words."""
-    return str(row["status"] or tr("in a state that was not told"))
+    status = row["status"]
+    return str(status) if status else said(marked("in a state that was not told"))
 
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -372,7 +374,11 @@ class Network:
         found = {}
         for row in self._rows("vpc_peering_connections"):
             id, state = row["vpc_peering_connection_id"], standing(row["status"])
-            doubt = tr("{id} is {row}", id=id, row=status_word(row)) if state == "changing" else ""
+            doubt = (
+                said(marked("{id} is {status}"), id=id, status=status_word(row))
+                if state == "changing"
+                else ""
+            )
             for here, there in (("requester", "accepter"), ("accepter", "requester")):
                 found[id, row[f"{here}_vpc_id"]] = Peering(
                     id=id,
@@ -422,7 +428,7 @@ class Network:
                     propagated = row["origin"] == "EnableVgwRoutePropagation"
                     items.append((destination, row | {"rank": 2 if propagated else 0}))
                 else:
-                    hidden.append(tr("a route without destination"))
+                    hidden.append(said(marked("a route without destination")))
             tables[id] = (Prefixes(items), tuple(hidden))
         return tables
 
@@ -436,7 +442,7 @@ class Network:
         found: dict[str, str] = {}
         for row in self._rows("route_table_associations"):
             place = row["subnet_id"] or (row["vpc_id"] if row["main"] else None)
-            state = tr("in force") if row["state"] is None else standing(row["state"])
+            state = "in force" if row["state"] is None else standing(row["state"])
             if place is not None and state != "gone":
                 found[place] = row["route_table_id"] if state == "in force" else ""
         return found
@@ -520,7 +526,7 @@ class Network:
                 if allows:
                     allowed |= left & on
                     admits.append(
-                        (tr("{acl_id} entry {number}", acl_id=acl_id, number=number), left & on)
+                        (said(marked("{acl} entry {number}"), acl=acl_id, number=number), left & on)
                     )
                 left -= on
         return allowed, tuple(admits)
@@ -562,16 +568,16 @@ def _route(network: Network, subnet_id: str | None, vpc_id: str | None, address:
     id = None if subnet_id is None else network.route_table(subnet_id, vpc_id)
     found = network._route_tables.get(id or "")
     if found is None:
-        where = subnet_id or tr("the association's subnet")
-        what = tr("is being changed") if id == "" else tr("could not be read")
-        return Exit(
-            "unknown",
-            sure=False,
-            why=tr("the route table of {where} {what}", where=where, what=what),
+        where = subnet_id or said(marked("the association's subnet"))
+        why = (
+            said(marked("the route table of {subnet} is being changed"), subnet=where)
+            if id == ""
+            else said(marked("the route table of {subnet} could not be read"), subnet=where)
         )
+        return Exit("unknown", sure=False, why=why)
     table, hidden = found
-    why = (
-        tr("{hidden} in {id} could not be read", hidden=", ".join(hidden), id=id) if hidden else ""
+    unread: str = (
+        said(marked("{routes} in {id} could not be read"), routes=hidden, id=id) if hidden else ""
     )
     matches = list(table.at(address))
     is_local = any(row["target_kind"] == "local" for level in matches for row in level)
@@ -582,17 +588,20 @@ def _route(network: Network, subnet_id: str | None, vpc_id: str | None, address:
             kind = "blackhole" if row["state"] == "blackhole" else row["target_kind"]
             label = f"{id} {row['destination']}"
             if row["state"] not in {"active", "blackhole", None}:
-                told = tr(
-                    "{label} is {state}: where it goes is not known",
-                    label=label,
+                told = said(
+                    marked("{route} is {state}: where it goes is not known"),
+                    route=label,
                     state=row["state"],
                 )
                 return Exit("unknown", row["target_id"] or "", label, False, told)
             if kind in _APPLIANCES:
-                told = tr("{value} decides where it goes", value=row["target_id"] or "its target")
+                told = said(
+                    marked("{target} decides where it goes"),
+                    target=row["target_id"] or said(marked("its target")),
+                )
                 return Exit("unknown", row["target_id"] or "", label, False, told)
-            return Exit(kind, row["target_id"] or "", label, not hidden, why)
-    return Exit("unknown" if hidden else "none", "", str(id), not hidden, why)
+            return Exit(kind, row["target_id"] or "", label, not hidden, unread)
+    return Exit("unknown" if hidden else "none", "", str(id), not hidden, unread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -744,12 +753,14 @@ class Rules:
             why = (
                 ""
                 if peers is not None
-                else tr("the entries of {text} could not be read", text=text)
+                else said(
+                    marked("the entries of {prefix_list} could not be read"), prefix_list=text
+                )
             )
         elif kind == _GROUP:
             reference = text
         else:
-            why = tr("its source or destination is of a kind the kit does not know")
+            why = said(marked("its source or destination is of a kind the kit does not know"))
         return Rule(
             id=str(self._ids.iat[position]),
             group_id=self.group_ids[int(self._group[position])],

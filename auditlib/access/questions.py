@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from auditlib.access.explanation import Explanation, Hop, Path, path_of
+from auditlib.access.explanation import Explanation, Hop, Path, path_of, step_word
 from auditlib.access.network import Network, rows_of
+from auditlib.access.saying import said, shown
 from auditlib.access.ways import (
     EVERYONE,
     Case,
@@ -34,7 +35,7 @@ from auditlib.addresses import (
 )
 from auditlib.check import TableSource
 from auditlib.errors import ParameterError
-from auditlib.language import marked, tr
+from auditlib.language import marked, tr, tr_as
 from auditlib.words import clean, listed, named
 
 __all__ = [
@@ -47,8 +48,6 @@ __all__ = [
     "reach",
     "reach_counts",
 ]
-
-_NONE_READ = marked("there is none in what was read")
 
 COLUMNS = (
     "account",
@@ -118,15 +117,19 @@ class Access:
         if policy is None:
             if self.network.reads("client_vpn_authorization_policies", place, id):
                 return ()
-            return (tr("upper bound: whether a Cedar policy narrows it could not be read"),)
+            why = marked("upper bound: whether a Cedar policy narrows it could not be read")
+            return (said(why),)
         if policy["status"] == "active" and policy["shadow_mode"] == "disabled":
-            return (tr("upper bound: the Cedar policy of {id} may refuse users", id=id),)
-        why = tr("in shadow mode") if policy["shadow_mode"] == "enabled" else policy["status"]
+            why = marked("upper bound: the Cedar policy of {endpoint} may refuse users")
+            return (said(why, endpoint=id),)
+        shadow = policy["shadow_mode"] == "enabled"
         return (
-            tr(
-                "not narrowed: the Cedar policy of {id} is not proven enforced ({why})",
-                id=id,
-                why=why,
+            said(
+                marked(
+                    "not narrowed: the Cedar policy of {endpoint} is not proven enforced ({why})"
+                ),
+                endpoint=id,
+                why=said(marked("in shadow mode")) if shadow else policy["status"],
             ),
         )
 
@@ -162,11 +165,9 @@ def endpoint_of(tables: TableSource, text: str) -> str:
     close = difflib.get_close_matches(asked, words, n=3, cutoff=0.6)
     close = close or [word for word in words if asked and asked in word]
     near = list(dict.fromkeys(id for word in close for id in words[word]))
-    shown = listed((named(id, endpoints[id]["name"]) for id in near or sorted(endpoints)), most=3)
-    hint = f"{'the nearest' if near else 'there are'}: {shown}" if shown else _NONE_READ
-    raise ParameterError(
-        tr('"{text}" is not an endpoint that was read; {hint}.', text=text, hint=hint)
-    )
+    held = listed((named(id, endpoints[id]["name"]) for id in near or sorted(endpoints)), most=3)
+    what = tr('"{text}" is not an endpoint that was read', text=text)
+    raise ParameterError(_hinted(what, held, near=bool(near)))
 
 
 def reach(
@@ -359,9 +360,9 @@ def explain(
     ways = access.ways(endpoint)
     paths = tuple(path_of(way, group, address, on) for way in ways)
     row = network.endpoints[endpoint]
-    notes = list(dict.fromkeys(note for way in ways for note in access.upper_bound(way)))
+    notes = list(dict.fromkeys(shown(note) for way in ways for note in access.upper_bound(way)))
     notes += dict.fromkeys(
-        tr("Not certain: {way.association.doubt}.", way=way)
+        tr("Not certain: {doubt}.", doubt=shown(way.association.doubt))
         for way in ways
         if way.association.doubt
     )
@@ -390,13 +391,18 @@ def nobody_at(tables: TableSource, to: str) -> str:
     if to.startswith("eni-") or receivers.at(addresses(to).spans[0][0]):
         return ""
     close = difflib.get_close_matches(to, sorted(set(receivers.texts)), n=3, cutoff=0.6)
-    hint = tr("; the nearest: {close}", close=listed(close)) if close else ""
-    return tr("No interface that was read has {to}{hint}.", to=to, hint=hint)
+    return tr(
+        "No interface that was read has {to}; the nearest: {close}."
+        if close
+        else "No interface that was read has {to}.",
+        to=to,
+        close=listed(close),
+    )
 
 
 def _one_address(access: Access, to: str) -> int:
     if to.startswith("eni-"):
-        _known(to, access.network.enis, "interface")
+        _known(to, access.network.enis, marked("interface"))
         texts = access.network.addresses_of(to)
         if not texts:
             raise ParameterError(
@@ -445,48 +451,51 @@ def _no_association(access: Access, endpoint: dict[str, Any]) -> Path:
 def _answer(
     endpoint: dict[str, Any], group: str, ip: str, on: Ranges, paths: tuple[Path, ...]
 ) -> str:
-    who = (
-        tr("A user in no group")
-        if group == EVERYONE
-        else tr("A user in group {group}", group=clean(group))
-    )
-    what = tr(
-        "{on} on {ip} through {named}",
-        on=port_text(on),
-        ip=ip,
-        named=named(endpoint["endpoint_id"], endpoint["name"]),
-    )
+    who = tr("user in no group")
+    if group != EVERYONE:
+        who = tr("user in group {group}", group=clean(group))
+    parts = {
+        "who": who,
+        "what": tr(
+            "{traffic} on {ip} through {endpoint}",
+            traffic=port_text(on),
+            ip=ip,
+            endpoint=named(endpoint["endpoint_id"], endpoint["name"]),
+        ),
+    }
     yes = [path for path in paths if path.reachable == "yes"]
     unknown = [path for path in paths if path.reachable == "unknown"]
     if yes and len(yes) == len(paths):
-        fragile = any(path.certainty == "fragile" for path in yes)
-        sure = tr("only with the present address of the endpoint's interface") if fragile else ""
-        return tr(
-            "{who} reaches {what}{form}.", who=who, what=what, form=", " + sure if sure else ""
-        )
+        if any(path.certainty == "fragile" for path in yes):
+            return tr(
+                "A {who} reaches {what}, only with the present address of the endpoint's interface.",
+                **parts,
+            )
+        return tr("A {who} reaches {what}.", **parts)
     if yes:
         subnets = listed(named(path.subnet_id, path.subnet_name) for path in yes)
         return tr(
-            "{who} reaches {what} only in sessions that land on {subnets}.",
-            who=who,
-            what=what,
+            "A {who} reaches {what} only in sessions that land on {subnets}.",
+            **parts,
             subnets=subnets,
         )
     if unknown:
         hops = [hop for path in unknown for hop in path.hops if hop.state == "unknown"]
         why = listed(dict.fromkeys(hop.reason for hop in hops), most=2)
-        question = tr(
-            "Whether {lower}{who} reaches {what} could not be told",
-            lower=who[0].lower(),
-            who=who[1:],
-            what=what,
+        return tr(
+            "Whether a {who} reaches {what} could not be told: {why}."
+            if why
+            else "Whether a {who} reaches {what} could not be told.",
+            **parts,
+            why=why,
         )
-        return f"{question}: {why}." if why else f"{question}."
     blockers = list(dict.fromkeys(hop.step for path in paths for hop in path.blockers))
-    why = tr("stopped by {blockers}", blockers=listed(blockers))
     if blockers == ["receiver"]:
-        why = tr("no interface that was read has the address")
-    return tr("{who} does not reach {what}: {why}.", who=who, what=what, why=why)
+        return tr(
+            "A {who} does not reach {what}: no interface that was read has the address.", **parts
+        )
+    steps = listed(map(step_word, blockers))
+    return tr("A {who} does not reach {what}: stopped by {steps}.", **parts, steps=steps)
 
 
 class _Wanted:
@@ -505,7 +514,7 @@ class _Wanted:
         receivers = access.network.receivers
         if to.startswith("eni-"):
             if to not in access.network.enis:
-                raise _unknown(to, access.network.enis, "interface")
+                raise _unknown(to, access.network.enis, marked("interface"))
             self.eni = receivers.eni_ids.index(to)
         else:
             self.where = _address_range(access, to)
@@ -521,7 +530,7 @@ def _address_range(access: Access, text: str) -> Ranges:
         ip_address(text)
     except ValueError:
         known = [*access.network.receivers.texts, *access.network.enis]
-        raise _unknown(text, known, tr("address or interface")) from None
+        raise _unknown(text, known, marked("address or interface")) from None
     return addresses(text)
 
 
@@ -539,11 +548,13 @@ def _ports_of(port: int | None, protocol: str | None) -> Ranges | None:
             near = difflib.get_close_matches(kind, known, n=1)
             raise ParameterError(
                 tr(
-                    '"{kind}" is not a protocol: {known} and numbers from 0 to 255 are',
+                    '"{kind}" is not a protocol: {known} and numbers from 0 to 255 are; the nearest is {near}.'
+                    if near
+                    else '"{kind}" is not a protocol: {known} and numbers from 0 to 255 are.',
                     kind=kind,
-                    known=", ".join(known),
+                    known=tr_as("list", ", ").join(known),
+                    near="".join(near),
                 )
-                + (tr("; the nearest is {near}.", near=near[0]) if near else ".")
             ) from None
         if port is not None:
             most = {6: 65535, 17: 65535, 1: 255, 58: 255}.get(number)
@@ -552,13 +563,13 @@ def _ports_of(port: int | None, protocol: str | None) -> Ranges | None:
                     tr("Protocol {kind} has no ports: leave the port out.", kind=kind)
                 )
             if not 0 <= port <= most:
-                what = "a port" if most == 65535 else tr("an ICMP type")
                 nearest = 0 if port < 0 else most
                 raise ParameterError(
                     tr(
-                        "{port} is not {what}: 0 to {most} are; the nearest is {nearest}.",
+                        "{port} is not a port: 0 to {most} are; the nearest is {nearest}."
+                        if most == 65535
+                        else "{port} is not an ICMP type: 0 to {most} are; the nearest is {nearest}.",
                         port=port,
-                        what=what,
                         most=most,
                         nearest=nearest,
                     )
@@ -576,24 +587,31 @@ def _known_group(access: Access, endpoint: str | None, group: str) -> None:
     endpoints = access.network.endpoints if endpoint is None else (endpoint,)
     ways = [way for id in endpoints for way in access.ways(id)]
     if all(way.authorizations_read for way in ways):
-        _known(group, access.groups(endpoint), tr("group in an authorization rule"))
+        _known(group, access.groups(endpoint), marked("group in an authorization rule"))
 
 
 def _unknown(name: str, known: Iterable[str], noun: str) -> ParameterError:
     """Return the error for a name that is not known: one line, with the nearest."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-    article = "an" if noun[0] in "aeiou" else "a"
-    shown = f"{'the nearest' if close else 'there are'}: {listed(close or names, most=3)}"
-    hint = shown if names else _NONE_READ
-    return ParameterError(
-        tr(
-            '"{name}" is not {article} {noun} that was read; {hint}.',
-            name=name,
-            article=article,
-            noun=noun,
-            hint=hint,
-        )
+    what = tr(
+        '"{name}" is not an {noun} that was read'
+        if noun[0] in "aeiou"
+        else '"{name}" is not a {noun} that was read',
+        name=name,
+        noun=tr(noun),
+    )
+    return ParameterError(_hinted(what, listed(close or names, most=3), near=bool(close)))
+
+
+def _hinted(what: str, known: str, *, near: bool) -> str:
+    """Return what is wrong, with what there is instead."""
+    if not known:
+        return tr("{what}; there is none in what was read.", what=what)
+    return tr(
+        "{what}; the nearest: {known}." if near else "{what}; there are: {known}.",
+        what=what,
+        known=known,
     )
 
 

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from auditlib.access.questions import Access, access_of
+from auditlib.access.saying import shown
 from auditlib.access.ways import EVERYONE, Case, Way
 from auditlib.addresses import NONE, Ranges, addresses, port_rows, ports
 from auditlib.check import TableSource
 from auditlib.frames import frame_of_rows
-from auditlib.language import marked
+from auditlib.language import marked, tr_as
 from auditlib.schemas import SCHEMAS
 
 __all__ = ["opened_networks", "reached_interfaces"]
@@ -153,13 +154,13 @@ def _opened(access: Access, ways: Iterable[Way], territory: Ranges) -> dict[str,
             enis |= {*receivers.eni[case.positions].tolist(), *(eni for eni, _ in case.odd)}
         gone = [leaving.step for leaving in way.departures if id(leaving.step) in here]
         leaves = leaves or bool(gone)
-        unlisted |= {step.leaves: None for step in gone if step.exit.kind not in _OUTSIDE}
+        unlisted |= {shown(step.leaves): None for step in gone if step.exit.kind not in _OUTSIDE}
         stops[_stop(way, territory)] = None
     stopped = "" if enis or leaves or not territory else _worst(stops)
     return {
         "interfaces": len(enis),
         "leaves": leaves,
-        "unlisted": "; ".join(unlisted) or None,
+        "unlisted": tr_as("list", "; ").join(unlisted) or None,
         "stopped_by": stopped or None,
     }
 
@@ -173,7 +174,7 @@ _STOPS = (
     marked("the endpoint's security groups and its network ACL let nothing out there"),
     marked("no receiver there admits the endpoint"),
 )
-"""What can stop everything on the way to a network, from the endpoint on."""
+"""What can stop everything on the way to a network, from the endpoint on; shown through ``tr``."""
 
 
 def _worst(stops: dict[str, None]) -> str:

@@ -39,8 +39,9 @@ from auditlib.access.network import (
     status_word,
     unread,
 )
+from auditlib.access.saying import said
 from auditlib.addresses import ALL_IPV4, ALL_IPV6, ALL_PORTS, NONE, Ranges, addresses, cidrs
-from auditlib.language import marked, tr
+from auditlib.language import marked
 
 __all__ = [
     "EVERYONE",
@@ -66,7 +67,6 @@ Kind = tuple[str, str, tuple[str, ...]]
 
 Certainty = Literal["reliable", "fragile", "unknown"]
 
-_LEAVING = marked("leaves what was read")
 _NOT_IN_FORCE = {"associating", "association-failed", "disassociated"}
 
 
@@ -138,7 +138,7 @@ def associations_of(network: Network, endpoint_id: str) -> tuple[Association, ..
                 vpc_id=None,
                 wide=(Source(groups=()),),
                 range=addresses(block) if block else ALL_IPV4,
-                doubt=tr("what the transit gateway does with it was not read"),
+                doubt=said(marked("what the transit gateway does with it was not read")),
                 transit_gateway_id=endpoint["transit_gateway_id"],
                 families=families,
             ),
@@ -152,10 +152,10 @@ def associations_of(network: Network, endpoint_id: str) -> tuple[Association, ..
             if row["status"] not in _NOT_IN_FORCE
         ]
         changing = {
-            row["subnet_id"]: tr(
-                "the association of {subnet_id} is {value}",
-                subnet_id=row["subnet_id"],
-                value=row["status"] or "in a state that was not told",
+            row["subnet_id"]: said(
+                marked("the association of {subnet} is {status}"),
+                subnet=row["subnet_id"],
+                status=status_word(row),
             )
             for row in network.target_networks.get(endpoint_id, ())
             if row["status"] not in {"associated", *_NOT_IN_FORCE}
@@ -166,15 +166,15 @@ def associations_of(network: Network, endpoint_id: str) -> tuple[Association, ..
         subnets = ({eni["subnet_id"] for eni in enis} | routed) - {None, "local"}
         held = [(subnet, endpoint["vpc_id"], ()) for subnet in sorted(subnets)]
         held = held or [(None, endpoint["vpc_id"], ())]
-        changing, doubt = {}, tr("the endpoint's associations could not be read")
+        changing, doubt = {}, said(marked("the endpoint's associations could not be read"))
     if traffic and traffic not in _FAMILIES:
-        doubt = doubt or tr(
-            "what traffic the endpoint carries ({traffic}) is not known", traffic=traffic
+        doubt = doubt or said(
+            marked("what traffic the endpoint carries ({traffic}) is not known"), traffic=traffic
         )
     if endpoint["status"] not in {"available", "pending-associate"}:
-        doubt = doubt or tr("the endpoint is {endpoint}", endpoint=status_word(endpoint))
+        doubt = doubt or said(marked("the endpoint is {status}"), status=status_word(endpoint))
     if not network.reads("network_interfaces", place):
-        doubt = doubt or tr("the endpoint's interfaces could not be read")
+        doubt = doubt or said(marked("the endpoint's interfaces could not be read"))
     return tuple(
         _association(
             network, endpoint, one, families=families, doubt=doubt or changing.get(one[0], "")
@@ -319,7 +319,7 @@ class Way:
         A rule that is being made or taken away may hold or not: both are thought through.
         """
         if not self.authorizations_read:
-            return unread(tr("the endpoint's authorization rules could not be read"))
+            return unread(said(marked("the endpoint's authorization rules could not be read")))
         admitting: list[dict[str, Any]] = []
         doubt = ""
         for level in self._authorizations.at(address):
@@ -333,19 +333,20 @@ class Way:
                 break
             taking = next((row for row in level if row not in mine), None)
             if taking is not None and not doubt:
-                doubt = tr(
-                    "{taking}, a narrower rule, is {taking_2}",
-                    taking=authorization_label(taking),
-                    taking_2=status_word(taking),
+                doubt = said(
+                    marked("{rule}, a narrower rule, is {status}"),
+                    rule=authorization_label(taking),
+                    status=status_word(taking),
                 )
         if not admitting:
-            return closed(tr("no authorization rule that decides here is for this user"))
-        changing = tr(
-            "{authorization_label} is {status_word}",
-            authorization_label=authorization_label(admitting[0]),
-            status_word=status_word(admitting[0]),
+            return closed(said(marked("no authorization rule that decides here is for this user")))
+        why = said(
+            marked("{rule} is {status}"),
+            rule=authorization_label(admitting[0]),
+            status=status_word(admitting[0]),
         )
-        why = "; ".join(dict.fromkeys(filter(None, (doubt, changing))))
+        if doubt and doubt != why:
+            why = said(marked("{doubt}; {other}"), doubt=doubt, other=why)
         return Passage(NONE, ALL_PORTS, _labels(admitting), why)
 
     def authorized(self, address: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -371,9 +372,9 @@ class Way:
         """
         outcomes, rows = self._routed(address)
         if not self.routes_read or (self._is_nowhere and outcomes != {"local"}):
-            return unread(tr("the endpoint's routes could not be read"))
+            return unread(said(marked("the endpoint's routes could not be read")))
         if not {"here", "overlapped"} & outcomes:
-            return closed(tr("no active route of this association leads there"))
+            return closed(said(marked("no active route of this association leads there")))
         sure = ALL_PORTS if outcomes == {"here"} else NONE
         return Passage(sure, ALL_PORTS, self._route_labels(rows, "here"), self._route_doubt(rows))
 
@@ -382,10 +383,12 @@ class Way:
         if not self.routes_read:
             block = self.endpoint["client_cidr_block"]
             if address >= 2**32 or not block or address in addresses(block):
-                return unread(tr("the endpoint's routes could not be read"))
+                return unread(said(marked("the endpoint's routes could not be read")))
         outcomes, rows = self._routed(address)
         if "local" not in outcomes:
-            return closed(tr("no active route of this endpoint leads to its clients there"))
+            return closed(
+                said(marked("no active route of this endpoint leads to its clients there"))
+            )
         sure = ALL_PORTS if outcomes == {"local"} and self.routes_read else NONE
         return Passage(sure, ALL_PORTS, self._route_labels(rows, "local"), self._route_doubt(rows))
 
@@ -441,16 +444,12 @@ class Way:
         for row in rows:
             if self._leads(row) == leads:
                 target = row["target_subnet"] or row["transit_gateway_attachment_id"]
-                labels.append(
-                    (
-                        tr(
-                            "{destination_cidr} to {target}",
-                            destination_cidr=row["destination_cidr"],
-                            target=target,
-                        ),
-                        ALL_PORTS,
-                    )
+                label = said(
+                    marked("{destination} to {target}"),
+                    destination=row["destination_cidr"],
+                    target=target,
                 )
+                labels.append((label, ALL_PORTS))
                 if _in_force(row):
                     break
         return tuple(labels)
@@ -460,16 +459,16 @@ class Way:
         for row in rows:
             target = row["target_subnet"] or row["transit_gateway_attachment_id"]
             if not _in_force(row):
-                return tr(
-                    "the route {destination_cidr} to {target} is {row}",
-                    destination_cidr=row["destination_cidr"],
+                return said(
+                    marked("the route {destination} to {target} is {status}"),
+                    destination=row["destination_cidr"],
                     target=target,
-                    row=status_word(row),
+                    status=status_word(row),
                 )
             if self._leads(row) == "other":
-                return tr(
-                    "the longer route {destination_cidr} to {target} has another target",
-                    destination_cidr=row["destination_cidr"],
+                return said(
+                    marked("the longer route {destination} to {target} has another target"),
+                    destination=row["destination_cidr"],
                     target=target,
                 )
             if self._leads(row) == "here":
@@ -547,13 +546,13 @@ class Way:
         subnet = self.network.subnets.get(id or "")
         if self.inside(address):
             # Inside one subnet no route table is asked.
-            return Exit("local", "local", tr("inside {id}", id=id))
+            return Exit("local", "local", said(marked("inside {subnet}"), subnet=id))
         exit = self.network.route(id, vpc, address)
         peering = self.network.peerings.get((exit.target_id, vpc or ""))
         if peering is not None and peering.doubt:
             exit = replace(exit, doubt=peering.doubt)
         if subnet is None and exit.kind != "local" and self.network.is_local(id, vpc, address):
-            why = tr("which addresses {id} holds could not be read", id=id)
+            why = said(marked("which addresses {subnet} holds could not be read"), subnet=id)
             return Exit("unknown", exit.target_id, exit.label, False, why)
         return exit
 
@@ -567,12 +566,13 @@ class Way:
         id = self.network.acl(subnet_id)
         if id is None:
             return unread(
-                tr("the network ACL of {subnet_id} could not be read", subnet_id=subnet_id)
+                said(marked("the network ACL of {subnet} could not be read"), subnet=subnet_id)
             )
         forth, admits = self.network.acl_lets(id, is_egress=out, remote=remote)
         back, _ = self.network.acl_lets(id, is_egress=not out, remote=remote)
         sure, maybe = answerable(back)
-        why = "" if forth & sure == forth & maybe else tr("{id} lets only some answers pass", id=id)
+        alike = forth & sure == forth & maybe
+        why = "" if alike else said(marked("{acl} lets only some answers pass"), acl=id)
         return Passage(forth & sure, forth & maybe, admits, why)
 
     def return_route(self, subnet_id: str, vpc_id: str, address: int, exit: Exit) -> Passage:
@@ -580,7 +580,7 @@ class Way:
         if subnet_id == self.association.subnet_id:
             return OPEN
         if address >= 2**32:
-            return unread(tr("how answers to IPv6 clients travel is not documented"))
+            return unread(said(marked("how answers to IPv6 clients travel is not documented")))
         back = self.network.route(subnet_id, vpc_id, address)
         label = ((back.label, ALL_PORTS),)
         if exit.kind == "unknown" or not back.sure:
@@ -588,17 +588,18 @@ class Way:
         if (back.kind, back.target_id) == (exit.kind, exit.target_id):
             return Passage(ALL_PORTS, ALL_PORTS, label)
         if back.kind in {"none", "blackhole", "local"}:
-            return closed(tr("{value} has no route back", value=back.label or subnet_id))
+            return closed(said(marked("{table} has no route back"), table=back.label or subnet_id))
+        another = said(marked("{route} leads back another way"), route=back.label)
         if exit.kind == "transit_gateway":
-            return closed(tr("{back.label} leads back another way", back=back))
-        return Passage(NONE, ALL_PORTS, label, tr("{back.label} leads back another way", back=back))
+            return closed(another)
+        return Passage(NONE, ALL_PORTS, label, another)
 
     def ingress(
         self, groups: tuple[str, ...], source: Source, address: int, references: bool | None
     ) -> Passage:
         """Return what a receiver's security groups let in from a source at an address."""
         if not groups:
-            return unread(tr("no security group filters this interface"))
+            return unread(said(marked("no security group filters this interface")))
         return _lets(
             self.network,
             {group: self.admitting.get(group, ()) for group in groups},
@@ -686,22 +687,24 @@ class Way:
             vpc, references = self.association.vpc_id, True
         elif exit.kind == "unknown":
             vpc = self.association.vpc_id
-            leaves = f"{_LEAVING}: {exit.why}"
+            leaves = said(marked("leaves what was read: {why}"), why=exit.why)
         elif exit.kind == "vpc_peering_connection":
             vpc, references, leaves = self._peer(exit.target_id)
         else:
-            leaves = tr(
-                "{LEAVING} through {value}", LEAVING=_LEAVING, value=exit.target_id or exit.kind
+            leaves = said(
+                marked("leaves what was read through {target}"), target=exit.target_id or exit.kind
             )
         if not exit.sure and not leaves:
-            leaves = f"{_LEAVING}: {exit.why}"
+            leaves = said(marked("leaves what was read: {why}"), why=exit.why)
         if vpc is not None and not leaves:
             places = self.network.vpc_places.get(vpc) or {self.association.place}
             if not all(self.network.reads("network_interfaces", place) for place in places):
-                leaves = tr("the interfaces of {vpc} could not be read", vpc=vpc)
+                leaves = said(marked("the interfaces of {vpc} could not be read"), vpc=vpc)
             elif not self.network.shows_all_of(vpc):
-                leaves = tr(
-                    "{vpc} belongs to an account that was not read: not all interfaces there are shown",
+                leaves = said(
+                    marked(
+                        "{vpc} belongs to an account that was not read: not all interfaces there are shown"
+                    ),
                     vpc=vpc,
                 )
         return vpc, references, leaves
@@ -711,21 +714,15 @@ class Way:
         if peering is None:
             if self.network.reads("vpc_peering_connections", self.association.place):
                 return None, None, ""
-            return (
-                None,
-                None,
-                tr(
-                    "{LEAVING} through {id}: the peering could not be read", LEAVING=_LEAVING, id=id
-                ),
-            )
+            unseen = marked("leaves what was read through {target}: the peering could not be read")
+            return None, None, said(unseen, target=id)
         if not peering.active:
             return None, None, ""
         if peering.vpc_id not in self.network.vpc_places:
-            leaves = tr(
-                "{LEAVING} through {id}: {peering.vpc_id} was not read",
-                LEAVING=_LEAVING,
-                id=id,
-                peering=peering,
+            leaves = said(
+                marked("leaves what was read through {target}: {vpc} was not read"),
+                target=id,
+                vpc=peering.vpc_id,
             )
             return None, peering.same_region, leaves
         return peering.vpc_id, peering.same_region, ""
@@ -782,8 +779,8 @@ class Way:
         """Return the hops at a receiver, for packets that come from an address."""
         vpc, subnet, groups = kind
         return (
-            (tr("receiver network ACL"), self.receiver_acl(subnet, address)),
-            (tr("return route"), self.return_route(subnet, vpc, address, step.exit)),
+            ("receiver network ACL", self.receiver_acl(subnet, address)),
+            ("return route", self.return_route(subnet, vpc, address, step.exit)),
             ("ingress", self.ingress(groups, source, address, step.references)),
         )
 
@@ -1012,10 +1009,10 @@ class Way:
 
         address = step.where.spans[0][0]
         tell("authorization", self.authorization(address, group))
-        tell(tr("endpoint route"), step.route)
+        tell("endpoint route", step.route)
         if step.local:
-            unsure = (tr("unknown: {doubt}", doubt=doubt) for doubt in doubts)
-            return (*_steps(told), tr("client to client: no security group is crossed"), *unsure)
+            crossed = said(marked("client to client: no security group is crossed"))
+            return (*_steps(told), crossed, *_unknown(doubts))
         present = (*self.association.present, *self.association.possible)
         sources = self.association.wide if certainty == "reliable" or not present else present
         for source in sources:
@@ -1023,7 +1020,7 @@ class Way:
             references = step.references if kind else None
             tell("egress", self.egress(source, address, groups, references))
         if not same:
-            tell(tr("network ACL"), self.own_acl(address))
+            tell("network ACL", self.own_acl(address))
         told["VPC route"] = {step.exit.label: None} if step.exit.label else {}
         if certainty == "unknown":
             doubts |= {why: None for why in (step.exit.why, step.exit.doubt) if why}
@@ -1040,7 +1037,7 @@ class Way:
                         tell(name, hop)
         if certainty == "unknown" and self.association.doubt:
             doubts[self.association.doubt] = None
-        return (*_steps(told), *(tr("unknown: {doubt}", doubt=doubt) for doubt in doubts))
+        return (*_steps(told), *_unknown(doubts))
 
 
 @contextmanager
@@ -1060,6 +1057,10 @@ def uncollected() -> Iterator[None]:
 
 def _steps(told: Mapping[str, Mapping[str, None]]) -> tuple[str, ...]:
     return tuple(f"{name}: {', '.join(labels)}" for name, labels in told.items() if labels)
+
+
+def _unknown(doubts: Iterable[str]) -> Iterator[str]:
+    return (said(marked("unknown: {doubt}"), doubt=doubt) for doubt in doubts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1151,10 +1152,11 @@ def _lets(
     sure: list[tuple[int, int]] = []
     maybe: list[tuple[int, int]] = []
     admits: list[tuple[str, Ranges]] = []
-    why = "" if known else tr("which security groups are in force is not known")
+    why = "" if known else said(marked("which security groups are in force is not known"))
     for group, positions in rules.items():
         if not network.knows_rules(group):
-            why, known = tr("the rules of {group} could not be read", group=group), False
+            why = said(marked("the rules of {group} could not be read"), group=group)
+            known = False
         for position in positions:
             rule = network.rules.rule(position)
             if rule.referenced_group_id is not None:
@@ -1163,9 +1165,9 @@ def _lets(
                 ):
                     continue
                 certain = groups is not None and references is True and address < 2**32
-                doubt = tr("whether {rule.id} matches is not known", rule=rule)
+                doubt = why or said(marked("whether {rule} matches is not known"), rule=rule.id)
             elif rule.peers is None:
-                certain, doubt = False, f"{rule.id}: {rule.unread}"
+                certain, doubt = False, said(marked("{rule}: {why}"), rule=rule.id, why=rule.unread)
             elif address in rule.peers:
                 certain, doubt = True, ""
             else:
@@ -1216,8 +1218,8 @@ def _blocks(subnet: dict[str, Any]) -> list[str]:
 
 def authorization_label(row: dict[str, Any]) -> str:
     """Return how an authorization rule, which has no id, is named: network and group."""
-    return tr(
-        "{destination_cidr} for {form}",
-        destination_cidr=row["destination_cidr"],
-        form="everyone" if row["access_all"] else row["group_id"],
+    return said(
+        marked("{destination} for {group}"),
+        destination=row["destination_cidr"],
+        group=said(marked("everyone")) if row["access_all"] else row["group_id"],
     )

@@ -21,7 +21,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.errors import ParameterError
 from auditlib.frames import frame_of_rows
-from auditlib.language import tr
+from auditlib.language import current, tr
 from auditlib.quotas import Quota, beyond
 from auditlib.schemas import SCHEMAS
 from auditlib.tables import Tables
@@ -74,7 +74,8 @@ class Change(ABC):
     kind, iam_action, resets_sessions
         Its name in a plan file; the IAM action it needs; whether AWS ends sessions for it.
     doing
-        What it does and to what, to count several: ``("add", "security group rule")``.
+        What it does and to what, to count several: ``("add {count}", "security group rule")``;
+        shown through ``tr``.
     phase
         Where it belongs in a plan that must not cut anybody off: 1 create, 2 allow, 3 switch,
         4 authorization (which resets sessions), 5 take away.
@@ -145,9 +146,9 @@ class Change(ABC):
         if found := self.problems(tables):
             raise ParameterError(
                 tr(
-                    "Cannot {lower}: {found}.",
-                    lower=_lower(self.words()),
-                    found=words.listed(found),
+                    "Cannot {do}: {why}.",
+                    do=_lower(self.words()),
+                    why=words.listed(found),
                 )
             )
         return self._applied(tables)
@@ -196,7 +197,7 @@ def whole(value: Any) -> int | None:
 
 
 def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    return text[:1].lower() + text[1:] if current() == "en" else text
 
 
 def with_rows(tables: Tables, name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:

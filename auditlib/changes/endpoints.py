@@ -45,14 +45,14 @@ class AddAuthorizationRule(Change):
     description: str | None = None
 
     kind: ClassVar[str] = "add-authorization-rule"
-    doing: ClassVar[tuple[str, str]] = ("add", marked("authorization rule"))
+    doing: ClassVar[tuple[str, str]] = (marked("add {count}"), marked("authorization rule"))
     iam_action: ClassVar[str] = "ec2:AuthorizeClientVpnIngress"
     resets_sessions: ClassVar[bool] = True
     phase: ClassVar[int] = 4
 
     def words(self) -> str:
         who = (
-            "everyone"
+            tr("everyone")
             if self.group_id is None
             else tr("group {group_id}", group_id=words.clean(self.group_id))
         )
@@ -138,14 +138,14 @@ class RemoveAuthorizationRule(Change):
     group_id: str | None = None
 
     kind: ClassVar[str] = "remove-authorization-rule"
-    doing: ClassVar[tuple[str, str]] = ("remove", marked("authorization rule"))
+    doing: ClassVar[tuple[str, str]] = (marked("remove {count}"), marked("authorization rule"))
     iam_action: ClassVar[str] = "ec2:RevokeClientVpnIngress"
     resets_sessions: ClassVar[bool] = True
     phase: ClassVar[int] = 4
 
     def words(self) -> str:
         who = (
-            "everyone"
+            tr("everyone")
             if self.group_id is None
             else tr("group {group_id}", group_id=words.clean(self.group_id))
         )
@@ -190,8 +190,12 @@ class RemoveAuthorizationRule(Change):
 
     def terraform(self) -> str:
         return hcl.comment(
-            tr("Remove the aws_ec2_client_vpn_authorization_rule of"),
-            f"{self.endpoint_id},{self.destination_cidr},{self.group_id or ''}",
+            *tr(
+                "Remove the aws_ec2_client_vpn_authorization_rule of\n{id}",
+                id=words.clean(
+                    f"{self.endpoint_id},{self.destination_cidr},{self.group_id or ''}", 500
+                ),
+            ).split("\n")
         )
 
 
@@ -205,7 +209,7 @@ class CreateRoute(Change):
     description: str | None = None
 
     kind: ClassVar[str] = "create-route"
-    doing: ClassVar[tuple[str, str]] = ("add", marked("endpoint route"))
+    doing: ClassVar[tuple[str, str]] = (marked("add {count}"), marked("endpoint route"))
     iam_action: ClassVar[str] = "ec2:CreateClientVpnRoute"
     # Under split tunnel only, but then for everybody: planned as if always.
     resets_sessions: ClassVar[bool] = True
@@ -291,7 +295,7 @@ class DeleteRoute(Change):
     target_subnet: str
 
     kind: ClassVar[str] = "delete-route"
-    doing: ClassVar[tuple[str, str]] = ("remove", marked("endpoint route"))
+    doing: ClassVar[tuple[str, str]] = (marked("remove {count}"), marked("endpoint route"))
     iam_action: ClassVar[str] = "ec2:DeleteClientVpnRoute"
     resets_sessions: ClassVar[bool] = True
     phase: ClassVar[int] = 4
@@ -336,8 +340,12 @@ class DeleteRoute(Change):
 
     def terraform(self) -> str:
         return hcl.comment(
-            tr("Remove the aws_ec2_client_vpn_route of"),
-            f"{self.endpoint_id},{self.target_subnet},{self.destination_cidr}",
+            *tr(
+                "Remove the aws_ec2_client_vpn_route of\n{id}",
+                id=words.clean(
+                    f"{self.endpoint_id},{self.target_subnet},{self.destination_cidr}", 500
+                ),
+            ).split("\n")
         )
 
 
@@ -351,7 +359,10 @@ class ModifyLogging(Change):
     log_stream: str | None = None
 
     kind: ClassVar[str] = "modify-logging"
-    doing: ClassVar[tuple[str, str]] = (marked("set the connection log of"), "endpoint")
+    doing: ClassVar[tuple[str, str]] = (
+        marked("set the connection log of {count}"),
+        marked("endpoint"),
+    )
     iam_action: ClassVar[str] = "ec2:ModifyClientVpnEndpoint"
     phase: ClassVar[int] = 2
     never_opens: ClassVar[bool] = True

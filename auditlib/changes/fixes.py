@@ -142,7 +142,7 @@ def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str])
             region=str(region),
             vpc_id=vpc,
             group_name=name,
-            description=tr("Client VPN endpoint {id}", id=id),
+            description=f"Client VPN endpoint {id}",
             open_egress=egress is None,
         )
         changes.append(made)
@@ -159,9 +159,9 @@ def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str])
         )
         decisions.append(
             tr(
-                "The rules that name {listed} stay: other members may rely on them. Remove them once "
+                "The rules that name {groups} stay: other members may rely on them. Remove them once "
                 "nothing of {id} does.",
-                listed=words.listed(sorted(leaving)),
+                groups=words.listed(sorted(leaving)),
                 id=id,
             )
         )
@@ -385,10 +385,10 @@ def _in_place_of(tables: Tables, evidence: pd.DataFrame) -> Fix:
             changes.append(_naming(rule, group))
     decisions = [
         tr(
-            "{endpoint} has no group of its own to name in place of {listed}: fix vpn-sg-is-default "
+            "{endpoint} has no group of its own to name in place of {rules}: fix vpn-sg-is-default "
             "or vpn-sg-is-shared first.",
             endpoint=endpoint,
-            listed=words.listed(dict.fromkeys(ids)),
+            rules=words.listed(dict.fromkeys(ids)),
         )
         for endpoint, ids in unfit.items()
     ]
@@ -590,7 +590,10 @@ def logging_on(tables: Tables, evidence: pd.DataFrame) -> Fix:
             for row in rows_of(evidence)
         ),
         decisions=(
-            "<LOG_GROUP> stands for a CloudWatch log group that exists, with the retention you need.",
+            tr(
+                "<LOG_GROUP> stands for a CloudWatch log group that exists, with the retention you "
+                "need."
+            ),
         ),
     )
 

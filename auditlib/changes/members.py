@@ -30,7 +30,10 @@ class ApplySecurityGroups(Change):
     group_ids: tuple[str, ...]
 
     kind: ClassVar[str] = "apply-security-groups"
-    doing: ClassVar[tuple[str, str]] = (marked("give other security groups to"), "endpoint")
+    doing: ClassVar[tuple[str, str]] = (
+        marked("give other security groups to {count}"),
+        marked("endpoint"),
+    )
     iam_action: ClassVar[str] = "ec2:ApplySecurityGroupsToClientVpnTargetNetwork"
     phase: ClassVar[int] = 3
 
@@ -53,9 +56,9 @@ class ApplySecurityGroups(Change):
         vpcs = set(associations(tables, self.endpoint_id)["vpc_id"].dropna())
         if vpcs and vpcs != {self.vpc_id}:
             yield tr(
-                "{endpoint_id} is associated with {listed}",
+                "{endpoint_id} is associated with {vpcs}",
                 endpoint_id=self.endpoint_id,
-                listed=words.listed(sorted(vpcs)),
+                vpcs=words.listed(sorted(vpcs)),
             )
 
     def _applied(self, tables: Tables) -> Tables:
@@ -110,8 +113,10 @@ class ApplySecurityGroups(Change):
             ),
             f"  vpc_id             = {hcl.literal(self.vpc_id)}",
             f"  security_group_ids = [{ids}]",
-            tr("Terraform uses a call that may take hours to reach the interfaces; the AWS CLI's"),
-            tr("apply-security-groups-to-client-vpn-target-network acts at once."),
+            *tr(
+                "Terraform uses a call that may take hours to reach the interfaces; the AWS CLI's\n"
+                "apply-security-groups-to-client-vpn-target-network acts at once."
+            ).split("\n"),
         )
 
 
@@ -123,7 +128,10 @@ class SetInterfaceGroups(Change):
     group_ids: tuple[str, ...]
 
     kind: ClassVar[str] = "set-interface-groups"
-    doing: ClassVar[tuple[str, str]] = (marked("give other security groups to"), "interface")
+    doing: ClassVar[tuple[str, str]] = (
+        marked("give other security groups to {count}"),
+        marked("interface"),
+    )
     iam_action: ClassVar[str] = "ec2:ModifyNetworkInterfaceAttribute"
     phase: ClassVar[int] = 3
 
@@ -170,11 +178,12 @@ class SetInterfaceGroups(Change):
     def terraform(self) -> str:
         ids = ", ".join(hcl.literal(hcl.reference(id)) for id in self.group_ids)
         return hcl.comment(
-            tr(
-                "In the resource that owns {eni_id} (an aws_instance: vpc_security_group_ids; an",
-                eni_id=self.eni_id,
-            ),
-            tr("aws_network_interface: security_groups) set the list to [{ids}].", ids=ids),
+            *tr(
+                "In the resource that owns {eni_id} (an aws_instance: vpc_security_group_ids; an\n"
+                "aws_network_interface: security_groups) set the list to [{ids}].",
+                eni_id=words.clean(self.eni_id, 500),
+                ids=ids,
+            ).split("\n")
         )
 
 

@@ -55,22 +55,23 @@ class Others:
         if not carriers or rule is None or _says_as_much(rule, self._rules[not new]):
             return
         if others := self._peers(rule, carriers):
-            verb = tr("lets out to") if change.is_egress else "admits"
-            them = tr("{verb} {others} too", verb=verb, others=words.listed(others, most=4))
+            told = {"group": change.group_id, "others": words.listed(others, most=4)}
             if new:
                 yield tr(
-                    "a new rule of {change.group_id} {them}, which is not followed here",
-                    change=change,
-                    them=them,
+                    "a new rule of {group} lets out to {others} too, which is not followed here"
+                    if change.is_egress
+                    else "a new rule of {group} admits {others} too, which is not followed here",
+                    **told,
                 )
             else:
-                yield (
-                    tr(
-                        "{change.rule_id} of {change.group_id} {them}, and whether they need it does not show in "
-                        "a snapshot",
-                        change=change,
-                        them=them,
-                    )
+                yield tr(
+                    "{rule} of {group} lets out to {others} too, and whether they need it does not "
+                    "show in a snapshot"
+                    if change.is_egress
+                    else "{rule} of {group} admits {others} too, and whether they need it does not "
+                    "show in a snapshot",
+                    **told,
+                    rule=change.rule_id,
                 )
 
     @cached_property

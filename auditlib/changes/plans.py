@@ -7,7 +7,7 @@ account, stop for a yes before each window, note what they did, and roll back ju
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import UnionType
@@ -22,13 +22,14 @@ from auditlib.changes import (
     CreateSecurityGroup,
     ModifyLogging,
     RevokeRule,
+    hcl,
     is_blank,
     is_new,
 )
 from auditlib.changes.preview import Preview, Step
 from auditlib.errors import AuditError, ParameterError
 from auditlib.export import records
-from auditlib.language import marked, tr
+from auditlib.language import marked, tr, tr_as
 from auditlib.tables import nearest
 
 __all__ = [
@@ -65,7 +66,7 @@ def plan_of(path: Path) -> tuple[Change, ...]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ParameterError(
-            tr("{path} cannot be read: {value}.", path=path, value=error.strerror or error)
+            tr("{path} cannot be read: {error}.", path=path, error=error.strerror or error)
         ) from None
     except UnicodeDecodeError as error:
         raise ParameterError(
@@ -92,14 +93,14 @@ def plan_of(path: Path) -> tuple[Change, ...]:
     if strange := set(plan) - {"account", "region", "changes"}:
         raise ParameterError(
             tr(
-                "{path}: {listed} is not part of a plan.",
+                "{path}: {keys} is not part of a plan.",
                 path=path,
-                listed=words.listed(sorted(map(str, strange))),
+                keys=words.listed(sorted(map(str, strange))),
             )
         )
     place = {name: plan[name] for name in ("account", "region") if name in plan}
     return tuple(
-        _change(tr("{path.name}, change {number}", path=path, number=number), place, entry)
+        _change(tr("{file}, change {number}", file=path.name, number=number), place, entry)
         for number, entry in enumerate(plan["changes"], start=1)
     )
 
@@ -108,20 +109,21 @@ def _change(where: str, place: Mapping[str, Any], entry: Any) -> Change:
     if not isinstance(entry, dict) or "change" not in entry:
         raise ParameterError(
             tr(
-                "{where}: an entry needs the key change, one of {CHANGES}.",
+                "{where}: an entry needs the key change, one of {kinds}.",
                 where=where,
-                CHANGES=", ".join(CHANGES),
+                kinds=tr_as("list", ", ").join(CHANGES),
             )
         )
     kind = entry["change"]
     if not isinstance(kind, str) or kind not in CHANGES:
-        raise ParameterError(f"{where}: {nearest(str(kind), CHANGES, noun='change')}")
+        raise ParameterError(f"{where}: {nearest(str(kind), CHANGES, noun=marked('change'))}")
     made = CHANGES[kind]
     given = {**place, **{name: value for name, value in entry.items() if name != "change"}}
     known = {field.name: field for field in fields(made)}
     for name in given:
         if name not in known:
-            raise ParameterError(f"{where}: {nearest(str(name), known, noun=f'field of {kind}')}")
+            noun = tr("field of {kind}", kind=kind)
+            raise ParameterError(f"{where}: {nearest(str(name), known, noun=noun)}")
     for name, field in known.items():
         if name not in given and field.default is MISSING:
             raise ParameterError(
@@ -147,7 +149,7 @@ def _typed(where: str, wanted: Any, value: Any) -> Any:
         raise ParameterError(
             tr('{where} must be text: put quotes around it, "{value}".', where=where, value=value)
         )
-    names = {str: "text", int: tr("a whole number"), bool: tr("true or false")}
+    names = {str: tr("text"), int: tr("a whole number"), bool: tr("true or false")}
     wants = words.listed(names.get(k, tr("a list of texts")) for k in kinds if k is not type(None))
     raise ParameterError(tr("{where} must be {wants}.", where=where, wants=wants))
 
@@ -215,7 +217,7 @@ def step_lines(preview: Preview, step: Step) -> list[str]:
     used = {use for s in preview.steps for c in (s.change, s.inverse) for use in c.uses}
     call = f"aws {_command(change)}"
     if change.creates in used:
-        call = tr("{creates}=$({call} --output text)", creates=_variable(change.creates), call=call)
+        call = f"{_variable(change.creates)}=$({call} --output text)"
     if isinstance(change, CreateSecurityGroup) and not change.open_egress:
         return [call, *_without_egress(change)]
     return [call]
@@ -228,14 +230,14 @@ def undo_line(step: Step) -> str:
 
 def cli_text(preview: Preview) -> str:
     """Return the steps as AWS CLI calls to read, window by window, and the rollback."""
-    lines = [tr("# Verdict: {verdict}", verdict=words.clean(preview.verdict, 2000))]
+    lines = [f"# {tr('Verdict: {verdict}', verdict=words.clean(preview.verdict, 2000))}"]
     for window in windows(preview.steps):
         lines += ["", f"# {window_title(window)}"]
         for step in window:
             lines.append(f"# {step.number}. {words.clean(step.change.words(), 500)}")
             lines += step_lines(preview, step)
-        lines += [tr("# Verify: {text}", text=text) for text in verify_points(window)]
-    lines += ["", tr("# Rollback, if needed, in this order")]
+        lines += [f"# {tr('Verify: {text}', text=text)}" for text in verify_points(window)]
+    lines += ["", f"# {tr('Rollback, if needed, in this order')}"]
     for step in reversed(preview.steps):
         lines += [
             f"# {step.number}. {words.clean(step.inverse.words(), 500)}",
@@ -259,8 +261,13 @@ def window_title(window: list[Step]) -> str:
 
     Under split tunnel a route that is added or removed ends sessions; otherwise it need not.
     """
-    ends = tr("; live sessions end") if any(s.change.resets_sessions for s in window) else ""
-    return f"{window[0].window}: {words.count(len(window), 'step')}{ends}"
+    return tr(
+        "{window}: {steps}; live sessions end"
+        if any(step.change.resets_sessions for step in window)
+        else "{window}: {steps}",
+        window=tr(window[0].window),
+        steps=words.count(len(window), "step"),
+    )
 
 
 def verify_points(window: list[Step]) -> list[str]:
@@ -272,77 +279,185 @@ def verify_points(window: list[Step]) -> list[str]:
     }
     for id, region in groups:
         if not is_new(id):
-            told.append(
+            call = (
                 f"aws ec2 describe-security-group-rules --filters {shlex.quote(f'Name=group-id,Values={id}')} "
-                f"--region {shlex.quote(region)} shows the rules of {id} as the steps say"
+                f"--region {shlex.quote(region)}"
+            )
+            told.append(
+                tr("{call} shows the rules of {group} as the steps say", call=call, group=id)
             )
     for change in made:
         if isinstance(change, ApplySecurityGroups):
-            told.append(
+            call = (
                 "aws ec2 describe-client-vpn-target-networks --client-vpn-endpoint-id "
                 f"{shlex.quote(change.endpoint_id)} --region {shlex.quote(change.region)} "
-                "--query 'ClientVpnTargetNetworks[].SecurityGroups' shows these groups; so do the "
-                "endpoint's interfaces; a test user connects and reaches what they need"
+                "--query 'ClientVpnTargetNetworks[].SecurityGroups'"
+            )
+            told.append(
+                tr(
+                    "{call} shows these groups; so do the endpoint's interfaces; a test user "
+                    "connects and reaches what they need",
+                    call=call,
+                )
             )
         if isinstance(change, ModifyLogging):
-            told.append(
+            call = (
                 "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids "
                 f"{shlex.quote(change.endpoint_id)} --region {shlex.quote(change.region)} "
-                "--query 'ClientVpnEndpoints[].ConnectionLogOptions' shows the log; a test user "
-                "connects, and an entry appears in it"
+                "--query 'ClientVpnEndpoints[].ConnectionLogOptions'"
+            )
+            told.append(
+                tr(
+                    "{call} shows the log; a test user connects, and an entry appears in it",
+                    call=call,
+                )
             )
     if any(step.change.resets_sessions for step in window):
         told.append(tr("users connect again and reach what they need"))
     return told
 
 
-_HEAD = marked(
-    "\nset -euo pipefail\nexport AWS_PAGER=''\n\nhere=$(cd -- \"$(dirname -- "
-    '"${BASH_SOURCE[0]}")" && pwd)\njournal="$here/applied.txt"\nmode=dry-run\ncase '
-    '"${1:---dry-run}" in\n  --dry-run) ;;\n  --apply) mode=apply ;;\n  *) echo "usage: '
-    '${BASH_SOURCE[0]} [--dry-run|--apply]" >&2; exit 2 ;;\nesac\n\naccount=$(aws sts '
-    'get-caller-identity --query Account --output text)\nif [[ "$account" != '
-    '"$expected_account" ]]; then\n  echo "These are credentials of account $account; this is '
-    'for $expected_account." >&2\n  exit 2\nfi\n\nconfirm() {  # WINDOW: what follows; goes on '
-    'only after a yes\n  echo\n  echo "== $1"\n  if [[ "$mode" == apply ]]; then\n    local '
-    "answer=''\n    read -r -p 'Type yes to go on: ' answer || true\n    if [[ \"$answer\" != "
-    "yes ]]; then\n      echo 'Stopped; nothing of this window was changed.' >&2\n      exit "
-    '1\n    fi\n  fi\n}\n\nis_done() { [[ -f "$journal" ]] && cut -f 1 "$journal" | grep -qx -- '
-    '"$1"; }\n\nid_of() {  # STEP: the id that a step noted; "none" where it was not made\n  '
-    "local id=''\n  if [[ -f \"$journal\" ]]; then\n    id=$(awk -F '\\t' -v step=\"$1\" '$1 == "
-    'step { print $2 }\' "$journal")\n  fi\n  if [[ "$id" =~ ^sgr?-[0-9a-z]+$ ]]; then echo '
-    '"$id"; else echo none; fi\n}\n\nfailed=0\ntry() {  # STEP arguments: only ask AWS whether '
-    "it would be allowed\n  local step=$1 answer=''\n  shift\n  if [[ \" $* \" == *'none'* && "
-    '"$later" == yes ]]; then\n    echo "   step $step cannot be tried before the steps it '
-    'builds on are made"\n    return\n  fi\n  answer=$(aws "$@" --dry-run 2>&1) || true\n  if [[ '
-    "\"$answer\" == *DryRunOperation* ]]; then\n    echo '   would be allowed'\n  else\n    echo "
-    '"   would fail: $answer" >&2\n    failed=1\n  fi\n}\n'
+_SPOKEN = (
+    marked("what follows; goes on only after a yes"),
+    marked('the id that a step noted; "none" where it was not made'),
+    marked("only ask AWS whether it would be allowed"),
+    marked("These are credentials of account $account; this is for $expected_account."),
+    marked("Type yes to go on: "),
+    marked("Stopped; nothing of this window was changed."),
+    marked("step $step cannot be tried before the steps it builds on are made"),
+    marked("would be allowed"),
+    marked("would fail: $answer"),
+    marked("done before"),
+    marked("not made, nothing to undo"),
+    marked("AWS will likely refuse it: $hopeless"),
+    marked("undone all the same"),
+    marked("not undone; step $step stays as applied"),
+    marked("Nothing was changed. Run with --apply to make the changes."),
 )
+"""What the code below says to people: variables stay, quotation marks are none (but in comments)."""
 
-_APPLY = marked(
-    "\nstep() {  # STEP LATER WORDS arguments\n  local step=$1 later=$2 what=$3 answer=''\n  "
-    'shift 3\n  echo "-- $step. $what"\n  if is_done "$step"; then\n    echo \'   done before\'\n  '
-    'elif [[ "$mode" == dry-run ]]; then\n    try "$step" "$@"\n  else\n    answer=$(aws "$@" '
-    '--output text)\n    printf \'%s\\t%s\\n\' "$step" "$answer" >> "$journal"\n  fi\n}\n'
-)
 
-_UNDO = marked(
-    "\nundo() {  # STEP LATER WORDS arguments\n  local step=$1 later=$2 what=$3\n  shift 3\n  if "
-    '! is_done "$step"; then\n    echo "-- $step. not made, nothing to undo"\n    return\n  '
-    'fi\n  echo "-- $step. $what"\n  if [[ -n "${hopeless:-}" ]]; then\n    echo "   AWS will '
-    'likely refuse it: $hopeless"\n    if [[ "$mode" == apply ]] && aws "$@" --output text > '
-    "/dev/null; then\n      echo '   undone all the same'\n    elif [[ \"$mode\" == apply ]]; "
-    'then\n      echo "   not undone; step $step stays as applied" >&2\n      return\n    '
-    'else\n      return\n    fi\n  elif [[ "$mode" == dry-run ]]; then\n    try "$step" "$@"\n  '
-    'else\n    aws "$@" --output text > /dev/null\n  fi\n  if [[ "$mode" == apply ]]; then\n    '
-    'awk -F \'\\t\' -v step="$step" \'$1 != step && $1 != step ".1"\' "$journal" > '
-    '"$journal.new"\n    mv -- "$journal.new" "$journal"\n  fi\n}\n'
-)
+def _spoken(code: str) -> str:
+    """Return shell code that speaks the language spoken."""
+    for text in _SPOKEN:
+        code = code.replace(text, tr(text))
+    return code
 
-_FOOT = marked(
-    '\nif [[ "$mode" == dry-run ]]; then\n  echo\n  echo "Nothing was changed. Run with --apply '
-    'to make the changes."\nfi\nexit "$failed"\n'
-)
+
+_HEAD = r"""
+set -euo pipefail
+export AWS_PAGER=''
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+journal="$here/applied.txt"
+mode=dry-run
+case "${1:---dry-run}" in
+  --dry-run) ;;
+  --apply) mode=apply ;;
+  *) echo "usage: ${BASH_SOURCE[0]} [--dry-run|--apply]" >&2; exit 2 ;;
+esac
+
+account=$(aws sts get-caller-identity --query Account --output text)
+if [[ "$account" != "$expected_account" ]]; then
+  echo "These are credentials of account $account; this is for $expected_account." >&2
+  exit 2
+fi
+
+confirm() {  # WINDOW: what follows; goes on only after a yes
+  echo
+  echo "== $1"
+  if [[ "$mode" == apply ]]; then
+    local answer=''
+    read -r -p 'Type yes to go on: ' answer || true
+    if [[ "$answer" != yes ]]; then
+      echo 'Stopped; nothing of this window was changed.' >&2
+      exit 1
+    fi
+  fi
+}
+
+is_done() { [[ -f "$journal" ]] && cut -f 1 "$journal" | grep -qx -- "$1"; }
+
+id_of() {  # STEP: the id that a step noted; "none" where it was not made
+  local id=''
+  if [[ -f "$journal" ]]; then
+    id=$(awk -F '\t' -v step="$1" '$1 == step { print $2 }' "$journal")
+  fi
+  if [[ "$id" =~ ^sgr?-[0-9a-z]+$ ]]; then echo "$id"; else echo none; fi
+}
+
+failed=0
+try() {  # STEP arguments: only ask AWS whether it would be allowed
+  local step=$1 answer=''
+  shift
+  if [[ " $* " == *'none'* && "$later" == yes ]]; then
+    echo "   step $step cannot be tried before the steps it builds on are made"
+    return
+  fi
+  answer=$(aws "$@" --dry-run 2>&1) || true
+  if [[ "$answer" == *DryRunOperation* ]]; then
+    echo '   would be allowed'
+  else
+    echo "   would fail: $answer" >&2
+    failed=1
+  fi
+}
+"""
+
+_APPLY = r"""
+step() {  # STEP LATER WORDS arguments
+  local step=$1 later=$2 what=$3 answer=''
+  shift 3
+  echo "-- $step. $what"
+  if is_done "$step"; then
+    echo '   done before'
+  elif [[ "$mode" == dry-run ]]; then
+    try "$step" "$@"
+  else
+    answer=$(aws "$@" --output text)
+    printf '%s\t%s\n' "$step" "$answer" >> "$journal"
+  fi
+}
+"""
+
+_UNDO = r"""
+undo() {  # STEP LATER WORDS arguments
+  local step=$1 later=$2 what=$3
+  shift 3
+  if ! is_done "$step"; then
+    echo "-- $step. not made, nothing to undo"
+    return
+  fi
+  echo "-- $step. $what"
+  if [[ -n "${hopeless:-}" ]]; then
+    echo "   AWS will likely refuse it: $hopeless"
+    if [[ "$mode" == apply ]] && aws "$@" --output text > /dev/null; then
+      echo '   undone all the same'
+    elif [[ "$mode" == apply ]]; then
+      echo "   not undone; step $step stays as applied" >&2
+      return
+    else
+      return
+    fi
+  elif [[ "$mode" == dry-run ]]; then
+    try "$step" "$@"
+  else
+    aws "$@" --output text > /dev/null
+  fi
+  if [[ "$mode" == apply ]]; then
+    awk -F '\t' -v step="$step" '$1 != step && $1 != step ".1"' "$journal" > "$journal.new"
+    mv -- "$journal.new" "$journal"
+  fi
+}
+"""
+
+_FOOT = r"""
+if [[ "$mode" == dry-run ]]; then
+  echo
+  echo "Nothing was changed. Run with --apply to make the changes."
+fi
+exit "$failed"
+"""
 
 
 def _actions(changes: Iterable[Change]) -> set[str]:
@@ -356,45 +471,51 @@ def _actions(changes: Iterable[Change]) -> set[str]:
 
 
 def _script(
-    preview: Preview, about: Sequence[str], actions: set[str], functions: str, body: list[str]
+    preview: Preview, about: str, actions: set[str], functions: str, body: list[str]
 ) -> str:
     accounts = {step.change.account for step in preview.steps}
     lines = [
         "#!/usr/bin/env bash",
-        *(f"# {line}" for line in about),
-        tr("# Verdict of the preview: {verdict}", verdict=words.clean(preview.verdict, 2000)),
-        tr(
-            "# Made by auditlib. Read it before you run it; without --apply it only asks AWS whether "
-            "each"
+        *_comment(about),
+        *_comment(
+            tr("Verdict of the preview: {verdict}", verdict=words.clean(preview.verdict, 2000))
         ),
-        tr(
-            "# call would be allowed, and changes nothing. With --apply it asks for a yes before "
-            "each window."
+        *_comment(
+            tr(
+                "Made by auditlib. Read it before you run it; without --apply it only asks AWS whether each\n"
+                "call would be allowed, and changes nothing. With --apply it asks for a yes before each window.\n"
+                "Needs the AWS CLI, credentials of account {account}, and these IAM actions:\n"
+                "sts:GetCallerIdentity, {actions}\n"
+                "Names may hold what looks like an expansion; in single quotes they stay as they are.",
+                account=words.clean(min(accounts)),
+                actions=", ".join(sorted(actions)),
+            )
         ),
-        tr(
-            "# Needs the AWS CLI, credentials of account {accounts}, and these IAM actions:",
-            accounts=min(accounts),
-        ),
-        tr("# sts:GetCallerIdentity, {join}", join=", ".join(sorted(actions))),
-        tr(
-            "# Names may hold what looks like an expansion; in single quotes they stay as they are."
-        ),
-        tr("# shellcheck disable=SC2016"),
-        _HEAD.strip("\n").replace(
-            tr("export AWS_PAGER=''"),
-            tr("export AWS_PAGER=''\nexpected_account={quote}", quote=shlex.quote(min(accounts))),
+        "# shellcheck disable=SC2016",
+        _spoken(_HEAD)
+        .strip("\n")
+        .replace(
+            "export AWS_PAGER=''",
+            f"export AWS_PAGER=''\nexpected_account={shlex.quote(min(accounts))}",
             1,
         ),
     ]
     for blank in preview.blanks:
         name = _variable(blank)
-        lines.append(tr(': "${{{name}:?set {name} first: only you know it}}"', name=name))
-    return "\n".join([*lines, functions.rstrip("\n"), "", *body, _FOOT.strip("\n")]) + "\n"
+        why = tr("set {name} first: only you know it", name=name)
+        lines.append(f': "${{{name}:?{why}}}"')
+    code = [_spoken(functions).rstrip("\n"), "", *body, _spoken(_FOOT).strip("\n")]
+    return "\n".join([*lines, *code]) + "\n"
+
+
+def _comment(text: str) -> list[str]:
+    """Return text as comments: whatever it holds, nothing of it is obeyed."""
+    return [f"# {line}" for line in text.splitlines()]
 
 
 def _ids(step: Step) -> list[str]:
     made = step.change.creates
-    return [tr("{made}=$(id_of {step.number})", made=_variable(made), step=step)] if made else []
+    return [f"{_variable(made)}=$(id_of {step.number})"] if made else []
 
 
 def apply_script(preview: Preview) -> str:
@@ -403,42 +524,29 @@ def apply_script(preview: Preview) -> str:
     created = {step.change.creates: step.number for step in preview.steps if step.change.creates}
     used = {use for step in preview.steps for use in step.change.uses}
     for window in windows(preview.steps):
-        body.append(tr("confirm {quote}", quote=shlex.quote(window_title(window))))
+        body.append(f"confirm {shlex.quote(window_title(window))}")
         for step in window:
             later = "yes" if any(use in created for use in step.change.uses) else "no"
             what = shlex.quote(words.clean(step.change.words(), 500))
-            body.append(
-                tr(
-                    "step {step.number} {later} {what} {change}",
-                    step=step,
-                    later=later,
-                    what=what,
-                    change=_command(step.change),
-                )
-            )
+            body.append(f"step {step.number} {later} {what} {_command(step.change)}")
             if step.change.creates in used:
                 body += _ids(step)
             if isinstance(step.change, CreateSecurityGroup) and not step.change.open_egress:
                 note = f"{step.number}.1"
                 body += [
-                    tr('if [[ "$mode" == apply ]] && ! is_done {note}; then', note=note),
+                    f'if [[ "$mode" == apply ]] && ! is_done {note}; then',
                     *(f"  {line}" for line in _without_egress(step.change)),
                     f"  printf '%s\\t\\n' {note} >> \"$journal\"",
                     "fi",
                 ]
         body += [
-            tr("echo {quote}", quote=shlex.quote("   verify: " + text))
+            f"echo {shlex.quote('   ' + tr('verify: {text}', text=text))}"
             for text in verify_points(window)
         ]
         body.append("")
-    about = (
-        tr(
-            "Makes the changes of a preview, step by step. What is done is noted in applied.txt "
-            "beside"
-        ),
-        tr(
-            "this file: run it again to go on where it stopped, or rollback.sh to undo what was done."
-        ),
+    about = tr(
+        "Makes the changes of a preview, step by step. What is done is noted in applied.txt beside\n"
+        "this file: run it again to go on where it stopped, or rollback.sh to undo what was done."
     )
     return _script(preview, about, _actions(s.change for s in preview.steps), _APPLY, body)
 
@@ -447,13 +555,9 @@ def _without_egress(change: CreateSecurityGroup) -> list[str]:
     """Return what takes AWS's outbound rules from a new group: they have ids only then."""
     variable, region = _variable(change.group_id), shlex.quote(change.region)
     return [
-        tr(
-            "rules=$(aws ec2 describe-security-group-rules --filters "
-            '"Name=group-id,Values=${{{variable}}}" --query '
-            "'SecurityGroupRules[?IsEgress].SecurityGroupRuleId' --output text --region {region})",
-            variable=variable,
-            region=region,
-        ),
+        f'rules=$(aws ec2 describe-security-group-rules --filters "Name=group-id,Values=${{{variable}}}" '
+        "--query 'SecurityGroupRules[?IsEgress].SecurityGroupRuleId' "
+        f"--output text --region {region})",
         'read -r -a rules <<< "$rules"',
         f'aws ec2 revoke-security-group-egress --group-id "${{{variable}}}" '
         f'--security-group-rule-ids "${{rules[@]}}" --output text --region {region} > /dev/null',
@@ -466,24 +570,18 @@ def rollback_script(preview: Preview) -> str:
     used = {use for step in preview.steps for use in step.inverse.uses}
     body = [line for step in preview.steps if step.change.creates in used for line in _ids(step)]
     for window in reversed(windows(preview.steps)):
-        body += ["", tr("confirm {quote}", quote=shlex.quote("Undo " + window_title(window)))]
+        body += ["", f"confirm {shlex.quote(tr('Undo {window}', window=window_title(window)))}"]
         for step in reversed(window):
             later = "yes" if any(use in created for use in step.inverse.uses) else "no"
             what = shlex.quote(words.clean(step.inverse.words(), 500))
-            undo = tr(
-                "undo {step.number} {later} {what} {inverse}",
-                step=step,
-                later=later,
-                what=what,
-                inverse=_command(step.inverse),
-            )
+            undo = f"undo {step.number} {later} {what} {_command(step.inverse)}"
             if step.refused:
                 # It does not stop the steps that can be undone.
                 undo = f"hopeless={shlex.quote(words.listed(step.refused))} {undo}"
             body.append(undo)
     body.append("")
-    about = (
-        tr("Undoes the changes that apply.sh noted in applied.txt beside it, the last one first."),
+    about = tr(
+        "Undoes the changes that apply.sh noted in applied.txt beside it, the last one first."
     )
     return _script(preview, about, _actions(s.inverse for s in preview.steps), _UNDO, body)
 
@@ -493,13 +591,15 @@ def rollback_script(preview: Preview) -> str:
 
 def terraform_text(preview: Preview) -> str:
     """Return the changes as Terraform text; what belongs into other resources is a comment."""
+    verdict = tr("Verdict of the preview: {verdict}", verdict=words.clean(preview.verdict, 2000))
     parts = [
-        tr(
-            "# Made by auditlib from a preview. What Terraform manages already is changed where it "
-            "is\n# written: see the comments. Add nothing here that AWS holds already without "
-            "importing it.\n# Verdict of the preview: {verdict}\n",
-            verdict=words.clean(preview.verdict, 2000),
+        hcl.comment(
+            *tr(
+                "Made by auditlib from a preview. What Terraform manages already is changed where it is\n"
+                "written: see the comments. Add nothing here that AWS holds already without importing it."
+            ).split("\n")
         )
+        + f"# {verdict}\n"
     ]
     parts += [
         f"# {step.number}. {words.clean(step.change.words(), 500)}\n{step.change.terraform()}"
@@ -570,6 +670,6 @@ def written(preview: Preview, out: Path) -> tuple[Path, ...]:
             (out / name).chmod(0o755 if name.endswith(".sh") else 0o644)
     except OSError as error:
         raise AuditError(
-            tr("{out} cannot be written: {value}.", out=out, value=error.strerror or error)
+            tr("{out} cannot be written: {error}.", out=out, error=error.strerror or error)
         ) from None
     return tuple(out / name for name in texts)

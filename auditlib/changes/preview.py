@@ -15,7 +15,7 @@ from auditlib.changes.remarks import doubts, extent, warnings
 from auditlib.check import Check, Finding, Identity, Status, audit, evidence_in, identities
 from auditlib.check import checks as all_checks
 from auditlib.errors import ParameterError
-from auditlib.language import marked, tr
+from auditlib.language import marked, sentences, tr, tr_as
 from auditlib.tables import Tables, nearest
 
 __all__ = ["VERDICTS", "Preview", "Step", "applied", "ordered", "preview", "proposal"]
@@ -24,15 +24,15 @@ VERDICTS = (
     marked("changes nothing anyone can reach"),
     marked("closes only what the finding names"),
     marked("also closes"),
-    "opens",
+    marked("opens"),
     marked("cannot be judged"),
 )
-"""How every verdict begins."""
+"""How every verdict begins, in English."""
 
 _WINDOWS = {
-    1: "Prepare",
-    2: "Prepare",
-    3: "Switch",
+    1: marked("Prepare"),
+    2: marked("Prepare"),
+    3: marked("Switch"),
     4: marked("Sessions end here"),
     5: marked("Take away"),
 }
@@ -46,7 +46,8 @@ class Step:
     Attributes
     ----------
     window
-        Steps of one window are made in one go; before each window somebody confirms.
+        Steps of one window are made in one go; before each window somebody confirms. Shown
+        through ``tr``.
     inverse
         What undoes it.
     cuts_off
@@ -163,7 +164,7 @@ def ordered(tables: Tables, changes: Sequence[Change]) -> tuple[tuple[Step, ...]
         steps.append(
             Step(
                 number=number,
-                window=_WINDOWS.get(change.phase, tr("Take away")),
+                window=_WINDOWS.get(change.phase, "Take away"),
                 change=change,
                 inverse=inverse,
                 cuts_off=not whole,
@@ -284,9 +285,9 @@ def preview(
         if step.cuts_off
     ] + [
         tr(
-            "Step {step.number} cannot be wholly undone: {for_good}.",
+            "Step {step.number} cannot be wholly undone: {why}.",
             step=step,
-            for_good=words.listed(step.for_good),
+            why=words.listed(step.for_good),
         )
         for step in steps
         if step.for_good
@@ -324,9 +325,8 @@ def _verdict(for_users: str, unjudged: Sequence[str]) -> str:
     if not unjudged:
         return for_users
     return tr(
-        "{VERDICTS}: {unjudged}; for VPN users, as far as was read, it {for_users}",
-        VERDICTS=VERDICTS[4],
-        unjudged=words.listed(unjudged, most=3),
+        "cannot be judged: {reasons}; for VPN users, as far as was read, it {for_users}",
+        reasons=words.listed(unjudged, most=3),
         for_users=for_users,
     )
 
@@ -336,17 +336,17 @@ def _for_users(tables: Tables, access: pd.DataFrame) -> str:
     meant = told["part"] == "intended"
     gained, lost = told["change"] == "gained", told["change"] == "lost"
     said = [
-        words_before + extent(tables, told[rows]) + words_after
-        for words_before, rows, words_after in (
-            ("opens ", gained & ~meant, ""),
-            ("opens ", gained & meant, tr(", as the finding asks")),
-            (tr("also closes "), lost & ~meant, ""),
+        tr(text, what=extent(tables, told[rows]))
+        for text, rows in (
+            (marked("opens {what}"), gained & ~meant),
+            (marked("opens {what}, as the finding asks"), gained & meant),
+            (marked("also closes {what}"), lost & ~meant),
         )
         if rows.any()
     ]
     if not said:
-        said = [VERDICTS[1] if (lost & meant).any() else VERDICTS[0]]
-    return "; ".join(said)
+        said = [tr(VERDICTS[1] if (lost & meant).any() else VERDICTS[0])]
+    return tr_as("list", "; ").join(said)
 
 
 # -- the findings ---------------------------------------------------------------------------------
@@ -401,7 +401,7 @@ def proposal(
     """
     endpoints = set(tables["client_vpn_endpoints"]["endpoint_id"])
     if endpoint is not None and endpoint not in endpoints:
-        raise nearest(endpoint, endpoints, noun="endpoint")
+        raise nearest(endpoint, endpoints, noun=marked("endpoint"))
     changes: list[Change] = []
     named: list[Named] = []
     decisions: list[str] = []
@@ -411,7 +411,7 @@ def proposal(
     now = tables
     for id in checks:
         if id not in by_id:
-            raise nearest(id, by_id, noun="check")
+            raise nearest(id, by_id, noun=marked("check"))
         about = f"{id}: " if len(checks) > 1 else ""
         (finding,) = (found[id],) if now is tables and id in found else audit(now, only=[id])
         evidence = finding.evidence
@@ -422,9 +422,7 @@ def proposal(
             decisions.append(f"{about}{finding.answer}")
             continue
         if evidence.empty:
-            decisions.append(
-                tr("{about}Nothing to fix. {finding.answer}", about=about, finding=finding)
-            )
+            decisions.append(about + sentences(tr("Nothing to fix."), finding.answer))
             continue
         fix = FIXES[id](now, evidence) if id in FIXES else Fix(decisions=(by_id[id].decision,))
         decisions += [f"{about}{text}" for text in fix.decisions]
@@ -433,7 +431,7 @@ def proposal(
             try:
                 now = applied(now, sorted(new, key=lambda change: change.phase))
             except ParameterError as refused:
-                decisions.append(f"{about}{_REFUSED} {refused}")
+                decisions.append(about + sentences(tr(_REFUSED), str(refused)))
                 continue
         changes += new
         named += fix.named
@@ -452,5 +450,5 @@ def proposal(
     try:
         return tried(changes)
     except ParameterError as refused:
-        decisions.append(f"{_REFUSED} {refused}")
+        decisions.append(sentences(tr(_REFUSED), str(refused)))
         return tried(())

@@ -29,22 +29,16 @@ def extent(tables: Tables, rows: pd.DataFrame) -> str:
     on = NONE
     for row in rows_of(rows):
         on |= ports(row.protocol, whole(row.from_port), whole(row.to_port))
-    enis = words.listed(_called(tables, rows), most=4)
-    who = sorted(
-        {
-            tr("group {group}", group=words.clean(group))
-            for group in rows["group"]
-            if group != EVERYONE
-        }
-    )
-    whom = "users" if EVERYONE in set(rows["group"]) else words.listed(who, most=4)
+    groups = sorted({words.clean(group) for group in rows["group"] if group != EVERYONE})
     endpoints = _names(tables, "client_vpn_endpoints", "endpoint_id", rows["endpoint_id"])
     return tr(
-        "{on} on {enis} for {whom} of {listed}",
-        on=port_text(on),
-        enis=enis,
-        whom=whom,
-        listed=words.listed(endpoints.values(), most=3),
+        "{traffic} on {receivers} for users of {endpoints}"
+        if EVERYONE in set(rows["group"])
+        else "{traffic} on {receivers} for {groups} of {endpoints}",
+        traffic=port_text(on),
+        receivers=words.listed(_called(tables, rows), most=4),
+        groups=words.listed((tr("group {group}", group=group) for group in groups), most=4),
+        endpoints=words.listed(endpoints.values(), most=3),
     )
 
 
@@ -78,12 +72,12 @@ def doubts(
     if six.any():
         yield (
             tr(
-                "over IPv6 AWS does not say whether a reference to a group matches ({tables})",
-                tables=extent(tables, uncertain[six]),
+                "over IPv6 AWS does not say whether a reference to a group matches ({what})",
+                what=extent(tables, uncertain[six]),
             )
         )
     if len(rest := uncertain[~six]):
-        yield tr("part of the way is not known ({tables})", tables=extent(tables, rest))
+        yield tr("part of the way is not known ({what})", what=extent(tables, rest))
     if not six.any():
         yield from _references_over_ipv6(tables, after, changes)
     others = Others(tables, after, changes)
@@ -131,8 +125,8 @@ def _references_over_ipv6(
     if found:
         yield (
             tr(
-                "over IPv6 AWS does not say whether a reference to a group matches ({listed})",
-                listed=words.listed(sorted(found), most=4),
+                "over IPv6 AWS does not say whether a reference to a group matches ({what})",
+                what=words.listed(sorted(found), most=4),
             )
         )
 
@@ -147,8 +141,8 @@ def _references_elsewhere(tables: Tables, change: ApplySecurityGroups) -> Iterat
     if len(unsure):
         yield (
             tr(
-                "AWS does not say whether {listed} belong to {change.endpoint_id}",
-                listed=words.listed(sorted(unsure["eni_id"]), most=3),
+                "AWS does not say whether {interfaces} belong to {change.endpoint_id}",
+                interfaces=words.listed(sorted(unsure["eni_id"]), most=3),
                 change=change,
             )
         )
@@ -209,8 +203,8 @@ def warnings(
     weaker = access[(access["change"] == "weaker") & (access["part"] != "own_interface")]
     if len(weaker):
         yield tr(
-            "From then on it holds only for the present address of the endpoint: {before}.",
-            before=extent(before, weaker),
+            "From then on it holds only for the present address of the endpoint: {what}.",
+            what=extent(before, weaker),
         )
     yield from _other_sessions(before, access)
     yield from _emptied_defaults(before, after)
@@ -231,10 +225,10 @@ def _other_sessions(before: Tables, access: pd.DataFrame) -> Iterator[str]:
     if len(already):
         yield (
             tr(
-                "Users have {before} today only in sessions that land on another subnet; from then on in "
-                "sessions on {listed} too.",
-                before=extent(before, already),
-                listed=words.listed(sorted(set(already["subnet_id"]))),
+                "Users have {what} today only in sessions that land on another subnet; from then on in "
+                "sessions on {subnets} too.",
+                what=extent(before, already),
+                subnets=words.listed(sorted(set(already["subnet_id"]))),
             )
         )
 
@@ -247,11 +241,11 @@ def _no_way_back(tables: Tables, change: ApplySecurityGroups) -> Iterator[str]:
         says = words.listed(named.iloc[0]) or tr("no group")
         yield (
             tr(
-                "Rolling back restores what is in force on {change.endpoint_id} today, {group_ids}. Its "
+                "Rolling back restores what is in force on {change.endpoint_id} today, {groups}. Its "
                 "settings name {says} today and will then name the groups in force: AWS documents no "
                 "call that changes the one without the other.",
                 change=change,
-                group_ids=words.listed(back.group_ids),
+                groups=words.listed(back.group_ids),
                 says=says,
             )
         )
@@ -274,8 +268,8 @@ def _emptied_defaults(before: Tables, after: Tables) -> Iterator[str]:
         if living or endpoints:
             yield (
                 tr(
-                    "Default group {id} is emptied while {listed} rely on it: nothing will pass there.",
+                    "Default group {id} is emptied while {living} rely on it: nothing will pass there.",
                     id=id,
-                    listed=words.listed([*endpoints, *living], most=4),
+                    living=words.listed([*endpoints, *living], most=4),
                 )
             )

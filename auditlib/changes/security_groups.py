@@ -45,12 +45,12 @@ class CreateSecurityGroup(Change):
 
     vpc_id: str
     group_name: str
-    description: str = marked("Client VPN endpoint")
+    description: str = "Client VPN endpoint"
     open_egress: bool = True
     group_id: str = ""
 
     kind: ClassVar[str] = "create-security-group"
-    doing: ClassVar[tuple[str, str]] = ("create", marked("security group"))
+    doing: ClassVar[tuple[str, str]] = (marked("create {count}"), marked("security group"))
     iam_action: ClassVar[str] = "ec2:CreateSecurityGroup"
     phase: ClassVar[int] = 1
     never_closes: ClassVar[bool] = True
@@ -69,12 +69,12 @@ class CreateSecurityGroup(Change):
         return ()
 
     def words(self) -> str:
-        out = tr("which lets everything out") if self.open_egress else tr("without any rule")
         return tr(
-            "Create security group {group_name} in {vpc_id}, {out}",
+            "Create security group {group_name} in {vpc_id}, which lets everything out"
+            if self.open_egress
+            else "Create security group {group_name} in {vpc_id}, without any rule",
             group_name=self.group_name,
             vpc_id=self.vpc_id,
-            out=out,
         )
 
     def _problems(self, tables: Tables) -> Iterable[str]:
@@ -177,7 +177,7 @@ class DeleteSecurityGroup(Change):
     group_id: str
 
     kind: ClassVar[str] = "delete-security-group"
-    doing: ClassVar[tuple[str, str]] = ("delete", marked("security group"))
+    doing: ClassVar[tuple[str, str]] = (marked("delete {count}"), marked("security group"))
     iam_action: ClassVar[str] = "ec2:DeleteSecurityGroup"
     phase: ClassVar[int] = 6
     never_opens: ClassVar[bool] = True
@@ -199,9 +199,7 @@ class DeleteSecurityGroup(Change):
             (rules["referenced_group_id"] == self.group_id) & (rules["group_id"] != self.group_id)
         ]
         if len(naming):
-            yield tr(
-                "{listed} still name it", listed=words.listed(sorted(naming["rule_id"]), most=3)
-            )
+            yield tr("{rules} still name it", rules=words.listed(sorted(naming["rule_id"]), most=3))
 
     def _applied(self, tables: Tables) -> Tables:
         groups, rules = tables["security_groups"], tables["security_group_rules"]
@@ -231,7 +229,7 @@ class DeleteSecurityGroup(Change):
         told = [rule.rule_id for rule in self._rules(tables) if not _by_aws(rule)]
         again = (tr("a group made anew has another id"),) if not is_new(self.group_id) else ()
         rules = (
-            (tr("it comes without {listed}", listed=words.listed(sorted(told), most=3)),)
+            (tr("it comes without {rules}", rules=words.listed(sorted(told), most=3)),)
             if told
             else ()
         )
@@ -271,7 +269,7 @@ class AuthorizeRule(Change):
     description: str | None = None
 
     kind: ClassVar[str] = "authorize-rule"
-    doing: ClassVar[tuple[str, str]] = ("add", marked("security group rule"))
+    doing: ClassVar[tuple[str, str]] = (marked("add {count}"), marked("security group rule"))
     phase: ClassVar[int] = 2
     never_closes: ClassVar[bool] = True
 
@@ -295,13 +293,12 @@ class AuthorizeRule(Change):
         return (self.protocol, self.from_port, self.to_port)
 
     def words(self) -> str:
-        direction = tr("out of") if self.is_egress else "into"
         return tr(
-            "Allow {traffic} {direction} {group_id} {form} {peer}",
+            "Allow {traffic} out of {group_id} to {peer}"
+            if self.is_egress
+            else "Allow {traffic} into {group_id} from {peer}",
             traffic=words.traffic(*self._traffic),
-            direction=direction,
             group_id=self.group_id,
-            form="to" if self.is_egress else "from",
             peer=words.clean(self.peer),
         )
 
@@ -467,7 +464,7 @@ class RevokeRule(Change):
     is_egress: bool = False
 
     kind: ClassVar[str] = "revoke-rule"
-    doing: ClassVar[tuple[str, str]] = ("remove", marked("security group rule"))
+    doing: ClassVar[tuple[str, str]] = (marked("remove {count}"), marked("security group rule"))
     phase: ClassVar[int] = 5
     never_opens: ClassVar[bool] = True
 
@@ -477,10 +474,10 @@ class RevokeRule(Change):
         return f"ec2:RevokeSecurityGroup{'Egress' if self.is_egress else 'Ingress'}"
 
     def words(self) -> str:
-        side = "outbound" if self.is_egress else "inbound"
         return tr(
-            "Remove {side} rule {rule_id} from {group_id}",
-            side=side,
+            "Remove outbound rule {rule_id} from {group_id}"
+            if self.is_egress
+            else "Remove inbound rule {rule_id} from {group_id}",
             rule_id=self.rule_id,
             group_id=self.group_id,
         )
@@ -495,11 +492,11 @@ class RevokeRule(Change):
 
     def _problems(self, tables: Tables) -> Iterable[str]:
         if self._rule(tables).empty:
-            side = "outbound" if self.is_egress else "inbound"
             yield tr(
-                "{group_id} has no {side} rule {rule_id} in what was read",
+                "{group_id} has no outbound rule {rule_id} in what was read"
+                if self.is_egress
+                else "{group_id} has no inbound rule {rule_id} in what was read",
                 group_id=self.group_id,
-                side=side,
                 rule_id=self.rule_id,
             )
 

@@ -1,0 +1,57 @@
+"""What the analysis says: English as data, in the language spoken where it is shown.
+
+A doubt or a label is read by programs (a hop in ``via``, a key) and by people (an explanation).
+So it stays the English text wherever it goes, and remembers what it was made of.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from auditlib.language import tr, tr_as
+
+__all__ = ["Saying", "said", "shown"]
+
+
+class Saying(str):
+    """An English text that can be shown in another language.
+
+    Attributes
+    ----------
+    text, values
+        What it was made of; a tuple of texts is a list.
+    """
+
+    text: str
+    values: Mapping[str, Any]
+
+
+def said(text: str, /, **values: Any) -> Saying:
+    """Return a text, marked for translators, with values put in by name.
+
+    >>> said("{gone} in {id} could not be read", gone=("pl-1", "pl-2"), id="rtb-1")
+    'pl-1, pl-2 in rtb-1 could not be read'
+    """
+    plain = {
+        name: ", ".join(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+    }
+    made = Saying(text.format(**plain) if plain else text)
+    made.text, made.values = text, values
+    return made
+
+
+def shown(text: str) -> str:
+    """Return a text in the language spoken, where it is one that can be shown so.
+
+    >>> shown(said("{id} has no route back", id="rtb-1")), shown("rtb-1")
+    ('rtb-1 has no route back', 'rtb-1')
+    """
+    if not isinstance(text, Saying):
+        return text
+    return tr(text.text, **{name: _shown(value) for name, value in text.values.items()})
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, tuple):
+        return tr_as("list", ", ").join(map(shown, value))
+    return shown(value) if isinstance(value, str) else value
