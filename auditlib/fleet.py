@@ -39,6 +39,9 @@ LOG = logging.getLogger("auditlib.fleet")
 NOT_READ = 3
 A_BUG = 70
 
+ANSWERS_WITHIN = "30s"
+"""How long a cluster is waited for."""
+
 READERS = 4
 """Accounts read at once: each of them has threads of its own."""
 
@@ -105,7 +108,7 @@ def on_dask(address: str) -> Iterator[Executors]:
             tr("--dask needs Dask, which is not installed: pip install 'auditlib[dask]'")
         ) from None
     try:
-        client: Any = Client(address, timeout="30s")  # type: ignore[no-untyped-call]
+        client: Any = Client(address, timeout=ANSWERS_WITHIN)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ParameterError(
             tr("no Dask scheduler answers at {address}: {error}", address=address, error=error)

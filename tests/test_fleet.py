@@ -13,15 +13,19 @@ from pathlib import Path
 import pytest
 
 from auditlib import history
-from auditlib.audit import open_audit
+from auditlib.audit import Audit, open_audit
 from auditlib.check import Status
 from auditlib.errors import AwsError, ParameterError
 from auditlib.fleet import Executors, Interrupted, run
 from auditlib.lanes import Lanes
-from auditlib.overview import overview
+from auditlib.overview import ACCOUNTS, overview
+from auditlib.report import overview_report
 from auditlib.schedule import config_of
-from auditlib.visit import Visit
+from auditlib.snapshot import write_file
+from auditlib.visit import FINDINGS, Visit, unlisted
 from tests.accounts import REGION
+from tests.pages import page
+from tests.report_worlds import MOMENT, empty, exposed, hostile, refused
 from tests.standin import ACCOUNT
 
 FIRST, SECOND = (datetime(2026, 11, day, 3, tzinfo=UTC) for day in (20, 21))
@@ -151,8 +155,9 @@ def test_many_accounts_of_which_some_refuse_one_is_throttled_and_one_killed(aws,
         runs = history.runs(config.history / account)
         assert len(runs) == 2
         changes = by[account]["changes"]
-        assert bool(changes.get("new")) == (account == changed), changes
-        assert bool(changes.get("resolved")) == (account == killed), changes
+        assert bool(changes.keys() - {"unchanged"}) == (account in {changed, killed}), changes
+    assert by[changed]["changes"]["new"]
+    assert by[killed]["changes"]["resolved"]
     assert len(history.runs(config.history)) == 2 * len(read)
     assert_the_overview_says_what_the_accounts_say(tmp_path / "out", second, throttled)
 
@@ -325,8 +330,8 @@ def test_a_process_that_dies_is_tried_once_more_and_harms_no_other_lane(tmp_path
     assert (tmp_path / "always").read_text() == "xx"
 
 
-def several(tmp_path, *accounts: str):
-    return written(tmp_path, f"accounts: {json.dumps(accounts)}")
+def several(tmp_path, *accounts: str, more: tuple[str, ...] = ()):
+    return written(tmp_path, f"accounts: {json.dumps(accounts)}", *more)
 
 
 @pytest.mark.parametrize(
@@ -421,3 +426,103 @@ def test_an_organization_needs_a_role_with_the_account_in_it(tmp_path):
     path.write_text(f"output: out\nrole_arn: '{role('{account}')}'\norganization: {{}}\n")
     with pytest.raises(ParameterError, match=r"runs.yaml:3: an organization needs regions"):
         config_of(path)
+
+
+# -- the page over all accounts -------------------------------------------------------------------
+
+
+def left(out: Path, accounts: dict[str, object]) -> Path:
+    """Leave what a run leaves of these accounts (worlds, or why they were not read)."""
+    entries = []
+    for account, made in accounts.items():
+        head = {"account": account, "date": "2026-11-20"}
+        if isinstance(made, str):
+            entries.append({**head, "status": "failed", "exit": 3, "error": made})
+            continue
+        audit = Audit(made.snapshot(**MOMENT))
+        folder = out / account / "2026-11-20"
+        write_file(folder / FINDINGS, history.parquet_of(audit))
+        entries.append(
+            {
+                **head,
+                "status": "done",
+                "exit": 0,
+                "gaps": len(audit.gaps),
+                "not_assessed": sum(f.status is Status.NOT_ASSESSED for f in audit.findings),
+                "unlisted": unlisted(audit),
+                "changes": {"new": 2, "reappeared": 1, "resolved": 4, "unchanged": 9},
+                "report": f"{account}/2026-11-20/report/index.html",
+            }
+        )
+    record = {"date": "2026-11-20", "made": FIRST.isoformat(), "accounts": entries}
+    folder = out / "overview" / "2026-11-20"
+    write_file(folder / ACCOUNTS, json.dumps(record).encode())
+    return folder
+
+
+def test_the_page_over_accounts_names_the_worst_first_and_what_was_not_read(tmp_path):
+    calm, bad, twin, blind, shut = OTHERS[:5]
+    why = "refused <script>document.title='ran'</script>"
+    worlds = {
+        calm: empty(), bad: hostile(), twin: exposed(), blind: refused(), shut: why,
+    }  # fmt: skip
+    folder = left(tmp_path, worlds)
+    over = overview(folder)
+    ranked = list(over.accounts()["account"])
+    assert ranked.index(bad) < ranked.index(calm)
+    assert shut not in ranked
+    assert set(over.unread()["account"]) == {blind, shut}
+    (told,) = over.coverage
+    assert told.startswith("5 accounts were asked for and 4 of them read.")
+    assert "Nothing is known of 1" in told
+    assert "Of 1 AWS did not even list the endpoints" in told
+    checks = over.checks().set_index("check")
+    default = checks.loc["vpn-sg-is-default"]
+    assert (default["fail"], default["unread"]) == (3, 1)
+    assert checks["not_assessed"].max() == 1
+    shared = over.shared()
+    assert (shared["accounts"] >= 2).all()
+    assert {"vpn-sg-is-default"} <= set(shared["check"])
+    assert (over.objects()["accounts"] >= 2).all()  # the worlds give their things the same ids
+
+    index = overview_report(folder, folder / "report").read_text("utf-8")
+    shown = page(index)
+    assert "<script" not in index
+    assert f"../../../{bad}/2026-11-20/report/index.html" in index
+    for account in worlds:
+        assert account in shown.words
+    assert "Not read: refused <script>" in shown.words
+
+
+def test_only_the_columns_that_are_asked_for_are_read(tmp_path, monkeypatch):
+    asked = []
+    real = history.columns_of
+
+    def columns_of(path, columns, where=None):
+        asked.append((tuple(columns), where))
+        return real(path, columns, where)
+
+    over = overview(left(tmp_path, {OTHERS[0]: exposed(), OTHERS[1]: exposed()}))
+    monkeypatch.setattr(history, "columns_of", columns_of)
+    assert over.checks()["fail"].max() == 2
+    assert "reason" not in {column for columns, _ in asked for column in columns}
+    asked.clear()
+    assert not over.shared().empty
+    assert all(where == [("status", "==", "fail")] for _, where in asked)
+
+
+def test_a_snapshot_alone_is_an_overview_of_one():
+    audit = Audit(exposed().snapshot(**MOMENT))
+    over = overview("", audit)
+    assert over.coverage == (
+        "1 accounts were asked for and 1 of them read. All calls were answered.",
+    )
+    assert list(over.accounts()["account"]) == [ACCOUNT]
+    failing = {f.check.id for f in audit.findings if f.status is Status.FAIL}
+    assert set(over.checks().query("fail == 1")["check"]) == failing
+    assert over.shared().empty
+
+
+def test_what_no_run_left_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="is not what a run over accounts leaves"):
+        overview(tmp_path)
