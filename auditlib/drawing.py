@@ -158,4 +158,4 @@ def _shortened(svg: str) -> str:
     """
     bare = re.sub(r"\s+", " ", re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL))
     bare = _PLACED.sub(lambda found: _LONG.sub(r"\1", found[0]), bare)
-    return bare.replace("DejaVuSans", "D").replace("IPAexGothic", "I")
+    return bare.replace("DejaVuSans", "D").replace("IPAexGothic", "I").replace("xlink:href", "href")

@@ -268,7 +268,10 @@ def rule(row: Any, names: Mapping[str, str] | None = None) -> str:
 
 
 _VALUES = (
-    marked("accepted"), marked("allowed"), marked("denied"), marked("expired"), marked("fail"),
+    marked("accepted"), marked("added"), marked("allowed"), marked("changed"), marked("denied"),
+    marked("expired"), marked("fail"), marked("gained"), marked("ground"), marked("lost"),
+    marked("recreated"), marked("removed"), marked("steadier"), marked("uncertain"),
+    marked("weaker"),
     marked("failed"), marked("in force"), marked("matches nothing"), marked("met"),
     marked("missing"), marked("newly raised"), marked("no: accepted"), marked("not applicable"),
     marked("not assessed"), marked("not covered"), marked("not met"), marked("not needed"),
