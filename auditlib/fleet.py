@@ -293,7 +293,6 @@ class _Work:
                 LOG.info("done already", extra=visit.head)
                 self.ended[number] = summary
                 continue
-            LOG.info("reading", extra=visit.head)
             self._submit(self.executors.reading, read, number, visit, reading=True)
 
     def step(self) -> None:

@@ -176,7 +176,7 @@ class Overview:
         return f"../../../{entry['report']}" if self.folder else ""
 
     def checks(self) -> pd.DataFrame:
-        """Return a row per check that does not pass everywhere, the worst first.
+        """Return a row per check that does not pass everywhere: what fails first, the worst of it first.
 
         Columns: check, title, severity, and the numbers of accounts in which it fails, could not
         be assessed, is accepted, passes, does not apply, and of which nothing is known.
@@ -198,8 +198,8 @@ class Overview:
         frame = pd.DataFrame(made, columns=columns)
         frame = frame[frame[["fail", "not_assessed", "accepted"]].sum(axis=1) > 0]
         ranks = [-Severity(severity).rank for severity in frame["severity"]]
-        frame = frame.assign(rank=ranks, failing=-frame["fail"])
-        order = frame.sort_values(["rank", "failing", "check"], kind="stable")
+        frame = frame.assign(rank=ranks, open=frame["fail"] == 0, failing=-frame["fail"])
+        order = frame.sort_values(["open", "rank", "failing", "check"], kind="stable")
         return order[columns].reset_index(drop=True)
 
     # -- what accounts share ------------------------------------------------------------------

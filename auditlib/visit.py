@@ -14,6 +14,7 @@ machine; what they return is a few words, never what was read.
 """
 
 import json
+import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from auditlib.comparison import Comparison
 
 __all__ = ["FINDINGS", "Interrupted", "Visit", "kept", "read", "reported", "unlisted"]
+
+LOG = logging.getLogger("auditlib.fleet")
 
 FINDINGS = "findings.parquet"
 
@@ -115,6 +118,7 @@ def read(visit: Visit) -> None:
     """
     use(visit.language)
     if not _is_read(visit.folder / "snapshot"):
+        LOG.info("reading", extra=visit.head)
         _collect(visit.account, visit.folder / "snapshot", visit.endpoint_url)
 
 
