@@ -1,8 +1,8 @@
 # Every target sets up what it needs. Python 3.11 or newer and make are enough.
 PYTHON ?= python3
 VENV ?= .venv
-# Tests use every core; PYTEST_ARGS= runs them one after the other.
-PYTEST_ARGS ?= -n auto
+# Tests use every core, those of one JupyterLab the same; PYTEST_ARGS= runs them one by one.
+PYTEST_ARGS ?= -n auto --dist loadgroup
 # FULL=1 makes the tests fail unless the modules in .ci/full.coveragerc are covered in full.
 COVERED := $(if $(FULL),--cov --cov-config=.ci/full.coveragerc --cov-report=term-missing:skip-covered)
 
@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types leaks coverage sample sample-report standin lock docs clean mutate sbom licences advisories benchmark-all
+.PHONY: help demo test lint types leaks coverage sample sample-report standin lock docs clean mutate sbom licences advisories benchmark-all messages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ docs: $(VENV)/.dev ## Make the generated documents anew: rights, data dictionary
 	@$(BIN)/python -m auditlib.aws.policy docs/iam
 	@$(BIN)/python -m auditlib.schemas > docs/tables.md
 	@$(BIN)/python -m auditlib.catalogue > docs/checks.md
+
+messages: $(VENV)/.dev ## Bring the catalogues of translations up to date; says how many texts lack one
+	@$(BIN)/python .ci/messages.py update
 
 prove: $(VENV)/.dev ## Hold reach against the naive evaluator on thousands of new random worlds (long)
 	@WORLDS=$(or $(WORLDS),4000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_access_property.py

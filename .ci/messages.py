@@ -25,6 +25,12 @@ LOCALE = ROOT / "auditlib" / "locale"
 NAMED = {"tr": 0, "marked": 0, "tr_as": 1, "count": 1, "plural": 0}
 """Functions whose argument, at this place, is a text to translate."""
 
+SHOWN = {
+    "address", "after", "before", "by", "change", "check", "iam_action", "open", "outcome", "reason",
+    "fragile", "receivers", "reliable", "sessions_end", "state", "unknown", "steps", "traffic", "user_group", "user_groups", "what",
+}  # fmt: skip
+"""Columns of the kit's pages that stand in no schema and no evidence."""
+
 Found = tuple[str, str | None, str]  # text, role, file
 
 
@@ -37,7 +43,9 @@ def of_python(source: str, file: str, named: dict[str, int] | None = None) -> It
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = (
+            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        )
         at = (named or NAMED).get(name)
         if at is None or len(node.args) <= at:
             continue
@@ -60,20 +68,18 @@ def _constants(node: ast.AST) -> Iterator[str]:
 
 def of_templates() -> Iterator[Found]:
     """Return the texts of the templates."""
+    from jinja2 import Environment
     from jinja2.ext import extract_from_ast
 
     from auditlib.display import add_filters, environment_settings
-    from jinja2 import Environment
 
     environment = add_filters(Environment(**environment_settings()))  # noqa: S701 # only parsed
     environment.filters.update(markdown=str, shown=str)
     for path in sorted((ROOT / "auditlib" / "templates").rglob("*.j2")):
         tree = environment.parse(path.read_text("utf-8"))
         for _, _, text in extract_from_ast(tree, ("tr",), babel_style=False):
-            if isinstance(text, tuple):
-                text = text[0]
-            if text:
-                yield text, None, _shown(path)
+            if said := text[0] if isinstance(text, tuple) else text:
+                yield said, None, _shown(path)
 
 
 def of_notebooks() -> Iterator[Found]:
@@ -86,6 +92,9 @@ def of_notebooks() -> Iterator[Found]:
                 yield cell.source, None, _shown(path)
             else:
                 yield from of_python(cell.source, _shown(path))
+                for node in ast.walk(ast.parse(cell.source)):
+                    if isinstance(node, ast.keyword) and node.arg == "empty":  # shown
+                        yield from ((text, None, _shown(path)) for text in _constants(node.value))
 
 
 def of_checks() -> Iterator[Found]:
@@ -96,6 +105,20 @@ def of_checks() -> Iterator[Found]:
         file = made.function.__module__.replace(".", "/") + ".py"
         for role, text in texts_of(made):
             yield text, role, file
+
+
+def of_heads() -> Iterator[Found]:
+    """Return the heads of columns, as pages show them."""
+    from auditlib.display import english_head
+    from auditlib.schemas import SCHEMAS
+
+    names = {column.name for schema in SCHEMAS.values() for column in schema.columns}
+    for path in sorted((ROOT / "auditlib").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "evidence_of":
+                names.update(" ".join(_constants(node.args[0])).split())
+    for head in sorted(map(english_head, names | SHOWN)):
+        yield head, "head", "auditlib/display.py"
 
 
 def of_commands() -> Iterator[Found]:
@@ -114,13 +137,15 @@ def of_commands() -> Iterator[Found]:
 
 def template() -> Catalog:
     """Return all there is to translate."""
-    made = Catalog(project="auditlib", charset="utf-8", creation_date=datetime(2026, 1, 1, tzinfo=UTC))
+    made = Catalog(
+        project="auditlib", charset="utf-8", creation_date=datetime(2026, 1, 1, tzinfo=UTC)
+    )
     found: list[Found] = []
     for path in sorted((ROOT / "auditlib").rglob("*.py")):
         if path.stem == "language":
             continue  # says how, and nothing
         found += of_python(path.read_text("utf-8"), _shown(path))
-    for source in (of_checks, of_commands, of_templates, of_notebooks):
+    for source in (of_checks, of_heads, of_commands, of_templates, of_notebooks):
         found += source()
     for text, role, file in sorted(found, key=lambda one: (one[2], found.index(one))):
         made.add(text, locations=[(file, 0)], context=role)
@@ -143,7 +168,9 @@ def read(language: str) -> Catalog:
 def as_po(catalogue: Catalog) -> bytes:
     """Return a catalogue as it stands in its file."""
     text = io.BytesIO()
-    write_po(text, catalogue, width=100, omit_header=False, ignore_obsolete=True, include_lineno=False)
+    write_po(
+        text, catalogue, width=100, omit_header=False, ignore_obsolete=True, include_lineno=False
+    )
     return text.getvalue()
 
 

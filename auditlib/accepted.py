@@ -20,7 +20,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.check import Check, Finding, Status, checks
 from auditlib.errors import ParameterError
-from auditlib.language import marked, tr
+from auditlib.language import marked, sentences, tr
 from auditlib.schemas import SCHEMAS
 from auditlib.snapshot import write_file
 from auditlib.tables import nearest
@@ -170,23 +170,29 @@ class AcceptedRisks:
                 resource=resource,
             )
             if row["standing"] == "expired":
-                back = tr(
-                    "{rows} of evidence {form} back",
-                    rows=words.count(rows, "piece"),
-                    form="is" if rows == 1 else "are",
-                )
+                was = {"about": about, "until": row["until"], "owner": words.clean(row["owner"])}
                 said.append(
                     tr(
-                        "{about} was accepted until {until} by {clean}; {form}.",
-                        about=about,
-                        until=row["until"],
-                        clean=words.clean(row["owner"]),
-                        form=back if rows else "nothing matches it any more",
+                        "{about} was accepted until {until} by {owner}; {pieces} of evidence {is_are} back.",
+                        **was,
+                        pieces=words.count(rows, "piece"),
+                        is_are="is" if rows == 1 else "are",
+                    )
+                    if rows
+                    else tr(
+                        "{about} was accepted until {until} by {owner}; nothing matches it any more.",
+                        **was,
                     )
                 )
             elif row["standing"] == "matches nothing":
-                part = tr(", but not everything could be read") if gaps[row["check"]] else ""
-                said.append(tr("{about} matches no evidence{part}.", about=about, part=part))
+                said.append(
+                    tr(
+                        "{about} matches no evidence, but not everything could be read.",
+                        about=about,
+                    )
+                    if gaps[row["check"]]
+                    else tr("{about} matches no evidence.", about=about)
+                )
         return said
 
 
@@ -272,12 +278,12 @@ def _all_that_is_wrong(file: Path, wrong: list[_Wrong]) -> str:
         for line, problem in wrong[:_MOST_TOLD]
     ]
     if more := len(wrong) - len(told):
-        told.append(tr("{more} further down.", more=words.count(more, "more error")))
+        told.append(tr("{errors} further down.", errors=words.count(more, "more error")))
     return tr(
-        "{file} has {count}; {told}",
+        "{file} has {errors}; {told}",
         file=file,
-        count=words.count(len(wrong), "error"),
-        told=" ".join(told),
+        errors=words.count(len(wrong), "error"),
+        told=sentences(*told),
     )
 
 
@@ -301,21 +307,22 @@ def _document(file: Path) -> Any:
         raise ParameterError(tr("{file} is not UTF-8 text.", file=file)) from None
     except OSError as error:
         raise ParameterError(
-            tr("{file} cannot be read: {value}.", file=file, value=error.strerror or error)
+            tr("{file} cannot be read: {why}.", file=file, why=error.strerror or error)
         ) from None
     try:
         return _yaml().load(_DAY.sub(_quoted, text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = tr(", line {value}", value=mark.line + 1) if mark else ""
         problem = " ".join(str(error.problem or error.context).split())
         raise ParameterError(
             tr(
-                "{file}{where}: this is no YAML: {problem}.",
+                "{file}, line {line}: this is no YAML: {problem}.",
                 file=file,
-                where=where,
+                line=mark.line + 1,
                 problem=problem,
             )
+            if mark
+            else tr("{file}: this is no YAML: {problem}.", file=file, problem=problem)
         ) from None
     except ValueError as error:
         raise ParameterError(f"{file}: {error}.") from None
@@ -350,9 +357,9 @@ def _entries(file: Path, document: Any, wrong: list[_Wrong]) -> Iterator[Accepte
     if not isinstance(listed, CommentedSeq):
         raise ParameterError(
             tr(
-                '{file}, line {document}: "accepted" is no list.',
+                '{file}, line {line}: "accepted" is no list.',
                 file=file,
-                document=_line(document, "accepted"),
+                line=_line(document, "accepted"),
             )
         )
     known = {made.id for made in checks()}
@@ -360,7 +367,7 @@ def _entries(file: Path, document: Any, wrong: list[_Wrong]) -> Iterator[Accepte
         if not isinstance(entry, CommentedMap):
             held = (listed.lc.data or {}).get(number)
             line = held[0] + 1 if held else _line(document, "accepted")
-            wrong.append((line, tr("an entry has the keys {KEYS}.", KEYS=words.listed(_KEYS))))
+            wrong.append((line, tr("an entry has the keys {keys}.", keys=words.listed(_KEYS))))
         elif made := _entry(entry, known, wrong):
             yield made
 
@@ -371,7 +378,7 @@ def _entry(entry: Any, known: set[str], wrong: list[_Wrong]) -> AcceptedRisk | N
     begin = entry.lc.line + 1
     for key in entry:
         if key not in _KEYS:
-            unknown = nearest(str(key), _KEYS, noun=tr("key of an accepted risk"))
+            unknown = nearest(str(key), _KEYS, noun=marked("key of an accepted risk"))
             found.append((_line(entry, key), str(unknown)))
     if missing := [key for key in _REQUIRED if entry.get(key) is None]:
         found.append((begin, tr("this entry lacks {missing}.", missing=words.listed(missing))))
@@ -382,7 +389,7 @@ def _entry(entry: Any, known: set[str], wrong: list[_Wrong]) -> AcceptedRisk | N
         if key == "until":
             problem = "" if until else tr("until must be a day, written 2027-03-31.")
         elif not (problem := _no_text(key, entry[key], text)) and key == "check":
-            problem = "" if text in known else str(nearest(text, known, noun="check"))
+            problem = "" if text in known else str(nearest(text, known, noun=marked("check")))
         if problem:
             found.append((_line(entry, key), problem))
         elif key != "until":
@@ -398,7 +405,7 @@ def _no_text(key: str, value: object, text: str) -> str:
     if not text:
         return tr("{key} is empty.", key=key)
     return (
-        tr("{key} is longer than {LONGEST:,} characters.", key=key, LONGEST=_LONGEST)
+        tr("{key} is longer than {most:,} characters.", key=key, most=_LONGEST)
         if len(text) > _LONGEST
         else ""
     )
@@ -467,14 +474,12 @@ def accept(
             raise ParameterError(tr("{key} is empty.", key=key))
         if len(text) > _LONGEST:
             raise ParameterError(
-                tr("{key} is longer than {LONGEST:,} characters.", key=key, LONGEST=_LONGEST)
+                tr("{key} is longer than {most:,} characters.", key=key, most=_LONGEST)
             )
     finding = audit.finding(texts["check"])
     new = AcceptedRisk(until=until, **texts)  # type: ignore[arg-type] # the keys are none of line
     if not new.holds_on(today):
-        raise ParameterError(
-            tr("{isoformat} has passed: give a day to come.", isoformat=until.isoformat())
-        )
+        raise ParameterError(tr("{day} has passed: give a day to come.", day=until.isoformat()))
     if not path.absolute().parent.is_dir():
         raise ParameterError(
             tr("{path} cannot be written: there is no folder {path.parent}.", path=path)
@@ -484,10 +489,10 @@ def accept(
         if (old.check, old.resource) == (new.check, new.resource):
             raise ParameterError(
                 tr(
-                    "{path}, line {old.line}: this is accepted until {isoformat} already; change it there.",
+                    "{path}, line {old.line}: this is accepted until {day} already; change it there.",
                     path=path,
                     old=old,
-                    isoformat=old.until.isoformat(),
+                    day=old.until.isoformat(),
                 )
             )
     meant = _meant(new, finding)
@@ -497,7 +502,7 @@ def accept(
         write_file(path.absolute(), _with(path, new))
     except OSError as error:
         raise ParameterError(
-            tr("{path} cannot be written: {value}.", path=path, value=error.strerror or error)
+            tr("{path} cannot be written: {why}.", path=path, why=error.strerror or error)
         ) from None
     return meant
 
@@ -511,25 +516,31 @@ def _meant(entry: AcceptedRisk, finding: Finding) -> int:
 
 def _nothing(entry: AcceptedRisk, finding: Finding) -> str:
     """Say why an entry would accept nothing, and what there is to accept."""
-    about = tr("{entry.resource} matches no evidence of {entry.check}", entry=entry)
     ids: dict[str, None] = {}
     if len(finding.evidence):
         for names in resources_of(finding.check, finding.evidence):
             ids.update(dict.fromkeys(one for name in names for one in name if "/" not in one))
-    there = (
-        tr("; there are {ids}", ids=words.listed(ids))
-        if ids
-        else tr(", which {SAYS}", SAYS=_SAYS[finding.status])
+    if ids:
+        return tr(
+            "{entry.resource} matches no evidence of {entry.check}; there are {ids}. "
+            "To add it all the same, give --unmatched.",
+            entry=entry,
+            ids=words.listed(ids),
+        )
+    return tr(
+        "{entry.resource} matches no evidence of {entry.check}, which {says}. "
+        "To add it all the same, give --unmatched.",
+        entry=entry,
+        says=tr(_SAYS[finding.status]),
     )
-    return tr("{about}{there}. To add it all the same, give --unmatched.", about=about, there=there)
 
 
 _SAYS = {
-    Status.PASS: "passes",
+    Status.PASS: marked("passes"),
     Status.NOT_APPLICABLE: marked("has nothing to judge here"),
     Status.NOT_ASSESSED: marked("could not be assessed: no entry changes that"),
     Status.ACCEPTED: marked("fails by nothing that is not accepted"),
-    Status.FAIL: "fails",
+    Status.FAIL: marked("fails"),
 }
 
 

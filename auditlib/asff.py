@@ -12,6 +12,7 @@ from auditlib.characters import visible
 from auditlib.check import Severity, Status
 from auditlib.errors import ParameterError
 from auditlib.instances import Instance, instances, read_at
+from auditlib.language import tr
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -58,8 +59,10 @@ def asff_findings(audit: "Audit") -> list[dict[str, Any]]:
     found = instances(audit)
     if any(not one.account for one in found):
         raise ParameterError(
-            "The snapshot names no account, and Security Hub takes findings of an account only: "
-            "use another format."
+            tr(
+                "The snapshot names no account, and Security Hub takes findings of an account only: use "
+                "another format."
+            )
         )
     moment = read_at(audit).strftime("%Y-%m-%dT%H:%M:%SZ")
     return [_finding(one, moment, audit.snapshot.digest) for one in found]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from auditlib.check import Finding
+from auditlib.check import Finding, checks
 from auditlib.check import audit as findings_of
 from auditlib.errors import AuditError
-from auditlib.language import tr
+from auditlib.language import marked, tr, tr_as
 from auditlib.schemas import SCHEMAS
 from auditlib.snapshot import Snapshot
 from auditlib.tables import Tables, nearest
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from auditlib.access.explanation import Explanation
     from auditlib.changes.preview import Preview
     from auditlib.found import Found
+    from auditlib.parts import Parts
 
 __all__ = ["Audit", "open_audit", "tables_overview"]
 
@@ -29,14 +30,26 @@ __all__ = ["Audit", "open_audit", "tables_overview"]
 class Audit:
     """What one snapshot says, from the raw answers to the findings.
 
+    Ask it in this order: ``audit`` (what was read), ``audit.findings``,
+    ``audit["vpn-sg-is-shared"]`` (one check, with its evidence), ``audit.proposal("vpn-sg-is-shared")``
+    (what its fix would change), ``audit.reach(...)`` and ``audit.explain(...)`` (who reaches what, and
+    why), ``audit.find("10.0.1.5")`` (all about one thing). ``audit.frames`` has each part of the
+    report as a frame, ``auditlib.grid.grid(frame)`` sorts and filters one.
+
     Attributes
     ----------
     snapshot
         AWS's answers and the outcome of every call.
     tables
-        Its tables and views: ``audit.tables.security_group_rules``.
+        Its tables and views: ``audit.tables.security_group_rules``; ``audit.tables`` lists them.
     accepted
         The accepted risks its findings take into account; ``None`` for none.
+
+    Examples
+    --------
+    >>> audit = open_audit()  # the bundled sample
+    >>> audit["vpn-sg-is-shared"].status.value, len(audit["vpn-sg-is-shared"].evidence)
+    ('fail', 8)
     """
 
     def __init__(self, snapshot: Snapshot, accepted: "AcceptedRisks | None" = None) -> None:
@@ -47,34 +60,67 @@ class Audit:
 
     @cached_property
     def gaps(self) -> pd.DataFrame:
-        """What could not be read, one row per table and call, in ``schemas.GAPS`` columns."""
+        """What could not be read, one row per table and call, in ``schemas.GAPS`` columns.
+
+        ``iam_action`` is what to allow. Which checks a call leaves open: ``audit.frames.not_read``.
+        """
         return self.tables.gaps()
 
     @cached_property
     def coverage(self) -> pd.DataFrame:
-        """One row per read and place: calls made, answered, refused, missing."""
+        """One row per read and place: calls made, answered, refused, missing.
+
+        Where ``answered`` is less than ``calls``, ``audit.gaps`` says what is lacking.
+        """
         return self.tables.coverage()
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
-        """What every check found, the most severe check first."""
+        """What every check found, the most severe check first.
+
+        Each has ``.status``, ``.answer`` (a sentence), ``.evidence``, ``.gaps`` and ``.check`` (why it
+        matters, what to do, how to verify). One by its id: ``audit["its-id"]``. All as a table:
+        ``audit.frames.findings``; all evidence: ``audit.frames.evidence``.
+        """
         return findings_of(self.tables, accept=self.accepted)
 
     def finding(self, id: str) -> Finding:
-        """Return what one check found.
+        """Return what one check found; ``audit["its-id"]`` is the same, with completion.
 
         Raises
         ------
         ParameterError
             When there is no check of this id; names the nearest.
+
+        Examples
+        --------
+        >>> open_audit().finding("connection-logging-is-off").answer
+        'One of the 6 Client VPN endpoints has connection logging switched off.'
         """
         by_id = {finding.check.id: finding for finding in self.findings}
         if id not in by_id:
-            raise nearest(id, by_id, noun="check")
+            raise nearest(id, by_id, noun=marked("check"))
         return by_id[id]
+
+    def __getitem__(self, id: str) -> Finding:
+        return self.finding(id)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [made.id for made in checks()]
+
+    @property
+    def frames(self) -> "Parts":
+        """Every part of the report as a frame; ``audit.frames`` lists them."""
+        from auditlib.parts import Parts
+
+        return Parts(self)
 
     def proposal(self, id: str) -> "Preview":
         """Return the preview of one check's fix; where it makes no change, its decisions say why.
+
+        It tries the fix on the tables of the snapshot, never on AWS. ``.steps`` has the changes with
+        their AWS CLI and Terraform, ``.access`` who loses or gains what, ``.findings`` what is
+        resolved or newly raised, ``.doubts`` what could not be judged, ``.rollback`` the way back.
 
         Raises
         ------
@@ -97,7 +143,45 @@ class Audit:
         protocol: str | None = None,
         summary: bool = False,
     ) -> pd.DataFrame:
-        """Return who reaches what; parameters and columns are :func:`auditlib.access.reach`'s."""
+        """Return what VPN users reach: a row per endpoint, association, group, address and ports.
+
+        Parameters
+        ----------
+        endpoint
+            An id, or a Name tag that no other endpoint has; every endpoint when not given.
+        group
+            A group that an authorization rule names, or ``*`` for a user in no group; all when not
+            given. A group's rows include what everyone has.
+        to
+            An interface's id, or an address.
+        port, protocol
+            Only rows that hold this port; without a protocol, TCP or UDP.
+        summary
+            Fold the associations of an endpoint into one row, with ``subnets``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``certainty`` is ``reliable``, ``fragile`` (only with the endpoint's present address) or
+            ``unknown`` (part of the way could not be read); ``via`` names the hops and what admits.
+            An empty frame is "nothing" only where ``audit.gaps`` is empty too. Why a row is there,
+            or is not: :meth:`explain`.
+
+        Raises
+        ------
+        ParameterError
+            When the endpoint, the group or the address is unknown; names the nearest.
+
+        Examples
+        --------
+        >>> rows = open_audit().reach("corp-vpn", to="10.20.11.40", port=3000)
+        >>> sorted(set(rows["group"])), sorted(set(rows["certainty"]))
+        (['engineering', 'hr'], ['reliable'])
+
+        See Also
+        --------
+        auditlib.access.reach : the same, on tables, with every column told.
+        """
         from auditlib.access import reach
 
         return reach(self.tables, endpoint, group, to, port, protocol=protocol, summary=summary)
@@ -111,7 +195,32 @@ class Audit:
         protocol: str = "tcp",
         group: str | None = None,
     ) -> "Explanation":
-        """Return why an address is reached or not, hop by hop; see :func:`auditlib.access.explain`."""
+        """Return why an address is reached through an endpoint or not, hop by hop, all blockers named.
+
+        Parameters
+        ----------
+        endpoint
+            An id, or a Name tag that no other endpoint has.
+        to
+            An interface's id or an address; a network is not one address.
+        port
+            A port; with ``icmp`` a type; none for every other protocol.
+        protocol
+            ``tcp``, ``udp``, ``icmp``, ``icmpv6`` or an IANA number.
+        group
+            The user's group; a user in no group when not given.
+
+        Returns
+        -------
+        Explanation
+            ``.answer`` is the sentence, ``.paths`` one way per association with its hops,
+            ``.to_frame()`` all hops as rows. In a notebook it shows as a card.
+
+        Raises
+        ------
+        ParameterError
+            When the endpoint, the group or the address is unknown; names the nearest.
+        """
         from auditlib.access import explain
 
         return explain(self.tables, endpoint, to, port, protocol=protocol, group=group)
@@ -119,7 +228,21 @@ class Audit:
     def find(self, text: str) -> "Found":
         """Return all that is known about an id, an address, a network or part of a name.
 
-        See :func:`auditlib.found.find`.
+        Returns
+        -------
+        Found
+            ``.things`` what it is and where it stands, ``.mentions`` who refers to it, ``.reached``
+            who reaches it, ``.findings`` the evidence about it, ``.gaps`` what may say more.
+
+        Raises
+        ------
+        ParameterError
+            When nothing holds it; names the nearest.
+
+        Examples
+        --------
+        >>> open_audit().find("corp-vpn").things[["what", "name"]].values.tolist()
+        [['a Client VPN endpoint', 'corp-vpn']]
         """
         from auditlib.found import find
 
@@ -133,9 +256,9 @@ class Audit:
 
     def _summary(self) -> str:
         places = [f"{account}/{region}" for account, region in self.snapshot.places]
-        shown = ", ".join(places[:5]) + (
-            tr(" and {value} more", value=len(places) - 5) if len(places) > 5 else ""
-        )
+        shown = tr_as("list", ", ").join(places[:5]) or tr("nothing was looked at")
+        if len(places) > 5:
+            shown = tr("{places} and {more} more", places=shown, more=len(places) - 5)
         calls = len(self.gaps.drop_duplicates(["account", "region", "operation", "resource"]))
         read = (
             tr("{calls} calls could not be read, see .gaps", calls=calls)
@@ -145,16 +268,16 @@ class Audit:
         judged = (
             tr("{number} findings", number=len(self.findings))
             if "findings" in self.__dict__
-            else "see .findings"
+            else tr("see .findings")
         )
         return tr(
-            "Audit of {name}: {value}\n  {number} Client VPN endpoints; {read}\n  {number_2} tables, "
-            "see .tables; {judged}",
+            "Audit of {name}: {places}\n  {endpoints} Client VPN endpoints; {read}\n"
+            "  {tables} tables, see .tables; {judged}",
             name=self.snapshot.name,
-            value=shown or "nothing was looked at",
-            number=len(self.tables["client_vpn_endpoints"]),
+            places=shown,
+            endpoints=len(self.tables["client_vpn_endpoints"]),
             read=read,
-            number_2=len(SCHEMAS),
+            tables=len(SCHEMAS),
             judged=judged,
         )
 

@@ -79,7 +79,7 @@ def read_branding(reader: ConfigReader, node: Any) -> Branding:
             if len(texts[name]) > _LONGEST:
                 raise reader.wrong(
                     known[name],
-                    tr("{name} is longer than {LONGEST} characters", name=name, LONGEST=_LONGEST),
+                    tr("{name} is longer than {most} characters", name=name, most=_LONGEST),
                 )
     if "logo" not in known:
         return Branding(**texts)
@@ -101,12 +101,10 @@ def _logo(reader: ConfigReader, node: Any) -> str:
 
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise refuse(
-                tr("is larger than {value} MB: save it smaller", value=_MOST_BYTES // 2**20)
-            )
+            raise refuse(tr("is larger than {most} MB: save it smaller", most=_MOST_BYTES // 2**20))
         data = path.read_bytes()
     except OSError as error:
-        raise refuse(tr("cannot be read: {value}", value=error.strerror or error)) from error
+        raise refuse(tr("cannot be read: {why}", why=error.strerror or error)) from error
     lenient = ImageFile.LOAD_TRUNCATED_IMAGES  # WeasyPrint switches it on for the whole process
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
@@ -137,8 +135,8 @@ def _logo(reader: ConfigReader, node: Any) -> str:
     if target.tell() > _MOST_SHOWN:
         raise refuse(
             tr(
-                "takes {tell:,} bytes in every page: give a plainer one, or a JPEG",
-                tell=target.tell(),
+                "takes {size:,} bytes in every page: give a plainer one, or a JPEG",
+                size=target.tell(),
             )
         )
     encoded = base64.b64encode(target.getvalue()).decode()

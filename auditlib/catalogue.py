@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from auditlib.aws.reads import READS, Read
 from auditlib.check import Check, checks
+from auditlib.language import marked, tr
 from auditlib.schemas import SCHEMAS
 from auditlib.summary import ratings
 from auditlib.tables import nearest
@@ -21,7 +22,7 @@ def check_called(id: str) -> Check:
     """
     by_id = {made.id: made for made in checks()}
     if id not in by_id:
-        raise nearest(id, by_id, noun="check")
+        raise nearest(id, by_id, noun=marked("check"))
     return by_id[id]
 
 
@@ -43,22 +44,24 @@ def explanation(made: Check) -> list[str]:
     lines = [
         made.id,
         f"  {made.title}.",
-        f"  Severity: {made.severity.value} (the kit's own rating)",
+        "  " + tr("Severity: {severity} (the kit's own rating)", severity=tr(made.severity.value)),
     ]
     lines += [f"  {sentence}" for sentence in ratings(made)]
     parts = {
-        "Why it matters": [made.rationale],
-        "What to do": [made.remedy],
-        "How to verify": [made.verify],
-        "When it is no reason to act": list(made.false_alarms),
-        "Fix": [_fix(made)],
-        "For other scanners: accepted by design": [made.accepted_by_design],
-        "What it judges": [f"{made.noun} ({made.population})"],
-        "What it reads": list(dict.fromkeys([made.population, *made.needs])),
-        "What only words its reasons": list(made.wording),
-        "AWS calls": [f"{read.service} {read.operation}" for read in reads],
-        "IAM actions": sorted({read.iam_action for read in reads}),
-        "Controls": [f"{name}: {', '.join(ids)}" for name, ids in sorted(made.controls.items())],
+        tr("Why it matters"): [made.rationale],
+        tr("What to do"): [made.remedy],
+        tr("How to verify"): [made.verify],
+        tr("When it is no reason to act"): list(made.false_alarms),
+        tr("Fix"): [_fix(made)],
+        tr("For other scanners: accepted by design"): [made.accepted_by_design],
+        tr("What it judges"): [f"{made.noun} ({made.population})"],
+        tr("What it reads"): list(dict.fromkeys([made.population, *made.needs])),
+        tr("What only words its reasons"): list(made.wording),
+        tr("AWS calls"): [f"{read.service} {read.operation}" for read in reads],
+        tr("IAM actions"): sorted({read.iam_action for read in reads}),
+        tr("Controls"): [
+            f"{name}: {', '.join(ids)}" for name, ids in sorted(made.controls.items())
+        ],
         "AWS": [made.reference],
     }
     for head, texts in parts.items():
@@ -73,8 +76,8 @@ def _fix(made: Check) -> str:
     from auditlib.changes.fixes import FIXES
 
     if made.id in FIXES:
-        return f"The kit has one: auditlib preview SNAPSHOT --fix {made.id}"
-    return made.decision or "People decide."
+        return tr("The kit has one: auditlib preview SNAPSHOT --fix {made.id}", made=made)
+    return made.decision or tr("People decide.")
 
 
 def checks_page() -> str:

@@ -232,11 +232,7 @@ _DOTTED_HYPHEN = re.compile(
 
 def _spelt(found: re.Match[str]) -> str:
     before = re.sub(r"\s+", "", found["before"])
-    return (
-        tr("{before} has {name}", before=before, name=found["name"])
-        if found["by"] == "has"
-        else f"{before}.{found['name']}"
-    )
+    return f"{before} has {found['name']}" if found["by"] == "has" else f"{before}.{found['name']}"
 
 
 def _without_strings(text: str) -> str:
@@ -508,7 +504,7 @@ class _Reader:
             node = node["."]["left"]
         if "Var" in node:
             self.beyond = tr(
-                "it reads attributes of {Var}, which AWS does not publish", Var=node["Var"]
+                "it reads attributes of {name}, which AWS does not publish", name=node["Var"]
             )
         self.read(node, known)
 

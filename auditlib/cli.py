@@ -19,6 +19,7 @@ from auditlib import __version__
 from auditlib.characters import visible
 from auditlib.commands import Group
 from auditlib.errors import AuditError
+from auditlib.language import tr
 
 if TYPE_CHECKING:
     from auditlib.check import Finding
@@ -36,16 +37,16 @@ SEVERITY = click.Choice(["info", "low", "medium", "high", "critical"])
 ACCEPTED = "YAML file of accepted risks: they stay visible, and do not count."
 REDACT = "Replace every name, id, address and account by a pseudonym (docs/redaction.md)."
 REDACT_KEY = (
-    "File of the key that pseudonyms are worked out with, made where there is none; without it the "
-    "key is new and not kept."
+    "File of the key that pseudonyms are worked out with, made where there is none; without "
+    "it the key is new and not kept."
 )
 FAIL_ON = "Exit 1 on a finding of this severity or worse."
 _REPORT_EXITS = " Else 3 when something was not or only partly assessed. Without it, 0 once made."
 
 
 _DIFF_EXITS = (
-    "Exit 1 on a finding of this severity or worse that was not there before. Else 3 when not all "
-    "could be compared. Without it, 0."
+    "Exit 1 on a finding of this severity or worse that was not there before. Else 3 when "
+    "not all could be compared. Without it, 0."
 )
 _HISTORY = "Folder of a history, for the age of findings and those that came back."
 
@@ -80,7 +81,7 @@ class _Commands(Group):
         except AuditError as error:
             raise _Refusal(str(error)) from error
         except KeyboardInterrupt:
-            click.echo("auditlib: interrupted", err=True)
+            click.echo(tr("auditlib: interrupted"), err=True)
             ctx.exit(INTERRUPTED)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise
@@ -90,8 +91,10 @@ class _Commands(Group):
                 ctx.exit(A_BUG)
             with suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            what = error.filename or "the output"
-            raise _Refusal(f"{what} cannot be written ({error.strerror}): make room") from error
+            what = error.filename or tr("the output")
+            raise _Refusal(
+                tr("{what} cannot be written ({error.strerror}): make room", what=what, error=error)
+            ) from error
         except Exception:
             # Not 1, which would read as "findings".
             _tell_of_a_bug()
@@ -100,7 +103,7 @@ class _Commands(Group):
 
 def _tell_of_a_bug() -> None:
     traceback.print_exc()
-    click.echo("auditlib: this is a bug in the kit; nothing was concluded", err=True)
+    click.echo(tr("auditlib: this is a bug in the kit; nothing was concluded"), err=True)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -144,11 +147,11 @@ def collect(  # noqa: PLR0917 # click calls it by keyword
     valid either way and says what is missing.
     """
     if regions and all_regions:
-        raise click.UsageError("give --region or --all-regions, not both")
+        raise click.UsageError(tr("give --region or --all-regions, not both"))
     if script:
         if out or role_arn or external_id or resume:
             raise click.UsageError(
-                "--script goes with --profile, --region, --all-regions and --endpoint-url only"
+                tr("--script goes with --profile, --region, --all-regions and --endpoint-url only")
             )
         from auditlib.aws.script import script_of
 
@@ -163,9 +166,9 @@ def collect(  # noqa: PLR0917 # click calls it by keyword
         )
         return
     if out is None:
-        raise click.UsageError("missing option '--out': where to write the snapshot")
+        raise click.UsageError(tr("missing option '--out': where to write the snapshot"))
     if external_id and not role_arn:
-        raise click.UsageError("--external-id goes with --role-arn")
+        raise click.UsageError(tr("--external-id goes with --role-arn"))
     from auditlib.aws.collect import collect as run
     from auditlib.aws.collect import summary_of
 
@@ -183,12 +186,14 @@ def collect(  # noqa: PLR0917 # click calls it by keyword
             progress=progress,
         )
     if resume:
-        click.echo(f"kept: {collected.kept} answers of the earlier collection")
+        click.echo(
+            tr("kept: {collected.kept} answers of the earlier collection", collected=collected)
+        )
     for line in summary_of(collected.manifest):
         click.echo(one_line(line))
-    click.echo(f"snapshot: {one_line(out)}")
+    click.echo(tr("snapshot: {out}", out=one_line(out)))
     if collected.interrupted:
-        click.echo("interrupted: run again with --resume to read the rest", err=True)
+        click.echo(tr("interrupted: run again with --resume to read the rest"), err=True)
         _leave(INTERRUPTED)
     if any(call.status != "ok" for call in collected.manifest.calls):
         sys.exit(NOT_ALL_READ)
@@ -225,9 +230,9 @@ def permissions(  # noqa: PLR0917 # click calls it by keyword
     resource one is tried. Exits 3 when a read would be refused or it cannot be told.
     """
     if regions and all_regions:
-        raise click.UsageError("give --region or --all-regions, not both")
+        raise click.UsageError(tr("give --region or --all-regions, not both"))
     if external_id and not role_arn:
-        raise click.UsageError("--external-id goes with --role-arn")
+        raise click.UsageError(tr("--external-id goes with --role-arn"))
     from auditlib.aws.permissions import permissions as asked
     from auditlib.summary import cost_of
 
@@ -290,13 +295,25 @@ def verify(snapshot: Path) -> None:
     loaded = load(snapshot)
     answered = sum(call.file is not None for call in loaded.calls)
     if not loaded.has_manifest:
-        click.echo(f"{answered} answers can be read; no manifest.json to check them against")
+        click.echo(
+            tr(
+                "{answered} answers can be read; no manifest.json to check them against",
+                answered=answered,
+            )
+        )
         sys.exit(NOT_ALL_READ)
     # AWS answers some calls by an error that says there is nothing: they are read, and have no file.
     empty = sum(call.status == "ok" and call.file is None for call in loaded.calls)
-    bare = f", and {empty} that said there is nothing" if empty else ""
+    about = {"answers": answered + empty, "files": answered, "digest": loaded.digest}
     click.echo(
-        f"{answered + empty} answers: {answered} files, all as collected{bare}; sha256 {loaded.digest}"
+        tr(
+            "{answers} answers: {files} files, all as collected, "
+            "and {empty} that said there is nothing; sha256 {digest}",
+            **about,
+            empty=empty,
+        )
+        if empty
+        else tr("{answers} answers: {files} files, all as collected; sha256 {digest}", **about)
     )
 
 
@@ -327,7 +344,14 @@ def check(snapshot: Path, style: str, accepted: Path | None, fail_on: str) -> No
         from auditlib.terminal import print_audit, print_lines
 
         print_audit(audit)
-        print_lines([f"As pages with all evidence: auditlib report {snapshot} --out DIR"])
+        print_lines(
+            [
+                tr(
+                    "As pages with all evidence: auditlib report {snapshot} --out DIR",
+                    snapshot=snapshot,
+                )
+            ]
+        )
     else:
         from auditlib import export
 
@@ -374,7 +398,7 @@ def export(  # noqa: PLR0917 # click calls it by keyword
 
         audit = redacted_audit(audit, names)
     written = export_audit(audit, out, formats or FORMATS)
-    click.echo(f"{len(written)} files in {one_line(out)}")
+    click.echo(tr("{number} files in {out}", number=len(written), out=one_line(out)))
 
 
 def _pseudonyms(redact: bool, key_file: Path | None) -> "Pseudonyms | None":
@@ -407,7 +431,7 @@ def redact(snapshot: Path, out: Path, redact_key: Path | None) -> None:
     names = _pseudonyms(True, redact_key)
     if names is not None:
         save(redacted_audit(open_audit(snapshot), names).snapshot, out)
-        click.echo(f"snapshot: {one_line(out)}")
+        click.echo(tr("snapshot: {out}", out=one_line(out)))
 
 
 @main.command()
@@ -459,7 +483,14 @@ def accept(  # noqa: PLR0917 # click calls it by keyword
         reference=reference,
         unmatched=unmatched,
     )
-    click.echo(f"{one_line(file)}: accepts {count(rows, 'piece')} of evidence until {until}")
+    click.echo(
+        tr(
+            "{file}: accepts {rows} of evidence until {until}",
+            file=one_line(file),
+            rows=count(rows, "piece"),
+            until=until,
+        )
+    )
 
 
 @main.command()
@@ -546,7 +577,7 @@ def tables(snapshot: Path, out: Path | None, style: str) -> None:
         from auditlib.export import export_tables
 
         written = export_tables(audit, out, "parquet" if style == "parquet" else "csv")
-        click.echo(f"{len(written)} files in {one_line(out)}")
+        click.echo(tr("{number} files in {out}", number=len(written), out=one_line(out)))
         return
     from auditlib.terminal import print_frame
 
@@ -737,9 +768,9 @@ def preview(  # noqa: PLR0917 # click calls it by keyword
     from auditlib.changes.preview import proposal
 
     if bool(fixes) == (plan is not None):
-        raise click.UsageError("give --fix or --plan, one of the two")
+        raise click.UsageError(tr("give --fix or --plan, one of the two"))
     if endpoint and plan:
-        raise click.UsageError("--endpoint goes with --fix only")
+        raise click.UsageError(tr("--endpoint goes with --fix only"))
     tables = open_audit(snapshot).tables
     if endpoint:
         endpoint = endpoint_of(tables, endpoint)
@@ -821,7 +852,7 @@ def new(client: str, out: Path | None) -> None:
     from auditlib.engagement import lay_out
 
     folder = lay_out(client, out)
-    click.echo(f"{folder}: begin with its README.md")
+    click.echo(tr("{folder}: begin with its README.md", folder=folder))
 
 
 @main.command()
@@ -848,7 +879,7 @@ def lab(snapshot: Path | None, notebooks: Path, no_browser: bool) -> None:
     if snapshot is not None:
         load(snapshot)  # what is wrong with it is better told here
     working_copies(notebooks, snapshot)
-    click.echo(f"working copies in {notebooks}")
+    click.echo(tr("working copies in {notebooks}", notebooks=notebooks))
     sys.exit(subprocess.run(lab_command(notebooks, browser=not no_browser), check=False).returncode)  # noqa: S603 # our own words
 
 
@@ -856,31 +887,60 @@ def lab(snapshot: Path | None, notebooks: Path, no_browser: bool) -> None:
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--endpoint-url", help="Address to call instead of AWS.")
 @click.option("--check-only", is_flag=True, help="Only tell whether CONFIG is right.")
-def run(config: Path, endpoint_url: str | None, check_only: bool) -> None:
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    help="Processes that judge and report; as many as there are cores without it.",
+)
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Work on the Dask cluster with this scheduler, such as tcp://10.0.0.5:8786 (the extra "
+    "dask); its workers need the same folders, and credentials.",
+)
+def run(
+    config: Path,
+    endpoint_url: str | None,
+    check_only: bool,
+    processes: int | None,
+    dask: str | None,
+) -> None:
     """Read, report on and compare every account of CONFIG, a YAML file.
 
-    Prints one line of JSON per account; logs, JSON too, go to standard error. A run that was
-    killed goes on when started again the same day. Exits 1 on findings at or above fail_on in any
-    account, else 3 when an account or part of one was not read or assessed, else 0.
+    Prints one line of JSON per account, in the order of CONFIG; logs, JSON too, go to standard
+    error. A run that was killed goes on when started again the same day. Exits 1 on findings at or
+    above fail_on in any account, else 3 when an account or part of one was not read or assessed,
+    else 0.
     """
     import json
 
-    from auditlib.schedule import Interrupted, config_of
-    from auditlib.schedule import run as scheduled
+    from auditlib.fleet import Interrupted
+    from auditlib.fleet import run as fleet_run
+    from auditlib.schedule import config_of
 
+    if dask and processes:
+        raise click.UsageError(tr("give --dask or --processes, not both"))
     known = config_of(config)
     if check_only:
-        click.echo(f"{one_line(config)}: {len(known.accounts)} accounts, nothing wrong")
+        click.echo(
+            tr(
+                "{config}: {number} accounts named, nothing wrong",
+                config=one_line(config),
+                number=len(known.accounts),
+            )
+        )
         return
     _log_as_json()
     try:
-        status = scheduled(
+        status = fleet_run(
             known,
             endpoint_url=endpoint_url,
             told=lambda summary: click.echo(json.dumps(summary)),
+            processes=processes,
+            dask=dask,
         )
     except Interrupted:
-        click.echo("interrupted: run again to go on", err=True)
+        click.echo(tr("interrupted: run again to go on"), err=True)
         _leave(INTERRUPTED)
     sys.exit(status)
 
@@ -901,11 +961,13 @@ def _log_as_json() -> None:
             more = {
                 n: getattr(record, n) for n in ("account", "date", "error") if hasattr(record, n)
             }
+            if record.exc_info:
+                more["traceback"] = self.formatException(record.exc_info)
             return json.dumps(told | more)
 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines())
-    log = logging.getLogger("auditlib.schedule")
+    log = logging.getLogger("auditlib.fleet")
     log.handlers[:] = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False
@@ -932,7 +994,8 @@ def history(folder: Path, snapshots: tuple[Path, ...], style: str) -> None:
 
     for snapshot in snapshots:
         added = past.append(folder, open_audit(snapshot))
-        click.echo(f"{'kept' if added else 'known already'}: {one_line(snapshot)}", err=True)
+        known = tr("kept") if added else tr("known already")
+        click.echo(f"{known}: {one_line(snapshot)}", err=True)
     runs = past.runs(folder)
     if style == "table":
         from auditlib.terminal import print_frame
@@ -1043,9 +1106,9 @@ def _report(snapshot: Path | None, out: Path, fail_on: str | None = None, **more
     from auditlib.report import report as made_of
 
     if sys.stderr.isatty():
-        click.echo("running the notebooks …", err=True)
+        click.echo(tr("running the notebooks …"), err=True)
     made = made_of(snapshot, out, **more)
-    click.echo(f"report: {one_line(made.index)}")
+    click.echo(tr("report: {index}", index=one_line(made.index)))
     if "history" in more.get("places", ()):
         from auditlib import history
 

@@ -21,14 +21,14 @@ __all__ = ["Comparison", "compare"]
 EARLIER = Path(__file__).with_name("sample-earlier.zip")
 
 _STATES = {
-    "new": "new",
+    "new": marked("new"),
     "reappeared": marked("came back"),
     "first_seen": marked("seen first now"),
-    "resolved": "resolved",
+    "resolved": marked("resolved"),
     "not_seen": marked("no longer seen"),
-    "unchanged": "unchanged",
-    "gained": "gained",
-    "lost": "lost",
+    "unchanged": marked("unchanged"),
+    "gained": marked("gained"),
+    "lost": marked("lost"),
     "uncertain": marked("cannot be compared"),
     "steadier": marked("now reliable"),
     "weaker": marked("now fragile"),
@@ -40,10 +40,10 @@ _WHEN = {
     "both": marked("neither time"),
 }
 _STATUS = {
-    "fail": "fails",
+    "fail": marked("fails"),
     "not_assessed": marked("not assessed"),
     "not_applicable": marked("not applicable"),
-    "pass": "passes",
+    "pass": marked("passes"),
 }
 
 
@@ -127,7 +127,7 @@ class Comparison:
 
     def _sides(self) -> pd.DataFrame:
         rows = []
-        for which, audit in (("earlier", self.old), (tr("this one"), self.new)):
+        for which, audit in ((tr("earlier"), self.old), (tr("this one"), self.new)):
             if audit is not None:
                 said = summary.identity(audit)
                 rows.append(
@@ -150,7 +150,8 @@ class Comparison:
         differs = (found["before"] != found["now"]) | (
             found[[s for s in drift.STATES if s != "unchanged"]].sum(axis=1) > 0
         )
-        found = found.assign(before=found["before"].map(_STATUS), now=found["now"].map(_STATUS))
+        said = {status: tr(word) for status, word in _STATUS.items()}
+        found = found.assign(before=found["before"].map(said), now=found["now"].map(said))
         shown = found.loc[differs, columns]
         spare = [s for s in drift.STATES if not shown[s].any()]
         return shown.drop(columns=spare).reset_index(drop=True)
@@ -184,7 +185,7 @@ class Comparison:
         rows = rows[rows["state"].isin(states or set(rows["state"]))]
         told: dict[tuple[str, ...], tuple[set[str], dict[str, None]]] = {}
         for row in rows_of(rows.astype(object)):
-            group = "everyone" if row.group == "*" else words.clean(row.group)
+            group = tr("everyone") if row.group == "*" else words.clean(row.group)
             key = (_STATES[row.state], row.endpoint_id, group, row.eni_id, row.ip, row.unread)
             subnets, ports = told.setdefault(key, (set(), {}))
             subnets.add(row.subnet_id)
@@ -235,7 +236,7 @@ class Comparison:
             return pd.DataFrame(columns=columns)
         rows = [
             {
-                "when": _WHEN[row.when],
+                "when": tr(_WHEN[row.when]),
                 "account": row.account,
                 "region": row.region,
                 "what": tr("was not looked at") if row.status == "elsewhere" else words.gap(row),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from auditlib.errors import ParameterError
-from auditlib.language import tr
+from auditlib.language import marked, tr
 
 __all__ = ["ConfigReader", "root_of"]
 
@@ -24,18 +24,17 @@ def root_of(path: Path) -> Any:
         return yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
         raise ParameterError(
-            tr("{path} cannot be read: {value}", path=path, value=error.strerror or error)
+            tr("{path} cannot be read: {why}", path=path, why=error.strerror or error)
         ) from error
     except UnicodeDecodeError as error:
         raise ParameterError(tr("{path} is not UTF-8 text", path=path)) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
+        where = f"{path.name}:{mark.line + 1}" if mark else path.name
         raise ParameterError(
             tr(
-                "{path.name}{line}: no YAML: {error}",
-                path=path,
-                line=line,
+                "{where}: no YAML: {error}",
+                where=where,
                 error=getattr(error, "problem", ""),
             )
         ) from error
@@ -66,7 +65,7 @@ class ConfigReader:
         for key, value in node.value:
             name = self.text(key)
             if name not in names:
-                raise self.wrong(key, str(nearest(name, names, noun="key")))
+                raise self.wrong(key, str(nearest(name, names, noun=marked("key"))))
             if name in found:
                 raise self.wrong(key, tr("{name} is given twice", name=name))
             found[name] = value

@@ -16,7 +16,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.check import Finding, Status, checks
 from auditlib.errors import ParameterError
-from auditlib.language import marked, tr
+from auditlib.language import marked, sentences, tr, tr_as
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -92,21 +92,33 @@ _OTHERS = marked("Everything else in it: the kit looks at Client VPN and what su
 
 
 def _cis(version: str, number: str) -> Framework:
-    ours = Control(id=number, title=_DEFAULT_GROUP, whole=True, level=tr("Level 2"))
+    ours = Control(id=number, title=_DEFAULT_GROUP, whole=True, level="Level 2")
     beside = [Control(id=id, title=title) for id, title in _CIS_BESIDE.get(version, {}).items()]
     return Framework(
-        name=tr("CIS AWS Foundations {version}", version=version),
+        name=f"CIS AWS Foundations {version}",
         controls=(*beside, ours),
         rest=_OTHERS,
     )
 
 
 _LOGGED = marked("Connections to every Client VPN endpoint are logged")
-_RENEWED = marked(
-    "Certificates in ACM are renewed in time. The kit looks at those of endpoints only, and "
-    "calls 60 days before the end soon (30 where ACM renews); {} by default, so it reports "
-    "later"
-)
+_RENEWED = {
+    "securityhub": marked(
+        "Certificates in ACM are renewed in time. The kit looks at those of endpoints only, and "
+        "calls 60 days before the end soon (30 where ACM renews); Security Hub asks for 30 by "
+        "default, so it reports later"
+    ),
+    "config": marked(
+        "Certificates in ACM are renewed in time. The kit looks at those of endpoints only, and "
+        "calls 60 days before the end soon (30 where ACM renews); AWS Config asks for 14 by "
+        "default, so it reports later"
+    ),
+    "prowler": marked(
+        "Certificates in ACM are renewed in time. The kit looks at those of endpoints only, and "
+        "calls 60 days before the end soon (30 where ACM renews); Prowler asks for 7 by default, "
+        "so it reports later"
+    ),
+}
 _STRONG = marked(
     "RSA certificates in ACM have keys of 2,048 bits or more. The kit looks at those of "
     "endpoints only, and at outdated signatures too"
@@ -116,11 +128,11 @@ FRAMEWORKS: Mapping[str, Framework] = {
     for framework in (
         *(_cis(v, number) for number, versions in _CIS_NUMBERS.items() for v in versions),
         Framework(
-            name=marked("AWS Foundational Security Best Practices v1.0.0"),
+            name="AWS Foundational Security Best Practices v1.0.0",
             controls=(
                 Control(
                     id="ACM.1",
-                    title=_RENEWED.format(marked("Security Hub asks for 30")),
+                    title=_RENEWED["securityhub"],
                     level="Medium",
                 ),
                 Control(id="ACM.2", title=_STRONG, level="High"),
@@ -130,11 +142,11 @@ FRAMEWORKS: Mapping[str, Framework] = {
             rest=_OTHERS,
         ),
         Framework(
-            name=marked("AWS Config managed rules (2026-11)"),
+            name="AWS Config managed rules (2026-11)",
             controls=(
                 Control(
                     id="acm-certificate-expiration-check",
-                    title=_RENEWED.format(marked("AWS Config asks for 14")),
+                    title=_RENEWED["config"],
                 ),
                 Control(id="acm-certificate-rsa-check", title=_STRONG),
                 Control(
@@ -162,7 +174,7 @@ FRAMEWORKS: Mapping[str, Framework] = {
             controls=(
                 Control(
                     id="acm_certificates_expiration_check",
-                    title=_RENEWED.format(marked("Prowler asks for 7")),
+                    title=_RENEWED["prowler"],
                 ),
                 Control(
                     id="ec2_client_vpn_endpoint_connection_logging_enabled",
@@ -179,14 +191,14 @@ FRAMEWORKS: Mapping[str, Framework] = {
             rest=_OTHERS,
         ),
         Framework(
-            name=marked("AWS Well-Architected Reliability Pillar (2026-11)"),
+            name="AWS Well-Architected Reliability Pillar (2026-11)",
             controls=(
                 Control(id="REL10-BP01", title=marked("The workload runs in several locations")),
             ),
             rest=_OTHERS,
         ),
         Framework(
-            name=marked("AWS Well-Architected Security Pillar (2026-11)"),
+            name="AWS Well-Architected Security Pillar (2026-11)",
             controls=(
                 Control(
                     id="SEC05-BP02",
@@ -196,7 +208,7 @@ FRAMEWORKS: Mapping[str, Framework] = {
             rest=_OTHERS,
         ),
         Framework(
-            name=marked("NIST SP 800-53 Rev. 5"),
+            name="NIST SP 800-53 Rev. 5",
             controls=(
                 Control(id="AC-3", title=marked("Access is enforced as it was authorized")),
                 Control(id="AC-4", title=marked("Flows of information are controlled by policy")),
@@ -271,7 +283,7 @@ def answers(audit: "Audit", framework: str = "") -> pd.DataFrame:
         ]
         rest = Control(id="", title=found.rest)
         rows.append(_row(found, rest, []))
-    columns = tr("framework control title level answer part evidence accepted checks says")
+    columns = "framework control title level answer part evidence accepted checks says"
     return pd.DataFrame(rows, columns=columns.split())
 
 
@@ -303,9 +315,9 @@ def frameworks_like(text: str) -> tuple[str, ...]:
         close = like or difflib.get_close_matches(text, names, n=3, cutoff=0.3) or names
         raise ParameterError(
             tr(
-                'There is no framework called "{text}". Did you mean {join}? The kit knows {names}.',
+                'There is no framework called "{text}". Did you mean {close}? The kit knows {names}.',
                 text=text,
-                join=" or ".join(close[:3]),
+                close=tr_as("list", " or ").join(close[:3]),
                 names=words.listed(names, most=40),
             )
         )
@@ -323,7 +335,7 @@ _SAME = {
 
 def _words(text: str) -> list[str]:
     """Return the words of a framework's name, without its version."""
-    plain = re.sub(tr("security hub"), "securityhub", text.lower())
+    plain = re.sub("security hub", "securityhub", text.lower())
     found = re.findall(r"[a-z]{2,}|800-53", re.sub(r"\b(?:rev|revision)\b\.?", " ", plain))
     return [one for word in found for one in _SAME.get(word, [word])]
 
@@ -347,7 +359,7 @@ def _row(framework: Framework, control: Control, findings: Iterable[Finding]) ->
     return {
         "framework": framework.name,
         "control": control.id,
-        "title": control.title,
+        "title": tr(control.title),
         "level": control.level,
         "answer": answer,
         "part": bool(held) and not control.whole,
@@ -385,19 +397,22 @@ def _says(answer: Answer, control: Control, held: list[Finding]) -> str:
     told.sort(key=lambda f: (deciding.index(f.status), -f.check.severity.rank))
     said = told[0].answer
     if rest := len(told) - 1:
-        said += tr(
-            " {capitalize} {form} so too.",
-            capitalize=words.count(rest, "more check").capitalize(),
-            form="says" if rest == 1 else "say",
+        more = words.opening(words.count(rest, "more check"))
+        said = sentences(
+            said,
+            tr("{checks} says so too.", checks=more)
+            if rest == 1
+            else tr("{checks} say so too.", checks=more),
         )
     open_ones = sum(finding.status is Status.NOT_ASSESSED for finding in held)
     if answer == "not_met" and open_ones:
-        were = "was" if open_ones == 1 else "were"
-        said += tr(
-            " {capitalize} that it rests on {were} not assessed.",
-            capitalize=words.count(open_ones, "check").capitalize(),
-            were=were,
+        unknown = words.opening(words.count(open_ones, "check"))
+        said = sentences(
+            said,
+            tr("{checks} that it rests on was not assessed.", checks=unknown)
+            if open_ones == 1
+            else tr("{checks} that it rests on were not assessed.", checks=unknown),
         )
     if answer == "met" and not control.whole:
-        said = tr("Nothing speaks against it in the part the kit looks at. {said}", said=said)
+        said = sentences(tr("Nothing speaks against it in the part the kit looks at."), said)
     return said

@@ -18,21 +18,24 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from auditlib import previewed, reached, summary
+from auditlib import language, previewed, reached, summary
 from auditlib.accepted import COLUMNS, as_shown
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
 from auditlib.controls import answers as answers_of
+from auditlib.language import marked, tr, tr_as
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
-from auditlib.words import named
+from auditlib.words import count, named, opening
 
 if TYPE_CHECKING:
-    from auditlib.access.explanation import Explanation
+    from auditlib.access import explanation as explained
     from auditlib.audit import Audit
+    from auditlib.branding import Branding
     from auditlib.changes.preview import Preview
     from auditlib.comparison import Comparison
     from auditlib.found import Found
+    from auditlib.overview import Overview
 
 __all__ = [
     "Html",
@@ -46,6 +49,8 @@ __all__ = [
     "findings",
     "first_steps",
     "fixes",
+    "fleet_accounts",
+    "fleet_checks",
     "init_notebook",
     "picture",
     "preview_access",
@@ -81,11 +86,11 @@ LONGEST = 400
 """Characters of one text in a table cell."""
 
 STATUS_WORDS = {
-    Status.FAIL: ("✕", "Fails"),
-    Status.NOT_ASSESSED: ("?", "Not assessed"),
-    Status.ACCEPTED: ("≈", "Accepted"),
-    Status.NOT_APPLICABLE: ("–", "Not applicable"),
-    Status.PASS: ("✓", "Passes"),
+    Status.FAIL: ("✕", marked("Fails")),
+    Status.NOT_ASSESSED: ("?", marked("Not assessed")),
+    Status.ACCEPTED: ("≈", marked("Accepted")),
+    Status.NOT_APPLICABLE: ("–", marked("Not applicable")),
+    Status.PASS: ("✓", marked("Passes")),
 }
 """How a status is shown: a sign and a word, so that colour never says it alone."""
 
@@ -116,8 +121,21 @@ def add_filters(environment: Environment) -> Environment:
     environment.filters.update(
         commanded=commanded, prose=prose, unbroken=unbroken, when=summary.when
     )
-    environment.globals.update(STATUS_WORDS=STATUS_WORDS)
+    environment.globals.update(
+        STATUS_WORDS=STATUS_WORDS, opening=opening, sentences=_sentences, tr=_said
+    )
     return environment
+
+
+def _said(text: str, /, **values: object) -> Markup:
+    """Return a text of a template in the language spoken; its own tags are kept, values escaped."""
+    shown = {name: visible(v) if type(v) is str else v for name, v in values.items()}
+    return Markup(tr(text)).format(**shown)  # noqa: S704 # the templates' own text
+
+
+def _sentences(*parts: str) -> Markup:
+    """Return sentences one after the other, each escaped unless it is markup already."""
+    return Markup(language.sentences(*(escape(_finalize(part)) for part in parts)))  # noqa: S704 # escaped
 
 
 @cache
@@ -175,7 +193,8 @@ def commanded(text: str) -> Markup:
     return done + escape(visible(text[at:]))
 
 
-_AWS_ID = re.compile(r"\b[a-z]+(?:-[a-z]+)*-(?:[0-9a-f]{17}|[0-9a-f]{8})\b")
+# Ten digits end the name of a thing that a preview makes up.
+_AWS_ID = re.compile(r"\b[a-z]+(?:-[a-z]+)*-(?:[0-9a-f]{17}|[0-9a-f]{10}|[0-9a-f]{8})\b")
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
@@ -237,6 +256,38 @@ class Html:
 def sheet() -> str:
     """Return the one stylesheet of the kit, as it stands in every page."""
     return (TEMPLATES / "stylesheet.css").read_text("utf-8").strip() + "\n"
+
+
+def page_sheet(title: str, whose: str) -> str:
+    """Return the stylesheet of one page: the kit's, and the running header of its print."""
+    return (
+        f"{sheet()}@media print {{\n  @page {{\n"
+        f"    @top-left {{ content: {_css_string(title)}; vertical-align: bottom; padding-bottom: 3mm; }}\n"
+        f"    @top-right {{ content: {_css_string(whose)}; vertical-align: bottom; padding-bottom: 3mm; }}\n"
+        "  }\n  @page :first { @top-left { content: none } @top-right { content: none } }\n}\n"
+    )
+
+
+def whose(identity: summary.Identity, branding: "Branding | None") -> str:
+    """Return for whom a report is and which accounts it is about, in a few words."""
+    accounts = identity.accounts
+    named = (
+        tr("Account {account}", account="".join(accounts))
+        if len(accounts) == 1
+        else count(len(accounts), "account")
+    )
+    client = branding.client if branding else ""
+    return f"{client} · {named}" if client else named
+
+
+def _css_string(text: str) -> str:
+    r"""Return a text as a string of CSS that ends nowhere but at its end.
+
+    >>> print(_css_string('R&D "x"'))
+    "R\26 D \22 x\22 "
+    """
+    escaped = re.sub(r"[^\w ·.,-]", lambda found: f"\\{ord(found[0]):x} ", visible(text))
+    return f'"{escaped}"'
 
 
 def stylesheet() -> Html:
@@ -324,9 +375,13 @@ def _head(column: str) -> str:
     >>> _head("group_id"), _head("destination_cidr"), _head("iam_action")
     ('Group', 'Destination CIDR', 'IAM action')
     """
+    return tr_as("head", english_head(column))
+
+
+def english_head(column: str) -> str:
+    """Return a column's name for people as it is translated from."""
     words = (column.removesuffix("_id") or column).split("_")
-    head = " ".join(_HEADS.get(word, word) for word in words)
-    return head[:1].upper() + head[1:]
+    return opening(" ".join(_HEADS.get(word, word) for word in words))
 
 
 def _is_id(column: str) -> bool:
@@ -349,11 +404,15 @@ def _text(value: Any) -> str:
     if value is None or value is pd.NA or value is pd.NaT or (value != value):  # noqa: PLR0124 # NaN
         return "–"
     if isinstance(value, bool) or type(value).__name__ == "bool":
-        return "yes" if value else "no"
+        return tr("yes") if value else tr("no")
     if isinstance(value, datetime):
         return summary.when(value)
     text = str(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+    return (
+        text
+        if len(text) <= LONGEST
+        else tr("{text}… ({number:,} characters)", text=text[:LONGEST], number=len(text))
+    )
 
 
 def _rows(
@@ -376,11 +435,22 @@ def _rows(
         cells = []
         for column, value in zip(columns, record, strict=True):
             text = _text(value)
+            if column in SPOKEN and text:
+                text = tr(text)
             kind = "text" if text == "–" else kinds[column]
             name = names.get(text, "") if kind == "id" else ""
             cells.append(_Cell(text=text, name="" if name == text else name, kind=kind))
         rows.append(cells)
     return rows
+
+
+SPOKEN = {"certainty", "severity", "stands", "state", "was"}
+"""Columns whose values are words of the kit, not of AWS: they are shown in the language spoken."""
+
+_WORDS = (
+    marked("critical"), marked("high"), marked("medium"), marked("low"), marked("info"),
+    marked("reliable"), marked("fragile"), marked("unknown"),
+)  # fmt: skip
 
 
 def _is_number(series: "pd.Series[Any]") -> bool:
@@ -394,7 +464,7 @@ def table(
     columns: Sequence[str] | None = None,
     caption: str = "",
     names: Mapping[str, str] | None = None,
-    empty: str = "No row.",
+    empty: str = marked("No row."),
 ) -> Html:
     """Return a frame as a table, at most ``rows`` rows of it, and say how many there are.
 
@@ -416,13 +486,14 @@ def table(
     part = frame.head(rows)
     markup = render(
         "table.html.j2",
-        caption=caption,
+        caption=tr(caption),
         columns=_columns(part, wanted),
         rows=_rows(part, wanted, names or {}),
         total=len(frame),
-        empty=empty,
+        empty=tr(empty),
     )
-    return Html(markup=markup, text=f"{caption} ({len(frame)} rows)".strip())
+    rows_told = tr("{caption} ({number} rows)", caption=tr(caption), number=len(frame))
+    return Html(markup=markup, text=rows_told.strip())
 
 
 def _columns(frame: pd.DataFrame, wanted: Iterable[str]) -> list[_Column]:
@@ -552,13 +623,13 @@ def card(
         struck=struck[:SHOWN],
         struck_folded=struck[SHOWN:],
         total_accepted=len(finding.accepted),
-        elsewhere="findings.json",
+        elsewhere=tr("findings.xlsx, on the sheet of this check, and in findings.json"),
         ratings=summary.ratings(finding.check),
         gaps=summary.refused_calls(finding.gaps),
         fix="" if proposal is None else _fix(proposal),
     )
     sign, word = STATUS_WORDS[finding.status]
-    return Html(markup=markup, text=f"{sign} {word}: {finding.check.title} {finding.answer}")
+    return Html(markup=markup, text=f"{sign} {tr(word)}: {finding.check.title} {finding.answer}")
 
 
 def proposal_of(audit: "Audit | None", finding: Finding) -> "Preview | None":
@@ -628,7 +699,7 @@ def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
             places={f.check.id: summary.where(f, names) for f in ordered},
             acceptances={f.check.id: summary.acceptances(f) for f in ordered},
         ),
-        text="\n".join(f"{STATUS_WORDS[f.status][1]}: {f.check.title}" for f in ordered),
+        text="\n".join(f"{tr(STATUS_WORDS[f.status][1])}: {f.check.title}" for f in ordered),
     )
 
 
@@ -637,11 +708,13 @@ def accepted(audit: "Audit") -> Html:
     risks = audit.accepted
     if risks is None:
         return Html(
-            markup=Markup('<div class="audit"><p class="empty">{}</p></div>').format(NONE_GIVEN),
-            text=NONE_GIVEN,
+            markup=Markup('<div class="audit"><p class="empty">{}</p></div>').format(
+                tr(NONE_GIVEN)
+            ),
+            text=tr(NONE_GIVEN),
         )
     standing = risks.standing(audit.findings)
-    about = f"As of {risks.day.isoformat()}, from {risks.file}."
+    about = tr("As of {day}, from {file}.", day=risks.day.isoformat(), file=risks.file)
     return Html(
         markup=render(
             "accepted.html.j2",
@@ -650,7 +723,7 @@ def accepted(audit: "Audit") -> Html:
             total=len(standing),
             notices=risks.notices(audit.findings),
         ),
-        text=f"{len(standing)} accepted risks. {about}",
+        text=language.sentences(tr("{number} accepted risks.", number=len(standing)), about),
     )
 
 
@@ -667,10 +740,12 @@ def controls(audit: "Audit", framework: str = "") -> Html:
         (str(n), rows.to_dict("records")) for n, rows in answers.groupby("framework", sort=False)
     ]
     markup = render("controls.html.j2", frameworks=frameworks)
-    return Html(markup=markup, text=f"{len(answers)} answers to published controls")
+    return Html(
+        markup=markup, text=tr("{number} answers to published controls", number=len(answers))
+    )
 
 
-NONE_GIVEN = "No accepted risks were named for this audit: every finding counts."
+NONE_GIVEN = marked("No accepted risks were named for this audit: every finding counts.")
 
 
 def coverage(audit: "Audit") -> Html:
@@ -747,7 +822,7 @@ def who_reaches_what(audit: "Audit", rows: pd.DataFrame) -> Html:
         refused=summary.refused_calls(audit.tables.gaps(*TABLES)),
         bounds=reached.bounds(audit, rows),
     )
-    return Html(markup=markup, text=f"{len(found)} endpoints and user groups")
+    return Html(markup=markup, text=tr("{number} endpoints and user groups", number=len(found)))
 
 
 def reach_matrix(audit: "Audit", rows: pd.DataFrame) -> Html:
@@ -772,14 +847,16 @@ def reach_matrix(audit: "Audit", rows: pd.DataFrame) -> Html:
                 "endpoint_id": matrix.endpoint_id,
                 "by": matrix.by,
                 "columns": [
-                    _Column(head="Receiver" if c == "receiver" else c, kind="text") for c in columns
+                    _Column(head=tr("Receiver") if c == "receiver" else c, kind="text")
+                    for c in columns
                 ],
                 "rows": cells,
                 "total": len(matrix.frame),
             }
         )
     return Html(
-        markup=render("matrix.html.j2", matrices=made), text=f"{len(made)} endpoints with reach"
+        markup=render("matrix.html.j2", matrices=made),
+        text=tr("{number} endpoints with reach", number=len(made)),
     )
 
 
@@ -792,7 +869,7 @@ def reach_evidence(audit: "Audit", rows: pd.DataFrame, bound: int = 20) -> Html:
     below = zip(cells, part["address"], part["certainty"], part["by"], strict=True)
     for row, address, certainty, hops_of in below:
         row[1] = replace(row[1], below=_text(address))
-        row[2] = replace(row[2], below=_text(certainty))
+        row[2] = replace(row[2], below=tr(certainty))
         row[3] = replace(row[3], lines=hops_of)
     markup = render(
         "table.html.j2",
@@ -800,9 +877,9 @@ def reach_evidence(audit: "Audit", rows: pd.DataFrame, bound: int = 20) -> Html:
         columns=_columns(part, columns),
         rows=cells,
         total=len(rows),
-        empty="Nothing is reached, as far as could be read.",
+        empty=tr("Nothing is reached, as far as could be read."),
     )
-    return Html(markup=markup, text=f"{len(rows)} rows of reach")
+    return Html(markup=markup, text=tr("{number} rows of reach", number=len(rows)))
 
 
 def explain(
@@ -811,7 +888,7 @@ def explain(
     """Return one way explained hop by hop; see :func:`auditlib.reached.example`."""
     found = reached.example(audit, endpoint=endpoint, group=group, address=address, port=port)
     if found is None:
-        nothing = "There is no way to explain: nothing is reached, as far as could be read."
+        nothing = tr("There is no way to explain: nothing is reached, as far as could be read.")
         return Html(
             markup=Markup('<div class="audit"><p class="empty">{}</p></div>').format(nothing),
             text=nothing,
@@ -820,10 +897,10 @@ def explain(
 
 
 FOUND = (
-    ("things", "What it is"),
-    ("mentions", "What names it, or contains it"),
-    ("reached", "Who reaches it, or what it reaches"),
-    ("findings", "Findings about it"),
+    ("things", marked("What it is")),
+    ("mentions", marked("What names it, or contains it")),
+    ("reached", marked("Who reaches it, or what it reaches")),
+    ("findings", marked("Findings about it")),
 )
 """The parts of what a search found, with their headings."""
 
@@ -838,17 +915,23 @@ def found_html(found: "Found") -> str:
     return str(render("found.html.j2", answer=found.answer, tables=tables))
 
 
-def explanation_html(explanation: "Explanation") -> str:
+def explanation_html(explanation: "explained.Explanation") -> str:
     """Return an explanation as a card: the answer, and every hop of every path."""
     return str(_explained(explanation).markup)
 
 
-def _explained(explanation: "Explanation") -> Html:
+def _explained(explanation: "explained.Explanation") -> Html:
     drawn = picture(hops(explanation)).markup
     return Html(
-        markup=render("explanation.html.j2", explanation=explanation, named=named, picture=drawn),
+        markup=render(
+            "explanation.html.j2", explanation=explanation, place=_landing, picture=drawn
+        ),
         text=str(explanation),
     )
+
+
+def _landing(path: "explained.Path") -> str:
+    return named(path.subnet_id, path.subnet_name) or tr("the transit gateway")
 
 
 # -- what changed ---------------------------------------------------------------------------------
@@ -861,7 +944,7 @@ def told(sentences: Iterable[str]) -> Html:
 
 
 def compared(
-    found: "Comparison", part: str, *states: str, rows: int = 50, empty: str = "None."
+    found: "Comparison", part: str, *states: str, rows: int = 50, empty: str = marked("None.")
 ) -> Html:
     """Return one part of a comparison as a table; see :meth:`auditlib.comparison.Comparison.frame`.
 
@@ -874,7 +957,9 @@ def compared(
         found.frame(part, *states),
         rows=rows,
         names=found.names,
-        empty=empty if found.drift is not None or part == "history" else "Nothing was compared.",
+        empty=empty
+        if found.drift is not None or part == "history"
+        else marked("Nothing was compared."),
     )
 
 
@@ -886,8 +971,8 @@ def fixes(audit: "Audit") -> Html:
     found = previewed.fixes(audit)
     rows = [
         [
-            replace(check, below=severity.text.capitalize(), kind="id"),
-            replace(steps, text="none" if steps.text == "0" else steps.text),
+            replace(check, below=opening(severity.text), kind="id"),
+            replace(steps, text=tr("none") if steps.text == "0" else steps.text),
             replace(ends, text="–") if steps.text == "0" else ends,
             outcome,
         ]
@@ -899,9 +984,9 @@ def fixes(audit: "Audit") -> Html:
         columns=_columns(found, ["check", "steps", "sessions_end", "outcome"]),
         rows=rows,
         total=len(found),
-        empty="No check fails, so there is nothing to fix.",
+        empty=tr("No check fails, so there is nothing to fix."),
     )
-    return Html(markup=markup, text=f"{len(found)} findings")
+    return Html(markup=markup, text=tr("{number} findings", number=len(found)))
 
 
 def preview_verdicts(previews: Sequence["Preview"]) -> Html:
@@ -926,24 +1011,32 @@ def preview_access(audit: "Audit", previews: Sequence["Preview"]) -> Html:
         same = found["change"] == "ground"
         parts = [
             (
-                "Side effects: no finding names them",
+                tr("Side effects: no finding names them"),
                 found[~same & (found["part"] == "side_effect")],
             ),
-            ("Intended: what the finding names", found[~same & (found["part"] == "intended")]),
-            ("Reached as before, by other rules", found[same]),
+            (tr("Intended: what the finding names"), found[~same & (found["part"] == "intended")]),
+            (tr("Reached as before, by other rules"), found[same]),
         ]
         return render(
             "preview-access.html.j2",
-            parts=[
-                (heading, _columns(rows, _ACCESS), _access_rows(rows, names), len(rows))
-                for heading, rows in parts
-            ],
+            parts=[(heading, *_access_grid(rows, names), len(rows)) for heading, rows in parts],
         )
 
     return _previews(previews, body)
 
 
-_ACCESS = ["change", "eni_id", "user_groups", "traffic", "before", "after"]
+_SIDES = ("before", "after")
+_ACCESS = ["change", "eni_id", "user_groups", "traffic", *_SIDES]
+
+
+def _access_grid(
+    rows: pd.DataFrame, names: Mapping[str, str]
+) -> tuple[list[_Column], list[list[_Cell]]]:
+    """Return the columns and rows of changed access, without a column that is empty throughout."""
+    kept = [i for i, name in enumerate(_ACCESS) if name not in _SIDES or rows[name].map(len).any()]
+    columns = _columns(rows, _ACCESS)
+    cells = _access_rows(rows, names)
+    return [columns[i] for i in kept], [[row[i] for i in kept] for row in cells]
 
 
 def _access_rows(rows: pd.DataFrame, names: Mapping[str, str]) -> list[list[_Cell]]:
@@ -952,21 +1045,26 @@ def _access_rows(rows: pd.DataFrame, names: Mapping[str, str]) -> list[list[_Cel
     cells = _rows(part, _ACCESS, names)
     columns = [part[name] for name in ("address", "endpoint_id", "before", "after")]
     for row, address, endpoint, before, after in zip(cells, *columns, strict=True):
-        row[0] = replace(row[0], text=_CHANGE_WORDS[row[0].text])
+        row[0] = replace(row[0], text=tr(_CHANGE_WORDS[row[0].text]), kind="change")
         row[1] = replace(row[1], below=_text(address))
-        row[2] = replace(row[2], below="through " + named(endpoint, names.get(endpoint)))
+        row[2] = replace(
+            row[2],
+            below=tr("through {endpoint}", endpoint=named(endpoint, names.get(endpoint))),
+            kind="users",
+        )
+        row[3] = replace(row[3], kind="traffic")
         row[4] = replace(row[4], lines=tuple(before), kind="rules")
         row[5] = replace(row[5], lines=tuple(after), kind="rules")
     return cells
 
 
 _CHANGE_WORDS = {
-    "lost": "− Lost",
-    "gained": "+ Gained",
-    "uncertain": "? Uncertain",
-    "weaker": "↓ Weaker",
-    "steadier": "↑ Steadier",
-    "ground": "= Same",
+    "lost": marked("− Lost"),
+    "gained": marked("+ Gained"),
+    "uncertain": marked("? Uncertain"),
+    "weaker": marked("↓ Weaker"),
+    "steadier": marked("↑ Steadier"),
+    "ground": marked("= Same"),
 }
 """How a change of access is shown: a sign and a word."""
 
@@ -1053,5 +1151,45 @@ def _previews(
     shown = [{"title": previewed.title(p), "checks": p.checks, "body": body(p)} for p in previews]
     markup = render("previews.html.j2", previews=shown, folded=folded and len(shown) > 1)
     return Html(
-        markup=markup, text="\n".join(f"{previewed.title(p)}: {p.verdict}" for p in previews)
+        markup=markup, text="\n".join(f"{previewed.title(p)}: {tr(p.verdict)}" for p in previews)
+    )
+
+
+# -- many accounts --------------------------------------------------------------------------------
+
+
+def fleet_accounts(over: "Overview", rows: int = 200) -> Html:
+    """Return the accounts of a run, the worst first, each with a link to its report."""
+    found = over.accounts()
+    numbers = [c for c in found.columns if c not in {"account", "report"}]
+    shown = [
+        {
+            "account": record["account"],
+            "report": record["report"],
+            "numbers": [None if pd.isna(record[c]) else int(record[c]) for c in numbers],
+        }
+        for record in found.head(rows).to_dict("records")
+    ]
+    severities = numbers[:-4]
+    return Html(
+        markup=render(
+            "fleet-accounts.html.j2", rows=shown, severities=severities, total=len(found)
+        ),
+        text=tr("{number:,} accounts, the worst first", number=len(found)),
+    )
+
+
+def fleet_checks(over: "Overview", accounts: int = 20) -> Html:
+    """Return the checks that do not pass everywhere, by account: the worst ones by name."""
+    found = over.checks()
+    ranked = over.accounts()
+    worst = ranked.head(accounts).to_dict("records")
+    held = over.cells.set_index(["check", "account"])["status"].to_dict()
+    rows = [
+        {**row, "statuses": [held.get((row["check"], a["account"]), "") for a in worst]}
+        for row in found.to_dict("records")
+    ]
+    return Html(
+        markup=render("fleet-matrix.html.j2", rows=rows, accounts=worst, total=len(ranked)),
+        text=tr("{number:,} checks that do not pass everywhere", number=len(rows)),
     )

@@ -22,7 +22,7 @@ from auditlib.aws.reads import Read, read_of, reads_for
 from auditlib.changes.difference import DIFFERENCE, difference
 from auditlib.check import Finding, Identity, Severity, audit, identities
 from auditlib.checks._parts import rows_of
-from auditlib.language import marked, tr
+from auditlib.language import marked, tr, tr_as
 from auditlib.records import is_at_least
 from auditlib.schemas import SCHEMAS
 from auditlib.tables import Tables
@@ -74,7 +74,7 @@ missing where a snapshot does not say when it was read.
 """
 
 _TYPES = dict.fromkeys(FINDINGS, "str") | dict.fromkeys(
-    ("first_seen", "last_seen"), marked("datetime64[us, UTC]")
+    ("first_seen", "last_seen"), "datetime64[us, UTC]"
 )
 
 CHECKS = ("check", "severity", "title", "before", "after", *STATES)
@@ -285,9 +285,9 @@ class _Side:
         for place in self.elsewhere:
             if place[1] == region:
                 return tr(
-                    "{place} of account {place_2} was not looked at",
-                    place=place[1],
-                    place_2=place[0],
+                    "{region} of account {account} was not looked at",
+                    region=place[1],
+                    account=place[0],
                 )
         for row in rows_of(gaps):
             of_endpoint = words.clean(row.resource).startswith("cvpn-endpoint-")
@@ -585,25 +585,34 @@ class _Attributes:
 def _about(table: str, row: Row, names: Mapping[str, str]) -> str:
     """Return an object in words, where its key does not tell what it is."""
     if table == "security_group_rules":
-        into = tr("out of") if row["is_egress"] else "into"
-        group = words.named(row["group_id"], names.get(row["group_id"]))
-        return f"{into} {group}: {words.rule(_Attributes(row), names)}"
+        parts = {
+            "group": words.named(row["group_id"], names.get(row["group_id"])),
+            "rule": words.rule(_Attributes(row), names),
+        }
+        return (
+            tr("out of {group}: {rule}", **parts)
+            if row["is_egress"]
+            else tr("into {group}: {rule}", **parts)
+        )
     if table == "network_interface_groups":
         return words.clean(row["group_name"])
     if table == "network_acl_entries":
         traffic = words.traffic(row["protocol"], row["from_port"], row["to_port"])
+        parts = {"action": row["action"], "traffic": traffic, "cidr": row["cidr_block"]}
         return (
-            f"{row['action']} {traffic} {'to' if row['is_egress'] else 'from'} {row['cidr_block']}"
+            tr("{action} {traffic} to {cidr}", **parts)
+            if row["is_egress"]
+            else tr("{action} {traffic} from {cidr}", **parts)
         )
     if table == "routes":
         return tr(
-            "to {value}", value=words.clean(row["target_id"]) or words.clean(row["target_kind"])
+            "to {target}", target=words.clean(row["target_id"]) or words.clean(row["target_kind"])
         )
     if table == "client_vpn_authorization_rules":
         return (
             tr("for everyone")
             if row["access_all"]
-            else tr("for group {clean}", clean=words.clean(row["group_id"]))
+            else tr("for group {group}", group=words.clean(row["group_id"]))
         )
     if table == "client_vpn_target_networks":
         return tr(
@@ -836,71 +845,90 @@ def _calls(side: _Side) -> dict[tuple[Any, ...], tuple[Row, set[str]]]:
 # -- sentences ------------------------------------------------------------------------------------
 
 _SAID = {
-    "new": (marked("is new"), marked("are new")),
-    "reappeared": (marked("came back"), marked("came back")),
+    "new": (marked("{findings} is new"), marked("{findings} are new")),
+    "reappeared": (marked("{findings} came back"), marked("{findings} came back")),
     "first_seen": (
-        marked("shows for the first time and may have been there before, unread"),
-        marked("show for the first time and may have been there before, unread"),
+        marked("{findings} shows for the first time and may have been there before, unread"),
+        marked("{findings} show for the first time and may have been there before, unread"),
     ),
-    "resolved": (marked("is resolved"), marked("are resolved")),
+    "resolved": (marked("{findings} is resolved"), marked("{findings} are resolved")),
     "not_seen": (
-        marked("no longer shows, but part could not be read, so it may still be there"),
-        marked("no longer show, but part could not be read, so they may still be there"),
+        marked("{findings} no longer shows, but part could not be read, so it may still be there"),
+        marked("{findings} no longer show, but part could not be read, so they may still be there"),
     ),
-    "unchanged": (marked("is unchanged"), marked("are unchanged")),
+    "unchanged": (marked("{findings} is unchanged"), marked("{findings} are unchanged")),
+}
+
+
+_ACCESS = {
+    "gained": marked("Access was gained: {receivers}"),
+    "lost": marked("Access was lost: {receivers}"),
+    "first_seen": marked("Access that could not be seen before: {receivers}"),
+    "not_seen": marked("Access that can no longer be seen: {receivers}"),
+    "uncertain": marked("Access that cannot be compared: {receivers}"),
+}
+
+_CHANGED = {
+    "added": (marked("{objects} was added"), marked("{objects} were added")),
+    "removed": (marked("{objects} was removed"), marked("{objects} were removed")),
+    "changed": (marked("{objects} was changed"), marked("{objects} were changed")),
+    "recreated": (marked("{objects} was recreated"), marked("{objects} were recreated")),
+}
+
+_UNREAD = {
+    "now": marked("{number} could be read then and not now"),
+    "then": marked("{number} could be read now and not then"),
+    "both": marked("{number} neither time"),
 }
 
 
 def _sentences(found: Drift, names: Mapping[str, str]) -> Iterator[str]:
     states = Counter(found.findings["state"])
     said = [
-        f"{words.count(states[state], 'finding')} {_SAID[state][states[state] > 1]}"
+        tr(_SAID[state][states[state] > 1], findings=words.count(states[state], "finding"))
         for state in STATES
         if states[state]
     ]
-    yield f"{_opening('; '.join(said) or 'neither snapshot shows a finding')}."
+    yield _told(said) if said else tr("Neither snapshot shows a finding.")
     access = found.access
     said = [
-        f"{verb}: {_receivers(rows, names)}"
-        for verb, rows in (
-            (tr("Access was gained"), access[access["state"] == "gained"]),
-            (tr("Access was lost"), access[access["state"] == "lost"]),
-            (tr("Access that could not be seen before"), access[access["state"] == "first_seen"]),
-            (tr("Access that can no longer be seen"), access[access["state"] == "not_seen"]),
-            (tr("Access that cannot be compared"), access[access["state"] == "uncertain"]),
-        )
-        if len(rows)
+        tr(text, receivers=_receivers(rows, names))
+        for state, text in _ACCESS.items()
+        if len(rows := access[access["state"] == state])
     ]
-    yield f"{'; '.join(said) or 'Nobody gained or lost access through the VPN, as far as both show'}."
+    yield (
+        _told(said)
+        if said
+        else tr("Nobody gained or lost access through the VPN, as far as both show.")
+    )
     objects = found.objects
     changes = Counter(objects.drop_duplicates(["change", "table", "id"])["change"])
     said = [
-        f"{words.count(changes[change], 'object')} {'was' if changes[change] == 1 else 'were'} {change}"
-        for change in ("added", "removed", "changed", "recreated")
+        tr(texts[changes[change] > 1], objects=words.count(changes[change], "object"))
+        for change, texts in _CHANGED.items()
         if changes[change]
     ]
-    yield f"{_opening(words.listed(said) or 'no configuration changed, as far as both show')}."
+    yield (
+        tr("{list}.", list=words.opening(words.listed(said)))
+        if said
+        else tr("No configuration changed, as far as both show.")
+    )
     if again := len(found.recreated):
-        whose = (
-            tr("one interface of an endpoint")
+        yield (
+            tr(
+                "AWS made one interface of an endpoint anew: "
+                "rules that name the old addresses no longer match them."
+            )
             if again == 1
-            else tr("{again:,} interfaces of endpoints", again=again)
-        )
-        yield tr(
-            "AWS made {whose} anew: rules that name the old addresses no longer match them.",
-            whose=whose,
+            else tr(
+                "AWS made {number:,} interfaces of endpoints anew: "
+                "rules that name the old addresses no longer match them.",
+                number=again,
+            )
         )
     if len(found.gaps):
         told = Counter(found.gaps["when"])
-        parts = [
-            f"{told[when]} {said}"
-            for when, said in (
-                ("now", tr("could be read then and not now")),
-                ("then", tr("could be read now and not then")),
-                ("both", tr("neither time")),
-            )
-            if told[when]
-        ]
+        parts = [tr(text, number=told[when]) for when, text in _UNREAD.items() if told[when]]
         yield tr(
             "Of what AWS was asked, {parts}: what changed there cannot be told.",
             parts=words.listed(parts),
@@ -915,11 +943,12 @@ def _receivers(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
 
     receivers = rows["eni_id"].where(rows["eni_id"] != "", rows["ip"])
     return tr(
-        "{receivers} through {called}",
+        "{receivers} through {endpoints}",
         receivers=called(receivers, 3),
-        called=called(rows["endpoint_id"], 3),
+        endpoints=called(rows["endpoint_id"], 3),
     )
 
 
-def _opening(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _told(said: Iterable[str]) -> str:
+    """Return clauses as one sentence."""
+    return tr("{list}.", list=words.opening(tr_as("list", "; ").join(said)))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from auditlib.characters import visible
 from auditlib.errors import AuditError, ParameterError
-from auditlib.language import marked, tr
+from auditlib.language import current, marked, tr
 
 __all__ = ["lab_command", "lay_out", "working_copies"]
 
@@ -73,14 +73,14 @@ def lay_out(client: str, out: Path | None = None) -> Path:
         for inside in ("snapshots", "reports", "notebooks"):
             (folder / inside).mkdir(parents=True, exist_ok=True)
         for file, text in (
-            ("engagement.yaml", CONFIG.format(client=quoted)),
-            ("accepted.yaml", ACCEPTED),
-            ("README.md", README.format(client=re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", name))),
+            ("engagement.yaml", tr(CONFIG, client=quoted)),
+            ("accepted.yaml", tr(ACCEPTED)),
+            ("README.md", tr(README, client=re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", name))),
         ):
             (folder / file).write_text(text, encoding="utf-8")
     except OSError as error:
         raise AuditError(
-            tr("{folder} cannot be written: {value}.", folder=folder, value=error.strerror or error)
+            tr("{folder} cannot be written: {why}.", folder=folder, why=error.strerror or error)
         ) from error
     working_copies(folder / "notebooks")
     return folder
@@ -99,6 +99,8 @@ def working_copies(folder: Path, snapshot: Path | None = None) -> tuple[Path, ..
     AuditError
         When a file cannot be read or written.
     """
+    import nbformat
+
     from auditlib.report import notebooks
 
     shipped, made = notebooks().values(), []
@@ -111,13 +113,16 @@ def working_copies(folder: Path, snapshot: Path | None = None) -> tuple[Path, ..
         for notebook in shipped:
             copy = folder / notebook.path.name
             if not copy.exists():
-                shutil.copyfile(notebook.path, copy)
+                if current() == "en":
+                    shutil.copyfile(notebook.path, copy)
+                else:
+                    nbformat.write(notebook.node, copy)  # type: ignore[no-untyped-call]
             if snapshot is not None:
                 _set_snapshot(copy, snapshot.resolve())
             made.append(copy)
     except OSError as error:
         raise AuditError(
-            tr("{folder} cannot be written: {value}.", folder=folder, value=error.strerror or error)
+            tr("{folder} cannot be written: {why}.", folder=folder, why=error.strerror or error)
         ) from error
     return tuple(made)
 

@@ -251,7 +251,7 @@ def export_tables(
             written.append(file)
     except OSError as error:
         raise AuditError(
-            tr("{folder} cannot be written: {value}.", folder=folder, value=error.strerror or error)
+            tr("{folder} cannot be written: {why}.", folder=folder, why=error.strerror or error)
         ) from None
     return tuple(written)
 
@@ -293,9 +293,9 @@ def export_audit(
     if unknown := [name for name in wanted if name not in FORMATS]:
         raise ParameterError(
             tr(
-                'There is no format "{unknown}": {FORMATS}.',
-                unknown=unknown[0],
-                FORMATS=", ".join(FORMATS),
+                'There is no format "{name}": {formats}.',
+                name=unknown[0],
+                formats=", ".join(FORMATS),
             )
         )
     folder = Path(out)
@@ -309,7 +309,7 @@ def export_audit(
             write_file(folder / name, data)
     except OSError as error:
         raise AuditError(
-            tr("{folder} cannot be written: {value}.", folder=folder, value=error.strerror or error)
+            tr("{folder} cannot be written: {why}.", folder=folder, why=error.strerror or error)
         ) from None
     written = [folder / name for name in files]
     if "csv" in wanted:

@@ -14,7 +14,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.checks._parts import rows_of
 from auditlib.errors import ParameterError
-from auditlib.language import tr
+from auditlib.language import sentences, tr, tr_as
 from auditlib.schemas import SCHEMAS, Schema
 from auditlib.tables import Tables
 
@@ -67,16 +67,15 @@ class Found:
         """What was found, in a sentence."""
         parts = (
             words.count(len(self.things), "object"),
-            words.count(len(self.mentions), "record") + " beside",
-            words.count(len(self.reached), "row") + tr(" of reach"),
-            words.count(len(self.findings), "piece") + tr(" of evidence"),
+            tr("{records} beside", records=words.count(len(self.mentions), "record")),
+            tr("{rows} of reach", rows=words.count(len(self.reached), "row")),
+            tr("{pieces} of evidence", pieces=words.count(len(self.findings), "piece")),
         )
-        unread = (
-            tr("; {count} may hide more", count=words.count(len(self.gaps), "gap"))
-            if len(self.gaps)
-            else ""
-        )
-        return f"{words.clean(self.text)}: {words.listed(parts)}{unread}."
+        told = {"text": words.clean(self.text), "list": words.listed(parts)}
+        if len(self.gaps):
+            gaps = words.count(len(self.gaps), "gap")
+            return tr("{text}: {list}; {gaps} may hide more.", **told, gaps=gaps)
+        return tr("{text}: {list}.", **told)
 
     def __repr__(self) -> str:
         return tr("{answer}\n  See .things, .mentions, .reached and .findings.", answer=self.answer)
@@ -128,16 +127,17 @@ def find(audit: "Audit", text: str) -> Found:
 def _nothing(text: str, tables: Tables) -> ParameterError:
     """Return the error for what nothing is called."""
     close = difflib.get_close_matches(text, sorted(_known(tables)), n=3, cutoff=0.6)
-    hint = tr(" Did you mean {join}?", join=" or ".join(map(words.clean, close))) if close else ""
     gaps = len(tables.gaps())
-    unread = tr(" {gaps} may hide it.", gaps=words.count(gaps, "gap")) if gaps else ""
     return ParameterError(
-        tr(
-            'Nothing that was read is called "{text}", and nothing names it.{hint}{upper}{unread}',
-            text=words.clean(text),
-            hint=hint,
-            upper=unread[:2].upper(),
-            unread=unread[2:],
+        sentences(
+            tr(
+                'Nothing that was read is called "{text}", and nothing names it.',
+                text=words.clean(text),
+            ),
+            tr("Did you mean {close}?", close=tr_as("list", " or ").join(map(words.clean, close)))
+            if close
+            else "",
+            tr("{gaps} may hide it.", gaps=words.opening(words.count(gaps, "gap"))) if gaps else "",
         )
     )
 

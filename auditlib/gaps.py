@@ -29,7 +29,7 @@ __all__ = [
 Row = dict[str, Any]
 
 _NOT_ALL_LISTED = marked(
-    "shows more sources and destinations in describe-security-groups than rules were listed"
+    "{id} shows more sources and destinations in describe-security-groups than rules were listed"
 )
 
 
@@ -65,17 +65,27 @@ def gap_frame(
             rows += [row | {"table": table} for table in read.tables]
     version = snapshot.manifest.botocore_version
     endpoints = read_of("ec2-describe-client-vpn-endpoints")
-    reason = tr(
-        "shows neither a VPC nor a transit gateway, which only botocore "
-        "{endpoints.judged_since_botocore} or later is sure to tell; ",
-        endpoints=endpoints,
-    ) + (
-        tr("it was read with {version}", version=version)
+    reason = (
+        marked(
+            "{id} shows neither a VPC nor a transit gateway, which only botocore {needed} or later "
+            "is sure to tell; it was read with {version}"
+        )
         if version
-        else tr("with which it was read is not recorded")
+        else marked(
+            "{id} shows neither a VPC nor a transit gateway, which only botocore {needed} or later "
+            "is sure to tell; with which it was read is not recorded"
+        )
     )
+    needed = endpoints.judged_since_botocore
     rows += [
-        _row(endpoints, account, region, "unsupported", id, message=f"{id} {reason}")
+        _row(
+            endpoints,
+            account,
+            region,
+            "unsupported",
+            id,
+            message=tr(reason, id=id, needed=needed, version=version),
+        )
         | {"table": "client_vpn_endpoints"}
         for account, region, id in zip(
             unsettled["account"], unsettled["region"], unsettled["endpoint_id"], strict=True
@@ -84,7 +94,7 @@ def gap_frame(
     rows += _left_over(snapshot, found)
     rules = read_of("ec2-describe-security-group-rules")
     rows += [
-        _row(rules, account, region, "missing", id, message=f"{id} {_NOT_ALL_LISTED}")
+        _row(rules, account, region, "missing", id, message=tr(_NOT_ALL_LISTED, id=id))
         | {"table": "security_group_rules"}
         for account, region, id in zip(
             unlisted["account"], unlisted["region"], unlisted["group_id"], strict=True
@@ -179,16 +189,15 @@ def not_understood(table: str, frame: pd.DataFrame) -> pd.DataFrame:
             account, region, *endpoint = map(str, place)
             value = next(iter(some["told"]))
             name = next(c for c in SCHEMAS[table].key if c not in {"account", "region"})
-            said = (
-                tr("does not tell its")
+            about = {"resource": some[name].iloc[0], "column": column.replace("_", " ")}
+            message = (
+                tr("{resource} does not tell its {column}, which the kit needs to know", **about)
                 if value is None
-                else tr("has {value!r} as", value=str(value)[:40])
-            )
-            message = tr(
-                "{iloc} {said} {replace}, which the kit needs to know",
-                iloc=some[name].iloc[0],
-                said=said,
-                replace=column.replace("_", " "),
+                else tr(
+                    "{resource} has {value!r} as {column}, which the kit needs to know",
+                    **about,
+                    value=str(value)[:40],
+                )
             )
             more = {"table": table}
             # Reach tells itself which of the others it doubts; of peerings, all.

@@ -11,6 +11,7 @@ from auditlib import summary
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
 from auditlib.instances import read_at
+from auditlib.language import tr
 from auditlib.words import acceptance, gap
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _case(suite: ET.Element, finding: Finding) -> None:
     unread = [visible(gap(call)) for call in summary.refused_calls(finding.gaps).itertuples()]
     if finding.status is Status.FAIL:
         about = {"type": check.severity.value, "message": message}
-        remedy = f"What to do: {' '.join(check.remedy.split())}"
+        remedy = tr("What to do: {remedy}", remedy=" ".join(check.remedy.split()))
         ET.SubElement(case, "failure", about).text = "\n".join([*open_rows, remedy])
     elif finding.status is Status.NOT_ASSESSED:
         about = {"type": "not_assessed", "message": message}
@@ -71,7 +72,11 @@ def _case(suite: ET.Element, finding: Finding) -> None:
         ET.SubElement(case, "skipped", {"message": visible(f"{finding.answer} {said}")})
     elif finding.status is Status.NOT_APPLICABLE:
         ET.SubElement(case, "skipped", {"message": message})
-    notes = [f"Accepted: {line}" for line in waived]
-    notes += [f"Not read: {line}" for line in unread] if finding.status is Status.FAIL else []
+    notes = [tr("Accepted: {line}", line=line) for line in waived]
+    notes += (
+        [tr("Not read: {line}", line=line) for line in unread]
+        if finding.status is Status.FAIL
+        else []
+    )
     if notes:
         ET.SubElement(case, "system-out").text = "\n".join(notes)

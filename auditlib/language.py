@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from auditlib.errors import ParameterError
-
 __all__ = [
     "LANGUAGES",
     "VARIABLE",
@@ -52,6 +50,8 @@ def use(language: str) -> None:
     """
     global _chosen, _catalogue  # noqa: PLW0603 # one language a process, as gettext itself has it
     if language not in LANGUAGES:
+        from auditlib.errors import ParameterError  # its headings are marked
+
         raise ParameterError(f"there is no language {language!r}; one of: {', '.join(LANGUAGES)}")
     _catalogue = (
         None if language == "en" else gettext.translation("auditlib", LOCALE, languages=[language])

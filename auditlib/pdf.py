@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from auditlib import display
 from auditlib.errors import ReportError
-from auditlib.language import marked, tr
+from auditlib.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,11 +31,12 @@ _FACES = (
     ("DejaVu Sans", "normal", "normal", "DejaVuSans.ttf"),
     ("DejaVu Sans", "bold", "normal", "DejaVuSans-Bold.ttf"),
     ("DejaVu Sans", "normal", "italic", "DejaVuSans-Oblique.ttf"),
-    (marked("DejaVu Sans Mono"), "normal", "normal", "DejaVuSansMono.ttf"),
-    (marked("DejaVu Sans Mono"), "bold", "normal", "DejaVuSansMono-Bold.ttf"),
+    ("DejaVu Sans Mono", "normal", "normal", "DejaVuSansMono.ttf"),
+    ("DejaVu Sans Mono", "bold", "normal", "DejaVuSansMono-Bold.ttf"),
 )
 _JAPANESE = "ipaexg.ttf"
 _ATTRIBUTE = re.compile(r' (?P<name>id|href|aria-labelledby|aria-describedby)="(?P<value>[^"]*)"')
+_HEADING = re.compile(r'<h2 id="([^"]*)">(.*?)</h2>')
 _MAIN = re.compile(r'<main id="content">(?P<body>.*)</main>', re.DOTALL)
 
 
@@ -93,7 +94,12 @@ def pdf_bytes(
         {"anchor": f"p{number}", "title": title, "body": _section(html, number, numbers)}
         for number, (_, title, html) in enumerate(pages)
     ]
-    text = display.render("pdf.html.j2", sections=sections, **frame)
+    cover = [
+        {"anchor": anchor, "title": Markup(title)}  # noqa: S704 # our own page
+        for anchor, title in _HEADING.findall(sections[0]["body"])
+        if anchor != "p0-files"
+    ]
+    text = display.render("pdf.html.j2", sections=sections, cover=cover, **frame)
     fetcher, fonts = _Fetcher(), FontConfiguration()
     styles = [
         CSS(string=one, font_config=fonts, url_fetcher=fetcher)
@@ -101,7 +107,7 @@ def pdf_bytes(
             _faces(),
             display.sheet(),
             _sheet(),
-            tr("@page {{ size: {paper} }}", paper=paper),
+            f"@page {{ size: {paper} }}",
         )
     ]
     with _quiet():
@@ -134,26 +140,12 @@ def _section(html: str, number: int, numbers: Mapping[str, int]) -> Markup:
 def _faces() -> str:
     """Return the rules that name the fonts and the files they come from."""
     rules = [
-        tr(
-            "@font-face {{ font-family: {family}; font-weight: {weight}; font-style: {style}; src: "
-            'url("{as_uri}") }}',
-            family=family,
-            weight=weight,
-            style=style,
-            as_uri=path.as_uri(),
-        )
+        f"@font-face {{ font-family: {family}; font-weight: {weight}; font-style: {style}; "
+        f'src: url("{path.as_uri()}") }}'
         for (family, weight, style, _), path in zip(_FACES, _files(), strict=False)
     ]
     japanese = _files()[-1].as_uri()
-    return "\n".join(
-        [
-            *rules,
-            tr(
-                '@font-face {{ font-family: IPAexGothic; src: url("{japanese}") }}',
-                japanese=japanese,
-            ),
-        ]
-    )
+    return "\n".join([*rules, f'@font-face {{ font-family: IPAexGothic; src: url("{japanese}") }}'])
 
 
 def _files() -> list[Path]:

@@ -1,14 +1,6 @@
-"""Pictures as SVG: matplotlib without pyplot, the same bytes for the same data.
+"""Pictures: findings by endpoint, the ways users take, one way hop by hop, and what ends when."""
 
-Text stays text in the SVG, so the reader's own fonts draw it, Japanese included; it is never read
-as mathematics, whatever a name contains.
-"""
-
-import io
-import unicodedata
-import warnings
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,18 +8,17 @@ import pandas as pd
 from auditlib import reached, summary
 from auditlib.characters import visible
 from auditlib.check import Severity
+from auditlib.drawing import INK, Picture, cut, drawing, figure_of, svg_of
+from auditlib.language import marked, sentences, tr
 from auditlib.words import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from auditlib.access.explanation import Explanation, Path
     from auditlib.audit import Audit
 
 __all__ = ["Picture", "hops", "paths", "severity_by_endpoint"]
-
-FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Hiragino Sans', 'Yu Gothic UI', Meiryo, 'Noto Sans CJK JP', sans-serif"
 
 # From dark to light, so that grey print and any colour vision keep the order; hatches tell too.
 SHADES: dict[str, tuple[str, str, str]] = {
@@ -38,34 +29,9 @@ SHADES: dict[str, tuple[str, str, str]] = {
     Severity.INFO: ("#f4e9cf", "", "#1b1f23"),
     "not_assessed": ("#ffffff", "////", "#1b1f23"),
 }
-WORDS = {"not_assessed": "lacking an answer"}
+WORDS = {"not_assessed": marked("lacking an answer")}
 
-INK = "#2b3238"
 LONGEST_BOX = 36
-LONGEST_LABEL = 34  # columns of a label; a wide character takes two
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A picture and the words that say the same.
-
-    Attributes
-    ----------
-    svg
-        The picture.
-    text
-        What it shows, for whoever cannot see it.
-    caption
-        How to read it.
-    width, height
-        In CSS pixels.
-    """
-
-    svg: bytes = field(repr=False)
-    text: str
-    caption: str
-    width: int
-    height: int
 
 
 def severity_by_endpoint(audit: "Audit") -> Picture:
@@ -74,8 +40,8 @@ def severity_by_endpoint(audit: "Audit") -> Picture:
     columns = [*(s.value for s in reversed(Severity)), "not_assessed"]
     used = [column for column in columns if frame[column].any()]
     height = 0.34 * max(len(frame), 1) + 0.85
-    with _drawing():
-        figure, axes = _figure(7.4, height)
+    with drawing():
+        figure, axes = figure_of(7.4, height)
         _bars(axes, frame, used)
         if used:
             figure.legend(
@@ -86,7 +52,7 @@ def severity_by_endpoint(audit: "Audit") -> Picture:
                 handlelength=1.2,
                 columnspacing=1.4,
             )
-        svg = _svg(figure)
+        svg = svg_of(figure)
     return Picture(
         svg=svg,
         text=_in_words(frame, used),
@@ -100,16 +66,16 @@ def _bars_explained(audit: "Audit") -> str:
     """Return how to read the bars, and how many checks the hatched parts are in all."""
     lacking = len(summary.blocked_checks(audit.findings))
     if not lacking:
-        return "Checks that fail, by endpoint and severity."
-    they = (
-        "stands at each endpoint it concerns"
-        if lacking == 1
-        else ("each stands at every endpoint it concerns")
-    )
-    return (
-        "Checks that fail, by endpoint and severity; hatched: checks that lack an answer. "
-        f"There {'is' if lacking == 1 else 'are'} {count(lacking, 'such check')} in all; {they}."
-    )
+        return tr("Checks that fail, by endpoint and severity.")
+    first = tr("Checks that fail, by endpoint and severity; hatched: checks that lack an answer.")
+    if lacking == 1:
+        more = tr("There is one such check in all; it stands at each endpoint it concerns.")
+    else:
+        more = tr(
+            "There are {checks} in all; each stands at every endpoint it concerns.",
+            checks=count(lacking, "such check"),
+        )
+    return sentences(first, more)
 
 
 def _bars(axes: "Axes", frame: pd.DataFrame, used: list[str]) -> None:
@@ -127,7 +93,7 @@ def _bars(axes: "Axes", frame: pd.DataFrame, used: list[str]) -> None:
             hatch=hatch,
             edgecolor=INK,
             linewidth=0.6,
-            label=WORDS.get(column, column),
+            label=tr(WORDS.get(column, column)),
         )
         for row, value in enumerate(values):
             if value:
@@ -153,84 +119,20 @@ def _bars(axes: "Axes", frame: pd.DataFrame, used: list[str]) -> None:
 def _label(row: Mapping[Hashable, Any]) -> str:
     """Return what to call a row: its name, else the endpoint's id, else what stands for one."""
     if row["name"]:
-        return _cut(visible(row["name"]))
+        return cut(visible(row["name"]))
     id = str(row["endpoint_id"])
-    return f"{id} ({row['region']})" if " " in id else _cut(id)
-
-
-def _cut(text: str, longest: int = LONGEST_LABEL) -> str:
-    """Return a text of at most so many columns, where a wide character takes two.
-
-    >>> _cut("short"), _cut("a" * 40, 10), _cut("営業部の端末" * 5, 10)
-    ('short', 'aaaaaaaaa…', '営業部の…')
-    """
-    taken, kept = 0, ""
-    for character in text:
-        taken += 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
-        kept += character
-        if taken > longest:
-            while kept and _columns(kept) > longest - 1:
-                kept = kept[:-1]
-            return kept + "…"
-    return kept
-
-
-def _columns(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(c) in {"W", "F"} else 1 for c in text)
+    return f"{id} ({row['region']})" if " " in id else cut(id)
 
 
 def _in_words(frame: pd.DataFrame, used: list[str]) -> str:
     if frame.empty:
-        return "No endpoint was seen."
+        return tr("No endpoint was seen.")
     said = []
     for row in frame.to_dict("records"):
-        parts = [f"{row[column]} {WORDS.get(column, column)}" for column in used if row[column]]
+        parts = [f"{row[column]} {tr(WORDS.get(column, column))}" for column in used if row[column]]
         who = visible(row["name"] or row["endpoint_id"])
-        said.append(f"{who} ({row['region']}): {', '.join(parts) or 'none'}")
-    return "Failing checks by endpoint. " + "; ".join(said) + "."
-
-
-# -- drawing ----------------------------------------------------------------------------------
-
-
-def _drawing() -> Any:
-    """Return the settings every picture is drawn with, as a context."""
-    import matplotlib as mpl
-
-    return mpl.rc_context(
-        {
-            "svg.fonttype": "none",
-            "svg.hashsalt": "auditlib",
-            "text.parse_math": False,
-            "text.usetex": False,
-            "font.family": ["DejaVu Sans"],
-            "font.size": 9.5,
-            "hatch.linewidth": 0.7,
-            "text.color": INK,
-            "axes.edgecolor": INK,
-            "xtick.color": INK,
-            "ytick.color": INK,
-        }
-    )
-
-
-def _figure(width: float, height: float) -> tuple["Figure", "Axes"]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.add_subplot()
-
-
-def _svg(figure: "Figure") -> bytes:
-    """Return the figure as SVG that is the same for the same data, drawn with the reader's fonts."""
-    out = io.StringIO()
-    with warnings.catch_warnings():
-        # The measuring font lacks Japanese; the reader's fonts do the drawing.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(
-            out, format="svg", metadata={"Date": None, "Creator": None}, transparent=True
-        )
-    return out.getvalue().replace("'DejaVu Sans'", FONTS).encode()
+        said.append(f"{who} ({row['region']}): {', '.join(parts) or tr('none')}")
+    return sentences(tr("Failing checks by endpoint."), tr("{list}.", list="; ".join(said)))
 
 
 # -- who reaches what -------------------------------------------------------------------------
@@ -251,20 +153,23 @@ def paths(audit: "Audit", rows: pd.DataFrame) -> Picture:
     """
     columns, lines = _ways(audit, rows)
     height = 0.42 * max([len(column) for column in columns] or [1]) + 1.0
-    with _drawing():
-        figure, axes = _figure(10.2, height)
+    with drawing():
+        figure, axes = figure_of(10.2, height)
         _boxes(axes, columns, lines)
-        svg = _svg(figure)
+        svg = svg_of(figure)
     return Picture(
         svg=svg,
         text=_ways_in_words(lines),
-        caption="From the endpoint through its associations to what it reaches. "
-        "Solid: reliable; dashed: fragile; dotted: unknown.",
+        caption=tr(
+            "From the endpoint through its associations to what it reaches. Solid: reliable; dashed: "
+            "fragile; dotted: unknown."
+        ),
         width=round(10.2 * 96),
         height=round(height * 96),
     )
 
 
+_COLUMNS = (marked("Endpoint"), marked("Association"), marked("Receiver"))
 Line = tuple[int, str, str]  # from which column, from which box, to which box
 
 
@@ -277,7 +182,9 @@ def _ways(audit: "Audit", rows: pd.DataFrame) -> tuple[list[list[str]], dict[Lin
     told = rows[["endpoint_id", "subnet_id", "eni_id", "certainty", "via"]]
     for endpoint, subnet, eni, certainty, via in told.itertuples(index=False):
         start = _box(names.get(endpoint, endpoint))
-        middle = _box(names.get(subnet, subnet)) if isinstance(subnet, str) else "transit gateway"
+        middle = (
+            _box(names.get(subnet, subnet)) if isinstance(subnet, str) else tr("transit gateway")
+        )
         end = _box(labels[eni] if isinstance(eni, str) else reached.exit_word(via))
         for column, box in zip(columns, (start, middle, end), strict=True):
             column.setdefault(box)
@@ -309,7 +216,7 @@ def _drawn(
 
 
 def _box(text: str) -> str:
-    return _cut(visible(text), LONGEST_BOX)
+    return cut(visible(text), LONGEST_BOX)
 
 
 def _boxes(axes: "Axes", columns: list[list[str]], lines: dict[Line, str]) -> None:
@@ -324,8 +231,8 @@ def _boxes(axes: "Axes", columns: list[list[str]], lines: dict[Line, str]) -> No
         for x, column in enumerate(columns)
         for y, box in enumerate(column)
     }
-    for x, head in enumerate(("Endpoint", "Association", "Receiver")):
-        axes.text(x, -0.8, head, fontweight="bold", va="center")
+    for x, head in enumerate(_COLUMNS):
+        axes.text(x, -0.8, tr(head), fontweight="bold", va="center")
     for (x, start, end), certainty in lines.items():
         (x1, y1), (x2, y2) = at[x, start], at[x + 1, end]
         axes.plot([x1 + WIDE, x2], [y1, y2], linestyle=STROKES[certainty], color=INK, linewidth=1.1)
@@ -346,9 +253,12 @@ def _boxes(axes: "Axes", columns: list[list[str]], lines: dict[Line, str]) -> No
 
 def _ways_in_words(lines: dict[Line, str]) -> str:
     if not lines:
-        return "Nothing is reached."
-    said = [f"{start} to {end} ({certainty})" for (_, start, end), certainty in lines.items()]
-    return "Ways through the VPN: " + "; ".join(said) + "."
+        return tr("Nothing is reached.")
+    said = [
+        tr("{start} to {end} ({certainty})", start=start, end=end, certainty=tr(certainty))
+        for (_, start, end), certainty in lines.items()
+    ]
+    return tr("Ways through the VPN: {list}.", list="; ".join(said))
 
 
 # -- one way, and what blocks it --------------------------------------------------------------
@@ -356,7 +266,7 @@ def _ways_in_words(lines: dict[Line, str]) -> str:
 LANES = 3  # associations drawn side by side
 MARKS = {"open": "✓", "closed": "✕", "unknown": "?"}
 FILLS = {"open": ("#f6f7f8", ""), "closed": ("#f3d0cb", ""), "unknown": ("#ffffff", "////")}
-ENDS = {"yes": "reached", "no": "not reached", "unknown": "not known"}
+ENDS = {"yes": marked("reached"), "no": marked("not reached"), "unknown": marked("not known")}
 
 
 def hops(explanation: "Explanation") -> Picture:
@@ -368,34 +278,43 @@ def hops(explanation: "Explanation") -> Picture:
     lanes = explanation.paths[:LANES]
     tallest = max(len(path.hops) for path in lanes)
     width, height = 0.6 + 3.4 * len(lanes), 0.46 * (tallest + 2) + 0.5
-    with _drawing():
-        figure, axes = _figure(width, height)
+    with drawing():
+        figure, axes = figure_of(width, height)
         axes.set_axis_off()
         axes.set_xlim(-0.02, len(lanes) - 1 + WIDE + 0.16)
         axes.set_ylim(tallest + 1.7, -0.9)
         for x, path in enumerate(lanes):
             _lane(axes, x, path, explanation)
-        svg = _svg(figure)
+        svg = svg_of(figure)
     rest = len(explanation.paths) - len(lanes)
-    more = f" The other {rest} associations are in the tables below." if rest else ""
+    more = tr("The other {rest} associations are in the tables below.", rest=rest) if rest else ""
     return Picture(
         svg=svg,
         text=_hops_in_words(explanation),
-        caption="From the client through each hop to the receiver, by association. ✓ open; "
-        f"✕ and a heavy edge: closed; ? and hatched: unknown.{more}",
+        caption=sentences(
+            tr(
+                "From the client through each hop to the receiver, by association. ✓ open; ✕ and a "
+                "heavy edge: closed; ? and hatched: unknown."
+            ),
+            more,
+        ),
         width=round(width * 96),
         height=round(height * 96),
     )
 
 
 def _lane(axes: "Axes", x: int, path: "Path", explanation: "Explanation") -> None:
-    who = "any user" if explanation.group == "*" else f"user in {explanation.group}"
-    where = path.subnet_name or path.subnet_id or "transit gateway"
+    who = (
+        tr("any user")
+        if explanation.group == "*"
+        else tr("user in {group}", group=explanation.group)
+    )
+    where = path.subnet_name or path.subnet_id or tr("transit gateway")
     port = "" if explanation.port is None else f" {explanation.port}"
-    aim = f"{explanation.to} {explanation.protocol.upper()}{port}: {ENDS[path.reachable]}"
-    boxes = [("open", f"{who}, landing on {where}")]
+    aim = f"{explanation.to} {explanation.protocol.upper()}{port}: {tr(ENDS[path.reachable])}"
+    boxes = [("open", tr("{who}, landing on {where}", who=who, where=where))]
     boxes += [
-        (hop.state, f"{MARKS[hop.state]} {hop.step}: {hop.object_name or hop.object_id}")
+        (hop.state, f"{MARKS[hop.state]} {tr(hop.step)}: {hop.object_name or hop.object_id}")
         for hop in path.hops
     ]
     boxes.append(({"yes": "open", "no": "closed"}.get(path.reachable, "unknown"), aim))
@@ -427,14 +346,24 @@ def _hop(axes: "Axes", x: float, y: float, state: str, text: str) -> None:
         )
     )
     box = {"facecolor": face, "edgecolor": "none", "pad": 1.0} if hatch else None
-    label = _cut(visible(text), 46)
+    label = cut(visible(text), 46)
     axes.text(x + 0.02, y, label, va="center", zorder=3, fontsize=8.5, bbox=box)
 
 
 def _hops_in_words(explanation: "Explanation") -> str:
     said = []
     for path in explanation.paths:
-        where = path.subnet_name or path.subnet_id or "the transit gateway"
-        stops = [f"{hop.step} {hop.state}" for hop in path.hops if hop.state != "open"]
-        said.append(f"from {where} {ENDS[path.reachable]} ({', '.join(stops) or 'every hop open'})")
-    return visible(f"{explanation.answer} {'; '.join(said)}.")
+        where = path.subnet_name or path.subnet_id or tr("the transit gateway")
+        stops = [f"{tr(hop.step)} {tr(hop.state)}" for hop in path.hops if hop.state != "open"]
+        said.append(
+            tr(
+                "from {where} {end} ({hops})",
+                where=where,
+                end=tr(ENDS[path.reachable]),
+                hops=", ".join(stops) or tr("every hop open"),
+            )
+        )
+    return visible(sentences(explanation.answer, tr("{list}.", list="; ".join(said))))
+
+
+_STATES = (marked("open"), marked("closed"))

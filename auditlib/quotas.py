@@ -125,7 +125,7 @@ def usage_rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
         if (at.account, at.region) not in seen:
             seen.add((at.account, at.region))
             here = (endpoints["account"] == at.account) & (endpoints["region"] == at.region)
-            yield row(ENDPOINTS, tr("Region {at.region}", at=at), int(here.sum()), at)
+            yield row(ENDPOINTS, f"Region {at.region}", int(here.sum()), at)
     by_id: dict[tuple[str, ...], Any] = {
         (e.account, e.region, e.endpoint_id): e for e in _rows(endpoints)
     }
@@ -139,9 +139,7 @@ def usage_rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
     routed = routes[(routes["status"] != "failed") & routes["target_subnet"].notna()]
     for key, used in _counts(routed, [*_ENDPOINT, "target_subnet"]):
         if key[:3] in by_id and key[3] != "local":
-            yield row(
-                ROUTES, tr("{key} on {key_2}", key=key[2], key_2=key[3]), used, by_id[key[:3]]
-            )
+            yield row(ROUTES, f"{key[2]} on {key[3]}", used, by_id[key[:3]])
 
     networks = tables["client_vpn_target_networks"]
     connections = tables["client_vpn_connections"]
@@ -168,7 +166,7 @@ def usage_rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
         if key[:3] in by_id:
             yield row(
                 INTERFACE_GROUPS,
-                tr("{key} of {key_2}", key=key[3], key_2=key[2]),
+                f"{key[3]} of {key[2]}",
                 used,
                 by_id[key[:3]],
             )
@@ -202,14 +200,13 @@ def beyond(
     most = int(mine.iloc[0]) if known else quota.default
     if after <= max(most, before) or (before > most and not known):
         return ""
-    whose = tr("the quota applied here") if known else tr("AWS's usual quota")
-    limit = (
-        tr("{whose} is {most}", whose=whose, most=most)
-        if quota.adjustable
-        else tr("AWS takes at most {most}", most=most)
-    )
-    return tr(
-        "{quota.name}: it would be {after}, and {limit}", quota=quota, after=after, limit=limit
+    about = {"quota": tr(quota.name), "after": after, "most": most}
+    if not quota.adjustable:
+        return tr("{quota}: it would be {after}, and AWS takes at most {most}", **about)
+    return (
+        tr("{quota}: it would be {after}, and the quota applied here is {most}", **about)
+        if known
+        else tr("{quota}: it would be {after}, and AWS's usual quota is {most}", **about)
     )
 
 

@@ -291,8 +291,8 @@ class Records:
             self.refuse(
                 i,
                 tr(
-                    "holds a {value} that is not {wanted}",
-                    value=self._path.rstrip(".") or "record",
+                    "holds a {what} that is not {wanted}",
+                    what=self._path.rstrip(".") or tr("record"),
                     wanted=wanted,
                 ),
             )

@@ -21,6 +21,7 @@ from auditlib.checks.authorization import speaks_of_people
 from auditlib.errors import ParameterError, ReportError
 from auditlib.language import tr
 from auditlib.pseudonyms import KEY_BYTES, KINDS_OF_IDS, Pseudonyms
+from auditlib.quotas import QUOTAS
 from auditlib.snapshot import Call, Manifest, Snapshot, file_of, load, save, write_file
 
 if TYPE_CHECKING:
@@ -311,7 +312,7 @@ def redacted_audit(audit: "Audit", names: Pseudonyms) -> "Audit":
         file=_ACCEPTED,
     )
     made = Audit(redacted(audit.snapshot, names), known)
-    refuse_difference(audit.findings, made.findings)
+    refuse_difference(audit.findings, made.findings, audit.accepted)
     return made
 
 
@@ -377,23 +378,23 @@ def key_in(path: Path | None) -> bytes:
         pass
     except OSError as error:
         raise ParameterError(
-            tr("{path} cannot be written: {value}", path=path, value=error.strerror or error)
+            tr("{path} cannot be written: {why}", path=path, why=error.strerror or error)
         ) from error
     try:
         held = bytes.fromhex(path.read_text("ascii").strip())
     except OSError as error:
         raise ParameterError(
-            tr("{path} cannot be read: {value}", path=path, value=error.strerror or error)
+            tr("{path} cannot be read: {why}", path=path, why=error.strerror or error)
         ) from error
     except ValueError:
         held = b""
     if len(held) != KEY_BYTES:
         raise ParameterError(
             tr(
-                "{path} holds no key for redaction ({value} hexadecimal digits): give the file of an "
+                "{path} holds no key for redaction ({digits} hexadecimal digits): give the file of an "
                 "earlier run, or one that does not exist yet",
                 path=path,
-                value=2 * KEY_BYTES,
+                digits=2 * KEY_BYTES,
             )
         )
     return held
@@ -505,8 +506,12 @@ def _resource(text: str, names: Pseudonyms) -> str:
         made = names.arn(id)
     elif re.fullmatch(r"[0-9.]+(/[0-9]+)?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(/[0-9]+)?", id):
         made = names.address(id)
-    else:
+    elif re.fullmatch(rf"(?:{'|'.join(KINDS_OF_IDS)})-[0-9a-f]+", id):
         made = names.id(id)
+    elif id in {quota.name for quota in QUOTAS}:  # the kit's own word for what it judges
+        made = id
+    else:  # the one name in evidence that AWS did not make: a group of users
+        made = names.text(id, "group")
     return "/".join((*_place(place, names), made))
 
 
@@ -520,17 +525,39 @@ def _ids(findings: Iterable["Finding"]) -> Iterator[str]:
                     yield from (one for name in row for one in name)
 
 
-def refuse_difference(before: Iterable["Finding"], after: Iterable["Finding"]) -> None:
+def refuse_difference(
+    before: Iterable["Finding"],
+    after: Iterable["Finding"],
+    accepted: "AcceptedRisks | None" = None,
+) -> None:
     """Refuse a redaction that changed what a check found; it would be a report of another account.
+
+    Parameters
+    ----------
+    accepted
+        The accepted risks, in the account's own names, that the findings take into account.
 
     Raises
     ------
+    ParameterError
+        When an accepted risk with a pattern is why: it takes out rows that name several ids, which
+        no list of single ids does.
     ReportError
         When a status, or how much was found, accepted or not read, is not the same.
     """
     found = {finding.check.id: _outcome(finding) for finding in after}
     for finding in before:
         told, now = _outcome(finding), found.get(finding.check.id)
+        if told != now and (entry := _by_part_of_an_id(accepted, finding)):
+            raise ParameterError(
+                tr(
+                    "the accepted risk {entry.resource!r} of {entry.check} (line {entry.line} of its "
+                    "file) names things by a part of their ids, and ids have other letters after "
+                    "redaction; nothing was published. Name each id whole, or the whole kind, as in "
+                    "'sgr-*', for this report",
+                    entry=entry,
+                )
+            )
         if told != now:
             raise ReportError(
                 tr(
@@ -541,6 +568,17 @@ def refuse_difference(before: Iterable["Finding"], after: Iterable["Finding"]) -
                     now=now,
                 )
             )
+
+
+def _by_part_of_an_id(
+    accepted: "AcceptedRisks | None", finding: "Finding"
+) -> "AcceptedRisk | None":
+    """Return an accepted risk of a check that takes out evidence by a pattern over ids."""
+    for entry in accepted.entries if accepted is not None and len(finding.accepted) else ():
+        last = entry.resource.rsplit("/", 1)[-1]
+        if entry.check == finding.check.id and _is_pattern(last) and not _WHOLE.fullmatch(last):
+            return entry
+    return None
 
 
 def _outcome(finding: "Finding") -> tuple[str, int, int, int, int]:

@@ -25,7 +25,10 @@ from markupsafe import Markup
 
 from auditlib import display, export, summary
 from auditlib.errors import ParameterError, ReportError
+from auditlib.grid import WIDGET
+from auditlib.language import VARIABLE, current, marked, tr
 from auditlib.pdf import pdf_bytes, refuse_without_weasyprint
+from auditlib.plots import severity_by_endpoint
 from auditlib.workbook import workbook_bytes
 
 if TYPE_CHECKING:
@@ -34,13 +37,25 @@ if TYPE_CHECKING:
     from auditlib.pdf import Paper
     from auditlib.pseudonyms import Pseudonyms
 
-__all__ = ["Notebook", "Page", "Parameter", "Report", "notebooks", "report"]
+__all__ = [
+    "Notebook",
+    "Page",
+    "Parameter",
+    "Report",
+    "notebooks",
+    "notebooks_of",
+    "overview_report",
+    "report",
+]
 
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
-TITLE = "Security groups around Client VPN"
+TITLE = marked("Security groups around Client VPN")
 SNAPSHOT = "snapshot"
 ACCEPTED = "accepted"
 TODAY = "today"
+FLEET = "fleet"
+OVERVIEW = "60-fleet"
+"""The notebook over many accounts."""
 KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 WORDS_OF_BOOL = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -68,16 +83,23 @@ class Notebook:
 
     @cached_property
     def node(self) -> Any:
-        """The notebook as nbformat reads it."""
+        """The notebook as nbformat reads it, its text in the language spoken."""
         import nbformat
 
         try:
             node: Any = nbformat.read(self.path, as_version=4)  # type: ignore[no-untyped-call]
         except Exception as error:
             raise ReportError(
-                f"{self.path.name} is not a Jupyter notebook that can be read: {error}"
+                tr(
+                    "{name} is not a Jupyter notebook that can be read: {error}",
+                    name=self.path.name,
+                    error=error,
+                )
             ) from error
         node.metadata["kernelspec"] = KERNELSPEC  # whatever kernel it was last saved with
+        for cell in node.cells:
+            if cell.cell_type == "markdown":
+                cell.source = tr(cell.source)
         return node
 
     @cached_property
@@ -134,13 +156,23 @@ def notebooks() -> dict[str, Notebook]:
     for folder in (here / "_notebooks", here.parent / "notebooks"):  # installed, or a checkout
         if found := sorted(folder.glob("[0-9]*.ipynb")):
             return {path.stem: Notebook(path=path) for path in found}
-    raise ReportError(f"the kit's notebooks are missing beside {here.name}; install it again")
+    raise ReportError(
+        tr("the kit's notebooks are missing beside {here.name}; install it again", here=here)
+    )
 
 
-def _chosen(wanted: Sequence[str | Path] | None) -> list[Notebook]:
-    """Return the notebooks asked for: by name, by the number it begins with, or by path."""
+def notebooks_of(wanted: Sequence[str | Path] | None) -> list[Notebook]:
+    """Return the notebooks asked for: by name, by the number it begins with, or by path.
+
+    ``None`` asks for all of the kit's.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such notebook, or one was asked for twice.
+    """
     ours = notebooks()
-    if not wanted:
+    if wanted is None:
         return list(ours.values())
     chosen = []
     for name in map(str, wanted):
@@ -148,11 +180,17 @@ def _chosen(wanted: Sequence[str | Path] | None) -> list[Notebook]:
         if not found and name.endswith(".ipynb") and Path(name).is_file():
             found = [Notebook(path=Path(name).resolve())]
         if not found:
-            raise ParameterError(f"there is no notebook {name!r}; there are {', '.join(ours)}")
+            raise ParameterError(
+                tr(
+                    "there is no notebook {name!r}; there are {ours}",
+                    name=name,
+                    ours=", ".join(ours),
+                )
+            )
         chosen += found
     twice = {n.name for n in chosen if [c.name for c in chosen].count(n.name) > 1}
     if twice:
-        raise ParameterError(f"notebook {twice.pop()!r} was asked for twice")
+        raise ParameterError(tr("notebook {name!r} was asked for twice", name=twice.pop()))
     return chosen
 
 
@@ -169,7 +207,11 @@ def _typed(parameter: Parameter, value: object) -> object:
         except (KeyError, ValueError):
             pass
     raise ParameterError(
-        f"parameter {parameter.name!r} must be {parameter.type}, not {value!r}: {parameter.help}"
+        tr(
+            "parameter {parameter.name!r} must be {parameter.type}, not {value!r}: {parameter.help}",
+            parameter=parameter,
+            value=value,
+        )
     )
 
 
@@ -180,15 +222,33 @@ def _parameters_for(
     declared = {n.name: {p.name: p for p in n.parameters} for n in chosen}
     for name, parameters in declared.items():
         if SNAPSHOT not in parameters:
-            raise ParameterError(f"notebook {name!r} declares no parameter {SNAPSHOT!r}")
+            raise ParameterError(
+                tr(
+                    "notebook {name!r} declares no parameter {parameter!r}",
+                    name=name,
+                    parameter=SNAPSHOT,
+                )
+            )
     ours = {SNAPSHOT, ACCEPTED, TODAY}
     known = {p for parameters in declared.values() for p in parameters} - ours
     for name in given:
         if name in ours:
-            raise ParameterError(f"{name!r} is not a parameter to set here")
+            raise ParameterError(tr("{name!r} is not a parameter to set here", name=name))
         if name not in known:
-            takes = f"they take {', '.join(sorted(known))}" if known else "they take none"
-            raise ParameterError(f"no notebook of this report has a parameter {name!r}; {takes}")
+            if not known:
+                raise ParameterError(
+                    tr(
+                        "no notebook of this report has a parameter {name!r}; they take none",
+                        name=name,
+                    )
+                )
+            raise ParameterError(
+                tr(
+                    "no notebook of this report has a parameter {name!r}; they take {known}",
+                    name=name,
+                    known=", ".join(sorted(known)),
+                )
+            )
     return {
         name: {
             key: _typed(parameters[key], value) for key, value in given.items() if key in parameters
@@ -205,8 +265,13 @@ def _refuse_without_accepted(chosen: Iterable[Notebook]) -> None:
     for notebook in chosen:
         if not {ACCEPTED, TODAY} <= {p.name for p in notebook.parameters}:
             raise ParameterError(
-                f"notebook {notebook.name!r} declares no parameters {ACCEPTED!r} and {TODAY!r}, so "
-                "it cannot take accepted risks into account"
+                tr(
+                    "notebook {name!r} declares no parameters {accepted!r} and {today!r}, so it "
+                    "cannot take accepted risks into account",
+                    name=notebook.name,
+                    accepted=ACCEPTED,
+                    today=TODAY,
+                )
             )
 
 
@@ -232,7 +297,12 @@ def _run(notebook: Notebook, parameters: Mapping[str, object], folder: Path, hom
         raise ReportError(_what_failed(notebook, error)) from error
     except Exception as error:
         raise ReportError(
-            f"notebook {notebook.name} could not be run: {type(error).__name__}: {error}"
+            tr(
+                "notebook {name} could not be run: {kind}: {error}",
+                name=notebook.name,
+                kind=type(error).__name__,
+                error=error,
+            )
         ) from error
     finally:
         ensure_event_loop().close()  # this thread's, which nbclient leaves open
@@ -256,7 +326,8 @@ def _kernel_manager(home: Path) -> type:
                 extra_arguments=["--InteractiveShellApp.ignore_cwd=True", "--log-level=50"],
                 python_arguments=["-P"],
             )
-            return KernelSpec(resource_dir="", env={"IPYTHONDIR": str(home)}, **described)
+            env = {"IPYTHONDIR": str(home), VARIABLE: current()}
+            return KernelSpec(resource_dir="", env=env, **described)
 
     class ThisKernelManager(AsyncKernelManager):
         @default("kernel_spec_manager")
@@ -280,11 +351,21 @@ def _what_failed(notebook: Notebook, error: Any) -> str:
             break
         if cell.cell_type == "markdown" and (titles := _HEADING.findall(cell.source)):
             section = titles[-1][1]
-    where = f"in section {section!r} " if section else ""
-    first = next(iter(source.splitlines()), "")
-    return (
-        f"notebook {notebook.name} failed {where}at the cell that begins {first!r}: "
-        f"{error.ename}: {error.evalue}; nothing was published"
+    parts = {
+        "notebook": notebook.name,
+        "first": next(iter(source.splitlines()), ""),
+        "why": f"{error.ename}: {error.evalue}",
+    }
+    if section:
+        return tr(
+            "notebook {notebook} failed in section {section!r} at the cell that begins {first!r}: "
+            "{why}; nothing was published",
+            **parts,
+            section=section,
+        )
+    return tr(
+        "notebook {notebook} failed at the cell that begins {first!r}: {why}; nothing was published",
+        **parts,
     )
 
 
@@ -302,6 +383,8 @@ def _scrubbed(node: Any) -> Any:
             cell.metadata.pop(trace, None)
         if cell.cell_type == "code":  # warnings name files of this machine
             cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+            for output in cell.outputs:  # a widget ends with its kernel; its table stays
+                output.get("data", {}).pop(WIDGET, None)
     return node
 
 
@@ -400,16 +483,16 @@ def _exporter() -> Any:
     )
 
 
-def _frame(audit: "Audit", title: str, branding: "Branding | None") -> dict[str, Any]:
+def _frame(identity: summary.Identity, title: str, branding: "Branding | None") -> dict[str, Any]:
     """Return what the frame of every page needs."""
-    style = display.sheet()
+    style = display.page_sheet(title, display.whose(identity, branding))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return {
-        "lang": "en",
+        "lang": current(),
         "title": title,
         "style": Markup(style),  # noqa: S704 # our own file
         "style_hash": Markup(f"sha256-{digest}"),  # noqa: S704 # base64
-        "identity": summary.identity(audit),
+        "identity": identity,
         "branding": branding,
     }
 
@@ -435,10 +518,10 @@ def _page(notebook: Notebook) -> Page:
     )
 
 
-def _html_of(node: Any, page: Page, audit: "Audit", branding: "Branding | None") -> str:
+def _html_of(node: Any, page: Page, identity: summary.Identity, branding: "Branding | None") -> str:
     exporter = _exporter()
     exporter.environment.globals.update(
-        _frame(audit, page.title, branding), headings=_headings(node)
+        _frame(identity, page.title, branding), headings=_headings(node)
     )
     html, _ = exporter.from_notebook_node(node)
     return str(html)
@@ -462,11 +545,12 @@ def _index(
     names = summary.names(audit)
     return display.render(
         "index.html.j2",
-        **_frame(audit, TITLE, branding),
+        **_frame(summary.identity(audit), tr(TITLE), branding),
         pages=pages,
         pdf=pdf,
         verdict=display.verdict(audit).markup,
         steps=display.first_steps(audit, pages=cards).markup,
+        picture=display.picture(severity_by_endpoint(audit)).markup,
         findings=display.findings(audit, pages=cards).markup,
         cards=[
             display.card(finding, names, display.proposal_of(audit, finding)).markup
@@ -491,6 +575,7 @@ def report(
     redaction: "Pseudonyms | None" = None,
     branding: "Branding | None" = None,
     pdf: "Paper | None" = None,
+    kernels: int | None = None,
 ) -> Report:
     """Run notebooks on a snapshot and write the pages to hand over.
 
@@ -501,7 +586,7 @@ def report(
     out
         Folder to write; an older report in it is replaced, anything else is left alone.
     notebooks
-        Names, numbers or paths of notebooks; all of the kit's by default.
+        Names, numbers or paths of notebooks; all of the kit's by default, none where it is empty.
     parameters
         Parameters for the notebooks that declare them.
     places
@@ -516,6 +601,8 @@ def report(
         Whose report it is, and for whom. A redacted one does not say for whom.
     pdf
         The paper of a ``report.pdf`` that holds all pages; none is made without.
+    kernels
+        How many notebooks run at once; as many as there are cores by default.
 
     Raises
     ------
@@ -533,7 +620,7 @@ def report(
         refuse_without_weasyprint()
     target = Path(out).absolute()
     _refuse_foreign(target)
-    chosen = _chosen(notebooks)
+    chosen = notebooks_of(notebooks)
     audit = open_audit(snapshot, accepted, today=today or "")
     order = _Order(
         target=target,
@@ -544,6 +631,7 @@ def report(
         places=places or {},
         branding=branding,
         pdf=pdf,
+        kernels=kernels or os.cpu_count() or 1,
     )
     if redaction is None:
         return _reported(audit, order)
@@ -563,6 +651,7 @@ class _Order:
     places: Mapping[str, str | Path]
     branding: "Branding | None"
     pdf: "Paper | None"
+    kernels: int
 
 
 @contextmanager
@@ -576,16 +665,19 @@ def _redacted(
     known = {notebook.path for notebook in notebooks().values()}
     if own := [notebook.name for notebook in order.chosen if notebook.path not in known]:
         raise ParameterError(
-            f"notebook {own[0]!r} is not the kit's: what is written in it cannot be redacted"
+            tr(
+                "notebook {own!r} is not the kit's: what is written in it cannot be redacted",
+                own=own[0],
+            )
         )
     if "history" in order.places:
-        raise ParameterError("a history is kept in the account's own names: leave it out here")
+        raise ParameterError(tr("a history is kept in the account's own names: leave it out here"))
     given = translated(order.parameters, names)
     with tempfile.TemporaryDirectory(prefix="auditlib-") as scratch:
         inputs = redacted_inputs(audit, Path(scratch), names, order.places.get("earlier"))
         day = audit.accepted.day if audit.accepted else ""
         again = open_audit(inputs.snapshot, inputs.accepted, today=day)
-        refuse_difference(audit.findings, again.findings)
+        refuse_difference(audit.findings, again.findings, audit.accepted)
         yield (
             again,
             replace(
@@ -612,7 +704,7 @@ def _reported(audit: "Audit", order: _Order) -> Report:
         paths = {name: _from(place, path) for name, path in order.places.items()}
         wanted = _parameters_for(chosen, {**order.parameters, **paths})
         given = taken if snapshot is None else {**taken, SNAPSHOT: Path(snapshot).resolve().name}
-        with ThreadPoolExecutor(min(len(chosen), os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(max(1, min(len(chosen), order.kernels))) as pool:
             running = [
                 pool.submit(_run, n, {**wanted[n.name], **given}, place, Path(scratch))
                 for n in chosen
@@ -621,8 +713,9 @@ def _reported(audit: "Audit", order: _Order) -> Report:
             book = workbook_bytes(audit)
             executed = [_renamed(future.result(), paths.values()) for future in running]
     pages = [_page(notebook) for notebook in chosen]
+    identity = summary.identity(audit)
     html = {
-        page.file: _html_of(node, page, audit, branding)
+        page.file: _html_of(node, page, identity, branding)
         for page, node in zip(pages, executed, strict=True)
     }
     files: dict[str, str | bytes] = {
@@ -632,8 +725,8 @@ def _reported(audit: "Audit", order: _Order) -> Report:
         "index.html": _index(audit, pages, html, branding, pdf=order.pdf is not None),
     }
     if order.pdf is not None:
-        frame = _frame(audit, TITLE, branding)
-        sheets = [("index.html", TITLE, str(files["index.html"]))]
+        frame = _frame(summary.identity(audit), tr(TITLE), branding)
+        sheets = [("index.html", tr(TITLE), str(files["index.html"]))]
         sheets += [(page.file, page.title, html[page.file]) for page in pages]
         files["report.pdf"] = pdf_bytes(sheets, frame, order.pdf)
     for page, node in zip(pages, executed, strict=True):
@@ -646,6 +739,42 @@ def _reported(audit: "Audit", order: _Order) -> Report:
         findings=target / "findings.json",
         audit=audit,
     )
+
+
+def overview_report(
+    folder: str | Path, out: str | Path, *, branding: "Branding | None" = None
+) -> Path:
+    """Write the page over all accounts of a run, and return it.
+
+    Parameters
+    ----------
+    folder
+        What a run left of a day; see :mod:`auditlib.overview`.
+
+    Raises
+    ------
+    ReportError
+        A cell failed or the folder is not a report's; what was there before is untouched.
+    """
+    from auditlib.overview import identity_of
+
+    target, folder = Path(out).absolute(), Path(folder).resolve()
+    _refuse_foreign(target)
+    (notebook,) = notebooks_of([OVERVIEW])
+    given = {FLEET: folder.name}
+    # In a thread of its own, as everywhere: the event loop it leaves is closed with it.
+    with (
+        tempfile.TemporaryDirectory(prefix="auditlib-") as scratch,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        node = pool.submit(_run, notebook, given, folder.parent, Path(scratch)).result()
+    page = replace(_page(notebook), file="index.html")
+    files: dict[str, str | bytes] = {
+        page.file: _html_of(node, page, identity_of(folder), branding),
+        f"notebooks/{page.notebook}": _ipynb(node),
+    }
+    _publish(files, target)
+    return target / page.file
 
 
 def _kernel_folder(snapshot: str | Path | None, scratch: Path) -> Path:
@@ -666,7 +795,7 @@ def _refuse_foreign(target: Path) -> None:
     if not target.exists():
         return
     if not target.is_dir():
-        raise ReportError(f"{target} is a file; give a folder for the report")
+        raise ReportError(tr("{target} is a file; give a folder for the report", target=target))
     foreign = sorted(
         path.relative_to(target).as_posix()
         for path in target.rglob("*")
@@ -674,7 +803,11 @@ def _refuse_foreign(target: Path) -> None:
     )
     if foreign:
         raise ReportError(
-            f"{target} holds files that are not a report's, {foreign[0]!r} for one; give another folder"
+            tr(
+                "{target} holds files that are not a report's, {foreign!r} for one; give another folder",
+                target=target,
+                foreign=foreign[0],
+            )
         )
 
 
@@ -693,7 +826,9 @@ def _publish(files: Mapping[str, str | bytes], target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
-        raise ReportError(f"{target} cannot be written: {error.strerror}") from error
+        raise ReportError(
+            tr("{target} cannot be written: {error.strerror}", target=target, error=error)
+        ) from error
     try:
         new, old = aside / "new", aside / "old"
         for name, held in files.items():
@@ -706,6 +841,8 @@ def _publish(files: Mapping[str, str | bytes], target: Path) -> None:
     except OSError as error:
         if not target.exists() and old.exists():
             old.rename(target)
-        raise ReportError(f"{target} cannot be written: {error.strerror}") from error
+        raise ReportError(
+            tr("{target} cannot be written: {error.strerror}", target=target, error=error)
+        ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -12,13 +12,13 @@ import pandas as pd
 from auditlib import controls, summary
 from auditlib.accepted import as_shown
 from auditlib.check import Finding
-from auditlib.language import tr
-from auditlib.words import gap
+from auditlib.language import sentences, tr
+from auditlib.words import gap, value
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
 
-__all__ = ["Sheet", "sheets"]
+__all__ = ["Sheet", "finding_rows", "sheets", "unread_rows"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +51,15 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
     made = [
         Sheet(
             name="summary",
-            title="Summary",
+            title=tr("Summary"),
             about=tr("What was audited, and what came of it."),
             frame=_summary(audit),
         ),
         Sheet(
             name="findings",
-            title="Findings",
+            title=tr("Findings"),
             about=tr("Every check once, the failing ones first. Severity is the kit's own rating."),
-            frame=_findings(audit),
+            frame=finding_rows(audit),
         ),
     ]
     if risks is not None:
@@ -68,8 +68,8 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
                 name="accepted-risks",
                 title=tr("Accepted risks"),
                 about=tr(
-                    "As they stand on {isoformat}, from {risks.file}.",
-                    isoformat=risks.day.isoformat(),
+                    "As they stand on {day}, from {risks.file}.",
+                    day=risks.day.isoformat(),
                     risks=risks,
                 ),
                 frame=risks.standing(audit.findings),
@@ -101,7 +101,7 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
             name="not-read",
             title=tr("What could not be read"),
             about=tr("Each call without an answer once, and the checks it leaves open."),
-            frame=_unread(audit),
+            frame=unread_rows(audit),
         ),
     ]
     return (*made, *_evidence(audit))
@@ -110,16 +110,16 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
 def _summary(audit: "Audit") -> pd.DataFrame:
     said = summary.identity(audit)
     rows = [
-        ("Accounts", ", ".join(said.accounts)),
-        ("Regions", ", ".join(said.regions)),
-        ("Read", summary.when(said.finished or said.started)),
-        ("Snapshot", f"sha256:{said.digest}"),
-        (tr("Made with"), tr("auditlib {said.kit_version}", said=said)),
-        ("Calls", summary.coverage_sentence(audit)),
+        (tr("Accounts"), ", ".join(said.accounts)),
+        (tr("Regions"), ", ".join(said.regions)),
+        (tr("Read"), summary.when(said.finished or said.started)),
+        (tr("Snapshot"), f"sha256:{said.digest}"),
+        (tr("Made with"), f"auditlib {said.kit_version}"),
+        (tr("Calls"), summary.coverage_sentence(audit)),
     ]
-    rows += [("Verdict", sentence) for sentence in summary.verdict(audit)]
+    rows += [(tr("Verdict"), sentence) for sentence in summary.verdict(audit)]
     rows += [
-        (tr("Checks: {replace}", replace=status.value.replace("_", " ")), str(number))
+        (tr("Checks: {status}", status=value(status.value).replace("_", " ")), str(number))
         for status, number in summary.counts(audit.findings).items()
     ]
     rows += [
@@ -134,10 +134,11 @@ def _summary(audit: "Audit") -> pd.DataFrame:
 def _step(step: summary.Step) -> str:
     """Return a thing to do in sentences: what, where and why."""
     place = tr("Where: {step.where}.", step=step) if step.where else ""
-    return " ".join(filter(None, (step.what, place, step.why)))
+    return sentences(step.what, place, step.why)
 
 
-def _findings(audit: "Audit") -> pd.DataFrame:
+def finding_rows(audit: "Audit") -> pd.DataFrame:
+    """Return a row per check, the most urgent first."""
     names = summary.names(audit)
     rows = [
         {
@@ -155,7 +156,7 @@ def _findings(audit: "Audit") -> pd.DataFrame:
             "controls": tuple(
                 f"{name}: {', '.join(ids)};" for name, ids in sorted(finding.check.controls.items())
             ),
-            "rated_by_others": " ".join(summary.ratings(finding.check)),
+            "rated_by_others": sentences(*summary.ratings(finding.check)),
             "reference": finding.check.reference,
         }
         for finding in summary.by_urgency(audit.findings)
@@ -163,7 +164,8 @@ def _findings(audit: "Audit") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _unread(audit: "Audit") -> pd.DataFrame:
+def unread_rows(audit: "Audit") -> pd.DataFrame:
+    """Return a row per call without an answer, with the checks it leaves open."""
     concerned: dict[str, list[str]] = {}
     for finding in audit.findings:
         for call in summary.refused_calls(finding.gaps).itertuples():
@@ -192,7 +194,7 @@ def _rows(finding: Finding) -> pd.DataFrame:
         frame.assign(counts=word)
         for frame, word in (
             (finding.evidence, "yes"),
-            (as_shown(finding.accepted), tr("no: accepted")),
+            (as_shown(finding.accepted), "no: accepted"),
         )
         if len(frame)
     ]

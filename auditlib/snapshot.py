@@ -36,7 +36,7 @@ from urllib.parse import quote, unquote
 from auditlib.aws.outcomes import refusal_of_text
 from auditlib.aws.reads import Read, read_of
 from auditlib.errors import SnapshotError
-from auditlib.language import marked, tr
+from auditlib.language import tr
 
 __all__ = [
     "Call",
@@ -284,23 +284,23 @@ class _Zip:
         if len(infos) > MOST_FILES:
             raise refuse(
                 tr(
-                    "it holds {number} files, more than {MOST_FILES}",
+                    "it holds {number} files, more than {most}",
                     number=len(infos),
-                    MOST_FILES=MOST_FILES,
+                    most=MOST_FILES,
                 )
             )
         if size > MOST_BYTES:
             raise refuse(
                 tr(
-                    "it unpacks to {size} bytes, more than {MOST_BYTES}",
+                    "it unpacks to {size} bytes, more than {most}",
                     size=size,
-                    MOST_BYTES=MOST_BYTES,
+                    most=MOST_BYTES,
                 )
             )
         if packed > path.stat().st_size:
             raise refuse(tr("its members overlap"))
         if size > MUCH and size > MOST_RATIO * packed:
-            raise refuse(tr("it unpacks to {value} times its size", value=size // max(packed, 1)))
+            raise refuse(tr("it unpacks to {times} times its size", times=size // max(packed, 1)))
         seen = set()
         for info in infos:
             name = info.filename.replace("\\", "/")  # Windows archivers write these
@@ -489,7 +489,7 @@ class Snapshot:
         documents: Mapping[tuple[str, str, str, str | None], Mapping[str, Any]],
         refused: Iterable[Call] = (),
         *,
-        name: str = marked("in memory"),
+        name: str = "in memory",
         **manifest: Any,
     ) -> "Snapshot":
         """Make a snapshot in memory, from answers keyed (account, region, read id, resource)."""
@@ -520,18 +520,22 @@ def items_of(read: Read, document: Mapping[str, Any]) -> int:
 
 def shape_problem(read: Read, document: Any) -> str | None:
     """Say what keeps a document from being an answer of a read; ``None`` when nothing does."""
-    command = tr("`aws {read.service} {read.operation} --output json`", read=read)
+    command = f"`aws {read.service} {read.operation} --output json`"
     if not isinstance(document, dict):
         return tr("is not what {command} prints: not an object", command=command)
     if read.result_key is None:
         return None
     wanted = list if read.answers_with_a_list else dict
     if not isinstance(document.get(read.result_key), wanted):
-        kind = "list" if read.answers_with_a_list else "object"
+        if read.answers_with_a_list:
+            return tr(
+                'is not what {command} prints: no list "{read.result_key}"',
+                command=command,
+                read=read,
+            )
         return tr(
-            'is not what {command} prints: no {kind} "{read.result_key}"',
+            'is not what {command} prints: no object "{read.result_key}"',
             command=command,
-            kind=kind,
             read=read,
         )
     if not read.most and (document.get("NextToken") or document.get("nextToken")):
@@ -562,9 +566,20 @@ def load(path: str | Path) -> Snapshot:
         lost = [call.file for call in snapshot.calls if call.file and call.file not in there]
         if lost:
             raise SnapshotError(
-                tr("{path} lacks {lost}, which its manifest lists", path=path, lost=lost[0])
-                + (tr(" (and {value} more)", value=len(lost) - 1) if len(lost) > 1 else "")
-                + tr(": copy it again, or read it anew with auditlib collect --resume")
+                tr(
+                    "{path} lacks {lost}, which its manifest lists (and {more} more): "
+                    "copy it again, or read it anew with auditlib collect --resume",
+                    path=path,
+                    lost=lost[0],
+                    more=len(lost) - 1,
+                )
+                if len(lost) > 1
+                else tr(
+                    "{path} lacks {lost}, which its manifest lists: "
+                    "copy it again, or read it anew with auditlib collect --resume",
+                    path=path,
+                    lost=lost[0],
+                )
             )
     return snapshot
 
@@ -654,15 +669,18 @@ def _parsed(files: _Files, file: str, path: Path) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        why = "empty" if not data.strip() else tr("truncated, or not JSON")
+        where = {"path": path, "file": file, "error": error}
         raise SnapshotError(
             tr(
-                "{path}: {file} is {why} ({error}): copy it again, or read it anew with auditlib collect "
-                "--resume",
-                path=path,
-                file=file,
-                why=why,
-                error=error,
+                "{path}: {file} is truncated, or not JSON ({error}): "
+                "copy it again, or read it anew with auditlib collect --resume",
+                **where,
+            )
+            if data.strip()
+            else tr(
+                "{path}: {file} is empty ({error}): "
+                "copy it again, or read it anew with auditlib collect --resume",
+                **where,
             )
         ) from error
 
@@ -694,10 +712,10 @@ def _manifest_of(record: Any, where: str) -> Manifest:
     if version > FORMAT_VERSION:
         raise SnapshotError(
             tr(
-                "{where} has format {version}, this kit reads up to {FORMAT_VERSION}: update auditlib",
+                "{where} has format {version}, this kit reads up to {known}: update auditlib",
                 where=where,
                 version=version,
-                FORMAT_VERSION=FORMAT_VERSION,
+                known=FORMAT_VERSION,
             )
         )
     try:
@@ -725,9 +743,7 @@ def _manifest_of(record: Any, where: str) -> Manifest:
 def _call_of(record: Any, number: int) -> Call:
     if not isinstance(record, dict):
         raise ValueError(f"call {number} is not an object")
-    names = tr(
-        "account region service operation resource status error_code error_message file sha256"
-    )
+    names = "account region service operation resource status error_code error_message file sha256"
     texts = {name: _text(record, name) for name in names.split()}
     numbers = {name: record.get(name) for name in ("items", "seconds")}
     call = Call(**texts, **numbers, started=_time(record, "started"))  # type: ignore[arg-type] # checked below
@@ -805,10 +821,10 @@ def _manifest_without(files: _Files, names: tuple[str, ...], path: Path) -> Mani
     if not calls:
         raise SnapshotError(
             tr(
-                "{path} is no snapshot: no {MANIFEST}, and no answer in a folder <account>/<region>/. "
+                "{path} is no snapshot: no {manifest}, and no answer in a folder <account>/<region>/. "
                 "Give the folder that auditlib collect or its script wrote",
                 path=path,
-                MANIFEST=MANIFEST,
+                manifest=MANIFEST,
             )
         )
     notes = _notes(files, path) if NOTES in names else {}
@@ -992,9 +1008,9 @@ def save(snapshot: Snapshot, path: str | Path) -> None:
     except OSError as error:
         raise SnapshotError(
             tr(
-                "{path} cannot be written ({value}): give another place",
+                "{path} cannot be written ({why}): give another place",
                 path=path,
-                value=error.strerror or error,
+                why=error.strerror or error,
             )
         ) from error
 

@@ -14,9 +14,9 @@ import pandas as pd
 from auditlib.aws.reads import Read
 from auditlib.check import Check, Finding, Severity, Status, checks
 from auditlib.gaps import reads_behind
-from auditlib.language import marked, tr
+from auditlib.language import current, marked, sentences, tr, tr_as
 from auditlib.schemas import SCHEMAS
-from auditlib.words import acceptance, clean, count, listed, named, plural
+from auditlib.words import acceptance, clean, count, listed, named, opening, plural
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -73,6 +73,13 @@ class Identity:
     digest: str
     redacted: bool
 
+    @property
+    def named_accounts(self) -> str:
+        """The accounts, by id as far as a line has room for them."""
+        return (
+            ", ".join(self.accounts) if len(self.accounts) <= 4 else listed(self.accounts, most=3)
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -105,10 +112,8 @@ def identity(audit: "Audit") -> Identity:
 
     manifest = audit.snapshot.manifest
     made = [
-        tr("auditlib {manifest.kit_version}", manifest=manifest) if manifest.kit_version else "",
-        tr("botocore {manifest.botocore_version}", manifest=manifest)
-        if manifest.botocore_version
-        else "",
+        f"auditlib {manifest.kit_version}" if manifest.kit_version else "",
+        f"botocore {manifest.botocore_version}" if manifest.botocore_version else "",
     ]
     return Identity(
         accounts=tuple(sorted({account for account, _ in audit.snapshot.places})),
@@ -159,7 +164,7 @@ def places(audit: "Audit") -> pd.DataFrame:
             {
                 "account": account,
                 "region": region,
-                "endpoints": tr("could not be read") if unseen else str(int(here.sum())),
+                "endpoints": tr_as("cell", "could not be read") if unseen else str(int(here.sum())),
                 "calls": len(calls),
                 "read": ended.count("ok"),
                 "denied": ended.count("denied"),
@@ -332,33 +337,29 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
     """Return the verdict in a few sentences that can stand alone."""
     said = identity(audit)
     table = places(audit)
-    unseen = list(table.loc[table["endpoints"] == "could not be read", "region"])
+    unseen = list(table.loc[~table["endpoints"].str.isdigit(), "region"])
     number = len(audit.tables["client_vpn_endpoints"])
-    where = tr(
-        "{count} of {count_2}",
-        count=count(len(said.regions), "Region"),
-        count_2=count(len(said.accounts), "account"),
-    )
-    was = "was" if number == 1 else "were"
-    looked = (
+    parts = {
+        "regions": count(len(said.regions), "Region"),
+        "accounts": count(len(said.accounts), "account"),
+        "when": when(said.finished or said.started),
+    }
+    told = [
         tr(
-            "{number} in {where} {was} looked at",
-            number=count(number, "Client VPN endpoint"),
-            where=where,
-            was=was,
+            "{endpoints} in {regions} of {accounts} {is_are} looked at, as things stood at {when}.",
+            **parts,
+            endpoints=opening(count(number, "Client VPN endpoint")),
+            is_are="was" if number == 1 else "were",
         )
         if number
-        else tr("no Client VPN endpoint was seen in {where}", where=where)
-    )
-    sentences = [
-        tr(
-            "{looked}, as things stood at {when}.",
-            looked=_opening(looked),
-            when=when(said.finished or said.started),
+        else tr(
+            "No Client VPN endpoint was seen in {regions} of {accounts}, "
+            "as things stood at {when}.",
+            **parts,
         )
     ]
     if unseen:
-        sentences.append(
+        told.append(
             tr(
                 "The endpoints of {unseen} could not be listed, so nothing can be said of them.",
                 unseen=listed(unseen),
@@ -366,36 +367,39 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
         )
     found = counts(audit.findings)
     failing = by_urgency(f for f in audit.findings if f.status is Status.FAIL)
-    sentences.append(_result(audit.findings, found, failing))
+    told.append(_result(audit.findings, found, failing))
     if failing:
         worst = failing[0]
-        sentences.append(
+        told.append(
             tr(
-                "The most severe is {worst.check.severity.value}: {worst_2}",
-                worst=worst,
-                worst_2=short(worst),
+                "The most severe is {severity}: {answer}",
+                severity=tr(worst.check.severity.value),
+                answer=short(worst),
             )
         )
     partly = [f for f in blocked_checks(audit.findings) if f.status is not Status.NOT_ASSESSED]
     if partly:
-        they = "it" if len(partly) == 1 else "they"
-        some = _opening(count(len(partly), "check"))
-        sentences.append(
-            tr("{some} saw only part of what {they} should have seen.", some=some, they=they)
+        some = opening(count(len(partly), "check"))
+        told.append(
+            tr("{checks} saw only part of what it should have seen.", checks=some)
+            if len(partly) == 1
+            else tr("{checks} saw only part of what they should have seen.", checks=some)
         )
     if waived := [day for f in audit.findings for day in f.accepted.get("accepted_until", ())]:
-        are = tr("is an accepted risk") if len(waived) == 1 else tr("are accepted risks")
-        first = "" if min(waived) == max(waived) else tr("the first of them ")
-        sentences.append(
-            tr(
-                "{opening} of evidence {are} and not counted, {first}until {waived}.",
-                opening=_opening(count(len(waived), "piece")),
-                are=are,
-                first=first,
-                waived=min(waived),
+        about = {
+            "pieces": opening(count(len(waived), "piece")),
+            "is_are": "is an accepted risk" if len(waived) == 1 else "are accepted risks",
+            "day": min(waived),
+        }
+        told.append(
+            tr("{pieces} of evidence {is_are} and not counted, until {day}.", **about)
+            if min(waived) == max(waived)
+            else tr(
+                "{pieces} of evidence {is_are} and not counted, the first of them until {day}.",
+                **about,
             )
         )
-    return tuple(sentences)
+    return tuple(told)
 
 
 def _result(
@@ -404,30 +408,54 @@ def _result(
     if not findings:
         return tr("No check was made.")
     by_severity = [
-        f"{sum(f.check.severity is severity for f in failing)} {severity.value}"
+        tr(
+            "{number} {severity}",
+            number=sum(f.check.severity is severity for f in failing),
+            severity=tr(severity.value),
+        )
         for severity in reversed(Severity)
         if any(f.check.severity is severity for f in failing)
     ]
-    parts = {
-        Status.FAIL: f"fail ({listed(by_severity)})" if by_severity else "",
-        Status.ACCEPTED: tr("are accepted") if found[Status.ACCEPTED] != 1 else tr("is accepted"),
-        Status.PASS: "pass" if found[Status.PASS] != 1 else "passes",
-        Status.NOT_ASSESSED: tr("could not be assessed"),
-        Status.NOT_APPLICABLE: tr("do not apply")
-        if found[Status.NOT_APPLICABLE] != 1
-        else tr("does not apply"),
-    }
-    if found[Status.FAIL] == 1:
-        parts[Status.FAIL] = parts[Status.FAIL].replace("fail", "fails", 1)
-    said = [f"{found[status]} {words}" for status, words in parts.items() if found[status]]
-    if len(said) == 1:
-        words = said[0].partition(" ")[2]
-        return tr("All {number} checks {words}.", number=len(findings), words=words)
-    return f"Of {count(len(findings), 'check')}, {listed(said)}."
+    severities = listed(by_severity)
+    told = [status for status in _CAME_OUT if found[status]]
+    if len(told) == 1:
+        _, _, every = _CAME_OUT[told[0]]
+        return tr(every, number=len(findings), severities=severities)
+    parts = (
+        tr(_CAME_OUT[status][found[status] != 1], number=found[status], severities=severities)
+        for status in told
+    )
+    return tr("Of {checks}, {list}.", checks=count(len(findings), "check"), list=listed(parts))
 
 
-def _opening(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
+_CAME_OUT = {
+    Status.FAIL: (
+        marked("{number} fails ({severities})"),
+        marked("{number} fail ({severities})"),
+        marked("All {number} checks fail ({severities})."),
+    ),
+    Status.ACCEPTED: (
+        marked("{number} is accepted"),
+        marked("{number} are accepted"),
+        marked("All {number} checks are accepted."),
+    ),
+    Status.PASS: (
+        marked("{number} passes"),
+        marked("{number} pass"),
+        marked("All {number} checks pass."),
+    ),
+    Status.NOT_ASSESSED: (
+        marked("{number} could not be assessed"),
+        marked("{number} could not be assessed"),
+        marked("All {number} checks could not be assessed."),
+    ),
+    Status.NOT_APPLICABLE: (
+        marked("{number} does not apply"),
+        marked("{number} do not apply"),
+        marked("All {number} checks do not apply."),
+    ),
+}
+"""How many checks came out how: one, several, all of them."""
 
 
 def ratings(check: Check) -> tuple[str, ...]:
@@ -435,6 +463,7 @@ def ratings(check: Check) -> tuple[str, ...]:
     return tuple(_rated(*pair) for pair in sorted(check.ratings.items()))
 
 
+_OPPOSITES = (marked("all outbound is open"),)
 _OPPOSITE = re.compile(r"(?P<tool>.+) \(reports the opposite: (?P<fact>.+)\)")
 
 
@@ -450,17 +479,20 @@ def _rated(tool: str, rating: str) -> str:
     """
     opposite = _OPPOSITE.fullmatch(tool)
     if opposite is None:
-        return f"{tool} {'puts it at' if rating.startswith('Level') else 'rates it'} {rating}."
-    then = (
-        tr("its check fails")
+        return (
+            tr("{tool} puts it at {rating}.", tool=tool, rating=rating)
+            if rating.startswith("Level")
+            else tr("{tool} rates it {rating}.", tool=tool, rating=rating)
+        )
+    about = {"tool": opposite["tool"], "fact": tr(opposite["fact"])}
+    return (
+        tr("{tool} objects to the opposite: where {fact}, its check fails.", **about)
         if rating == "fails"
-        else tr("it reports that as {rating}", rating=rating)
-    )
-    return tr(
-        "{tool} objects to the opposite: where {fact}, {then}.",
-        tool=opposite["tool"],
-        fact=opposite["fact"],
-        then=then,
+        else tr(
+            "{tool} objects to the opposite: where {fact}, it reports that as {rating}.",
+            **about,
+            rating=rating,
+        )
     )
 
 
@@ -486,9 +518,7 @@ def short(finding: Finding) -> str:
     """Return a finding's answer as it stands in lists: its first sentence, and that there may be more."""
     first = _first_sentence(finding.answer)
     partly = finding.status is Status.FAIL and len(finding.gaps)
-    return (
-        tr("{first} There may be more: part could not be read.", first=first) if partly else first
-    )
+    return sentences(first, tr("There may be more: part could not be read.")) if partly else first
 
 
 def acceptances(finding: Finding) -> tuple[str, ...]:
@@ -498,7 +528,7 @@ def acceptances(finding: Finding) -> tuple[str, ...]:
         said = acceptance(row)
         rows[said] = rows.get(said, 0) + 1
     return tuple(
-        tr("{opening} of evidence {said}", opening=_opening(count(number, "piece")), said=said)
+        tr("{pieces} of evidence {said}", pieces=opening(count(number, "piece")), said=said)
         for said, number in rows.items()
     )
 
@@ -517,7 +547,10 @@ def where(finding: Finding, called: Mapping[str, str]) -> str:
     """
     said = []
     shown = finding.evidence if len(finding.evidence) else finding.accepted
-    for column, noun in (("endpoint_id", "endpoint"), ("group_id", tr("security group"))):
+    for column, noun in (
+        ("endpoint_id", marked("endpoint")),
+        ("group_id", marked("security group")),
+    ):
         if column not in shown:
             continue
         ids = list(dict.fromkeys(shown[column].dropna().astype(str)))
@@ -525,8 +558,9 @@ def where(finding: Finding, called: Mapping[str, str]) -> str:
             ids = [id for id in ids if id.startswith("sg-")]
         if ids:
             labels = listed((_label(id, called, ids) for id in ids), most=3)
-            said.append(f"{noun if len(ids) == 1 else plural(noun)} {labels}")
-    return "; ".join(said)
+            called_so = tr(noun) if len(ids) == 1 else plural(noun)
+            said.append(tr("{noun} {names}", noun=called_so, names=labels))
+    return tr_as("list", "; ").join(said)
 
 
 def _label(id: str, called: Mapping[str, str], others: Sequence[str]) -> str:
@@ -542,7 +576,11 @@ def _step(finding: Finding, called: Mapping[str, str]) -> Step:
         what=what,
         where=where(finding, called),
         how=how,
-        why=f"{finding.check.severity.value.capitalize()}: {short(finding)}",
+        why=tr(
+            "{severity}: {answer}",
+            severity=opening(tr(finding.check.severity.value)),
+            answer=short(finding),
+        ),
         check_id=finding.check.id,
     )
 
@@ -565,30 +603,38 @@ def _read_again(audit: "Audit") -> list[Step]:
             if s == "denied" and a
         }
     )
-    steps = [tr("allow {actions}", actions=listed(actions))] if actions else []
-    if old := bool((lacking["status"] == "unsupported").any()):
-        steps.append(tr("take a newer boto3 or AWS CLI"))
-    grant = _opening(listed([*steps, tr("collect again")], most=3))
+    old = bool((lacking["status"] == "unsupported").any())
     if refused.empty and not old:  # nothing that another reading of the account would answer
-        grant = tr("Find out by hand what the snapshot cannot tell")
+        grant = tr("Find out by hand what the snapshot cannot tell.")
+    elif actions:
+        grant = tr(
+            "Allow {actions}, take a newer boto3 or AWS CLI and collect again."
+            if old
+            else "Allow {actions} and collect again.",
+            actions=listed(actions),
+        )
+    elif old:
+        grant = tr("Take a newer boto3 or AWS CLI and collect again.")
+    else:
+        grant = tr("Collect again.")
     whole = sum(f.status is Status.NOT_ASSESSED for f in blocked)
     part = len(blocked) - whole
-    parts = [tr("{whole} could not be assessed", whole=count(whole, "check"))] if whole else []
-    parts += (
-        [tr("{part} could be assessed only in part", part=count(part, "check"))] if part else []
-    )
-    reasons = (
-        [tr("{count} gave no answer", count=count(len(refused), "call"))] if len(refused) else []
-    )
+    parts = []
+    if whole:
+        parts.append(tr("{checks} could not be assessed", checks=count(whole, "check")))
+    if part:
+        parts.append(tr("{checks} could be assessed only in part", checks=count(part, "check")))
+    reasons = []
+    if len(refused):
+        reasons.append(tr("{calls} gave no answer", calls=count(len(refused), "call")))
     if len(beyond):
-        reasons.append(
-            tr("the snapshot leaves {count} open", count=count(len(beyond), "more question"))
-        )
+        questions = count(len(beyond), "more question")
+        reasons.append(tr("the snapshot leaves {questions} open", questions=questions))
     about = refused if len(refused) else beyond
     places_of = sorted(set(zip(about["region"], about["account"], strict=True)))
     return [
         Step(
-            what=f"{grant}.",
+            what=grant,
             where=listed(
                 (
                     tr("{region} (account {account})", region=region, account=account)
@@ -596,7 +642,11 @@ def _read_again(audit: "Audit") -> list[Step]:
                 ),
                 most=3,
             ),
-            why=_opening(f"{listed(parts)}: {', and '.join(reasons)}."),
+            why=tr(
+                "{parts}: {reasons}.",
+                parts=opening(listed(parts)),
+                reasons=tr_as("list", ", and ").join(reasons),
+            ),
         )
     ]
 
@@ -609,6 +659,8 @@ def _first_sentence(text: str) -> str:
     """
     flat = " ".join(text.split())
     for at, character in enumerate(flat):
+        if character == "。" and current() != "en":
+            return flat[: at + 1]
         if character == "." and flat[at + 1 : at + 2] == " " and flat[at + 2 : at + 3].isupper():
             return flat[: at + 1]
     return flat
@@ -625,7 +677,7 @@ def _headed(sentence: str) -> tuple[str, str]:
     cuts = [at for at in (sentence.find(mark) for mark in (": ", "; ")) if at > 0]
     if not cuts:
         return sentence, ""
-    return f"{sentence[: min(cuts)]}.", _opening(sentence[min(cuts) + 2 :])
+    return tr("{sentence}.", sentence=sentence[: min(cuts)]), opening(sentence[min(cuts) + 2 :])
 
 
 def when(moment: datetime | None) -> str:

@@ -19,7 +19,7 @@ from auditlib.aws.reads import READS, Read, read_of, reads_for
 from auditlib.errors import ParameterError, SnapshotError
 from auditlib.frames import frame_of
 from auditlib.gaps import coverage_frame, gap_frame, not_understood, unlisted_groups
-from auditlib.language import tr
+from auditlib.language import marked, sentences, tr, tr_as
 from auditlib.records import Answer, Records, cidr_family, first
 from auditlib.schemas import GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot, shape_problem
@@ -781,10 +781,10 @@ def _ports(
         found.refuse(
             i,
             tr(
-                "has ports {low} to {high} for protocol {protocols}",
+                "has ports {low} to {high} for protocol {protocol}",
                 low=low[i],
                 high=high[i],
-                protocols=protocols[i],
+                protocol=protocols[i],
             ),
         )
     return (
@@ -862,9 +862,13 @@ def nearest(name: str, known: Iterable[str], *, noun: str) -> UnknownNameError:
     known_ones = tr("Known are: {known}.", known=listed(known, most=_MOST_KNOWN))
     if noun == "check" and len(known) > _MOST_KNOWN:
         known_ones = tr("`auditlib checks` lists all {number}.", number=len(known))
-    hint = tr("Did you mean {close}?", close=" or ".join(close)) if close else known_ones
+    hint = (
+        tr("Did you mean {close}?", close=tr_as("list", " or ").join(close))
+        if close
+        else known_ones
+    )
     return UnknownNameError(
-        tr('There is no {noun} called "{name}". {hint}', noun=noun, name=name, hint=hint)
+        sentences(tr('There is no {noun} called "{name}".', noun=tr(noun), name=name), hint)
     )
 
 
@@ -923,7 +927,7 @@ class Tables:
             When a record it is built from cannot be understood.
         """
         if name not in SCHEMAS:
-            raise nearest(name, SCHEMAS, noun="table")
+            raise nearest(name, SCHEMAS, noun=marked("table"))
         if name not in self._frames:
             if SCHEMAS[name].inputs:
                 self._frames[name] = self._placed(self._view(name))
@@ -941,6 +945,9 @@ class Tables:
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *SCHEMAS})
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return sorted(SCHEMAS)
+
     def __repr__(self) -> str:
         try:
             lines = [self._line(name) for name in self.names]
@@ -950,14 +957,13 @@ class Tables:
 
     def _line(self, name: str) -> str:
         gaps = len(self.gaps(name))
-        missed = tr("{gaps} gap{form}", gaps=gaps, form="s" if gaps > 1 else "") if gaps else ""
-        return tr(
-            "  {name:<34} {number:>9,} rows {missed:>9}  {row}",
-            name=name,
-            number=len(self[name]),
-            missed=missed,
-            row=SCHEMAS[name].row,
-        )
+        missed = ""
+        if gaps:
+            missed = (
+                tr("{number} gaps", number=gaps) if gaps > 1 else tr("{number} gap", number=gaps)
+            )
+        rows = tr("{number:>9,} rows", number=len(self[name]))
+        return f"  {name:<34} {rows} {missed:>9}  {SCHEMAS[name].row}"
 
     def gaps(self, *names: str) -> pd.DataFrame:
         """Return what could not be read of tables or views; of all tables when none is named.
@@ -989,7 +995,7 @@ class Tables:
     def bases(self, name: str) -> set[str]:
         """Return the base tables a table or view rests on."""
         if name not in SCHEMAS:
-            raise nearest(name, SCHEMAS, noun="table")
+            raise nearest(name, SCHEMAS, noun=marked("table"))
         inputs = SCHEMAS[name].inputs
         return {base for one in inputs for base in self.bases(one)} if inputs else {name}
 
@@ -1018,7 +1024,7 @@ class Tables:
         }
         for name, frame in frames.items():
             if name not in SCHEMAS:
-                raise nearest(name, SCHEMAS, noun="table")
+                raise nearest(name, SCHEMAS, noun=marked("table"))
             if SCHEMAS[name].inputs:
                 raise ParameterError(
                     tr("{name} is a view: exchange the tables it is worked out of.", name=name)
@@ -1026,9 +1032,9 @@ class Tables:
             if missing := set(SCHEMAS[name].names) - set(frame.columns):
                 raise ParameterError(
                     tr(
-                        "The frame for {name} lacks {join}.",
+                        "The frame for {name} lacks {columns}.",
                         name=name,
-                        join=", ".join(sorted(missing)),
+                        columns=", ".join(sorted(missing)),
                     )
                 )
             typed = name in self._frames and frame.dtypes.equals(self._frames[name].dtypes)
@@ -1080,11 +1086,13 @@ class Tables:
                 if (call.resource is None) != (read.resources is None):
                     raise SnapshotError(
                         tr(
-                            "{call.file}: {read.id} is read per {form}, and the file lies elsewhere: put it where "
-                            "`auditlib collect --script` puts it.",
+                            "{call.file}: {read.id} is read per region, and the file lies elsewhere: "
+                            "put it where `auditlib collect --script` puts it."
+                            if read.resources is None
+                            else "{call.file}: {read.id} is read per resource, and the file lies "
+                            "elsewhere: put it where `auditlib collect --script` puts it.",
                             call=call,
                             read=read,
-                            form="region" if read.resources is None else "resource",
                         )
                     )
                 manifest = self._snapshot.manifest

@@ -14,7 +14,8 @@ import pandas as pd
 from auditlib import summary
 from auditlib.characters import visible
 from auditlib.check import Severity, Status, checks
-from auditlib.words import acceptance, count, deciding, gap, listed, traffic
+from auditlib.language import sentences, tr, tr_as
+from auditlib.words import acceptance, count, deciding, gap, head, listed, traffic, value
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,12 +68,22 @@ def _console(file: IO[str] | None = None) -> "Console":
 def print_audit(audit: "Audit", *, file: IO[str] | None = None) -> None:
     """Print what was audited, each finding, what could not be read, and the findings counted."""
     about = summary.identity(audit)
-    accounts = f"account {about.accounts[0]}" if len(about.accounts) == 1 else ""
+    accounts = (
+        tr("account {account}", account=about.accounts[0])
+        if len(about.accounts) == 1
+        else tr("{number} accounts", number=len(about.accounts))
+    )
     print_lines(
         [
-            f"Audit of {accounts or f'{len(about.accounts)} accounts'} in "
-            f"{listed(about.regions) or 'no Region'}, read on {summary.when(about.started)}. "
-            f"{summary.coverage_sentence(audit)}",
+            sentences(
+                tr(
+                    "Audit of {accounts} in {regions}, read on {when}.",
+                    accounts=accounts,
+                    regions=listed(about.regions) or tr("no Region"),
+                    when=summary.when(about.started),
+                ),
+                summary.coverage_sentence(audit),
+            ),
             "",
         ],
         file=file,
@@ -80,7 +91,7 @@ def print_audit(audit: "Audit", *, file: IO[str] | None = None) -> None:
     print_findings(audit.findings, file=file)
     print_lines([""], file=file)
     if audit.accepted is not None and (notices := audit.accepted.notices(audit.findings)):
-        print_lines(["Accepted risks to look at:", *_bulleted(notices, 20), ""], file=file)
+        print_lines([tr("Accepted risks to look at:"), *_bulleted(notices, 20), ""], file=file)
     _print_unread(audit, file)
     print_lines([_counted(audit.findings)], file=file)
 
@@ -98,30 +109,43 @@ def _print_unread(audit: "Audit", file: IO[str] | None) -> None:
         line = gap(row)
         checks = len(concerned.get(line, ()))
         if row.status == "denied" and row.iam_action:
-            line += "; allow " + str(row.iam_action)
-        lines[line + (f" (leaves {count(checks, 'check')} open)" if checks else "")] = None
+            line = tr("{line}; allow {action}", line=line, action=row.iam_action)
+        if checks:
+            line = tr("{line} (leaves {checks} open)", line=line, checks=count(checks, "check"))
+        lines[line] = None
     if lines:
-        print_lines(["Could not be read:", *_bulleted(lines, 20), ""], file=file)
+        print_lines([tr("Could not be read:"), *_bulleted(lines, 20), ""], file=file)
 
 
 def _counted(findings: Sequence["Finding"]) -> str:
     """Return how many checks came out how, and how many of them only in part."""
     counts = summary.counts(findings)
     failed = [f.check.severity for f in findings if f.status is Status.FAIL]
-    severities = ", ".join(
-        f"{failed.count(severity)} {severity.value}"
+    severities = tr_as("list", ", ").join(
+        tr("{number} {severity}", number=failed.count(severity), severity=tr(severity.value))
         for severity in reversed(Severity)
         if severity in failed
     )
     part = sum(f.status is Status.FAIL and len(f.gaps) > 0 for f in findings)
-    return (
-        f"{counts[Status.FAIL]} fail{f' ({severities})' if severities else ''}, "
-        f"{counts[Status.PASS]} pass, {counts[Status.NOT_ASSESSED]} not assessed, "
-        f"{counts[Status.NOT_APPLICABLE]} not applicable"
-        + (f", {counts[Status.ACCEPTED]} accepted" if counts[Status.ACCEPTED] else "")
-        + (f"; {part} of those that fail could be assessed only in part" if part else "")
-        + "."
-    )
+    fails = counts[Status.FAIL]
+    told = [
+        tr("{number} fail ({severities})", number=fails, severities=severities)
+        if severities
+        else tr("{number} fail", number=fails),
+        tr("{number} pass", number=counts[Status.PASS]),
+        tr("{number} not assessed", number=counts[Status.NOT_ASSESSED]),
+        tr("{number} not applicable", number=counts[Status.NOT_APPLICABLE]),
+    ]
+    if counts[Status.ACCEPTED]:
+        told.append(tr("{number} accepted", number=counts[Status.ACCEPTED]))
+    line = tr_as("list", ", ").join(told)
+    if part:
+        return tr(
+            "{list}; {number} of those that fail could be assessed only in part.",
+            list=line,
+            number=part,
+        )
+    return tr("{list}.", list=line)
 
 
 def print_findings(
@@ -134,14 +158,22 @@ def print_findings(
     console = _console(file)
     for finding in findings:
         head = Text()
-        head.append(f"{finding.status.value:<15}", style=_COLOURS[finding.status.value])
-        head.append(f"{finding.check.severity.value:<9}")
+        head.append(_padded(finding.status.value, 15), style=_COLOURS[finding.status.value])
+        head.append(_padded(finding.check.severity.value, 9))
         head.append(finding.check.id, style="bold")
         console.print(head)
         for line in (finding.answer, *_bulleted(finding.evidence.get("reason", ()), rows)):
             console.print(Padding(Text(visible(line)), (0, 0, 0, 4), expand=False))
         for struck in _waived(finding, rows):
             console.print(Padding(struck, (0, 0, 0, 4), expand=False))
+
+
+def _padded(word: str, wide: int) -> str:
+    """Return one of the kit's words with the room it has in its column."""
+    from rich.cells import cell_len
+
+    said = value(word)
+    return said + " " * (wide - cell_len(said))
 
 
 def _waived(finding: "Finding", most: int) -> list["Text"]:
@@ -155,20 +187,24 @@ def _waived(finding: "Finding", most: int) -> list["Text"]:
         for row in finding.accepted.head(most).itertuples()
     ]
     rest = len(finding.accepted) - len(lines)
-    return lines + ([Text(f"- … and {count(rest, 'more accepted row')}")] if rest > 0 else [])
+    return lines + (
+        [Text(tr("- … and {rows}", rows=count(rest, "more accepted row")))] if rest > 0 else []
+    )
 
 
 def _bulleted(items: Iterable[Any], most: int) -> list[str]:
     all_items = [f"- {item}" for item in items]
     rest = len(all_items) - most
-    return all_items[:most] + ([f"- … and {count(rest, 'more row')}"] if rest > 0 else [])
+    return all_items[:most] + (
+        [tr("- … and {rows}", rows=count(rest, "more row"))] if rest > 0 else []
+    )
 
 
 def print_gaps(gaps: pd.DataFrame, *, rows: int = 10, file: IO[str] | None = None) -> None:
     """Print what could not be read, each call once; nothing when all was read."""
     calls = list(dict.fromkeys(gap(row) for row in gaps.itertuples()))
     if calls:
-        print_lines(["Could not be read:", *_bulleted(calls, rows)], file=file)
+        print_lines([tr("Could not be read:"), *_bulleted(calls, rows)], file=file)
 
 
 def print_lines(lines: Iterable[str], *, file: IO[str] | None = None) -> None:
@@ -196,10 +232,22 @@ def print_permissions(rows: Sequence[Mapping[str, Any]], *, file: IO[str] | None
         if state in {"refused", "unknown"}:
             left_open = [id for id in same[0]["leaves_open"] if id not in told_of]
             told_of |= set(left_open)
-            cost = listed(left_open, most=99) if left_open else "no further check"
+            cost = listed(left_open, most=99) if left_open else tr("no further check")
             where = listed([row["region"] for row in same], most=4)
-            lines += [f"{state}: {action} in {where}: {why}", f"  leaves open: {cost}"]
-    for state, told in (("allowed", "allowed"), ("not_needed", "nothing there to ask about")):
+            lines += [
+                tr(
+                    "{state}: {action} in {where}: {why}",
+                    state=value(state),
+                    action=action,
+                    where=where,
+                    why=why,
+                ),
+                "  " + tr("leaves open: {cost}", cost=cost),
+            ]
+    for state, told in (
+        ("allowed", value("allowed")),
+        ("not_needed", tr("nothing there to ask about")),
+    ):
         actions = sorted({row["iam_action"] for row in rows if row["state"] == state})
         if actions:
             lines.append(f"{told}: {listed(actions, most=99)}")
@@ -210,17 +258,17 @@ def print_found(found: "Found", *, file: IO[str] | None = None) -> None:
     """Print what a search found: what it is, what names it, who reaches it, findings about it."""
     print_lines([found.answer], file=file)
     for heading, frame in (
-        ("What it is", found.things),
-        ("What names it, or contains it", found.mentions),
+        (tr("What it is"), found.things),
+        (tr("What names it, or contains it"), found.mentions),
     ):
         if len(frame):
             print_lines(["", heading], file=file)
             print_frame(frame, file=file)
     if len(found.reached):
-        print_lines(["", "Who reaches it, or what it reaches"], file=file)
+        print_lines(["", tr("Who reaches it, or what it reaches")], file=file)
         print_reach(found.reached, file=file)
     if len(found.findings):
-        print_lines(["", "Findings about it"], file=file)
+        print_lines(["", tr("Findings about it")], file=file)
         print_frame(found.findings, file=file)
 
 
@@ -236,7 +284,7 @@ def print_reach(frame: pd.DataFrame, *, via: bool = False, file: IO[str] | None 
         doubted about it.
     """
     if frame.empty:
-        print_lines(["Nothing is reached."], file=file)
+        print_lines([tr("Nothing is reached.")], file=file)
         return
     from auditlib.access import networks_in_words
 
@@ -257,8 +305,12 @@ def print_controls(audit: "Audit", frame: pd.DataFrame, *, file: IO[str] | None 
     about = summary.identity(audit)
     print_lines(
         [
-            f"As far as account {listed(about.accounts)} was read in {listed(about.regions)}, on "
-            f"{summary.when(about.started)}.",
+            tr(
+                "As far as account {accounts} was read in {regions}, on {started}.",
+                accounts=listed(about.accounts),
+                regions=listed(about.regions),
+                started=summary.when(about.started),
+            ),
         ],
         file=file,
     )
@@ -266,12 +318,22 @@ def print_controls(audit: "Audit", frame: pd.DataFrame, *, file: IO[str] | None 
         print_lines(["", str(name)], file=file)
         for row in rows.to_dict("records"):
             what = f"{row['control']} {row['title']}".strip()
-            answer = str(row["answer"]).replace("_", " ") + (" (in part)" if row["part"] else "")
+            answer = value(str(row["answer"])).replace("_", " ")
+            if row["part"]:
+                answer = tr("{answer} (in part)", answer=answer)
             _print_beside(f"  {answer}", what, file=file)
             if row["answer"] != "not_covered":
-                numbers = f" ({count(row['evidence'], 'row')} of evidence"
-                numbers += f", {row['accepted']} accepted)" if row["accepted"] else ")"
-                print_lines([f"      {row['says']}{numbers}"], file=file)
+                told = {"says": row["says"], "rows": count(row["evidence"], "row")}
+                line = (
+                    tr(
+                        "{says} ({rows} of evidence, {number} accepted)",
+                        **told,
+                        number=row["accepted"],
+                    )
+                    if row["accepted"]
+                    else tr("{says} ({rows} of evidence)", **told)
+                )
+                print_lines([f"      {line}"], file=file)
 
 
 def _print_beside(label: str, text: str, *, wide: int = 24, file: IO[str] | None = None) -> None:
@@ -290,7 +352,7 @@ def print_checks(*, file: IO[str] | None = None) -> None:
     """Print every check: severity, id, title."""
     every = pd.DataFrame([(c.severity.value, c.id, c.title) for c in checks()])
     print_frame(every.set_axis(["severity", "id", "title"], axis=1), file=file)
-    print_lines(["", "One of them explained: auditlib checks ID"], file=file)
+    print_lines(["", tr("One of them explained: auditlib checks ID")], file=file)
 
 
 def _shortened(frame: pd.DataFrame) -> pd.DataFrame:
@@ -329,14 +391,24 @@ def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
 
     resolved = preview.findings["state"].value_counts()
     counts = [
-        f"{count(int(resolved.get(state, 0)), 'piece')} of evidence {state.replace('_', ' ')}"
+        tr(
+            "{pieces} of evidence {state}",
+            pieces=count(int(resolved.get(state, 0)), "piece"),
+            state=value(state).replace("_", " "),
+        )
         for state in ("resolved", "still_open", "newly_raised")
     ]
-    print_lines([_verdict(preview), f"Findings: {', '.join(counts)}."], file=file)
+    print_lines(
+        [_verdict(preview), tr("Findings: {counts}.", counts=tr_as("list", ", ").join(counts))],
+        file=file,
+    )
     for heading, lines in previewed.remarks(preview):
         print_lines([f"{heading}: {line}" for line in lines], file=file)
     new = preview.findings[preview.findings["state"] == "newly_raised"]
-    print_lines([f"Newly raised: {row.check}: {row.reason}" for row in new.itertuples()], file=file)
+    print_lines(
+        [tr("Newly raised: {row.check}: {row.reason}", row=row) for row in new.itertuples()],
+        file=file,
+    )
     access = previewed.access(preview)
     same = access["change"] == "ground"
     if len(told := access[~same]):
@@ -345,7 +417,12 @@ def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
     if same.any():
         number = access.loc[same, "eni_id"].nunique()
         print_lines(
-            [f"Reached as before, by other rules: {count(number, 'receiver')}."],
+            [
+                tr(
+                    "Reached as before, by other rules: {receivers}.",
+                    receivers=count(number, "receiver"),
+                )
+            ],
             file=file,
         )
     if preview.steps:
@@ -359,8 +436,8 @@ def print_written(
     print_lines(
         [
             _verdict(preview),
-            f"Steps: {len(preview.steps)}.",
-            "Written:",
+            tr("Steps: {number}.", number=len(preview.steps)),
+            tr("Written:"),
             *(f"  {path}" for path in paths),
         ],
         file=file,
@@ -371,19 +448,29 @@ def _verdict(preview: "Preview") -> str:
     from auditlib import previewed
 
     judged = preview.steps or preview.doubts  # a doubt is told even where nothing is proposed
-    return f"Verdict: {preview.verdict}." if judged else previewed.sentence(preview)
+    return (
+        tr("Verdict: {verdict}.", verdict=preview.verdict)
+        if judged
+        else previewed.sentence(preview)
+    )
 
 
 def print_comparison(found: "Comparison", *, file: IO[str] | None = None) -> None:
     """Print what changed: sentences, then a table of each part that has something to show."""
     print_lines([*found.sentences, ""], file=file)
     for title, part, *states in (
-        ("Findings", "findings", "new", "reappeared", "first_seen", "resolved", "not_seen"),
-        ("Access through the VPN", "access", "gained", "lost", "first_seen", "not_seen"),
-        ("Access that is there as before, otherwise", "access", "uncertain", "steadier", "weaker"),
-        ("Configuration", "objects"),
-        ("Interfaces of endpoints that AWS made anew", "recreated"),
-        ("Could not be compared", "gaps"),
+        (tr("Findings"), "findings", "new", "reappeared", "first_seen", "resolved", "not_seen"),
+        (tr("Access through the VPN"), "access", "gained", "lost", "first_seen", "not_seen"),
+        (
+            tr("Access that is there as before, otherwise"),
+            "access",
+            "uncertain",
+            "steadier",
+            "weaker",
+        ),
+        (tr("Configuration"), "objects"),
+        (tr("Interfaces of endpoints that AWS made anew"), "recreated"),
+        (tr("Could not be compared"), "gaps"),
     ):
         frame = found.frame(part, *states)
         if len(frame):
@@ -403,10 +490,21 @@ def print_frame(
     shown = frame if columns is None else frame[list(columns)]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in shown.columns:
-        table.add_column(str(name).replace("_", " "), overflow="fold")
+        table.add_column(head(str(name)), overflow="fold")
     for row in shown.astype(object).itertuples(index=False):
-        table.add_row(*(Text(visible(_text(value))) for value in row))
+        told = (
+            _spoken(str(name), _text(one)) for name, one in zip(shown.columns, row, strict=True)
+        )
+        table.add_row(*(Text(visible(text)) for text in told))
     _console(file).print(table)
+
+
+_SPOKEN = {"certainty", "change", "severity", "standing", "state", "status"}
+
+
+def _spoken(column: str, text: str) -> str:
+    """Return what stands in a column; the kit's own words in the language spoken."""
+    return value(text) if column in _SPOKEN else text
 
 
 def _text(value: Any) -> str:

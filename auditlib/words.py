@@ -17,15 +17,18 @@ __all__ = [
     "count",
     "deciding",
     "gap",
+    "head",
     "interface",
     "listed",
     "named",
     "network",
+    "opening",
     "peer",
     "plural",
     "protocol",
     "rule",
     "traffic",
+    "value",
     "width",
 ]
 
@@ -93,6 +96,15 @@ def listed(items: Iterable[str], most: int = 6) -> str:
     if len(shown) < 2:
         return "".join(shown)
     return tr("{items} and {last}", items=between.join(shown[:-1]), last=shown[-1])
+
+
+def opening(text: str) -> str:
+    """Return a text with a capital at its beginning.
+
+    >>> opening("high"), opening("高")
+    ('High', '高')
+    """
+    return text[:1].upper() + text[1:]
 
 
 def clean(text: object, most: int = 60) -> str:
@@ -255,6 +267,38 @@ def rule(row: Any, names: Mapping[str, str] | None = None) -> str:
     )
 
 
+_VALUES = (
+    marked("accepted"), marked("allowed"), marked("denied"), marked("expired"), marked("fail"),
+    marked("failed"), marked("in force"), marked("matches nothing"), marked("met"),
+    marked("missing"), marked("newly raised"), marked("no: accepted"), marked("not applicable"),
+    marked("not assessed"), marked("not covered"), marked("not met"), marked("not needed"),
+    marked("ok"), marked("pass"), marked("refused"), marked("resolved"), marked("still open"),
+    marked("unsupported"), marked("untold"),
+)  # fmt: skip
+
+
+def value(word: str) -> str:
+    """Return one of the kit's own words in a column, such as a status, for people.
+
+    >>> value("not_assessed")
+    'not_assessed'
+    """
+    return word if current() == "en" else tr(word.replace("_", " "))
+
+
+def head(column: str) -> str:
+    """Return the head of a column in the terminal and the workbook.
+
+    >>> head("group_id")
+    'group id'
+    """
+    if current() == "en":
+        return column.replace("_", " ")
+    from auditlib.display import english_head  # pages have their own heads, which are translated
+
+    return tr_as("head", english_head(column))
+
+
 def width(cidr: object) -> str:
     """Return how many addresses a range holds, in words.
 
@@ -284,15 +328,15 @@ def gap(row: Any) -> str:
         else tr("{call} in {region} (account {account})", **parts)
     )
     became = {
-        "denied": marked("was denied"),
-        "failed": marked("failed"),
-        "unsupported": marked("is not known to the SDK or AWS CLI that read the account")
+        "denied": marked("{where} was denied"),
+        "failed": marked("{where} failed"),
+        "unsupported": marked("{where} is not known to the SDK or AWS CLI that read the account")
         if code
-        else marked("was read by an SDK that may leave out what is needed"),
-        "missing": marked("is not in the snapshot"),
-        "untold": marked("does not tell what is needed"),
-    }.get(clean(row.status), marked("could not be read"))
-    said = tr("{where} {became}", where=where, became=tr(became)) + (f" ({code})" if code else "")
+        else marked("{where} was read by an SDK that may leave out what is needed"),
+        "missing": marked("{where} is not in the snapshot"),
+        "untold": marked("{where} does not tell what is needed"),
+    }.get(clean(row.status), marked("{where} could not be read"))
+    said = tr(became, where=where) + (f" ({code})" if code else "")
     # An error that AWS or the SDK gave stands behind its code; these have none.
     own = row.status in {"missing", "untold"} or (row.status == "unsupported" and not code)
     told = own and clean(row.error_message, 200)

@@ -9,13 +9,16 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
 import pandas as pd
 
+from auditlib import words
 from auditlib.characters import visible
-from auditlib.language import marked, tr
+from auditlib.language import sentences, tr
 from auditlib.sheets import Sheet, sheets
 from auditlib.summary import identity
+from auditlib.words import head
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -46,7 +49,7 @@ LINE = 140
 PRINTED = 200
 """Characters across a printed page: A4 on its side, at some 70 per cent."""
 
-WHOLE = marked("the JSON and CSV exports have all of it")
+
 _NO_TIME = datetime(1980, 1, 1, tzinfo=UTC)
 _COLOURS = {
     "critical": ("#5C0F1E", "#FFFFFF"),
@@ -88,7 +91,7 @@ def workbook_bytes(audit: "Audit") -> bytes:
     book.set_properties(
         {
             "title": tr("Client VPN audit of {accounts}", accounts=", ".join(said.accounts)),
-            "comments": tr("auditlib {said.kit_version}, snapshot sha256:{said.digest}", said=said),
+            "comments": f"auditlib {said.kit_version}, snapshot sha256:{said.digest}",
             "created": read,
         }
     )
@@ -136,10 +139,10 @@ def _formats(book: Any) -> dict[str, Any]:
         "head": head,
         "text": cell,
         "number": {**cell, "num_format": "0", "align": "right", "indent": 1},
-        tr("number head"): {**head, "align": "right", "indent": 1},
+        "number head": {**head, "align": "right", "indent": 1},
         "struck": {**cell, "font_strikeout": True, "font_color": "#56606A"},
         "link": {**cell, "font_color": "#0B5394", "underline": 1},
-        tr("plain link"): {
+        "plain link": {
             "font_color": "#0B5394",
             "underline": 1,
             "font_name": "Arial",
@@ -165,15 +168,14 @@ def _fill(
     if len(frame) < len(sheet.frame):
         notes.append(
             tr(
-                "The first {number:,} of {number_2:,} rows: {WHOLE}.",
+                "The first {number:,} of {total:,} rows: the JSON and CSV exports have all of it.",
                 number=len(frame),
-                number_2=len(sheet.frame),
-                WHOLE=WHOLE,
+                total=len(sheet.frame),
             )
         )
     page.write_string(0, 0, _cell(sheet.title)[0], formats["title"])
     cut = 0
-    widest = [len(column) for column in columns]
+    widest = [_room(head(column)) for column in columns]
     heights: list[list[int]] = []
     for number, record in enumerate(frame.itertuples(index=False, name=None), HEAD + 1):
         struck = "counts" in columns and record[columns.index("counts")] != "yes"
@@ -183,10 +185,10 @@ def _fill(
             if _is_number(value):
                 page.write_number(number, at, value, formats[style])
                 continue
-            text, whole = _cell(_text(value))
+            text, whole = _cell(_shown(column, value))
             cut += not whole
-            widest[at] = max(widest[at], min(len(text), 200))
-            heights[-1][at] = len(text)
+            widest[at] = max(widest[at], min(_room(text), 200))
+            heights[-1][at] = _room(text)
             if column == "check" and sheet.name == "findings" and text in links:
                 page.write_url(number, at, _inside(links[text]), formats["link"], string=text)
             elif text:
@@ -194,16 +196,19 @@ def _fill(
             else:
                 page.write_blank(number, at, None, formats[style])
     if cut:
-        were = tr("text was") if cut == 1 else tr("texts were")
         notes.append(
             tr(
-                "{cut:,} {were} too long for a cell and cut: {WHOLE}.",
-                cut=cut,
-                were=were,
-                WHOLE=WHOLE,
+                "{number:,} text was too long for a cell and cut: "
+                "the JSON and CSV exports have all of it."
+                if cut == 1
+                else "{number:,} texts were too long for a cell and cut: "
+                "the JSON and CSV exports have all of it.",
+                number=cut,
             )
         )
-    page.write_string(2, 1, " ".join(notes) or _empty(frame), formats["note" if notes else "about"])
+    page.write_string(
+        2, 1, sentences(*notes) or _empty(frame), formats["note" if notes else "about"]
+    )
     widths = [
         max(9, min(most_told + 2, 70 if column in _WIDE else 34))
         for column, most_told in zip(columns, widest, strict=True)
@@ -233,15 +238,15 @@ def _fill(
     if sheet.name == "summary":
         _contents(page, made, names, formats, HEAD + 2 + len(frame))
     elif back := names.get("summary" if sheet.name == "findings" else "findings"):
-        page.write_url(2, 0, _inside(back), formats[tr("plain link")], string=back)
+        page.write_url(2, 0, _inside(back), formats["plain link"], string=back)
 
 
 def _head(page: Any, frame: pd.DataFrame, formats: Mapping[str, Any]) -> None:
     """Write the names of the columns, those of numbers over their numbers."""
     for at, column in enumerate(map(str, frame.columns)):
         values = [value for value in frame.iloc[:, at] if _text(value)]
-        style = tr("number head") if values and all(map(_is_number, values)) else "head"
-        page.write_string(HEAD, at, column.replace("_", " "), formats[style])
+        style = "number head" if values and all(map(_is_number, values)) else "head"
+        page.write_string(HEAD, at, head(column), formats[style])
 
 
 def _about(page: Any, text: str, widths: list[int], style: Any) -> None:
@@ -252,7 +257,7 @@ def _about(page: Any, text: str, widths: list[int], style: Any) -> None:
     if last:
         page.merge_range(1, 0, 1, last, "", style)
     page.write_string(1, 0, text, style)
-    page.set_row(1, _height(len(text), sum(widths[: last + 1])))
+    page.set_row(1, _height(_room(text), sum(widths[: last + 1])))
 
 
 def _height(characters: int, wide: int) -> float:
@@ -269,11 +274,11 @@ def _contents(
     row: int,
 ) -> None:
     """Write what the workbook holds, each sheet linked."""
-    page.write_string(row, 0, "Sheets", formats["title"])
+    page.write_string(row, 0, tr("Sheets"), formats["title"])
     others = (sheet for sheet in made if sheet.name != "summary")
     for number, sheet in enumerate(others, row + 1):
         name = names[sheet.name]
-        page.write_url(number, 0, _inside(name), formats[tr("plain link")], string=name)
+        page.write_url(number, 0, _inside(name), formats["plain link"], string=name)
         page.write_string(number, 1, _cell(sheet.title)[0], formats["text"])
 
 
@@ -302,6 +307,22 @@ def _is_number(value: object) -> bool:
     return abs(int(value)) < 2**53 and type(value).__name__ != "bool"
 
 
+_SPOKEN = {*_COLOURED, "counts"}
+
+
+def _shown(column: str, value: Any) -> str:
+    """Return one value as text, the kit's own words in the language spoken."""
+    text = _text(value)
+    if column in _SPOKEN:
+        return words.value(text)
+    return words.value(text) if isinstance(value, bool) else text
+
+
+def _room(text: str) -> int:
+    """Return how many characters' room a text takes: those of East Asia take that of two."""
+    return sum(2 if east_asian_width(one) in "WF" else 1 for one in text)
+
+
 def _text(value: Any) -> str:
     """Return one value as text; missing is empty."""
     if isinstance(value, tuple | list):
@@ -319,7 +340,7 @@ def _cell(text: str) -> tuple[str, bool]:
     shown = visible(text)
     if _length(shown) <= CHARACTERS:
         return shown, True
-    end = tr(" … (cut: {number:,} characters)", number=len(text))
+    end = " " + tr("… (cut: {number:,} characters)", number=len(text))
     kept = shown[: CHARACTERS - len(end)]
     while _length(kept) > CHARACTERS - len(end):
         kept = kept[: -(_length(kept) - CHARACTERS + len(end))]

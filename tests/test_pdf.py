@@ -146,9 +146,15 @@ def test_pages_carry_running_titles_and_numbers(texts):
 
 
 def test_the_contents_name_the_page_a_section_begins_at(texts):
-    first = int(texts[0].split()[0])  # set to the right, and so read first
+    *_, first = (int(word) for word in texts[0].split(TITLE)[0].split() if word.isdigit())
     assert SECTION in texts[first - 1]
     assert SECTION not in texts[first - 2]
+
+
+def test_the_contents_begin_with_what_the_cover_page_says(texts):
+    cover = " ".join(texts[0].split())
+    assert re.search("The verdict.*What to do first.*Findings by endpoint.*All findings", cover)
+    assert "What is in this folder" not in cover
 
 
 def test_paper_is_a4_or_letter(made, read):

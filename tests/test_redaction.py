@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from auditlib.accepted import accepted_risks
-from auditlib.audit import Audit
+from auditlib.audit import Audit, open_audit
 from auditlib.aws.reads import READS
 from auditlib.cedar import policy_of
 from auditlib.certificates import metadata_of, revocation_list_of
@@ -482,6 +482,27 @@ def test_an_accepted_risk_takes_out_the_same_evidence(check, resource, names, tm
     told = after.accepted.standing(after.findings)
     assert "ebra" not in told.to_json()
     assert set(told["standing"]) == ({"accepted"} if taken[0] else {"matches nothing"})
+
+
+def on_the_sample(check: str, resource: str, folder: Path) -> Audit:
+    entry = {"check": check, "resource": resource, "reason": "so", "owner": "Jo",
+             "until": "2999-01-01"}  # fmt: skip
+    (folder / "accepted.yaml").write_text(json.dumps({"accepted": [entry]}), "utf-8")
+    return open_audit(None, folder / "accepted.yaml")
+
+
+def test_an_accepted_risk_may_name_a_group_of_users(names, tmp_path):
+    before = on_the_sample("authorized-but-unreachable", "research", tmp_path)
+    after = redacted_audit(before, names)
+    assert len(after.finding("authorized-but-unreachable").accepted) == 1
+
+
+def test_a_pattern_that_pseudonyms_cannot_tell_is_refused_by_its_name(names, tmp_path):
+    """It takes out rows that name several rules, by a part of each one's id."""
+    audit = on_the_sample("sensitive-port-reachable-by-everyone", "sgr-[9a]*", tmp_path)
+    with pytest.raises(ParameterError, match=r"'sgr-\[9a\]\*' .*Name each id whole") as refused:
+        redacted_audit(audit, names)
+    assert "bug" not in str(refused.value)
 
 
 def test_parameters_in_the_accounts_names_are_told_in_pseudonyms(names):

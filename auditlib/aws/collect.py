@@ -30,7 +30,7 @@ from auditlib.aws.outcomes import message_of, status_of
 from auditlib.aws.reads import READS, Read
 from auditlib.aws.sessions import Access, client_config, enabled_regions, sign_in
 from auditlib.errors import AwsError, SnapshotError
-from auditlib.language import tr
+from auditlib.language import tr, tr_as
 from auditlib.snapshot import (
     Call,
     Manifest,
@@ -48,7 +48,7 @@ from auditlib.snapshot import (
     write_file,
     write_manifest,
 )
-from auditlib.words import count, listed
+from auditlib.words import count, listed, value
 
 __all__ = ["Collected", "collect", "summary_of"]
 
@@ -153,10 +153,10 @@ def collect(
     if earlier and (others := {account for account, _ in earlier.places} - {access.account}):
         raise SnapshotError(
             tr(
-                "{out} holds account {others}, and you are signed in to {access.account}: give another "
+                "{out} holds account {other}, and you are signed in to {access.account}: give another "
                 "folder, or the other profile",
                 out=out,
-                others=min(others),
+                other=min(others),
                 access=access,
             )
         )
@@ -175,10 +175,10 @@ def collect(
     except OSError as error:
         raise SnapshotError(
             tr(
-                "{out} cannot be written ({value}): give another place, or make room and run again with "
+                "{out} cannot be written ({why}): give another place, or make room and run again with "
                 "--resume",
                 out=out,
-                value=error.strerror or error,
+                why=error.strerror or error,
             )
         ) from error
 
@@ -660,13 +660,17 @@ def _is_parent(read: Read) -> bool:
 
 
 def _too_old(read: Read) -> str:
-    since = tr(" (since {read.since_botocore})", read=read) if read.since_botocore else ""
+    if read.since_botocore:
+        return tr(
+            "botocore {botocore.__version__} does not know {read.service} {read.operation} "
+            "(since {read.since_botocore}): update boto3",
+            botocore=botocore,
+            read=read,
+        )
     return tr(
-        "botocore {botocore.__version__} does not know {read.service} {read.operation}{since}: "
-        "update boto3",
+        "botocore {botocore.__version__} does not know {read.service} {read.operation}: update boto3",
         botocore=botocore,
         read=read,
-        since=since,
     )
 
 
@@ -691,14 +695,17 @@ def summary_of(manifest: Manifest) -> Iterator[str]:
     left_out = [call for call in manifest.calls if call.error_code == NOT_COLLECTED]
     made = [call for call in manifest.calls if call.error_code != NOT_COLLECTED]
     counts = Counter(call.status for call in made)
-    told = [f"{counts[s]} {s}" for s in ("ok", "denied", "failed", "unsupported")]
+    told = [
+        tr("{number} {status}", number=counts[s], status=value(s))
+        for s in ("ok", "denied", "failed", "unsupported")
+    ]
     if left_out:
         told.append(tr("{number} not collected", number=len(left_out)))
     yield tr(
-        "{number} calls in {count}: {told}",
+        "{number} calls in {regions}: {told}",
         number=len(manifest.calls),
-        count=count(len(manifest.places), "region"),
-        told=", ".join(told),
+        regions=count(len(manifest.places), "region"),
+        told=tr_as("list", ", ").join(told),
     )
     refused: dict[tuple[str, str, str], list[Call]] = {}
     for call in made:
@@ -707,21 +714,21 @@ def summary_of(manifest: Manifest) -> Iterator[str]:
             refused.setdefault(key, []).append(call)
     for (status, command, code), calls in sorted(refused.items()):
         where = listed(sorted({call.region for call in calls}), most=4)
-        advice = ""
-        if status == "denied" and (read := calls[0].read):
-            advice = tr("; allow {read.iam_action}", read=read)
-        times = tr(" ({number} calls)", number=len(calls)) if len(calls) > 1 else ""
-        yield tr(
-            "{status}: {command} in {where}{times}: {code}{advice}",
-            status=status,
-            command=command,
-            where=where,
-            times=times,
-            code=code,
-            advice=advice,
+        about = {"status": value(status), "command": command, "where": where, "code": code}
+        line = (
+            tr(
+                "{status}: {command} in {where} ({number} calls): {code}",
+                **about,
+                number=len(calls),
+            )
+            if len(calls) > 1
+            else tr("{status}: {command} in {where}: {code}", **about)
         )
+        if status == "denied" and (read := calls[0].read):
+            line = tr("{line}; allow {read.iam_action}", line=line, read=read)
+        yield line
     if left_out:
         yield tr(
-            "not collected: {count}; --resume reads what is missing",
-            count=count(len(left_out), "call"),
+            "not collected: {calls}; --resume reads what is missing",
+            calls=count(len(left_out), "call"),
         )

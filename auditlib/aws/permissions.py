@@ -21,7 +21,7 @@ from typing import Any, Literal
 from auditlib.aws.collect import Run, regions_of
 from auditlib.aws.reads import READS, Read
 from auditlib.aws.sessions import sign_in
-from auditlib.language import tr
+from auditlib.language import tr, tr_as
 from auditlib.snapshot import Call
 
 __all__ = ["Permission", "permissions"]
@@ -99,7 +99,7 @@ def _permission(
         shut = [parent for parent in read.parents if not _went_well(calls.get((region, parent)))]
         state = "unknown" if shut else "not_needed"
         why = (
-            tr("{shut} could not be read", shut=listed_ids(shut))
+            tr("{reads} could not be read", reads=listed_ids(shut))
             if shut
             else tr("nothing there to ask about")
         )
@@ -115,7 +115,7 @@ def listed_ids(ids: list[str]) -> str:
     >>> listed_ids(["ec2-describe-vpcs"])
     'ec2 describe-vpcs'
     """
-    return " and ".join(id.replace("-", " ", 1) for id in ids)
+    return tr_as("list", " and ").join(id.replace("-", " ", 1) for id in ids)
 
 
 def _went_well(call: Call | None) -> bool:

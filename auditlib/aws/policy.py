@@ -83,6 +83,12 @@ def cloudformation() -> dict[str, Any]:
                 "AllowedPattern": _EXTERNAL_ID,
                 "Description": "Agreed with the auditor; given to auditlib as --external-id",
             },
+            "RoleName": {
+                "Type": "String",
+                "AllowedPattern": "[A-Za-z0-9+=,.@_-]{1,64}",
+                "Default": _ROLE,
+                "Description": "Name of the role, the same in every account that is audited",
+            },
             **switches,
         },
         "Conditions": {f"With{sid}": {"Fn::Equals": [{"Ref": sid}, "yes"]} for sid in optional},
@@ -90,6 +96,7 @@ def cloudformation() -> dict[str, Any]:
             "Role": {
                 "Type": "AWS::IAM::Role",
                 "Properties": {
+                    "RoleName": {"Ref": "RoleName"},
                     "Description": "Read-only audit of Client VPN endpoints",
                     "MaxSessionDuration": 3600,
                     "AssumeRolePolicyDocument": {

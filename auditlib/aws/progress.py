@@ -5,7 +5,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from auditlib.language import marked
+from auditlib.language import marked, tr
 
 __all__ = ["Bar"]
 
@@ -15,7 +15,7 @@ class Bar:
 
     def __init__(self, label: str = marked("reading AWS")) -> None:
         self._progress = Progress(
-            TextColumn(label),
+            TextColumn(tr(label)),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),

@@ -30,9 +30,9 @@ from botocore.parsers import ResponseParserError
 from auditlib import __version__
 from auditlib.aws.outcomes import message_of
 from auditlib.errors import AwsError
-from auditlib.language import tr
+from auditlib.language import tr, tr_as
 
-__all__ = ["Access", "client_config", "enabled_regions", "known_regions", "sign_in"]
+__all__ = ["Access", "client_config", "enabled_regions", "home_region", "known_regions", "sign_in"]
 
 # Where IAM, STS and the list of regions answer for every account of a partition.
 _HOME = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
@@ -115,6 +115,11 @@ def sign_in(
     )
 
 
+def home_region(session: boto3.session.Session, region: str) -> str:
+    """Return where the global services of a Region's partition answer."""
+    return _HOME.get(session.get_partition_for_region(region), _HOME["aws"])
+
+
 def known_regions(session: boto3.session.Session | None = None) -> tuple[str, ...]:
     """Return the regions the installed SDK knows, of all partitions."""
     session = session or boto3.session.Session()
@@ -131,12 +136,16 @@ def _refuse_unknown(session: boto3.session.Session, regions: Iterable[str]) -> N
         if region not in known:
             # Region names share so much that anything less alike is another place.
             near = get_close_matches(region, known, n=3, cutoff=0.8)
-            hint = tr(": did you mean {near}?", near=" or ".join(near)) if near else ""
             raise AwsError(
                 tr(
-                    "region {region!r} is unknown{value}",
+                    "region {region!r} is unknown: did you mean {near}?",
                     region=region,
-                    value=hint or ": see --all-regions, or update boto3",
+                    near=tr_as("list", " or ").join(near),
+                )
+                if near
+                else tr(
+                    "region {region!r} is unknown: see --all-regions, or update boto3",
+                    region=region,
                 )
             )
 
@@ -187,12 +196,12 @@ def _caller(
         caller = client.get_caller_identity()
         return {"Account": str(caller["Account"]), "Arn": str(caller["Arn"])}
     except (BotoCoreError, ClientError, ResponseParserError, ValueError, KeyError) as error:
-        where = (
-            tr("at {endpoint_url}", endpoint_url=endpoint_url)
+        what = (
+            tr("sts get-caller-identity at {endpoint_url}", endpoint_url=endpoint_url)
             if endpoint_url
-            else tr("in {region}", region=region)
+            else tr("sts get-caller-identity in {region}", region=region)
         )
-        raise AwsError(_why(error, tr("sts get-caller-identity {where}", where=where))) from error
+        raise AwsError(_why(error, what)) from error
 
 
 def _assumed(
@@ -235,12 +244,12 @@ def _named(session: boto3.session.Session) -> bool:
 def _unknown_profile(error: Exception, profile: str | None) -> str:
     known = botocore.session.Session().available_profiles
     near = get_close_matches(profile or "", known, n=3, cutoff=0.6)
-    hint = (
-        tr(": did you mean {near}?", near=" or ".join(near))
+    said = message_of(str(error)).rstrip(".")
+    return (
+        tr("{said}: did you mean {near}?", said=said, near=tr_as("list", " or ").join(near))
         if near
-        else tr(": see `aws configure list-profiles`")
+        else tr("{said}: see `aws configure list-profiles`", said=said)
     )
-    return f"{message_of(str(error)).rstrip('.')}{hint}"
 
 
 def _why(error: Exception, what: str) -> str:

@@ -11,7 +11,7 @@ from auditlib import words
 from auditlib.access import standing
 from auditlib.aws.reads import read_of
 from auditlib.cedar import Policy, policy_of
-from auditlib.language import tr
+from auditlib.language import sentences, tr
 from auditlib.schemas import GAPS
 from auditlib.views import marked_client_vpn
 
@@ -50,15 +50,16 @@ def without_security_groups(endpoints: pd.DataFrame) -> str:
     on_gateway, unattached = int(_on_gateway(alive).sum()), int(_never_attached(alive).sum())
     said = []
     if on_gateway:
-        noun = tr("endpoint attached to a transit gateway")
-        many = tr("endpoints attached to a transit gateway")
         said.append(
-            tr("One {noun} has no security group and is not judged here.", noun=noun)
+            tr(
+                "One endpoint attached to a transit gateway has no security group and is not "
+                "judged here."
+            )
             if on_gateway == 1
             else tr(
-                "{on_gateway:,} {many} have no security group and are not judged here.",
-                on_gateway=on_gateway,
-                many=many,
+                "{number:,} endpoints attached to a transit gateway have no security group and are "
+                "not judged here.",
+                number=on_gateway,
             )
         )
     if unattached:
@@ -66,11 +67,11 @@ def without_security_groups(endpoints: pd.DataFrame) -> str:
             tr("One endpoint has no VPC yet, so no security group either.")
             if unattached == 1
             else tr(
-                "{unattached:,} endpoints have no VPC yet, so no security group either.",
-                unattached=unattached,
+                "{number:,} endpoints have no VPC yet, so no security group either.",
+                number=unattached,
             )
         )
-    return " ".join(said)
+    return sentences(*said)
 
 
 def in_subnets(endpoints: pd.DataFrame) -> pd.Series:
@@ -224,16 +225,12 @@ def changing_rules(
     It is being made or taken away, or its status is not one that is known today.
     """
     described = (
-        (client_vpn_target_networks, "target-networks", tr("the association of {subnet_id}")),
-        (
-            client_vpn_authorization_rules,
-            "authorization-rules",
-            tr("the rule for {destination_cidr}"),
-        ),
-        (client_vpn_routes, "routes", tr("the route {destination_cidr}")),
+        (client_vpn_target_networks, "target-networks", _association),
+        (client_vpn_authorization_rules, "authorization-rules", _authorization_rule),
+        (client_vpn_routes, "routes", _route),
     )
     rows = []
-    for frame, what, name in described:
+    for frame, what, named in described:
         changing = frame[frame["status"].map(standing, na_action=None).eq("changing").astype(bool)]
         rows += [
             gap(
@@ -243,11 +240,18 @@ def changing_rules(
                 region=row.region,
                 resource=row.endpoint_id,
                 message=tr(
-                    "{format_map} of {row.endpoint_id} is {value}: whether it holds cannot be told before "
+                    "{what} of {row.endpoint_id} is {status}: whether it holds cannot be told before "
                     "that is done",
-                    format_map=name.format_map(row._asdict()),
+                    what=named(row),
                     row=row,
-                    value=words.clean(row.status) or "in a state that was not told",
+                    status=words.clean(row.status),
+                )
+                if words.clean(row.status)
+                else tr(
+                    "{what} of {row.endpoint_id} is in a state that was not told: whether it holds "
+                    "cannot be told before that is done",
+                    what=named(row),
+                    row=row,
                 ),
                 status="untold",
             )
@@ -255,6 +259,18 @@ def changing_rules(
         ]
     frame = pd.DataFrame(rows, columns=list(GAPS.names))
     return frame.drop_duplicates(list(GAPS.key), ignore_index=True)
+
+
+def _association(row: Any) -> str:
+    return tr("the association of {row.subnet_id}", row=row)
+
+
+def _authorization_rule(row: Any) -> str:
+    return tr("the rule for {row.destination_cidr}", row=row)
+
+
+def _route(row: Any) -> str:
+    return tr("the route {row.destination_cidr}", row=row)
 
 
 def untold_settings(
@@ -269,15 +285,11 @@ def untold_settings(
     column
         The column that is missing then, or ``unknown``.
     what
-        What the answer does not say about an endpoint, "how long a session lasts on".
+        What the answer does not say about an endpoint, marked for translators: "how long a
+        session lasts on".
     since
         First botocore release that is sure to say it, where an older one is what leaves it out.
     """
-    asked = (
-        tr("only botocore {since} or later is sure to say", since=since)
-        if since
-        else tr("the answer does not say")
-    )
 
     def unseen(judged: pd.DataFrame) -> pd.DataFrame:
         rows = [
@@ -287,7 +299,18 @@ def untold_settings(
                 account=row.account,
                 region=row.region,
                 resource=row.endpoint_id,
-                message=f"{asked} {what} {row.endpoint_id}",
+                message=tr(
+                    "only botocore {since} or later is sure to say {what} {endpoint}",
+                    since=since,
+                    what=tr(what),
+                    endpoint=row.endpoint_id,
+                )
+                if since
+                else tr(
+                    "the answer does not say {what} {endpoint}",
+                    what=tr(what),
+                    endpoint=row.endpoint_id,
+                ),
                 status="unsupported" if since else "untold",
             )
             for row in rows_of(judged)
@@ -315,9 +338,14 @@ def unread_policies(client_vpn_authorization_policies: pd.DataFrame) -> pd.DataF
             region=row.region,
             resource=row.endpoint_id,
             message=tr(
-                "the policy of {row.endpoint_id} cannot be {form}: {doubt}",
+                "the policy of {row.endpoint_id} cannot be read as Cedar: {doubt}",
                 row=row,
-                form="read as Cedar" if policy_text(row).problem else "followed",
+                doubt=words.clean(policy_text(row).doubt, 100),
+            )
+            if policy_text(row).problem
+            else tr(
+                "the policy of {row.endpoint_id} cannot be followed: {doubt}",
+                row=row,
                 doubt=words.clean(policy_text(row).doubt, 100),
             ),
             status="untold",
@@ -397,10 +425,13 @@ def ending(end: Any, read_at: Any) -> str:
     left = int(days_left(end, read_at))
     if days_left(end, read_at) <= 0:
         return tr("ended on {end}", end=day(end))
+    if not left:
+        return tr("ends on {end}, a day after it was read", end=day(end))
     return tr(
-        "ends on {end}, {form} after it was read",
+        "ends on {end}, {nouns} after it was read",
         end=day(end),
-        form=words.count(left, "day") if left else "a day",
+        nouns=words.count(left, "day"),
+        days=left,
     )
 
 

@@ -28,7 +28,7 @@ from auditlib.schemas import GAPS
 _RULES = f"{GUIDE}what-is-best-practices.html"
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
-    "noun": marked("Client VPN endpoint"),
+    "noun": "Client VPN endpoint",
 }
 _EVERYTHING = ("/0", "/1")
 """How a default route ends, whole or in two halves."""
@@ -113,11 +113,15 @@ def _behind_gateways(endpoints: pd.DataFrame) -> str:
     number = int((_with_range(endpoints) & endpoints["attachment"].eq("transit_gateway")).sum())
     if not number:
         return ""
-    which = tr("one endpoint") if number == 1 else tr("{number:,} endpoints", number=number)
+    if number == 1:
+        return tr(
+            "For one endpoint attached to a transit gateway only its own routes and other "
+            "endpoints' ranges are looked at, not the networks behind the gateway."
+        )
     return tr(
-        "For {which} attached to a transit gateway only its own routes and other endpoints' "
-        "ranges are looked at, not the networks behind the gateway.",
-        which=which,
+        "For {number:,} endpoints attached to a transit gateway only its own routes and other "
+        "endpoints' ranges are looked at, not the networks behind the gateway.",
+        number=number,
     )
 
 
@@ -210,9 +214,10 @@ def client_range_overlaps_network(  # noqa: PLR0917 # the tables it reads
                     "source": at.source,
                     "record": at.record,
                     "reason": tr(
-                        "{row} gives clients addresses of {client_cidr_block}, which overlaps {cidr}, {what}.",
-                        row=called(row),
-                        client_cidr_block=row.client_cidr_block,
+                        "{endpoint} gives clients addresses of {row.client_cidr_block}, which "
+                        "overlaps {cidr}, {what}.",
+                        endpoint=called(row),
+                        row=row,
                         cidr=cidr,
                         what=what,
                     ),
@@ -242,7 +247,7 @@ def _of_vpcs(
         yield (
             block.cidr_block,
             "vpc",
-            tr("a range of {vpc_id}", vpc_id=words.named(block.vpc_id, names.get(block.vpc_id))),
+            tr("a range of {vpc}", vpc=words.named(block.vpc_id, names.get(block.vpc_id))),
             block,
         )
 
@@ -254,8 +259,9 @@ def _of_peers(vpc_ids: set[str], vpc_peering_connections: pd.DataFrame) -> Itera
             if getattr(peering, f"{here}_vpc_id") in vpc_ids:
                 for cidr in getattr(peering, f"{there}_cidr_blocks"):
                     what = tr(
-                        "a range of {clean}, reached by the peering {peering.vpc_peering_connection_id}",
-                        clean=words.clean(getattr(peering, f"{there}_vpc_id")),
+                        "a range of {vpc}, reached by the peering "
+                        "{peering.vpc_peering_connection_id}",
+                        vpc=words.clean(getattr(peering, f"{there}_vpc_id")),
                         peering=peering,
                     )
                     yield cidr, "peer", what, peering
@@ -292,11 +298,7 @@ def _of_route_tables(
             & routes["target_kind"].ne("local")
         ]
     ):
-        told = tr(
-            "which {route.route_table_id} routes to {target_id}",
-            route=route,
-            target_id=words.clean(route.target_id),
-        )
+        said = {"route": route, "target": words.clean(route.target_id)}
         destination = route.destination
         if not isinstance(destination, str):
             continue
@@ -306,11 +308,19 @@ def _of_route_tables(
                 yield (
                     entry.cidr_block,
                     "vpc_route",
-                    tr("{told} by {destination}", told=told, destination=destination),
+                    tr(
+                        "which {route.route_table_id} routes to {target} by {route.destination}",
+                        **said,
+                    ),
                     route,
                 )
         else:
-            yield destination, "vpc_route", told, route
+            yield (
+                destination,
+                "vpc_route",
+                tr("which {route.route_table_id} routes to {target}", **said),
+                route,
+            )
 
 
 def tables_in_force(
@@ -392,11 +402,11 @@ def client_range_nearly_used_up(
                     "source": row.source,
                     "record": row.record,
                     "reason": tr(
-                        "{row} had {now} when it was read; {client_cidr_block} is meant for about {half:,}, half "
-                        "of its addresses.",
-                        row=called(row),
-                        now=words.count(now, "live connection"),
-                        client_cidr_block=row.client_cidr_block,
+                        "{endpoint} had {connections} when it was read; {row.client_cidr_block} is "
+                        "meant for about {half:,}, half of its addresses.",
+                        endpoint=called(row),
+                        connections=words.count(now, "live connection"),
+                        row=row,
                         half=half,
                     ),
                     "rank": -now,
@@ -464,12 +474,12 @@ def client_range_below_capacity(
                     "source": row.source,
                     "record": row.record,
                     "reason": tr(
-                        "{row} has {associations}, and {client_cidr_block} is meant for about {half:,} "
-                        "connections at one time, half of its addresses, while two already allow {allowed:,} by "
-                        "AWS's default quota.",
-                        row=called(row),
+                        "{endpoint} has {associations}, and {row.client_cidr_block} is meant for "
+                        "about {half:,} connections at one time, half of its addresses, while two "
+                        "already allow {allowed:,} by AWS's default quota.",
+                        endpoint=called(row),
                         associations=words.count(associations, "association"),
-                        client_cidr_block=row.client_cidr_block,
+                        row=row,
                         half=half,
                         allowed=allowed,
                     ),
@@ -548,8 +558,11 @@ def vpc_range_not_routed(
             missing = (addresses(block.cidr_block) & families) - routed
             if not missing:
                 continue
-            part = "" if missing == addresses(block.cidr_block) else tr("part of ")
-            which = f" ({words.listed(cidrs(missing), most=3)})" if part else ""
+            said = {
+                "endpoint": called(row),
+                "block": block,
+                "vpc": words.named(block.vpc_id, names.get(block.vpc_id)),
+            }
             rows.append(
                 {
                     **place_of(row),
@@ -558,12 +571,14 @@ def vpc_range_not_routed(
                     "source": block.source,
                     "record": block.record,
                     "reason": tr(
-                        "{row} does not route {part}{block.cidr_block}{which}, a range of {vpc_id}.",
-                        row=called(row),
-                        part=part,
-                        block=block,
-                        which=which,
-                        vpc_id=words.named(block.vpc_id, names.get(block.vpc_id)),
+                        "{endpoint} does not route {block.cidr_block}, a range of {vpc}.", **said
+                    )
+                    if missing == addresses(block.cidr_block)
+                    else tr(
+                        "{endpoint} does not route part of {block.cidr_block} ({parts}), a range "
+                        "of {vpc}.",
+                        **said,
+                        parts=words.listed(cidrs(missing), most=3),
                     ),
                     "by_absence": True,
                 }

@@ -28,12 +28,12 @@ from auditlib.language import marked, tr
 _ENDPOINTS: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": living,
-    "noun": marked("Client VPN endpoint"),
+    "noun": "Client VPN endpoint",
 }
 _MUTUAL: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": mutual,
-    "noun": marked("mutual-authentication endpoint"),
+    "noun": "mutual-authentication endpoint",
 }
 _RENEWS_FROM = 60
 """Days before the end from which ACM tries to renew what it renews."""
@@ -129,7 +129,7 @@ def _untold_renewal(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> 
 
 def _certificate(row: Any) -> str:
     name = words.clean(row.domain_name)
-    return tr("the certificate for {name}", name=name) if name else "a certificate"
+    return tr("the certificate for {name}", name=name) if name else tr("a certificate")
 
 
 def _certificate_rows(
@@ -143,16 +143,16 @@ def _certificate_rows(
             "source": row.source,
             "record": row.record,
             "reason": tr(
-                "{row} presents {row_2}, {reason}.",
-                row=called(row),
-                row_2=_certificate(row),
+                "{endpoint} presents {certificate}, {reason}.",
+                endpoint=called(row),
+                certificate=_certificate(row),
                 reason=reason,
             ),
         }
 
 
 _CERTIFICATE_COLUMNS = "account region endpoint_id certificate_arn not_after reason source record"
-_CERTIFICATE_DECISION = marked(
+_CERTIFICATE_DECISION = (
     "A certificate is issued and its key is kept outside this kit: who issues it, and for "
     "how long, people decide."
 )
@@ -209,12 +209,12 @@ def server_certificate_has_expired(
                     row,
                     tr("which has ended")
                     if pd.isna(row.not_after)
-                    else tr("which ended on {not_after}", not_after=day(row.not_after)),
+                    else tr("which ended on {end}", end=day(row.not_after)),
                 )
             elif days_left(row.not_before, row.read_at) > 0:
                 yield (
                     row,
-                    tr("which is valid from {not_before} only", not_before=day(row.not_before)),
+                    tr("which is valid from {start} only", start=day(row.not_before)),
                 )
 
     return evidence_of(_CERTIFICATE_COLUMNS, _certificate_rows(found, reasons()))
@@ -271,22 +271,20 @@ def server_certificate_expires_soon(
             failing = row.renewal_status in {"FAILED", "PENDING_VALIDATION"}
             renewed = _is_renewed(row) and not failing
             if 0 < left <= (30 if renewed else _RENEWS_FROM):
-                how = (
-                    tr("which ACM should have renewed by now")
-                    if renewed
-                    else tr("whose renewal by ACM stands at {row.renewal_status}", row=row)
-                    if failing
-                    else tr("which ACM is not known to renew")
-                    if pd.isna(row.renewal_eligibility) and row.type != "IMPORTED"
-                    else tr("which ACM does not renew")
-                )
+                end = ending(row.not_after, row.read_at)
                 yield (
                     row,
-                    tr(
-                        "{how} and which {not_after}",
-                        how=how,
-                        not_after=ending(row.not_after, row.read_at),
-                    ),
+                    tr("which ACM should have renewed by now and which {ends}", ends=end)
+                    if renewed
+                    else tr(
+                        "whose renewal by ACM stands at {row.renewal_status} and which {ends}",
+                        row=row,
+                        ends=end,
+                    )
+                    if failing
+                    else tr("which ACM is not known to renew and which {ends}", ends=end)
+                    if pd.isna(row.renewal_eligibility) and row.type != "IMPORTED"
+                    else tr("which ACM does not renew and which {ends}", ends=end),
                 )
 
     return evidence_of(_CERTIFICATE_COLUMNS, _certificate_rows(found, reasons()))
@@ -348,8 +346,8 @@ def server_certificate_is_weak(
                 yield (
                     row,
                     tr(
-                        "which is signed with {signature_algorithm}",
-                        signature_algorithm=words.clean(row.signature_algorithm),
+                        "which is signed with {algorithm}",
+                        algorithm=words.clean(row.signature_algorithm),
                     ),
                 )
 
@@ -399,23 +397,28 @@ def server_certificate_is_not_renewed(
         _certificate_rows(
             found,
             (
-                (
-                    row,
-                    (
-                        tr("which was imported, so ACM does not renew it")
-                        if row.type == "IMPORTED"
-                        else tr("which ACM calls ineligible for renewal")
-                    )
-                    + (
-                        ""
-                        if pd.isna(row.not_after)
-                        else tr("; it ends on {not_after}", not_after=day(row.not_after))
-                    ),
-                )
+                (row, _not_renewed(row))
                 for row in rows_of(found)
                 if row.type == "IMPORTED" or row.renewal_eligibility == "INELIGIBLE"
             ),
         ),
+    )
+
+
+def _not_renewed(row: Any) -> str:
+    """Say why ACM does not renew a certificate, and when it ends where that is known."""
+    imported = row.type == "IMPORTED"
+    if pd.isna(row.not_after):
+        return (
+            tr("which was imported, so ACM does not renew it")
+            if imported
+            else tr("which ACM calls ineligible for renewal")
+        )
+    end = day(row.not_after)
+    return (
+        tr("which was imported, so ACM does not renew it; it ends on {end}", end=end)
+        if imported
+        else tr("which ACM calls ineligible for renewal; it ends on {end}", end=end)
     )
 
 
@@ -458,19 +461,19 @@ def _list_rows(found: pd.DataFrame, *, soon: bool) -> Iterator[dict[str, Any]]:
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "The revocation list of {row} {next_update}.",
-                    row=called(row),
-                    next_update=ending(row.next_update, row.read_at),
+                    "The revocation list of {endpoint} {ends}.",
+                    endpoint=called(row),
+                    ends=ending(row.next_update, row.read_at),
                 ),
             }
 
 
 _LIST_COLUMNS = "account region endpoint_id next_update reason source record"
-_LIST_DECISION = marked(
+_LIST_DECISION = (
     "A revocation list is signed with the key of your certificate authority, which the kit "
     "does not have."
 )
-_LIST_REMEDY = marked(
+_LIST_REMEDY = (
     "Replace the revocation list: have the authority that signs your client certificates "
     "issue a new one (with easy-rsa: gen-crl; EASYRSA_CRL_DAYS says how long it holds), and "
     "import it. Importing resets the sessions of the endpoint: plan a window. Then let a "
@@ -585,18 +588,27 @@ def revocation_list_is_missing(
     sure = set(judged.loc[judged["authentication_types"].map(len).gt(0), "endpoint_id"])
     found = found[found["endpoint_id"].isin(list(sure))]
     for row in rows_of(found[~found["imported"] | found["status"].ne("active")]):
-        state = tr("not active yet") if row.status == "pending" else tr("not reported as active")
-        what = (
-            tr("has a revocation list that is {state}", state=state)
-            if row.imported
-            else tr("has no revocation list, so no client certificate can be ended before its time")
-        )
+        if not row.imported:
+            reason = tr(
+                "{endpoint} has no revocation list, so no client certificate can be ended before "
+                "its time.",
+                endpoint=called(row),
+            )
+        elif row.status == "pending":
+            reason = tr(
+                "{endpoint} has a revocation list that is not active yet.", endpoint=called(row)
+            )
+        else:
+            reason = tr(
+                "{endpoint} has a revocation list that is not reported as active.",
+                endpoint=called(row),
+            )
         rows.append(
             {
                 **place_of(row),
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(row)} {what}.",
+                "reason": reason,
             }
         )
     return evidence_of("account region endpoint_id reason source record", rows)
@@ -636,14 +648,16 @@ def _untold_providers(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> pd.
         ),
     )
     nameless = judged[judged["saml_provider_arns"].map(len).eq(0)]
-    unnamed = _nameless(nameless, "saml_provider", tr("which SAML provider tells who users are of"))
+    unnamed = _nameless(
+        nameless, "saml_provider", marked("which SAML provider tells who users are of")
+    )
     return pd.concat([unnamed, unread], ignore_index=True)
 
 
 def _untold_directories(judged: pd.DataFrame) -> pd.DataFrame:
     """Return a gap for each endpoint of which nobody can tell which directory it asks."""
     nameless = judged[judged["directory_ids"].map(len).eq(0)]
-    return _nameless(nameless, "directory", tr("which directory knows the users of"))
+    return _nameless(nameless, "directory", marked("which directory knows the users of"))
 
 
 def _nameless(endpoints: pd.DataFrame, column: str, what: str) -> pd.DataFrame:
@@ -655,7 +669,7 @@ def _provider(arn: str) -> str:
 
 
 _SAML_COLUMNS = "account region endpoint_id provider_arn reason source record"
-_SAML_DECISION = marked(
+_SAML_DECISION = (
     "The metadata comes from your identity provider: who replaces it and when is agreed with "
     "those who run it."
 )
@@ -699,9 +713,18 @@ def saml_provider_is_unusable(judged: pd.DataFrame, saml_providers: pd.DataFrame
     """Return endpoints that name a SAML provider which is not there, or had ended when read."""
     rows = []
     for row in rows_of(_providers(judged, saml_providers)):
-        for end, what in (
-            (row.valid_until, "provider"),
-            (row.metadata_valid_until, tr("metadata of the provider")),
+        for end, said in (
+            (
+                row.valid_until,
+                marked("{endpoint} relies on SAML; the provider {provider} ended on {end}."),
+            ),
+            (
+                row.metadata_valid_until,
+                marked(
+                    "{endpoint} relies on SAML; the metadata of the provider {provider} ended on "
+                    "{end}."
+                ),
+            ),
         ):
             if days_left(end, row.read_at) <= 0:
                 rows.append(
@@ -711,10 +734,9 @@ def saml_provider_is_unusable(judged: pd.DataFrame, saml_providers: pd.DataFrame
                         "source": row.source,
                         "record": row.record,
                         "reason": tr(
-                            "{row} relies on SAML; the {what} {provider_arn} ended on {end}.",
-                            row=called(row),
-                            what=what,
-                            provider_arn=_provider(row.provider_arn),
+                            said,
+                            endpoint=called(row),
+                            provider=_provider(row.provider_arn),
                             end=day(end),
                         ),
                     }
@@ -728,9 +750,9 @@ def saml_provider_is_unusable(judged: pd.DataFrame, saml_providers: pd.DataFrame
             **place_of(row),
             "provider_arn": row.provider_arn,
             "reason": tr(
-                "{row} relies on the SAML provider {provider_arn}, and IAM has none of this name.",
-                row=called(row),
-                provider_arn=_provider(row.provider_arn),
+                "{endpoint} relies on the SAML provider {provider}, and IAM has none of this name.",
+                endpoint=called(row),
+                provider=_provider(row.provider_arn),
             ),
             "by_absence": True,
         }
@@ -780,11 +802,25 @@ def saml_metadata_expires_soon(judged: pd.DataFrame, saml_providers: pd.DataFram
     rows = []
     for row in rows_of(_providers(judged, saml_providers)):
         ends = (
-            (row.valid_until, tr("the SAML provider")),
-            (row.metadata_valid_until, tr("the metadata of the SAML provider")),
-            (row.certificates_end, tr("the last signing certificate of the SAML provider")),
+            (
+                row.valid_until,
+                marked("{endpoint} relies on SAML; the SAML provider {provider} {ends}."),
+            ),
+            (
+                row.metadata_valid_until,
+                marked(
+                    "{endpoint} relies on SAML; the metadata of the SAML provider {provider} {ends}."
+                ),
+            ),
+            (
+                row.certificates_end,
+                marked(
+                    "{endpoint} relies on SAML; the last signing certificate of the SAML provider "
+                    "{provider} {ends}."
+                ),
+            ),
         )
-        for end, what in ends:
+        for end, said in ends:
             left = days_left(end, row.read_at)
             ended = left <= 0 and end is row.certificates_end
             if 0 < left <= 30 or ended:
@@ -795,11 +831,10 @@ def saml_metadata_expires_soon(judged: pd.DataFrame, saml_providers: pd.DataFram
                         "source": row.source,
                         "record": row.record,
                         "reason": tr(
-                            "{row} relies on SAML; {what} {provider_arn} {end}.",
-                            row=called(row),
-                            what=what,
-                            provider_arn=_provider(row.provider_arn),
-                            end=ending(end, row.read_at),
+                            said,
+                            endpoint=called(row),
+                            provider=_provider(row.provider_arn),
+                            ends=ending(end, row.read_at),
                         ),
                     }
                 )
@@ -847,15 +882,19 @@ def directory_is_unhealthy(judged: pd.DataFrame, directories: pd.DataFrame) -> p
     rows = []
     for row in rows_of(_named(judged, "directory_ids", "directory_id")):
         found = held.get((row.account, row.region, row.directory_id))
+        asks = {"endpoint": called(row), "directory": row.directory_id}
         if found is None:
-            what = tr("which Directory Service does not know")
-        elif found.stage != "Active":
-            why = words.clean(found.stage_reason, 120)
-            what = tr("which is {value}", value=words.clean(found.stage) or "in no stage") + (
-                f": {why}" if why else ""
+            reason = tr(
+                "{endpoint} asks directory {directory}, which Directory Service does not know.",
+                **asks,
             )
+        elif found.stage != "Active":
+            reason = _not_active(found, asks)
         elif found.radius_status == "Failed":
-            what = tr("whose second factor (RADIUS) has failed")
+            reason = tr(
+                "{endpoint} asks directory {directory}, whose second factor (RADIUS) has failed.",
+                **asks,
+            )
         else:
             continue
         rows.append(
@@ -864,16 +903,31 @@ def directory_is_unhealthy(judged: pd.DataFrame, directories: pd.DataFrame) -> p
                 "directory_id": row.directory_id,
                 "source": row.source if found is None else found.source,
                 "record": row.record if found is None else found.record,
-                "reason": tr(
-                    "{row} asks directory {directory_id}, {rstrip}.",
-                    row=called(row),
-                    directory_id=row.directory_id,
-                    rstrip=what.rstrip("."),
-                ),
+                "reason": reason,
                 "by_absence": found is None,
             }
         )
     return evidence_of("account region endpoint_id directory_id reason source record", rows)
+
+
+def _not_active(directory: Any, asks: dict[str, str]) -> str:
+    """Say in which stage a directory is, with the reason that Directory Service gives for it."""
+    stage = words.clean(directory.stage)
+    why = words.clean(directory.stage_reason, 120).rstrip(".")
+    if stage and why:
+        return tr(
+            "{endpoint} asks directory {directory}, which is {stage}: {why}.",
+            **asks,
+            stage=stage,
+            why=why,
+        )
+    if stage:
+        return tr("{endpoint} asks directory {directory}, which is {stage}.", **asks, stage=stage)
+    if why:
+        return tr(
+            "{endpoint} asks directory {directory}, which is in no stage: {why}.", **asks, why=why
+        )
+    return tr("{endpoint} asks directory {directory}, which is in no stage.", **asks)
 
 
 @check(
@@ -917,9 +971,9 @@ def self_service_portal_cannot_serve(judged: pd.DataFrame) -> pd.DataFrame:
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "{row} has a portal address, and authenticates by certificate alone, so nobody can sign "
-                    "in there.",
-                    row=called(row),
+                    "{endpoint} has a portal address, and authenticates by certificate alone, so "
+                    "nobody can sign in there.",
+                    endpoint=called(row),
                 ),
             }
             for row in rows_of(judged)

@@ -21,12 +21,12 @@ from auditlib.checks._parts import (
     untold_authentication,
     yes,
 )
-from auditlib.language import marked, tr
+from auditlib.language import marked, tr, tr_as
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": living,
-    "noun": marked("Client VPN endpoint"),
+    "noun": "Client VPN endpoint",
 }
 _CERTIFICATE_ONLY = ("certificate-authentication",)
 _PEOPLE = re.compile(
@@ -99,27 +99,33 @@ def authorization_allows_everyone(
     endpoint_of = {r.endpoint_id: r for r in rows_of(judged)}
     vpc_names = names_of(vpcs, "vpc_id", "name")
     whole = {
-        row.cidr_block: tr(
-            "all of {vpc_id}", vpc_id=words.named(row.vpc_id, vpc_names.get(row.vpc_id))
-        )
+        row.cidr_block: tr("all of {vpcs}", vpcs=words.named(row.vpc_id, vpc_names.get(row.vpc_id)))
         for row in rows_of(vpc_cidr_blocks.sort_values("vpc_id", ascending=False))
     }
     enforced = set(_enforced(client_vpn_authorization_policies)["endpoint_id"])
     rows = []
     for row in rows_of(found.merge(judged[ENDPOINT], on=ENDPOINT)):
         endpoint = endpoint_of[row.endpoint_id]
-        remark = (
-            ""
-            if row.status == "active"
-            else tr("; the rule is {status}", status=words.clean(row.status))
-        )
-        if endpoint.authentication_types == _CERTIFICATE_ONLY:
-            remark += tr("; it authenticates by certificate only, so a rule can be for nobody less")
-        if row.endpoint_id in enforced:
-            remark += tr("; its authorization policy may refuse some of them")
         extent = words.width(row.destination_cidr)
         if row.destination_cidr in whole:
-            extent = f"{whole[row.destination_cidr]}, {extent}"
+            extent = tr_as("list", ", ").join((whole[row.destination_cidr], extent))
+        said = tr(
+            "{endpoint} lets every connected user into {row.destination_cidr} ({extent})",
+            endpoint=called(endpoint),
+            row=row,
+            extent=extent,
+        )
+        remarks = []
+        if row.status != "active":
+            remarks.append(tr("the rule is {status}", status=words.clean(row.status)))
+        if endpoint.authentication_types == _CERTIFICATE_ONLY:
+            remarks.append(
+                tr("it authenticates by certificate only, so a rule can be for nobody less")
+            )
+        if row.endpoint_id in enforced:
+            remarks.append(tr("its authorization policy may refuse some of them"))
+        for remark in remarks:
+            said = tr("{said}; {remark}", said=said, remark=remark)
         rows.append(
             {
                 **place_of(row),
@@ -127,13 +133,7 @@ def authorization_allows_everyone(
                 "extent": words.width(row.destination_cidr),
                 "source": row.source,
                 "record": row.record,
-                "reason": tr(
-                    "{endpoint} lets every connected user into {row.destination_cidr} ({extent}){remark}.",
-                    endpoint=called(endpoint),
-                    row=row,
-                    extent=extent,
-                    remark=remark,
-                ),
+                "reason": tr("{said}.", said=said),
                 "rank": int(str(row.destination_cidr).rpartition("/")[2] or 0),
             }
         )
@@ -153,7 +153,7 @@ def _unread_enforced_policies(
     mine = enforced[enforced["endpoint_id"].isin(judged["endpoint_id"])]
     looking = {row.endpoint_id for row in rows_of(mine) if _may_look(row)}
     handlers = untold(
-        "connect_handler_enabled", tr("whether a client connect handler is asked by")
+        "connect_handler_enabled", marked("whether a client connect handler is asked by")
     )(judged[~judged["endpoint_id"].isin(looking)])
     return pd.concat([unread_policies(mine), handlers], ignore_index=True)
 
@@ -242,8 +242,8 @@ def source_address_not_restricted(
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "{row} takes connections from any address; {remark}.",
-                    row=called(row),
+                    "{endpoint} takes connections from any address; {remark}.",
+                    endpoint=called(row),
                     remark=remark,
                 ),
                 "by_absence": policy is None,
@@ -295,7 +295,8 @@ def authentication_is_certificate_only(judged: pd.DataFrame) -> pd.DataFrame:
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "{row} authenticates by client certificate and nothing else.", row=called(row)
+                    "{endpoint} authenticates by client certificate and nothing else.",
+                    endpoint=called(row),
                 ),
             }
             for row in rows_of(judged)
@@ -366,10 +367,10 @@ def certificate_only_where_groups_are_wanted(
                 rule,
                 "rule_for_group",
                 tr(
-                    "has a rule for {rule.destination_cidr} that names the group {group_id}, which it cannot "
-                    "know",
+                    "has a rule for {rule.destination_cidr} that names the group {group}, which it "
+                    "cannot know",
                     rule=rule,
-                    group_id=words.clean(rule.group_id),
+                    group=words.clean(rule.group_id),
                 ),
                 0,
             )
@@ -382,8 +383,8 @@ def certificate_only_where_groups_are_wanted(
                 rule,
                 "description",
                 tr(
-                    "describes its rule for {rule.destination_cidr} as “{description}”, and the rule is for "
-                    "everyone",
+                    "describes its rule for {rule.destination_cidr} as “{description}”, and the "
+                    "rule is for everyone",
                     rule=rule,
                     description=words.clean(rule.description),
                 ),
@@ -403,7 +404,8 @@ def certificate_only_where_groups_are_wanted(
                     row,
                     "other_endpoint",
                     tr(
-                        "opens several networks, each to everyone, while {others} beside it tells groups apart",
+                        "opens several networks, each to everyone, while {others} beside it "
+                        "tells groups apart",
                         others=others,
                     ),
                     2,
@@ -414,7 +416,7 @@ def certificate_only_where_groups_are_wanted(
     )
 
 
-def _sign(endpoint: Any, at: Any, sign: str, reason: str, rank: int) -> dict[str, Any]:
+def _sign(endpoint: Any, at: Any, sign: str, does: str, rank: int) -> dict[str, Any]:
     return {
         **place_of(endpoint),
         "destination_cidr": getattr(at, "destination_cidr", None),
@@ -422,9 +424,9 @@ def _sign(endpoint: Any, at: Any, sign: str, reason: str, rank: int) -> dict[str
         "source": at.source,
         "record": at.record,
         "reason": tr(
-            "{endpoint} authenticates by certificate only and {reason}.",
+            "{endpoint} authenticates by certificate only and {does_so}.",
             endpoint=called(endpoint),
-            reason=reason,
+            does_so=does,
         ),
         "rank": rank,
     }
@@ -471,7 +473,7 @@ def connection_logging_is_off(judged: pd.DataFrame) -> pd.DataFrame:
                 **place_of(row),
                 "source": row.source,
                 "record": row.record,
-                "reason": tr("{row} does not log connection attempts.", row=called(row)),
+                "reason": tr("{endpoint} does not log connection attempts.", endpoint=called(row)),
             }
             for row in rows_of(judged[~yes(judged["connection_log_enabled"])])
         ),

@@ -18,7 +18,7 @@ from auditlib.checks._parts import (
     place_of,
     rows_of,
 )
-from auditlib.language import marked, tr
+from auditlib.language import tr
 from auditlib.schemas import GAPS
 
 _TARGETS = f"{GUIDE}cvpn-working-target.html"
@@ -31,7 +31,7 @@ _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": in_subnets,
     "left_out": outside_subnets,
-    "noun": marked("VPC-attached Client VPN endpoint"),
+    "noun": "VPC-attached Client VPN endpoint",
 }
 
 
@@ -51,13 +51,17 @@ def _unsettled(judged: pd.DataFrame, client_vpn_target_networks: pd.DataFrame) -
             account=row.account,
             region=row.region,
             resource=row.endpoint_id,
-            message=tr("an association of {row.endpoint_id} ", row=row)
-            + (
-                tr("is {status}", status=words.clean(row.status))
-                if told
-                else tr("has no status in the answer")
+            message=tr(
+                "an association of {row.endpoint_id} is {status}, so whether it stands is not known",
+                row=row,
+                status=words.clean(row.status),
             )
-            + tr(", so whether it stands is not known"),
+            if told
+            else tr(
+                "an association of {row.endpoint_id} has no status in the answer, so whether it "
+                "stands is not known",
+                row=row,
+            ),
             status="untold",
         )
         for row in rows_of(held)
@@ -105,16 +109,22 @@ def endpoint_in_one_zone(
         found = subnets_of.get(row.endpoint_id, [])
         if len(found) == 1:
             (subnet,) = found
-            zone = tr(" in {clean}", clean=words.clean(zones[subnet])) if subnet in zones else ""
+            said = {"endpoint": called(row), "subnet": words.named(subnet, names.get(subnet))}
             rows.append(
                 {
                     **place_of(row),
                     "subnet_id": subnet,
                     "reason": tr(
-                        "{row} is associated with one subnet, {subnet}{zone}, and so with one Availability Zone.",
-                        row=called(row),
-                        subnet=words.named(subnet, names.get(subnet)),
-                        zone=zone,
+                        "{endpoint} is associated with one subnet, {subnet} in {zone}, and so with "
+                        "one Availability Zone.",
+                        **said,
+                        zone=words.clean(zones[subnet]),
+                    )
+                    if subnet in zones
+                    else tr(
+                        "{endpoint} is associated with one subnet, {subnet}, and so with one "
+                        "Availability Zone.",
+                        **said,
                     ),
                     "by_absence": True,
                 }
@@ -183,7 +193,7 @@ def association_subnet_nearly_full(
         if subnet is None or pd.isna(subnet.available_addresses):
             continue
         if subnet.available_addresses < _FEWEST:
-            left = words.count(int(subnet.available_addresses), tr("free address"))
+            left = words.count(int(subnet.available_addresses), "free address")
             rows.append(
                 {
                     **place_of(row),
@@ -192,11 +202,11 @@ def association_subnet_nearly_full(
                     "source": subnet.source,
                     "record": subnet.record,
                     "reason": tr(
-                        "{row} stands in {subnet_id}, which has {left}; AWS asks for {FEWEST}.",
-                        row=called(row),
-                        subnet_id=words.named(row.subnet_id, subnet.name),
+                        "{endpoint} stands in {subnet}, which has {left}; AWS asks for {fewest}.",
+                        endpoint=called(row),
+                        subnet=words.named(row.subnet_id, subnet.name),
                         left=left,
-                        FEWEST=_FEWEST,
+                        fewest=_FEWEST,
                     ),
                     "rank": int(subnet.available_addresses),
                 }
@@ -243,7 +253,22 @@ def association_not_in_place(
     for row in rows_of(found.merge(judged[[*ENDPOINT, "name"]], on=ENDPOINT)):
         failed = row.status == "association-failed"
         told = words.clean(row.status_message, 120)
-        state = words.clean(row.status) or tr("in no state that is told")
+        said = {"endpoint": called(row), "row": row}
+        if failed:
+            reason = tr("The association of {endpoint} with {row.subnet_id} failed", **said)
+        elif words.clean(row.status):
+            reason = tr(
+                "The association of {endpoint} with {row.subnet_id} is {status}, and nothing tells "
+                "since when",
+                **said,
+                status=words.clean(row.status),
+            )
+        else:
+            reason = tr(
+                "The association of {endpoint} with {row.subnet_id} is in no state that is told, "
+                "and nothing tells since when",
+                **said,
+            )
         rows.append(
             {
                 **place_of(row),
@@ -251,18 +276,9 @@ def association_not_in_place(
                 "subnet_id": row.subnet_id,
                 "source": row.source,
                 "record": row.record,
-                "reason": tr(
-                    "The association of {row} with {subnet_id} ",
-                    row=called(row),
-                    subnet_id=row.subnet_id,
-                )
-                + (
-                    "failed"
-                    if failed
-                    else tr("is {state}, and nothing tells since when", state=state)
-                )
-                + (f" ({told})" if told else "")
-                + ".",
+                "reason": tr("{said} ({told}).", said=reason, told=told)
+                if told
+                else tr("{said}.", said=reason),
                 "rank": 0 if failed else 1,
             }
         )
@@ -303,8 +319,9 @@ def endpoint_without_association(
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "{row} is associated with no subnet: nobody can connect, and AWS bills nothing for it.",
-                    row=called(row),
+                    "{endpoint} is associated with no subnet: nobody can connect, and AWS bills "
+                    "nothing for it.",
+                    endpoint=called(row),
                 ),
                 "by_absence": True,
             }
@@ -342,21 +359,20 @@ def endpoint_not_settled(judged: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in rows_of(found):
         told = words.clean(row.status)
-        state = {
-            "deleting": tr("is being deleted"),
-            "deleted": tr("is deleted and still listed"),
-            "pending": tr("is pending"),
-        }.get(
-            told,
-            tr("is in the state {told}", told=told) if told else tr("has no state that is told"),
-        )
+        endpoint = called(row)
+        reason = {
+            "deleting": tr("{endpoint} is being deleted.", endpoint=endpoint),
+            "deleted": tr("{endpoint} is deleted and still listed.", endpoint=endpoint),
+            "pending": tr("{endpoint} is pending.", endpoint=endpoint),
+            "": tr("{endpoint} has no state that is told.", endpoint=endpoint),
+        }.get(told, tr("{endpoint} is in the state {status}.", endpoint=endpoint, status=told))
         rows.append(
             {
                 **place_of(row),
                 "status": told or None,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(row)} {state}.",
+                "reason": reason,
             }
         )
     return evidence_of("account region endpoint_id status reason source record", rows)
@@ -431,9 +447,9 @@ def routes_differ_between_associations(
                     "source": route.source,
                     "record": route.record,
                     "reason": tr(
-                        "{row} routes {route.destination_cidr}, but not through {subnet}: sessions that land "
-                        "there do not have it.",
-                        row=called(row),
+                        "{endpoint} routes {route.destination_cidr}, but not through {subnet}: "
+                        "sessions that land there do not have it.",
+                        endpoint=called(row),
                         route=route,
                         subnet=words.named(subnet, names.get(subnet)),
                     ),

@@ -31,22 +31,31 @@ from auditlib.schemas import GAPS
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_authorization_policies",
-    "noun": marked("authorization policy"),
+    "noun": "authorization policy",
 }
 _POLICIES = f"{GUIDE}device-posture-policies.html"
 _CEDAR = f"{GUIDE}device-posture-policies-cedar.html"
 _SHOW = (
     "aws ec2 get-client-vpn-endpoint-authorization-policy --client-vpn-endpoint-id <endpoint id>"
 )
-_WINDOW = marked("Changing an enforced policy disconnects every active session: plan a window.")
-_YOURS = marked(
+_WINDOW = "Changing an enforced policy disconnects every active session: plan a window."
+_YOURS = (
     "A policy is code of yours, and only you know whom it should let in: the kit proposes no text."
 )
 _PROVIDERS = {"crowdstrike", "jamf", "jumpcloud"}
 _AUTHENTICATION = {
-    "saml": ("federated-authentication", "SAML"),
-    "active-directory": ("directory-service-authentication", marked("Active Directory")),
-    "mutual-authentication": ("certificate-authentication", "mutual (certificate)"),
+    "saml": (
+        "federated-authentication",
+        marked("reads {namespace}, and the endpoint has no SAML authentication"),
+    ),
+    "active-directory": (
+        "directory-service-authentication",
+        marked("reads {namespace}, and the endpoint has no Active Directory authentication"),
+    ),
+    "mutual-authentication": (
+        "certificate-authentication",
+        marked("reads {namespace}, and the endpoint has no mutual (certificate) authentication"),
+    ),
 }
 _NEARLY_FULL = 0.9
 
@@ -62,7 +71,9 @@ def _row(row: Any, reason: str, **more: Any) -> dict[str, Any]:
         **place_of(row),
         "source": row.source,
         "record": row.record,
-        "reason": tr("The authorization policy of {row} {reason}.", row=called(row), reason=reason),
+        "reason": tr(
+            "The authorization policy of {endpoint} {reason}.", endpoint=called(row), reason=reason
+        ),
         **more,
     }
 
@@ -105,9 +116,13 @@ def authorization_policy_missing(
                 **place_of(row),
                 "source": row.source,
                 "record": row.record,
-                "reason": tr("{row} has no authorization policy", row=called(row))
-                + (tr("; its client connect handler decides on connections") if row.handled else "")
-                + ".",
+                "reason": tr(
+                    "{endpoint} has no authorization policy; its client connect handler decides on "
+                    "connections.",
+                    endpoint=called(row),
+                )
+                if row.handled
+                else tr("{endpoint} has no authorization policy.", endpoint=called(row)),
                 "by_absence": True,
             }
             for row in rows_of(judged.assign(handled=handled))
@@ -123,14 +138,14 @@ def _untold_modes(judged: pd.DataFrame) -> pd.DataFrame:
         "client_vpn_authorization_policies",
         "get-client-vpn-endpoint-authorization-policy",
         "shadow_mode",
-        tr("whether shadow mode is on for the policy of"),
+        marked("whether shadow mode is on for the policy of"),
     )(judged.assign(shadow_mode=mode))
 
 
 def _untold_trials(judged: pd.DataFrame, client_vpn_endpoints: pd.DataFrame) -> pd.DataFrame:
     """Return, beside those, a gap for each endpoint with a policy of which the log is not told."""
     endpoints = client_vpn_endpoints.merge(judged[ENDPOINT], on=ENDPOINT)
-    logged = untold("connection_log_enabled", tr("whether connections are logged by"))
+    logged = untold("connection_log_enabled", marked("whether connections are logged by"))
     return pd.concat([_untold_modes(judged), logged(endpoints)], ignore_index=True)
 
 
@@ -197,14 +212,12 @@ def authorization_policy_not_active(
     rows = []
     for row in _named(found, client_vpn_endpoints):
         told = words.clean(row.status)
-        state = tr("is {told}, not active", told=told) if told else tr("has no status")
-        rows.append(
-            _row(
-                row,
-                tr("{state}: it is not proven to be enforced", state=state),
-                status=told or None,
-            )
+        reason = (
+            tr("is {status}, not active: it is not proven to be enforced", status=told)
+            if told
+            else tr("has no status: it is not proven to be enforced")
         )
+        rows.append(_row(row, reason, status=told or None))
     return evidence_of("account region endpoint_id status reason source record", rows)
 
 
@@ -373,19 +386,28 @@ def authorization_policy_permits_everyone(
         wide = [one for one in policy.permits if one.always]
         if not wide:
             continue
-        if any(not one.conditions for one in wide):
-            what = tr("permits without a condition")
-        else:
-            what = tr(
-                "has a permit that holds for a connection of which no user and no device is known"
-            )
         number = len(policy.forbids)
-        left = (
-            tr("only {number} can refuse", number=words.count(number, "forbid statement"))
-            if number
-            else tr("nothing in it refuses anybody")
-        )
-        rows.append(_row(row, f"{what}; {left}", rank=1 if number else 0))
+        forbids = {"nouns": words.count(number, "forbid statement"), "forbids": number}
+        if any(not one.conditions for one in wide):
+            reason = (
+                tr("permits without a condition; only {nouns} can refuse", **forbids)
+                if number
+                else tr("permits without a condition; nothing in it refuses anybody")
+            )
+        else:
+            reason = (
+                tr(
+                    "has a permit that holds for a connection of which no user and no device is "
+                    "known; only {nouns} can refuse",
+                    **forbids,
+                )
+                if number
+                else tr(
+                    "has a permit that holds for a connection of which no user and no device is "
+                    "known; nothing in it refuses anybody"
+                )
+            )
+        rows.append(_row(row, reason, rank=1 if number else 0))
     return evidence_of("account region endpoint_id reason source record", rows)
 
 
@@ -428,16 +450,22 @@ def authorization_policy_forbid_unguarded(
         found = {pair for one in policy.forbids for pair in one.unguarded}
         for path, missing in sorted(found):
             needed = bool(policy.permits) and all(path in one.reads for one in policy.permits)
+            named = {"read": words.clean(dotted(path)), "missing": words.clean(dotted(missing))}
             rows.append(
                 _row(
                     row,
                     tr(
-                        "has a forbid that reads {clean} without asking for {clean_2} with has, so Cedar skips "
-                        "it where that is missing",
-                        clean=words.clean(dotted(path)),
-                        clean_2=words.clean(dotted(missing)),
+                        "has a forbid that reads {read} without asking for {missing} with has, so "
+                        "Cedar skips it where that is missing; every permit reads the attribute as "
+                        "well",
+                        **named,
                     )
-                    + (tr("; every permit reads the attribute as well") if needed else ""),
+                    if needed
+                    else tr(
+                        "has a forbid that reads {read} without asking for {missing} with has, so "
+                        "Cedar skips it where that is missing",
+                        **named,
+                    ),
                     attribute=words.clean(dotted(path)),
                     rank=int(needed) * 2 + int(len(missing) > 1),
                 )
@@ -486,8 +514,8 @@ def authorization_policy_reads_unlisted_attribute(
             _row(
                 row,
                 tr(
-                    "reads {clean}, which is not in AWS's published list",
-                    clean=words.clean(dotted(path)),
+                    "reads {attribute}, which is not in AWS's published list",
+                    attribute=words.clean(dotted(path)),
                 ),
                 attribute=words.clean(dotted(path)),
             )
@@ -577,27 +605,17 @@ def authorization_policy_reads_absent_provider(
                 _row(
                     row,
                     tr(
-                        "reads {dotted}, and the endpoint has no such trust provider",
-                        dotted=dotted((space,)),
+                        "reads {namespace}, and the endpoint has no such trust provider",
+                        namespace=dotted((space,)),
                     ),
                     namespace=space,
                 )
             )
         for space in sorted(spaces & _AUTHENTICATION.keys()):
-            kind, name = _AUTHENTICATION[space]
+            kind, said = _AUTHENTICATION[space]
             if not endpoint.authentication_types or kind in endpoint.authentication_types:
                 continue
-            rows.append(
-                _row(
-                    row,
-                    tr(
-                        "reads {dotted}, and the endpoint has no {name} authentication",
-                        dotted=dotted((space,)),
-                        name=name,
-                    ),
-                    namespace=space,
-                )
-            )
+            rows.append(_row(row, tr(said, namespace=dotted((space,))), namespace=space))
     return evidence_of("account region endpoint_id namespace reason source record", rows)
 
 
@@ -633,7 +651,7 @@ def authorization_policy_near_size_limit(
             rows.append(
                 _row(
                     row,
-                    tr("has {size:,} bytes of at most {LARGEST:,}", size=size, LARGEST=LARGEST),
+                    tr("has {size:,} bytes of at most {largest:,}", size=size, largest=LARGEST),
                     bytes=size,
                     rank=-size,
                 )

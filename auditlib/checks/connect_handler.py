@@ -30,14 +30,14 @@ _TOLD = untold("connect_handler_enabled", marked("whether a client connect handl
 
 
 def _silent(
-    judged: pd.DataFrame, connect_handlers: pd.DataFrame, column: str, what: str
+    judged: pd.DataFrame, connect_handlers: pd.DataFrame, column: str, why: str
 ) -> pd.DataFrame:
     """Return a gap for each endpoint of unknown handler, and each function that leaves out a state."""
     named = set(map(tuple, judged[_FUNCTION].dropna().astype("str").to_numpy()))
     silent = not_said(
         "lambda-get-function-configuration",
         (
-            (row, row.function_arn, tr("it does not say {what}", what=what))
+            (row, row.function_arn, why)
             for row in rows_of(connect_handlers)
             if (row.account, row.region, row.function_arn) in named
             and pd.isna(getattr(row, column))
@@ -51,16 +51,21 @@ _FUNCTION = ["account", "region", "connect_handler_function_arn"]
 
 def _stateless(judged: pd.DataFrame, connect_handlers: pd.DataFrame) -> pd.DataFrame:
     """Return a gap for each function of which Lambda does not say in what state it is."""
-    return _silent(judged, connect_handlers, "state", tr("in which state the function is"))
+    return _silent(
+        judged, connect_handlers, "state", tr("it does not say in which state the function is")
+    )
 
 
 def _unapplied(judged: pd.DataFrame, connect_handlers: pd.DataFrame) -> pd.DataFrame:
     """Return a gap where nobody says whether a handler is applied, or how its update ended."""
     status = untold(
-        "connect_handler_status", tr("whether the client connect handler is applied to")
+        "connect_handler_status", marked("whether the client connect handler is applied to")
     )
     silent = _silent(
-        judged, connect_handlers, "last_update", tr("how the function's last update ended")
+        judged,
+        connect_handlers,
+        "last_update",
+        tr("it does not say how the function's last update ended"),
     )
     return pd.concat([silent, status(_asking(judged))], ignore_index=True)
 
@@ -72,7 +77,7 @@ def _asking(judged: pd.DataFrame) -> pd.DataFrame:
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": with_handler,
-    "noun": marked("connect-handler endpoint"),
+    "noun": "connect-handler endpoint",
 }
 _COLUMNS = "account region endpoint_id function_arn reason source record"
 
@@ -120,21 +125,34 @@ def connect_handler_is_broken(judged: pd.DataFrame, connect_handlers: pd.DataFra
         found = held.get((row.account, row.region, arn))
         absent = False
         if not isinstance(arn, str):
-            what = tr("asks a client connect handler and names no function")
+            reason = tr(
+                "{endpoint} asks a client connect handler and names no function.",
+                endpoint=called(row),
+            )
         elif (why := _not_callable(arn, row)) is not None:
-            what = tr("asks the function {arn}, {why}", arn=_function(arn), why=why)
+            reason = tr("{endpoint} asks the function {function}, {why}.", **_asks(row), why=why)
         elif found is None:
-            absent, what = (
-                True,
-                tr("asks the function {arn}, which Lambda does not know", arn=_function(arn)),
+            absent = True
+            reason = tr(
+                "{endpoint} asks the function {function}, which Lambda does not know.", **_asks(row)
             )
         elif found.state != "Active" and isinstance(found.state, str):
+            state = words.clean(found.state)
             said = words.clean(found.state_reason, 120).rstrip(".")
-            what = tr(
-                "asks the function {arn}, which is {state}",
-                arn=_function(arn),
-                state=words.clean(found.state),
-            ) + (f": {said}" if said else "")
+            reason = (
+                tr(
+                    "{endpoint} asks the function {function}, which is {state}: {said}.",
+                    **_asks(row),
+                    state=state,
+                    said=said,
+                )
+                if said
+                else tr(
+                    "{endpoint} asks the function {function}, which is {state}.",
+                    **_asks(row),
+                    state=state,
+                )
+            )
         else:
             continue
         rows.append(
@@ -143,7 +161,7 @@ def connect_handler_is_broken(judged: pd.DataFrame, connect_handlers: pd.DataFra
                 "function_arn": arn,
                 "source": row.source if found is None else found.source,
                 "record": row.record if found is None else found.record,
-                "reason": f"{called(row)} {what}.",
+                "reason": reason,
                 "by_absence": absent,
             }
         )
@@ -156,17 +174,25 @@ def _not_callable(arn: str, endpoint: Any) -> str | None:
     if len(parts) < 7 or parts[2] != "lambda":
         return tr("which is no Lambda function")
     if not parts[6].startswith(_PREFIX):
-        return tr("whose name does not begin with {PREFIX}", PREFIX=_PREFIX)
+        return tr("whose name does not begin with {prefix}", prefix=_PREFIX)
     if parts[4] != endpoint.account:
         return tr(
-            "which belongs to account {clean} and not to the endpoint's",
-            clean=words.clean(parts[4]),
+            "which belongs to account {account} and not to the endpoint's",
+            account=words.clean(parts[4]),
         )
     if parts[3] != endpoint.region:
         return tr(
-            "which is in {clean} and not in the endpoint's Region", clean=words.clean(parts[3])
+            "which is in {region} and not in the endpoint's Region", region=words.clean(parts[3])
         )
     return None
+
+
+def _asks(endpoint: Any) -> dict[str, str]:
+    """Return the endpoint that asks and the function it asks, as a sentence calls them."""
+    return {
+        "endpoint": called(endpoint),
+        "function": _function(endpoint.connect_handler_function_arn),
+    }
 
 
 def _function(arn: str) -> str:
@@ -213,16 +239,13 @@ def connect_handler_is_not_applied(
         arn = row.connect_handler_function_arn
         found = held.get((row.account, row.region, arn))
         if row.connect_handler_status == "applying":
-            what, at = tr("is still applying its client connect handler"), row
+            at = row
+            reason = tr(
+                "{endpoint} is still applying its client connect handler.", endpoint=called(row)
+            )
         elif found is not None and found.last_update in {"Failed", "InProgress"}:
-            became = "failed" if found.last_update == "Failed" else tr("is under way")
-            said = words.clean(found.last_update_reason, 120).rstrip(".")
-            what = tr(
-                "asks the function {arn}, whose last update {became}",
-                arn=_function(arn),
-                became=became,
-            ) + (f": {said}" if said else "")
             at = found
+            reason = _updating(row, found)
         else:
             continue
         rows.append(
@@ -231,7 +254,27 @@ def connect_handler_is_not_applied(
                 "function_arn": arn,
                 "source": at.source,
                 "record": at.record,
-                "reason": f"{called(row)} {what}.",
+                "reason": reason,
             }
         )
     return evidence_of(_COLUMNS, rows)
+
+
+def _updating(endpoint: Any, function: Any) -> str:
+    """Say how the last update of an endpoint's function stands, with Lambda's reason if it gives one."""
+    failed = function.last_update == "Failed"
+    said = words.clean(function.last_update_reason, 120).rstrip(".")
+    if said:
+        return tr(
+            "{endpoint} asks the function {function}, whose last update failed: {said}."
+            if failed
+            else "{endpoint} asks the function {function}, whose last update is under way: {said}.",
+            **_asks(endpoint),
+            said=said,
+        )
+    return tr(
+        "{endpoint} asks the function {function}, whose last update failed."
+        if failed
+        else "{endpoint} asks the function {function}, whose last update is under way.",
+        **_asks(endpoint),
+    )

@@ -24,13 +24,13 @@ from auditlib.checks._parts import (
     without_security_groups,
 )
 from auditlib.checks.addressing import tables_in_force, unread_route_tables
-from auditlib.language import marked, tr
+from auditlib.language import tr
 from auditlib.schemas import GAPS
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": living,
-    "noun": marked("Client VPN endpoint"),
+    "noun": "Client VPN endpoint",
 }
 _STALE = "https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-security-groups.html"
 _ENDED = {"deleted", "deleting", "expired", "failed", "rejected"}
@@ -79,15 +79,20 @@ def endpoint_rule_or_route_failed(
                 target = words.clean(row.target_subnet) or words.clean(
                     row.transit_gateway_attachment_id
                 )
-                what = tr(
-                    "route of {row.destination_cidr} to {value}",
+                reason = tr(
+                    "{endpoint} has a failed route of {row.destination_cidr} to {target}: it opens "
+                    "nothing.",
+                    endpoint=called(row),
                     row=row,
-                    value=target or "an unknown target",
+                    target=target or tr("an unknown target"),
                 )
             else:
-                who = "everyone" if row.access_all else words.clean(row.group_id)
-                what = tr(
-                    "authorization rule of {row.destination_cidr} for {who}", row=row, who=who
+                reason = tr(
+                    "{endpoint} has a failed authorization rule of {row.destination_cidr} for "
+                    "{who}: it opens nothing.",
+                    endpoint=called(row),
+                    row=row,
+                    who=tr("everyone") if row.access_all else words.clean(row.group_id),
                 )
             rows.append(
                 {
@@ -96,9 +101,7 @@ def endpoint_rule_or_route_failed(
                     "destination_cidr": row.destination_cidr,
                     "source": row.source,
                     "record": row.record,
-                    "reason": tr(
-                        "{row} has a failed {what}: it opens nothing.", row=called(row), what=what
-                    ),
+                    "reason": reason,
                 }
             )
     return evidence_of(
@@ -159,7 +162,7 @@ def authorization_rule_covered_by_another(
         }
         for network, held in by_network.items():
             for row, why in _covered(network, held, allowed):
-                who = "everyone" if row.access_all else words.clean(row.group_id)
+                who = tr("everyone") if row.access_all else words.clean(row.group_id)
                 rows.append(
                     {
                         **place_of(row),
@@ -168,8 +171,8 @@ def authorization_rule_covered_by_another(
                         "source": row.source,
                         "record": row.record,
                         "reason": tr(
-                            "{called} authorizes {row.destination_cidr} for {who}, and {why}.",
-                            called=called(endpoint_of[id]),
+                            "{endpoint} authorizes {row.destination_cidr} for {who}, and {why}.",
+                            endpoint=called(endpoint_of[id]),
                             row=row,
                             who=who,
                             why=why,
@@ -288,19 +291,23 @@ def security_group_rule_names_missing_group(
         there = (str(row.region), row.referenced_group_id) in known
         peering = peering_of.get(row.vpc_peering_connection_id)
         state = row.peering_status if peering is None else peering.status
-        what = f"{words.clean(row.referenced_group_id)}"
         absent = False
         if state in _ENDED:
             why = tr(
-                "the peering {vpc_peering_connection_id} to it is {state}",
-                vpc_peering_connection_id=words.clean(row.vpc_peering_connection_id),
+                "the peering {peering} to it is {state}",
+                peering=words.clean(row.vpc_peering_connection_id),
                 state=words.clean(state),
             )
         elif not there and (owner, str(row.region)) in read:
             why, absent = tr("no such group exists any more"), True
         else:
             continue
-        verb = tr("lets out to") if row.is_egress else "admits"
+        said = {
+            "group": words.named(row.group_id, names.get(row.group_id)),
+            "peer": words.clean(row.referenced_group_id),
+            "traffic": words.traffic(row.protocol, row.from_port, row.to_port),
+            "why": why,
+        }
         rows.append(
             {
                 "account": row.account,
@@ -309,14 +316,9 @@ def security_group_rule_names_missing_group(
                 "rule_id": row.rule_id,
                 "source": row.source,
                 "record": row.record,
-                "reason": tr(
-                    "{group_id} {verb} {what} on {protocol}, and {why}.",
-                    group_id=words.named(row.group_id, names.get(row.group_id)),
-                    verb=verb,
-                    what=what,
-                    protocol=words.traffic(row.protocol, row.from_port, row.to_port),
-                    why=why,
-                ),
+                "reason": tr("{group} lets out to {peer} on {traffic}, and {why}.", **said)
+                if row.is_egress
+                else tr("{group} admits {peer} on {traffic}, and {why}.", **said),
                 "by_absence": absent,
             }
         )
@@ -403,10 +405,10 @@ def endpoint_names_missing_security_group(
                 "group_id": row.group_id,
                 "vpc_id": row.vpc_id,
                 "reason": tr(
-                    "{row} has {group_id} in {value}, and no such group exists.",
-                    row=called(row),
-                    group_id=words.named(row.group_id, row.group_name),
-                    value=words.listed(places) or "an earlier setting",
+                    "{endpoint} has {group} in {places}, and no such group exists.",
+                    endpoint=called(row),
+                    group=words.named(row.group_id, row.group_name),
+                    places=words.listed(places) or tr("an earlier setting"),
                 ),
                 "by_absence": True,
             }
@@ -465,13 +467,13 @@ def association_route_leads_nowhere(  # the tables it reads
             set(mine["subnet_id"].dropna()), set(mine["vpc_id"].dropna()), route_table_associations
         )
         for route in rows_of(dead[dead["route_table_id"].isin(in_force)]):
-            target = words.clean(route.target_id) or tr("a target that is not told")
             state = ended.get(route.target_id)
-            why = (
-                tr("a peering that is {state}", state=words.clean(state))
-                if state
-                else tr("which is gone (blackhole)")
-            )
+            said = {
+                "endpoint": called(row),
+                "route": route,
+                "destination": words.clean(route.destination),
+                "target": words.clean(route.target_id) or tr("a target that is not told"),
+            }
             rows.append(
                 {
                     **place_of(row),
@@ -480,13 +482,16 @@ def association_route_leads_nowhere(  # the tables it reads
                     "source": route.source,
                     "record": route.record,
                     "reason": tr(
-                        "{row} stands in a subnet whose {route.route_table_id} sends {destination} to {target}, "
-                        "{why}.",
-                        row=called(row),
-                        route=route,
-                        destination=words.clean(route.destination),
-                        target=target,
-                        why=why,
+                        "{endpoint} stands in a subnet whose {route.route_table_id} sends "
+                        "{destination} to {target}, a peering that is {state}.",
+                        **said,
+                        state=words.clean(state),
+                    )
+                    if state
+                    else tr(
+                        "{endpoint} stands in a subnet whose {route.route_table_id} sends "
+                        "{destination} to {target}, which is gone (blackhole).",
+                        **said,
                     ),
                 }
             )
@@ -552,12 +557,15 @@ def security_group_rule_covered_by_another(
     rows = []
     for pair in rows_of(pairs):
         endpoint = endpoint_of[pair.endpoint_id]
-        verb = (
-            "carries"
-            if (pair.endpoint_id, pair.group_id) in mine
-            else tr("reaches a receiver with")
-        )
+        carries = (pair.endpoint_id, pair.group_id) in mine
         for rule, by in covered.get(pair.group_id, ()):
+            said = {
+                "endpoint": called(endpoint),
+                "group": words.named(rule.group_id, names.get(rule.group_id)),
+                "row": rule,
+                "rule": words.rule(rule, names),
+                "others": words.listed(by, most=3),
+            }
             rows.append(
                 {
                     **place_of(endpoint),
@@ -567,13 +575,15 @@ def security_group_rule_covered_by_another(
                     "source": rule.source,
                     "record": rule.record,
                     "reason": tr(
-                        "{endpoint} {verb} {group_id}, whose rule {rule.rule_id} ({rule_2}) is covered by {by}.",
-                        endpoint=called(endpoint),
-                        verb=verb,
-                        group_id=words.named(rule.group_id, names.get(rule.group_id)),
-                        rule=rule,
-                        rule_2=words.rule(rule, names),
-                        by=words.listed(by, most=3),
+                        "{endpoint} carries {group}, whose rule {row.rule_id} ({rule}) is covered "
+                        "by {others}.",
+                        **said,
+                    )
+                    if carries
+                    else tr(
+                        "{endpoint} reaches a receiver with {group}, whose rule {row.rule_id} "
+                        "({rule}) is covered by {others}.",
+                        **said,
                     ),
                 }
             )

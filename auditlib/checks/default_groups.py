@@ -7,12 +7,12 @@ import pandas as pd
 from auditlib import words
 from auditlib.check import Severity, check, evidence_of
 from auditlib.checks._parts import names_of, rows_of
-from auditlib.language import marked, tr
+from auditlib.language import tr
 
 _JUDGED: dict[str, Any] = {
     "population": "security_groups",
     "among": lambda groups: groups["is_default"],
-    "noun": marked("default security group"),
+    "noun": "default security group",
 }
 _CIS = {
     f"CIS AWS Foundations {version}": (number,)
@@ -82,19 +82,30 @@ def default_sg_has_rules(
     )
     rows = []
     for row in rows_of(security_group_rules.merge(held, on="group_id")):
-        group = tr(
-            "{row.group_id} (default of {vpc_id})",
-            row=row,
-            vpc_id=words.named(row.vpc_id, vpc_names.get(row.vpc_id)),
-        )
+        said = {
+            "row": row,
+            "vpc": words.named(row.vpc_id, vpc_names.get(row.vpc_id)),
+            "traffic": words.traffic(row.protocol, row.from_port, row.to_port),
+            "rule": words.rule(row),
+        }
         if row.referenced_group_id == row.group_id:
-            own = tr("its own members")
-            what = (
-                f"{words.traffic(row.protocol, row.from_port, row.to_port)} "
-                f"{'to' if row.is_egress else 'from'} {own}"
+            reason = (
+                tr(
+                    "{row.group_id} (default of {vpc}) lets out {traffic} to its own members.",
+                    **said,
+                )
+                if row.is_egress
+                else tr(
+                    "{row.group_id} (default of {vpc}) admits {traffic} from its own members.",
+                    **said,
+                )
             )
         else:
-            what = words.rule(row)
+            reason = (
+                tr("{row.group_id} (default of {vpc}) lets out {rule}.", **said)
+                if row.is_egress
+                else tr("{row.group_id} (default of {vpc}) admits {rule}.", **said)
+            )
         rows.append(
             {
                 "account": row.group_account,
@@ -104,7 +115,7 @@ def default_sg_has_rules(
                 "vpc_id": row.vpc_id,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{group} {'lets out' if row.is_egress else 'admits'} {what}.",
+                "reason": reason,
                 "rank": 1 if row.is_egress else 0,
             }
         )
@@ -168,11 +179,8 @@ def default_sg_is_used(
         place = {"account": group.account, "region": group.region}
         return {**place, "group_id": group.group_id, "vpc_id": group.vpc_id, **more}
 
-    def title(group: Any) -> str:
-        return tr(
-            "the default group of {vpc_id}",
-            vpc_id=words.named(group.vpc_id, vpc_names.get(group.vpc_id)),
-        )
+    def vpc_of(group: Any) -> str:
+        return words.named(group.vpc_id, vpc_names.get(group.vpc_id))
 
     rows = []
     for row in rows_of(carried):
@@ -184,17 +192,21 @@ def default_sg_is_used(
                 source=interface.source,
                 record=interface.record,
                 reason=tr(
-                    "{interface} carries {group.group_id}, {group_2}.",
+                    "{interface} carries {group.group_id}, the default group of {vpc}.",
                     interface=words.interface(interface),
                     group=group,
-                    group_2=title(group),
+                    vpc=vpc_of(group),
                 ),
                 rank=0,
             )
         )
     for row in rows_of(naming):
         group = group_of[row.referenced_group_id]
-        verb = tr("lets out") if row.is_egress else "admits"
+        said = {
+            "other": words.named(row.group_id, names.get(row.group_id)),
+            "rule": words.rule(row, names),
+            "vpc": vpc_of(group),
+        }
         rows.append(
             row_about(
                 group,
@@ -202,11 +214,14 @@ def default_sg_is_used(
                 source=row.source,
                 record=row.record,
                 reason=tr(
-                    "{group_id} {verb} {row}, {group}, and so whatever lands there.",
-                    group_id=words.named(row.group_id, names.get(row.group_id)),
-                    verb=verb,
-                    row=words.rule(row, names),
-                    group=title(group),
+                    "{other} lets out {rule}, the default group of {vpc}, and so whatever lands "
+                    "there.",
+                    **said,
+                )
+                if row.is_egress
+                else tr(
+                    "{other} admits {rule}, the default group of {vpc}, and so whatever lands there.",
+                    **said,
                 ),
                 rank=1,
             )

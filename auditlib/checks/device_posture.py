@@ -25,7 +25,7 @@ _TOLD = untold(
     marked("which device trust providers are set up on"),
     since=read_of("ec2-describe-client-vpn-endpoints").since_botocore,
 )
-_ON = marked("shows TrustProviders under DevicePostureOptions")
+_ON = "shows TrustProviders under DevicePostureOptions"
 
 
 @check(
@@ -65,7 +65,8 @@ def device_posture_not_checked(judged: pd.DataFrame) -> pd.DataFrame:
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "{row} names no device trust provider: it takes any device.", row=called(row)
+                    "{endpoint} names no device trust provider: it takes any device.",
+                    endpoint=called(row),
                 ),
             }
             for row in rows_of(judged)
@@ -131,8 +132,8 @@ def device_posture_decides_nothing(
                         "source": row.source,
                         "record": row.record,
                         "reason": tr(
-                            "{row} names the device trust provider {provider}, and {said}.",
-                            row=called(row),
+                            "{endpoint} names the device trust provider {provider}, and {said}.",
+                            endpoint=called(row),
                             provider=words.clean(provider),
                             said=said,
                         ),

@@ -32,7 +32,7 @@ _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": with_security_groups,
     "left_out": without_security_groups,
-    "noun": marked("VPC-attached Client VPN endpoint"),
+    "noun": "VPC-attached Client VPN endpoint",
 }
 
 _SHOW_GROUPS = (
@@ -94,23 +94,24 @@ def vpn_sg_is_default(
         unused = row.by_omission and row.target_networks == row.interfaces == 0
         if unused:
             reason = tr(
-                "{row} names no security group, so the first subnet associated with it brings the "
-                "default one of {vpc}, {group}.",
-                row=called(row),
+                "{endpoint} names no security group, so the first subnet associated with it brings "
+                "the default one of {vpc}, {group}.",
+                endpoint=called(row),
                 vpc=vpc,
                 group=group,
             )
         elif row.by_omission:
             reason = tr(
-                "{row} names no security group, so the default one of {vpc} is in force: {group}.",
-                row=called(row),
+                "{endpoint} names no security group, so the default one of {vpc} is in force: "
+                "{group}.",
+                endpoint=called(row),
                 vpc=vpc,
                 group=group,
             )
         else:
             reason = tr(
-                "{row} carries {group}, the default security group of {vpc}.",
-                row=called(row),
+                "{endpoint} carries {group}, the default security group of {vpc}.",
+                endpoint=called(row),
                 group=group,
                 vpc=vpc,
             )
@@ -181,29 +182,34 @@ def vpn_sg_is_shared(
         held = group_of[row.endpoint_id, row.group_id]
         endpoints = owners.get(row.eni_id, [])
         seen |= {(row.endpoint_id, row.group_id, other) for other in endpoints}
+        said = {
+            "group": words.named(row.group_id, held.group_name),
+            "endpoint": called(held),
+            "interface": words.interface(row),
+        }
+        kind = "client_vpn" if endpoints or row.client_vpn else "interface"
         if endpoints:
             whose = words.listed(words.named(e, endpoint_names.get(e)) for e in endpoints)
-            kind, what = "client_vpn", tr(", a Client VPN interface of {whose}", whose=whose)
+            reason = tr(
+                "{group} of {endpoint} is also on {interface}, a Client VPN interface of {whose}.",
+                **said,
+                whose=whose,
+            )
         elif row.client_vpn:
-            kind, what = (
-                "client_vpn",
-                tr(", a Client VPN interface of an endpoint that was not read"),
+            reason = tr(
+                "{group} of {endpoint} is also on {interface}, a Client VPN interface of an "
+                "endpoint that was not read.",
+                **said,
             )
         else:
-            kind, what = "interface", ""
+            reason = tr("{group} of {endpoint} is also on {interface}.", **said)
         rows.append(
             {
                 **place_of(row),
                 "group_id": row.group_id,
                 "eni_id": row.eni_id,
                 "kind": kind,
-                "reason": tr(
-                    "{group_id} of {held} is also on {row}{what}.",
-                    group_id=words.named(row.group_id, held.group_name),
-                    held=called(held),
-                    row=words.interface(row),
-                    what=what,
-                ),
+                "reason": reason,
                 "rank": 0 if kind == "interface" else 1,
                 # It may be an interface of this endpoint, if the associations were not read.
                 "by_absence": row.client_vpn and not endpoints,
@@ -222,9 +228,9 @@ def vpn_sg_is_shared(
                 "group_id": row.group_id,
                 "kind": "client_vpn",
                 "reason": tr(
-                    "{group_id} of {row} is also in force on the Client VPN endpoint {other}.",
-                    group_id=words.named(row.group_id, row.group_name),
-                    row=called(row),
+                    "{group} of {endpoint} is also in force on the Client VPN endpoint {other}.",
+                    group=words.named(row.group_id, row.group_name),
+                    endpoint=called(row),
                     other=other,
                 ),
                 "rank": 1,
@@ -301,17 +307,31 @@ def vpn_sg_lets_members_in(  # noqa: PLR0917 # the tables it reads
     rows = []
     for row in rows_of(found):
         rule, endpoint = rule_of[row.rule_id], endpoint_of[row.endpoint_id]
+        said = {
+            "interface": words.interface(row),
+            "group": words.named(row.group_id, group_names.get(row.group_id)),
+            "endpoint": called(endpoint),
+            "rule": words.rule(rule, group_names),
+        }
+        in_doubt = True
         if endpoint.traffic_ip_address_type == "ipv6":
-            remark = tr(
-                "; its clients use IPv6 without address translation, and AWS does not say whether such a "
-                "rule matches them"
+            reason = tr(
+                "{interface} carries {group} as {endpoint} does, and admits {rule}; its clients "
+                "use IPv6 without address translation, and AWS does not say whether such a rule "
+                "matches them.",
+                **said,
             )
         elif row.endpoint_id not in with_way_out:
-            remark = tr(
-                "; today nothing leaves the endpoint, because no group of it has an outbound rule"
+            reason = tr(
+                "{interface} carries {group} as {endpoint} does, and admits {rule}; today nothing "
+                "leaves the endpoint, because no group of it has an outbound rule.",
+                **said,
             )
         else:
-            remark = ""
+            reason = tr(
+                "{interface} carries {group} as {endpoint} does, and admits {rule}.", **said
+            )
+            in_doubt = False
         rows.append(
             {
                 **place_of(row),
@@ -320,15 +340,8 @@ def vpn_sg_lets_members_in(  # noqa: PLR0917 # the tables it reads
                 "eni_id": row.eni_id,
                 "source": rule.source,
                 "record": rule.record,
-                "reason": tr(
-                    "{row} carries {group_id} as {endpoint} does, and admits {rule}{remark}.",
-                    row=words.interface(row),
-                    group_id=words.named(row.group_id, group_names.get(row.group_id)),
-                    endpoint=called(endpoint),
-                    rule=words.rule(rule, group_names),
-                    remark=remark,
-                ),
-                "rank": 1 if remark else 0,
+                "reason": reason,
+                "rank": 1 if in_doubt else 0,
             }
         )
     return evidence_of(
@@ -398,12 +411,11 @@ def vpn_sg_has_inbound_rules(
     for row in rows_of(pairs):
         held = group_of[row.endpoint_id, row.group_id]
         number = members.get((row.endpoint_id, row.group_id), 0)
-        effect = tr("which has no documented effect on VPN clients")
-        if number:
-            effect += tr(
-                " but opens {number} with the same group",
-                number=words.count(number, "other interface"),
-            )
+        said = {
+            "group": words.named(row.group_id, held.group_name),
+            "endpoint": called(held),
+            "rule": words.rule(row, names),
+        }
         rows.append(
             {
                 **place_of(row),
@@ -412,11 +424,16 @@ def vpn_sg_has_inbound_rules(
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "{group_id} of {held} admits {row}, {effect}.",
-                    group_id=words.named(row.group_id, held.group_name),
-                    held=called(held),
-                    row=words.rule(row, names),
-                    effect=effect,
+                    "{group} of {endpoint} admits {rule}, which has no documented effect on VPN "
+                    "clients but opens {interfaces} with the same group.",
+                    **said,
+                    interfaces=words.count(number, "other interface"),
+                )
+                if number
+                else tr(
+                    "{group} of {endpoint} admits {rule}, which has no documented effect on VPN "
+                    "clients.",
+                    **said,
                 ),
                 "rank": 0 if number else 1,
             }
@@ -506,39 +523,49 @@ def vpn_sg_limits_outbound(
             words.named(g, names.get(g)) for g in sorted(held["group_id"].astype(str))
         )
         if useful:
-            let = words.listed((words.rule(r, names) for r in useful), most=8)
+            said = {
+                "endpoint": called(endpoint),
+                "rules": words.listed((words.rule(r, names) for r in useful), most=8),
+                "groups": whose,
+            }
             networks = sorted(
                 set(authorized.loc[authorized["endpoint_id"] == endpoint_id, "destination_cidr"])
             )
             closed = [n for n in networks if not addresses(n) <= all_let_out.to]
             if Traffic.of(wanted & ALL_IPV4, ALL_PORTS) <= all_let_out:
-                rest = tr("; its clients may use IPv6 too, and not all of IPv6 is let out")
+                reason = tr(
+                    "{endpoint} lets out only {rules} (by {groups}); its clients may use IPv6 too, "
+                    "and not all of IPv6 is let out.",
+                    **said,
+                )
             elif closed:
-                rest = tr(
-                    "; authorization rules open {listed}, which no outbound rule covers in full",
-                    listed=words.listed(words.network(n, anywhere="anywhere") for n in closed),
+                reason = tr(
+                    "{endpoint} lets out only {rules} (by {groups}); authorization rules open "
+                    "{networks}, which no outbound rule covers in full.",
+                    **said,
+                    networks=words.listed(
+                        words.network(n, anywhere=marked("anywhere")) for n in closed
+                    ),
                 )
             else:
-                rest = tr("; everything else is dropped, whatever authorization rules allow")
+                reason = tr(
+                    "{endpoint} lets out only {rules} (by {groups}); everything else is dropped, "
+                    "whatever authorization rules allow.",
+                    **said,
+                )
+        elif len(union):
             reason = tr(
-                "{endpoint} lets out only {let} (by {whose}){rest}.",
+                "Clients of {endpoint} reach nothing beyond it, because no outbound rule of "
+                "{groups} leads anywhere.",
                 endpoint=called(endpoint),
-                let=let,
-                whose=whose,
-                rest=rest,
+                groups=whose,
             )
         else:
-            reason = (
-                tr(
-                    "Clients of {endpoint} reach nothing beyond it, because ",
-                    endpoint=called(endpoint),
-                )
-                + (
-                    tr("no outbound rule of ")
-                    if len(union)
-                    else tr("there is no outbound rule in ")
-                )
-                + f"{whose}{' leads anywhere' if len(union) else ''}."
+            reason = tr(
+                "Clients of {endpoint} reach nothing beyond it, because there is no outbound rule "
+                "in {groups}.",
+                endpoint=called(endpoint),
+                groups=whose,
             )
         rows.append(
             {
@@ -617,43 +644,60 @@ def vpn_sg_not_yet_effective(
             (row.on_target_networks, row.target_networks, "association"),
             (row.on_interfaces, row.interfaces, "interface"),
         ]
-        group = words.named(row.group_id, row.group_name)
+        said = {"group": words.named(row.group_id, row.group_name), "endpoint": called(row)}
         chosen = row.configured or row.endpoint_id not in named
         if chosen:
             differing = [place for place in places if place[0] < place[1]]
-            where = [
-                tr("its only {noun}", noun=noun)
-                if all_ == 1
-                else tr("{value} of its {all_} {noun}s", value=all_ - on, all_=all_, noun=noun)
-                for on, all_, noun in differing
-            ]
-            why = tr("is configured for") if row.configured else tr("is in force for")
-            reason = tr(
-                "{group} {why} {row} but is not yet on {where}",
-                group=group,
-                why=why,
-                row=called(row),
-                where=words.listed(where),
+            where = words.listed(_lacking(kind, all_ - on, all_) for on, all_, kind in differing)
+            reason = (
+                tr(
+                    "{group} is configured for {endpoint} but is not yet on {where}",
+                    **said,
+                    where=where,
+                )
+                if row.configured
+                else tr(
+                    "{group} is in force for {endpoint} but is not yet on {where}",
+                    **said,
+                    where=where,
+                )
             )
         else:
             differing = [place for place in places if place[0]]
-            where = [words.count(on, noun) for on, _, noun in differing]
+            where = words.listed(words.count(on, kind) for on, _, kind in differing)
             reason = tr(
-                "{group} is not configured for {row} but still on {where}",
-                group=group,
-                row=called(row),
-                where=words.listed(where),
+                "{group} is not configured for {endpoint} but still on {where}",
+                **said,
+                where=where,
             )
         if not differing:
             continue
         if row.endpoint_id in unsure_endpoints and differing[-1][2] == "interface":
-            reason += tr("; which interfaces in its subnets are its own, AWS does not say")
+            reason = tr(
+                "{said}; which interfaces in its subnets are its own, AWS does not say",
+                said=reason,
+            )
         rows.append(
             {
                 **place_of(row),
                 "group_id": row.group_id,
                 "state": "missing" if chosen else "left_over",
-                "reason": f"{reason}.",
+                "reason": tr("{said}.", said=reason),
             }
         )
     return evidence_of("account region endpoint_id group_id state reason", rows)
+
+
+def _lacking(kind: str, without: int, of: int) -> str:
+    """Say how many of an endpoint's associations or interfaces lack something."""
+    if kind == "association":
+        return (
+            tr("its only association")
+            if of == 1
+            else tr("{without} of its {of} associations", without=without, of=of)
+        )
+    return (
+        tr("its only interface")
+        if of == 1
+        else tr("{without} of its {of} interfaces", without=without, of=of)
+    )

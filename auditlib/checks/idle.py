@@ -160,18 +160,6 @@ def endpoint_is_idle(
             if pd.isna(last)
             else tr("the newest entry in its log is of {last}", last=day(last))
         )
-        cost = (
-            tr(
-                "; {associations} of it came to about {hours:,} billed hours since {since}, if {form} "
-                "there all the time",
-                associations=words.count(associations, "association"),
-                hours=hours,
-                since=day(since),
-                form="it was" if associations == 1 else "they were",
-            )
-            if associations
-            else ""
-        )
         rows.append(
             {
                 **place_of(row),
@@ -181,10 +169,18 @@ def endpoint_is_idle(
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "Nobody connected to {row} in the last 30 days, as far as its log goes: {seen}{cost}.",
-                    row=called(row),
+                    "Nobody connected to {endpoint} in the last 30 days, as far as its log goes: "
+                    "{seen}; {cost}.",
+                    endpoint=called(row),
                     seen=seen,
-                    cost=cost,
+                    cost=_cost(associations, hours, since),
+                )
+                if associations
+                else tr(
+                    "Nobody connected to {endpoint} in the last 30 days, as far as its log goes: "
+                    "{seen}.",
+                    endpoint=called(row),
+                    seen=seen,
                 ),
                 "by_absence": True,
                 "rank": -hours,
@@ -193,4 +189,23 @@ def endpoint_is_idle(
     return evidence_of(
         "account region endpoint_id last_entry associations association_hours reason source record",
         rows,
+    )
+
+
+def _cost(associations: int, hours: int, since: Any) -> str:
+    """Say how many hours of associations AWS billed about, for nobody."""
+    if associations == 1:
+        return tr(
+            "one association of it came to about {hours:,} billed hours since {since}, if it was "
+            "there all the time",
+            hours=hours,
+            since=day(since),
+        )
+    return tr(
+        "{nouns} of it came to about {hours:,} billed hours since {since}, if they were "
+        "there all the time",
+        nouns=words.count(associations, "association"),
+        associations=associations,
+        hours=hours,
+        since=day(since),
     )

@@ -63,10 +63,11 @@ def quota_is_nearly_used(judged: pd.DataFrame) -> pd.DataFrame:
             {
                 **{name: getattr(row, name) for name in judged.columns},
                 "reason": tr(
-                    "{resource} uses {row.used:,} of {row.most:,} ({row.quota}; {row_2}).",
+                    "{resource} uses {row.used:,} of {row.most:,} ({quota}; {value}).",
                     resource=words.clean(row.resource, 120),
                     row=row,
-                    row_2=_whose(row),
+                    quota=tr(row.quota),
+                    value=_value(row),
                 ),
                 # Where Service Quotas was refused, a raised quota would not be seen.
                 "by_absence": isinstance(row.quota_code, str) and not row.applied,
@@ -77,7 +78,13 @@ def quota_is_nearly_used(judged: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _whose(row: object) -> str:
+def _value(row: object) -> str:
+    """Say where the value of a quota is from, and whether AWS raises it."""
     applied, adjustable = getattr(row, "applied", False), getattr(row, "adjustable", False)
-    value = tr("the value applied") if applied else tr("AWS's documented default")
-    return value if adjustable else tr("{value}, which AWS does not raise", value=value)
+    if adjustable:
+        return tr("the value applied") if applied else tr("AWS's documented default")
+    return (
+        tr("the value applied, which AWS does not raise")
+        if applied
+        else tr("AWS's documented default, which AWS does not raise")
+    )

@@ -22,7 +22,7 @@ _TOLD = untold("connection_log_enabled", marked("whether connections are logged 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": with_logging,
-    "noun": marked("logging endpoint"),
+    "noun": "logging endpoint",
     "unseen": _TOLD,
 }
 
@@ -71,16 +71,24 @@ def connection_log_is_missing(
         group, stream = words.clean(row.connection_log_group), row.connection_log_stream
         by_absence = True
         if not group:
-            by_absence, what = False, tr("logs connections, and names no log group")
+            by_absence = False
+            reason = tr(
+                "{endpoint} logs connections, and names no log group.", endpoint=called(row)
+            )
         elif at not in groups:
-            what = tr("logs connections to {group}, and there is no such log group", group=group)
+            reason = tr(
+                "{endpoint} logs connections to {group}, and there is no such log group.",
+                endpoint=called(row),
+                group=group,
+            )
         elif (
             isinstance(stream, str)
             and (*at, stream) not in streams
             and held.get(at, 0) < (read_of("logs-describe-log-streams").most or 0)
         ):
-            what = tr(
-                "logs connections to {stream} in {group}, and there is no such stream",
+            reason = tr(
+                "{endpoint} logs connections to {stream} in {group}, and there is no such stream.",
+                endpoint=called(row),
                 stream=words.clean(stream),
                 group=group,
             )
@@ -92,7 +100,7 @@ def connection_log_is_missing(
                 "log_group_name": row.connection_log_group,
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(row)} {what}.",
+                "reason": reason,
                 "by_absence": by_absence,
             }
         )
@@ -152,9 +160,9 @@ def connection_log_is_kept_for_ever(judged: pd.DataFrame, log_groups: pd.DataFra
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "{row} logs to {log_group_name}, which keeps entries for ever.",
-                    row=called(row),
-                    log_group_name=words.clean(row.log_group_name),
+                    "{endpoint} logs to {group}, which keeps entries for ever.",
+                    endpoint=called(row),
+                    group=words.clean(row.log_group_name),
                 ),
             }
             for row in rows_of(found)

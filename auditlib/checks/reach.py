@@ -25,15 +25,15 @@ from auditlib.schemas import GAPS
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
     "among": living,
-    "noun": marked("Client VPN endpoint"),
+    "noun": "Client VPN endpoint",
 }
-_NIST = {marked("NIST SP 800-53 Rev. 5"): ("AC-4", "SC-7")}
+_NIST = {"NIST SP 800-53 Rev. 5": ("AC-4", "SC-7")}
 
 SENSITIVE_PORTS: tuple[tuple[str, int, str], ...] = (
     ("tcp", 22, "SSH"),
     ("tcp", 23, "Telnet"),
     ("tcp", 111, "RPC portmapper"),
-    ("tcp", 135, marked("Windows RPC")),
+    ("tcp", 135, "Windows RPC"),
     ("tcp", 445, "SMB"),
     ("tcp", 1433, "SQL Server"),
     ("tcp", 1521, "Oracle"),
@@ -50,7 +50,7 @@ SENSITIVE_PORTS: tuple[tuple[str, int, str], ...] = (
     ("tcp", 5985, "WinRM"),
     ("tcp", 5986, "WinRM"),
     ("tcp", 6379, marked("Redis or Valkey")),
-    ("tcp", 6443, marked("Kubernetes API")),
+    ("tcp", 6443, "Kubernetes API"),
     ("tcp", 8182, "Neptune"),
     ("tcp", 9042, "Cassandra"),
     ("tcp", 9200, "OpenSearch"),
@@ -97,7 +97,7 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
                 "was seen where it is associated"
             )
         )
-        number = words.count(int(many[endpoint.endpoint_id]), "interface")
+        interfaces = words.count(int(many[endpoint.endpoint_id]), "interface")
         rows.append(
             {
                 "table": "routes" if on_gateway else "client_vpn_endpoints",
@@ -110,8 +110,8 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
                 "resource": endpoint.endpoint_id,
                 "status": "missing" if on_gateway else "untold",
                 "error_message": tr(
-                    "whether {number} can be reached in full cannot be told: {because}",
-                    number=number,
+                    "whether {interfaces} can be reached in full cannot be told: {because}",
+                    interfaces=interfaces,
                     because=because,
                 ),
                 "iam_action": "ec2:SearchTransitGatewayRoutes"
@@ -217,13 +217,13 @@ def authorization_rule_hides_network(
                     "source": row.source,
                     "record": row.record,
                     "reason": tr(
-                        "{called} opens {cidr} to {listed} only, which takes it from {listed_2} in spite of "
-                        "{through}.",
-                        called=called(endpoint_of[id]),
+                        "{endpoint} opens {cidr} to {groups} only, which takes it from {others} in "
+                        "spite of {wider}.",
+                        endpoint=called(endpoint_of[id]),
                         cidr=cidr,
-                        listed=words.listed(words.clean(g) for g in sorted(held[cidr])),
-                        listed_2=words.listed(words.clean(n) for n in names),
-                        through=words.listed(through),
+                        groups=words.listed(words.clean(g) for g in sorted(held[cidr])),
+                        others=words.listed(words.clean(n) for n in names),
+                        wider=words.listed(through),
                     ),
                     "rank": _prefix(through[-1]) * -1,
                 }
@@ -274,15 +274,25 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
     """Return authorization rules and routes from which nothing is reached and nothing leaves."""
     endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
     stopped = opened_networks[opened_networks["stopped_by"].notna()]
-    unauthorized = tr("no active authorization rule decides there")
-    stopped = stopped[stopped["stopped_by"] != unauthorized]
+    stopped = stopped[stopped["stopped_by"] != "no active authorization rule decides there"]
     rows = []
     for row in rows_of(stopped.merge(judged[ENDPOINT], on=ENDPOINT)):
+        stop = tr(row.stopped_by)
         if row.kind == "route":
-            what = tr("routes {row.destination_cidr} through {row.target_subnet}", row=row)
+            reason = tr(
+                "{endpoint} routes {row.destination_cidr} through {row.target_subnet}, but {stop}.",
+                endpoint=called(endpoint_of[row.endpoint_id]),
+                row=row,
+                stop=stop,
+            )
         else:
-            who = "everyone" if row.access_all is True else words.clean(row.group_id)
-            what = tr("authorizes {row.destination_cidr} for {who}", row=row, who=who)
+            reason = tr(
+                "{endpoint} authorizes {row.destination_cidr} for {who}, but {stop}.",
+                endpoint=called(endpoint_of[row.endpoint_id]),
+                row=row,
+                who=tr("everyone") if row.access_all is True else words.clean(row.group_id),
+                stop=stop,
+            )
         rows.append(
             {
                 **place_of(row),
@@ -290,13 +300,8 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
                 "destination_cidr": row.destination_cidr,
                 "group_id": row.group_id,
                 "target_subnet": row.target_subnet,
-                "stopped_by": row.stopped_by,
-                "reason": tr(
-                    "{called} {what}, but {row.stopped_by}.",
-                    called=called(endpoint_of[row.endpoint_id]),
-                    what=what,
-                    row=row,
-                ),
+                "stopped_by": stop,
+                "reason": reason,
                 "by_absence": True,
             }
         )
@@ -357,7 +362,7 @@ def routed_but_not_authorized(
         target = row.target_subnet
         if not isinstance(target, str):
             target = row.transit_gateway_attachment_id
-        by_itself = tr(", a route that AWS made with the association") * (row.origin == "associate")
+        said = {"endpoint": called(endpoint_of[row.endpoint_id]), "row": row, "target": target}
         rows.append(
             {
                 **place_of(row),
@@ -366,12 +371,15 @@ def routed_but_not_authorized(
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "{called} routes {row.destination_cidr} to {target}, and nobody is authorized for any of "
-                    "it{by_itself}.",
-                    called=called(endpoint_of[row.endpoint_id]),
-                    row=row,
-                    target=target,
-                    by_itself=by_itself,
+                    "{endpoint} routes {row.destination_cidr} to {target}, and nobody is "
+                    "authorized for any of it, a route that AWS made with the association.",
+                    **said,
+                )
+                if row.origin == "associate"
+                else tr(
+                    "{endpoint} routes {row.destination_cidr} to {target}, and nobody is "
+                    "authorized for any of it.",
+                    **said,
                 ),
                 "by_absence": True,
             }
@@ -429,10 +437,10 @@ def receiver_admits_all_ports_from_vpn(
             "group_ids": row.group_ids,
             "rule_ids": row.rule_ids,
             "reason": tr(
-                "Users of {called} reach every port of {called_as}, let in by {rule_ids}.",
-                called=called(endpoint_of[row.endpoint_id]),
-                called_as=called_as[row.eni_id],
-                rule_ids=words.listed(row.rule_ids, most=3),
+                "Users of {endpoint} reach every port of {receiver}, let in by {rules}.",
+                endpoint=called(endpoint_of[row.endpoint_id]),
+                receiver=called_as[row.eni_id],
+                rules=words.listed(row.rule_ids, most=3),
             ),
         }
         for row in rows_of(found)
@@ -508,9 +516,7 @@ def client_to_client_is_open(
         deciding = _deciding(addresses(row.destination_cidr), list(mine))
         if not deciding:
             continue
-        everyone = any(rule.access_all for rule in deciding)
-        who = tr("every user") if everyone else tr("users of some groups")
-        doubt = "" if everyone else tr(" (AWS does not support group rules between clients)")
+        said = {"endpoint": called(endpoint_of[row.endpoint_id]), "row": row}
         rows.append(
             {
                 **place_of(row),
@@ -518,12 +524,16 @@ def client_to_client_is_open(
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "{called} routes {row.destination_cidr} to its own clients and authorizes {who} for "
-                    "it{doubt}.",
-                    called=called(endpoint_of[row.endpoint_id]),
-                    row=row,
-                    who=who,
-                    doubt=doubt,
+                    "{endpoint} routes {row.destination_cidr} to its own clients and authorizes "
+                    "every user for it.",
+                    **said,
+                )
+                if any(rule.access_all for rule in deciding)
+                else tr(
+                    "{endpoint} routes {row.destination_cidr} to its own clients and authorizes "
+                    "users of some groups for it (AWS does not support group rules between "
+                    "clients).",
+                    **said,
                 ),
             }
         )
@@ -605,11 +615,11 @@ def sensitive_port_reachable_by_everyone(
                 "ports": tuple(f"{protocol} {port}" for protocol, port, _ in offered),
                 "rule_ids": row.rule_ids,
                 "reason": tr(
-                    "Every user of {called} reaches {called_as} on {listed}, let in by {rule_ids}.",
-                    called=called(endpoint_of[row.endpoint_id]),
-                    called_as=called_as[row.eni_id],
-                    listed=words.listed(_told(offered), most=4),
-                    rule_ids=words.listed(row.rule_ids, most=3),
+                    "Every user of {endpoint} reaches {receiver} on {services}, let in by {rules}.",
+                    endpoint=called(endpoint_of[row.endpoint_id]),
+                    receiver=called_as[row.eni_id],
+                    services=words.listed(_told(offered), most=4),
+                    rules=words.listed(row.rule_ids, most=3),
                 ),
                 "rank": -len(offered),
             }
@@ -638,7 +648,7 @@ def _ports_of(text: str) -> Ranges:
 
 def _told(offered: tuple[tuple[str, int, str], ...]) -> Iterator[str]:
     for protocol, port, service in offered:
-        yield f"{service} ({protocol.upper()} {port})"
+        yield f"{tr(service)} ({protocol.upper()} {port})"
 
 
 @check(
@@ -713,13 +723,17 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
             continue
         alone = all(any(b <= own for b in blocks[v]) for v in whole)
         source = own if alone else source
-        together = "" if alone else tr(" together with {others}", others=_named_rules(others))
         internet = source.size > 2**31
-        admits = (
-            tr("the internet")
+        said = {
+            "endpoint": called(endpoint),
+            "interfaces": words.count(held["eni_id"].nunique(), "interface"),
+            "rule": rule,
+            "admitted": tr("the internet")
             if internet
-            else tr("all of {listed}", listed=words.listed(dict.fromkeys(whole)))
-        )
+            else tr("all of {vpcs}", vpcs=words.listed(dict.fromkeys(whole))),
+            "peer": words.clean(rule.peer),
+            "traffic": words.traffic(rule.protocol, rule.from_port, rule.to_port),
+        }
         rows.append(
             {
                 **place_of(endpoint),
@@ -730,16 +744,16 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
                 "source": rule.source,
                 "record": rule.record,
                 "reason": tr(
-                    "Users of {endpoint} reach {count} by {rule_id} of {rule.group_id}, which{together} "
-                    "admits {admits} ({peer}) on {protocol}.",
-                    endpoint=called(endpoint),
-                    count=words.count(held["eni_id"].nunique(), "interface"),
-                    rule_id=rule_id,
-                    rule=rule,
-                    together=together,
-                    admits=admits,
-                    peer=words.clean(rule.peer),
-                    protocol=words.traffic(rule.protocol, rule.from_port, rule.to_port),
+                    "Users of {endpoint} reach {interfaces} by {rule.rule_id} of {rule.group_id}, "
+                    "which admits {admitted} ({peer}) on {traffic}.",
+                    **said,
+                )
+                if alone
+                else tr(
+                    "Users of {endpoint} reach {interfaces} by {rule.rule_id} of {rule.group_id}, "
+                    "which together with {others} admits {admitted} ({peer}) on {traffic}.",
+                    **said,
+                    others=_named_rules(others),
                 ),
                 "rank": 0 if internet else 1,
             }

@@ -1,10 +1,11 @@
 """Checks of the security groups of receivers: what VPN users are meant to reach."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from socket import inet_aton
+from typing import Any
 
 import pandas as pd
 
@@ -24,7 +25,7 @@ from auditlib.checks._parts import (
     with_security_groups,
     without_security_groups,
 )
-from auditlib.language import tr
+from auditlib.language import sentences, tr
 
 
 def _translated(endpoints: pd.DataFrame) -> pd.Series:
@@ -53,7 +54,7 @@ def _not_translated(endpoints: pd.DataFrame) -> str:
                 only_ipv6=only_ipv6,
             )
         )
-    return f"{without_security_groups(endpoints)} {said}".strip()
+    return sentences(without_security_groups(endpoints), said)
 
 
 @check(
@@ -147,11 +148,6 @@ def receiver_allows_address_not_group(  # noqa: PLR0917 # the tables it reads
                 continue
             if not vpcs_of[rule.group_id] & near[trace.endpoint_id]:
                 continue
-            by_list = (
-                tr(" (an entry of prefix list {rule.prefix_list_id})", rule=rule)
-                if rule.peer_kind == "prefix_list"
-                else ""
-            )
             rows.append(
                 {
                     **place_of(endpoint),
@@ -161,16 +157,7 @@ def receiver_allows_address_not_group(  # noqa: PLR0917 # the tables it reads
                     "why": trace.why,
                     "source": rule.source,
                     "record": rule.record,
-                    "reason": tr(
-                        "{group_id} admits {protocol} from {rule.range}{by_list}, "
-                        "{trace.before}{endpoint}{trace.after}.",
-                        group_id=words.named(rule.group_id, names.get(rule.group_id)),
-                        protocol=words.traffic(rule.protocol, rule.from_port, rule.to_port),
-                        rule=rule,
-                        by_list=by_list,
-                        trace=trace,
-                        endpoint=called(endpoint),
-                    ),
+                    "reason": trace.told_of(rule, names, called(endpoint)),
                     "rank": _RANK[trace.why],
                 }
             )
@@ -192,16 +179,15 @@ class _Trace:
         A rule's range must lie inside this network,
     around
         and hold this address.
-    before, after
-        How a reason goes on after the rule's range, before and after the endpoint.
+    what
+        The interface that has the address, or the subnet, as it is called.
     """
 
     endpoint_id: str
     why: str
     within: IPv4Network
     around: IPv4Address | None = None
-    before: str
-    after: str
+    what: str = ""
 
     def explains(self, first: pd.Series, last: pd.Series) -> pd.Series:
         """Tell which of these ranges are in a rule because of the endpoint."""
@@ -213,6 +199,38 @@ class _Trace:
             return inside
         whole = (first == low) & (last == high)
         return inside & ~whole & (first <= int(self.around)) & (last >= int(self.around))
+
+    def told_of(self, rule: Any, names: Mapping[str, str], endpoint: str) -> str:
+        """Say what a rule admits, and what that has to do with the endpoint."""
+        said = {
+            "group": words.named(rule.group_id, names.get(rule.group_id)),
+            "traffic": words.traffic(rule.protocol, rule.from_port, rule.to_port),
+            "range": tr("{rule.range} (an entry of prefix list {rule.prefix_list_id})", rule=rule)
+            if rule.peer_kind == "prefix_list"
+            else rule.range,
+            "endpoint": endpoint,
+        }
+        if self.why == "fragile_address":
+            return tr(
+                "{group} admits {traffic} from {range}, where {address} is the present address of "
+                "{interface} of {endpoint}; AWS may replace that interface at any time by one with "
+                "another address.",
+                **said,
+                address=self.around,
+                interface=self.what,
+            )
+        if self.why == "whole_subnet":
+            return tr(
+                "{group} admits {traffic} from {range}, the whole of {subnet}: {endpoint} is "
+                "associated with it, and anything else placed there is admitted too.",
+                **said,
+                subnet=self.what,
+            )
+        return tr(
+            "{group} admits {traffic} from {range}, in the client range of {endpoint}: receivers "
+            "see the address of the endpoint's interface, never a client's.",
+            **said,
+        )
 
 
 def _addresses(
@@ -229,12 +247,7 @@ def _addresses(
             why="fragile_address",
             within=IPv4Network(row.cidr_block),
             around=address,
-            before=tr(
-                "where {address} is the present address of {row.eni_id} of ",
-                address=address,
-                row=row,
-            ),
-            after=tr("; AWS may replace that interface at any time by one with another address"),
+            what=row.eni_id,
         )
 
 
@@ -251,8 +264,7 @@ def _subnets(
             endpoint_id=row.endpoint_id,
             why="whole_subnet",
             within=IPv4Network(row.cidr_block),
-            before=tr("the whole of {subnet_id}: ", subnet_id=words.named(row.subnet_id, row.name)),
-            after=tr(" is associated with it, and anything else placed there is admitted too"),
+            what=words.named(row.subnet_id, row.name),
         )
 
 
@@ -271,10 +283,6 @@ def _client_ranges(judged: pd.DataFrame, every_endpoint: pd.DataFrame) -> Iterat
                 endpoint_id=row.endpoint_id,
                 why="client_range",
                 within=network,
-                before=tr("in the client range of "),
-                after=tr(
-                    ": receivers see the address of the endpoint's interface, never a client's"
-                ),
             )
 
 

@@ -17,7 +17,7 @@ from auditlib.language import marked, tr
 _JUDGED: dict[str, Any] = {
     "severity": Severity.INFO,
     "population": "client_vpn_endpoints",
-    "noun": marked("Client VPN endpoint"),
+    "noun": "Client VPN endpoint",
 }
 _NOT_PUBLIC = Ranges.of(
     span
@@ -32,7 +32,7 @@ _PUBLIC = ALL_IPV4 - _NOT_PUBLIC
 
 
 def _each(judged: pd.DataFrame, found: pd.Series, said: Callable[[Any], str]) -> pd.DataFrame:
-    """Return a row of evidence for each endpoint of which something is told."""
+    """Return a row of evidence, with a sentence, for each endpoint of which something is told."""
     return evidence_of(
         "account region endpoint_id reason source record",
         (
@@ -40,7 +40,7 @@ def _each(judged: pd.DataFrame, found: pd.Series, said: Callable[[Any], str]) ->
                 **place_of(row),
                 "source": row.source,
                 "record": row.record,
-                "reason": f"{called(row)} {said(row)}.",
+                "reason": said(row),
             }
             for row in rows_of(judged[found.fillna(False).astype(bool)])
         ),
@@ -52,7 +52,7 @@ def _each(judged: pd.DataFrame, found: pd.Series, said: Callable[[Any], str]) ->
     title="Sessions are shorter than the longest that AWS offers",
     **_JUDGED,
     among=living,
-    unseen=untold("session_timeout_hours", "how long a session may last on"),
+    unseen=untold("session_timeout_hours", marked("how long a session may last on")),
     condition=("lets a session last 24 hours", "let a session last 24 hours"),
     rationale=(
         "24 hours is the longest session AWS offers, and the default. Somebody who leaves a company "
@@ -78,8 +78,9 @@ def session_lasts_a_day(judged: pd.DataFrame) -> pd.DataFrame:
         judged,
         judged["session_timeout_hours"] >= 24,
         lambda row: tr(
-            "lets a session last {row.session_timeout_hours} hours before the user must authenticate "
-            "again",
+            "{endpoint} lets a session last {row.session_timeout_hours} hours before the user must "
+            "authenticate again.",
+            endpoint=called(row),
             row=row,
         ),
     )
@@ -90,7 +91,10 @@ def session_lasts_a_day(judged: pd.DataFrame) -> pd.DataFrame:
     title="A session ends when its time is over",
     **_JUDGED,
     among=living,
-    unseen=untold("disconnect_on_session_timeout", "what happens when a session's time is over on"),
+    unseen=untold(
+        "disconnect_on_session_timeout",
+        marked("what happens when a session's time is over on"),
+    ),
     condition=(
         "reconnects sessions whose time is over",
         "reconnect sessions whose time is over",
@@ -119,7 +123,10 @@ def session_reconnects_at_timeout(judged: pd.DataFrame) -> pd.DataFrame:
     return _each(
         judged,
         judged["disconnect_on_session_timeout"].eq(False),
-        lambda row: tr("lets clients reconnect by themselves when a session's time is over"),
+        lambda row: tr(
+            "{endpoint} lets clients reconnect by themselves when a session's time is over.",
+            endpoint=called(row),
+        ),
     )
 
 
@@ -128,7 +135,7 @@ def session_reconnects_at_timeout(judged: pd.DataFrame) -> pd.DataFrame:
     title="Users are shown a login banner",
     **_JUDGED,
     among=living,
-    unseen=untold("banner_enabled", "whether a login banner is shown by"),
+    unseen=untold("banner_enabled", marked("whether a login banner is shown by")),
     condition=("connects users without a login banner", "connect users without a login banner"),
     rationale=(
         "A banner tells whoever connects whose network this is, that use is logged and what is "
@@ -153,7 +160,7 @@ def login_banner_is_off(judged: pd.DataFrame) -> pd.DataFrame:
     return _each(
         judged,
         judged["banner_enabled"].eq(False),
-        lambda row: tr("shows no banner when users connect"),
+        lambda row: tr("{endpoint} shows no banner when users connect.", endpoint=called(row)),
     )
 
 
@@ -162,7 +169,7 @@ def login_banner_is_off(judged: pd.DataFrame) -> pd.DataFrame:
     title="Routes of the VPN are enforced on the device",
     **_JUDGED,
     among=living,
-    unseen=untold("route_enforcement", "whether client routes are enforced by"),
+    unseen=untold("route_enforcement", marked("whether client routes are enforced by")),
     condition=(
         "leaves routes on devices unguarded",
         "leave routes on devices unguarded",
@@ -192,7 +199,9 @@ def client_routes_not_enforced(judged: pd.DataFrame) -> pd.DataFrame:
     return _each(
         judged,
         judged["route_enforcement"].eq(False),
-        lambda row: tr("does not hold devices to the routes it gives them"),
+        lambda row: tr(
+            "{endpoint} does not hold devices to the routes it gives them.", endpoint=called(row)
+        ),
     )
 
 
@@ -201,7 +210,7 @@ def client_routes_not_enforced(judged: pd.DataFrame) -> pd.DataFrame:
     title="All traffic of a connected device goes through the tunnel",
     **_JUDGED,
     among=living,
-    unseen=untold("split_tunnel", "whether split tunnel is on for"),
+    unseen=untold("split_tunnel", marked("whether split tunnel is on for")),
     condition=("splits the tunnel", "split the tunnel"),
     rationale=(
         "With split tunnel only the networks that the endpoint routes go through the VPN, and "
@@ -232,11 +241,17 @@ def split_tunnel_is_on(judged: pd.DataFrame, *, client_vpn_routes: pd.DataFrame)
 
     def said(row: Any) -> str:
         networks = routed.get(row.endpoint_id)
-        through = f" ({words.listed(networks)})" if networks is not None else ""
+        if networks is None:
+            return tr(
+                "{endpoint} sends only the networks it routes through the tunnel; everything else "
+                "leaves where the user is.",
+                endpoint=called(row),
+            )
         return tr(
-            "sends only the networks it routes{through} through the tunnel; everything else leaves "
-            "where the user is",
-            through=through,
+            "{endpoint} sends only the networks it routes ({networks}) through the tunnel; "
+            "everything else leaves where the user is.",
+            endpoint=called(row),
+            networks=words.listed(networks),
         )
 
     return _each(judged, judged["split_tunnel"].eq(True), said)
@@ -253,8 +268,9 @@ def _ipv6_beside(endpoints: pd.DataFrame) -> str:
     number = int((living(endpoints) & carried).sum())
     if not number:
         return ""
-    which = tr("one endpoint") if number == 1 else tr("{number:,} endpoints", number=number)
-    return tr("The IPv6 traffic of {which} is not judged here.", which=which)
+    if number == 1:
+        return tr("The IPv6 traffic of one endpoint is not judged here.")
+    return tr("The IPv6 traffic of {number:,} endpoints is not judged here.", number=number)
 
 
 @check(
@@ -263,7 +279,7 @@ def _ipv6_beside(endpoints: pd.DataFrame) -> str:
     **_JUDGED,
     among=_with_ipv4,
     left_out=_ipv6_beside,
-    unseen=untold("split_tunnel", "whether split tunnel is on for"),
+    unseen=untold("split_tunnel", marked("whether split tunnel is on for")),
     condition=(
         "takes all traffic and drops what is for the internet",
         "take all traffic and drop what is for the internet",
@@ -306,19 +322,23 @@ def full_tunnel_drops_internet(
         if not _PUBLIC - (routed & open_):
             continue
         if _PUBLIC - routed:
-            lacking = tr("no active route leads to all of the internet")
+            reason = tr(
+                "{endpoint} takes all traffic of its users, and no active route leads to all of the "
+                "internet.",
+                endpoint=called(row),
+            )
         else:
-            lacking = tr("no active authorization rule opens all of the internet")
+            reason = tr(
+                "{endpoint} takes all traffic of its users, and no active authorization rule opens "
+                "all of the internet.",
+                endpoint=called(row),
+            )
         rows.append(
             {
                 **place_of(row),
                 "source": row.source,
                 "record": row.record,
-                "reason": tr(
-                    "{row} takes all traffic of its users, and {lacking}.",
-                    row=called(row),
-                    lacking=lacking,
-                ),
+                "reason": reason,
                 "by_absence": True,
             }
         )

@@ -1,5 +1,7 @@
 """Checks of configuration that does nothing: empty prefix lists, security groups without use."""
 
+from typing import Any
+
 import pandas as pd
 
 from auditlib import words
@@ -58,6 +60,25 @@ def prefix_list_is_empty(
     names = names_of(prefix_lists, "prefix_list_id", "name")
     groups = names_of(security_groups, "group_id", "name", "group_name")
     empty = judged[~judged["prefix_list_id"].isin(prefix_list_entries["prefix_list_id"])]
+
+    def reason(row: Any) -> str:
+        said = {
+            "row": row,
+            "group": words.named(row.group_id, groups.get(row.group_id)),
+            "prefix_list": words.named(row.prefix_list_id, names.get(row.prefix_list_id)),
+        }
+        return (
+            tr(
+                "Rule {row.rule_id} of {group} lets nothing out: prefix list {prefix_list} is empty.",
+                **said,
+            )
+            if row.is_egress
+            else tr(
+                "Rule {row.rule_id} of {group} admits nobody: prefix list {prefix_list} is empty.",
+                **said,
+            )
+        )
+
     return evidence_of(
         "account region group_id rule_id prefix_list_id reason source record",
         (
@@ -69,13 +90,7 @@ def prefix_list_is_empty(
                 "prefix_list_id": row.prefix_list_id,
                 "source": row.source,
                 "record": row.record,
-                "reason": tr(
-                    "Rule {row.rule_id} of {group_id} {form}: prefix list {prefix_list_id} is empty.",
-                    row=row,
-                    group_id=words.named(row.group_id, groups.get(row.group_id)),
-                    form="lets nothing out" if row.is_egress else "admits nobody",
-                    prefix_list_id=words.named(row.prefix_list_id, names.get(row.prefix_list_id)),
-                ),
+                "reason": reason(row),
                 "by_absence": True,
             }
             for row in rows_of(empty)
@@ -131,8 +146,9 @@ def security_group_is_unused(judged: pd.DataFrame) -> pd.DataFrame:
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "{group_id} is on no interface and no endpoint, and no rule of another group names it.",
-                    group_id=words.named(row.group_id, row.group_name),
+                    "{group} is on no interface and no endpoint, and no rule of another group "
+                    "names it.",
+                    group=words.named(row.group_id, row.group_name),
                 ),
                 "by_absence": True,
             }

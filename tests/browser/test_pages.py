@@ -1,6 +1,5 @@
 """The report in a real browser, without a network: it opens, it complains of nothing, it runs nothing."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -8,15 +7,11 @@ import pytest
 from auditlib import snapshot as snapshots
 from auditlib.report import notebooks, report
 from tests import report_worlds as worlds
-from tests.browser.chromium import CHROMIUM, chromium
+from tests.browser.chromium import CHROMIUM, MISSING, chromium
 
 pytestmark = [
     pytest.mark.browser,
-    # CI sets the variable: there a missing browser is a failure.
-    pytest.mark.skipif(
-        not CHROMIUM.exists() and "AUDITLIB_REQUIRE_BROWSER" not in os.environ,
-        reason=f"{CHROMIUM} is not installed",
-    ),
+    pytest.mark.skipif(MISSING, reason=f"{CHROMIUM} is not installed"),
 ]
 NAMES = ["index", *notebooks()]
 SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"

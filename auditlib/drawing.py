@@ -1,0 +1,161 @@
+"""What every picture is drawn with: SVG by matplotlib without pyplot, the same bytes for the same data.
+
+Text stays text in the SVG, so the reader's own fonts draw it; where the kit speaks Japanese, which
+not every machine has a font for, its letters are in the picture as shapes. Text is never read as
+mathematics, whatever a name contains.
+"""
+
+import io
+import logging
+import re
+import unicodedata
+import warnings
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auditlib.language import current
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "FONTS",
+    "INK",
+    "LONGEST_LABEL",
+    "Picture",
+    "cut",
+    "drawing",
+    "figure_of",
+    "japanese_font",
+    "svg_of",
+]
+
+FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Hiragino Sans', 'Yu Gothic UI', Meiryo, 'Noto Sans CJK JP', sans-serif"
+
+INK = "#2b3238"
+LONGEST_LABEL = 34  # columns of a label; a wide character takes two
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A picture and the words that say the same.
+
+    Attributes
+    ----------
+    svg
+        The picture.
+    text
+        What it shows, for whoever cannot see it.
+    caption
+        How to read it.
+    width, height
+        In CSS pixels.
+    """
+
+    svg: bytes = field(repr=False)
+    text: str
+    caption: str
+    width: int
+    height: int
+
+
+def cut(text: str, longest: int = LONGEST_LABEL) -> str:
+    """Return a text of at most so many columns, where a wide character takes two.
+
+    >>> cut("short"), cut("a" * 40, 10), cut("営業部の端末" * 5, 10)
+    ('short', 'aaaaaaaaa…', '営業部の…')
+    """
+    taken, kept = 0, ""
+    for character in text:
+        taken += 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+        kept += character
+        if taken > longest:
+            while kept and _columns(kept) > longest - 1:
+                kept = kept[:-1]
+            return kept + "…"
+    return kept
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in {"W", "F"} else 1 for c in text)
+
+
+def drawing() -> Any:
+    """Return the settings every picture is drawn with, as a context."""
+    import matplotlib as mpl
+
+    embedded = [] if current() == "en" else [_japanese()]
+    return mpl.rc_context(
+        {
+            "svg.fonttype": "path" if embedded else "none",
+            "svg.hashsalt": "auditlib",
+            "text.parse_math": False,
+            "text.usetex": False,
+            "font.family": ["DejaVu Sans", *embedded],
+            "font.size": 9.5,
+            "hatch.linewidth": 0.7,
+            "text.color": INK,
+            "axes.edgecolor": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+        }
+    )
+
+
+@cache
+def _japanese() -> str:
+    """Return the name of a font with Japanese letters, known to matplotlib from now on."""
+    from matplotlib import font_manager
+
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it has no bold
+    font_manager.fontManager.addfont(japanese_font())
+    return "IPAexGothic"
+
+
+def japanese_font() -> Path:
+    """Return the file of the font that pictures and the PDF have Japanese letters from."""
+    found = find_spec("matplotlib_fontja")
+    origin = found and found.origin
+    return Path(origin or "matplotlib_fontja").parent / "fonts" / "ipaexg.ttf"
+
+
+def figure_of(width: float, height: float) -> tuple["Figure", "Axes"]:
+    """Return a figure of so many inches and the one area it draws in."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def svg_of(figure: "Figure") -> bytes:
+    """Return the figure as SVG that is the same for the same data, drawn with the reader's fonts."""
+    out = io.StringIO()
+    with warnings.catch_warnings():
+        # The measuring font lacks Japanese; the reader's fonts do the drawing.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(
+            out, format="svg", metadata={"Date": None, "Creator": None}, transparent=True
+        )
+    made = out.getvalue()
+    if current() != "en":
+        return _shortened(made).encode()
+    return made.replace("'DejaVu Sans'", FONTS).encode()
+
+
+_PLACED = re.compile(r'translate\([^)]*\)|\b(?:d|x|y)="[^"]*"')
+_LONG = re.compile(r"(\.\d\d)\d+")
+
+
+def _shortened(svg: str) -> str:
+    r"""Return a picture whose letters are shapes without what only takes room: a third of it.
+
+    >>> _shortened("<g><!-- a -->\n  <path id='DejaVuSans-15'/>\n</g>")
+    "<g> <path id='D-15'/> </g>"
+    """
+    bare = re.sub(r"\s+", " ", re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL))
+    bare = _PLACED.sub(lambda found: _LONG.sub(r"\1", found[0]), bare)
+    return bare.replace("DejaVuSans", "D").replace("IPAexGothic", "I")

@@ -1,0 +1,127 @@
+"""The notebooks in a real JupyterLab: a working copy of each, Run All, no error, the same verdicts."""
+
+import json
+import re
+from importlib.util import find_spec
+
+import pytest
+from click.testing import CliRunner
+from nbformat.v4 import new_code_cell, new_notebook
+
+from auditlib import snapshot as snapshots
+from auditlib.cli import main
+from auditlib.engagement import working_copies
+from auditlib.report import KERNELSPEC, notebooks
+from tests import report_worlds as worlds
+from tests.browser.chromium import CHROMIUM, MISSING, chromium
+from tests.browser.lab import HOST, Lab, server
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(MISSING, reason=f"{CHROMIUM} is not installed"),
+    # It belongs to the tools of development: where those are, it must run.
+    pytest.mark.skipif(find_spec("jupyterlab") is None, reason="jupyterlab is not installed"),
+    # One JupyterLab for all: they go to one worker.
+    pytest.mark.xdist_group("lab"),
+]
+HOSTILE = ".jp-OutputArea script:not([type]), .jp-OutputArea [onerror], .jp-OutputArea iframe"
+CARD = re.compile(r'<article class="card (\w+)" id="([a-z-]+)"')
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Return a folder with a snapshot with a hostile name, and working copies set to it."""
+    home = tmp_path_factory.mktemp("engagement")
+    world = worlds.exposed()
+    world.record(world.endpoint(world.vpc("10.8.0.0/16")))["Description"] = worlds.SCRIPT
+    snapshots.save(world.snapshot(**worlds.MOMENT), home / "snapshot")
+    working_copies(home / "notebooks", home / "snapshot")
+    return home
+
+
+@pytest.fixture(scope="module")
+def lab(place, tmp_path_factory):
+    with (
+        server(place / "notebooks", tmp_path_factory.mktemp("home")) as address,
+        chromium(reached=HOST) as browser,
+    ):
+        yield Lab(browser, address)
+
+
+@pytest.fixture(scope="module")
+def verdicts(place):
+    """Return what ``check`` says, by check."""
+    done = CliRunner().invoke(main, ["check", str(place / "snapshot"), "--format", "json"])
+    return {one["check"]: one["status"] for one in json.loads(done.stdout)["findings"]}
+
+
+def html_of(node: dict) -> str:
+    outputs = [o for cell in node["cells"] for o in cell.get("outputs", ())]
+    return "".join("".join(o.get("data", {}).get("text/html", "")) for o in outputs)
+
+
+def test_every_working_copy_runs_whole_and_together_they_say_what_check_says(lab, verdicts):
+    told: dict[str, str] = {}
+    for name in notebooks():
+        node = lab.run_all(f"{name}.ipynb")
+        assert "failed" not in node, (name, node)
+        code = [cell for cell in node["cells"] if cell["cell_type"] == "code"]
+        assert all(cell["execution_count"] for cell in code), name
+        wrong = [o for cell in code for o in cell["outputs"] if o["output_type"] == "error"]
+        assert wrong == [], name
+        cards = {id: status for status, id in CARD.findall(html_of(node))}
+        assert cards == {id: verdicts[id] for id in cards}, name
+        told |= cards
+        assert lab.page.value(f"document.querySelectorAll('{HOSTILE}').length") == 0, name
+        assert lab.page.value("document.querySelectorAll('.jp-OutputArea .audit').length"), name
+        lab.close()
+    assert told == verdicts
+
+
+def written(place, name: str, source: str) -> str:
+    node = new_notebook(cells=[new_code_cell(source)], metadata={"kernelspec": KERNELSPEC})
+    (place / "notebooks" / name).write_text(json.dumps(node), "utf-8")
+    return name
+
+
+def test_a_mistake_is_a_short_card(lab, place):
+    source = "from auditlib import open_audit\nopen_audit('nowhere')"
+    (cell,) = lab.run_all(written(place, "mistake.ipynb", source))["cells"]
+    assert [o["ename"] for o in cell["outputs"]] == ["SnapshotError"]
+    shown = lab.page.value("document.querySelector('.jp-OutputArea-output').innerText")
+    assert shown.startswith("The snapshot cannot be used (SnapshotError)")
+    assert "nowhere" in shown
+    assert "Traceback" not in shown
+    assert len(shown.splitlines()) <= 4
+    lab.close()
+
+
+GRID = """
+import pandas as pd
+from auditlib.grid import grid
+grid(pd.DataFrame({"group": ["b", "c", "a<img src=x onerror='document.title=1'>"], "rules": [10, 9, 100]}))
+"""
+ROWS = """
+[...document.querySelectorAll('.dt-container tbody tr')].map(
+  row => [...row.querySelectorAll('td')].map(cell => cell.textContent.trim()))
+"""
+HEAD = "document.querySelectorAll('.dt-container thead tr:first-child th')[1]"
+
+
+def test_a_grid_sorts_numbers_filters_and_shows_text_as_text(lab, place):
+    lab.run_all(written(place, "grid.ipynb", GRID.strip()))
+    lab.until("document.querySelectorAll('.dt-container tbody tr').length === 3")
+    lab.page.value(f"({HEAD}.querySelector('.dt-column-order') || {HEAD}).click()")
+    lab.until(f"({ROWS})[0][1] === '9'")
+    assert [row[1] for row in lab.page.value(ROWS)] == ["9", "10", "100"]
+    assert lab.page.value(ROWS)[2][0].startswith("a<img src=x")
+    assert lab.page.value("document.querySelectorAll('.dt-container [onerror]').length") == 0
+    lab.page.value(
+        "{const box = document.querySelector('.dt-search input');"
+        "box.value = '100'; box.dispatchEvent(new Event('input', {bubbles: true}));"
+        "box.dispatchEvent(new KeyboardEvent('keyup', {bubbles: true}))}"
+    )
+    lab.until(f"({ROWS}).length === 1")
+    assert lab.page.requests
+    assert all(HOST in url or url.startswith(("data:", "blob:")) for url in lab.page.requests)
+    lab.close()
