@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types leaks coverage sample sample-report standin lock docs clean mutate sbom licences advisories benchmark-all messages
+.PHONY: help demo test lint types leaks coverage sample sample-report standin lock docs clean mutate sbom licences advisories benchmark-all fleet messages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ messages: $(VENV)/.dev ## Bring the catalogues of translations up to date; says 
 
 prove: $(VENV)/.dev ## Hold reach against the naive evaluator on thousands of new random worlds (long)
 	@WORLDS=$(or $(WORLDS),4000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_access_property.py
+
+fleet: $(VENV)/.dev ## Run the great run over accounts with twenty of them (long)
+	@ACCOUNTS=20 $(BIN)/python -m pytest tests/test_fleet.py -k many_accounts
 
 mutate: $(VENV)/.dev ## Lose or garble every value of a snapshot in turn: no finding may turn fine (long)
 	@MUTATIONS=all $(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_mutations.py

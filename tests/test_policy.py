@@ -7,10 +7,12 @@ import botocore.session
 import hcl2
 import pytest
 
+from auditlib.aws.organization import ACTIONS as LISTING
 from auditlib.aws.policy import (
     BEFORE_READING,
     cloudformation,
     documents,
+    listing_policy,
     read_only_policy,
     terraform,
 )
@@ -44,13 +46,22 @@ def test_what_is_no_read_of_ec2_is_an_optional_part_of_its_own():
         assert (services == {"ec2"}) == (sid in needed or sid == "OptionalRegions")
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", [*ACTIONS, *LISTING])
 def test_an_action_is_an_operation_that_only_reads(action):
     service, operation = action.split(":")
     service = {"servicequotas": "service-quotas"}.get(service, service)  # called otherwise in IAM
     model = botocore.session.get_session().get_service_model(service)
     assert operation in model.operation_names
     assert operation.startswith(("Describe", "Get", "List", "Export"))
+
+
+def test_listing_accounts_allows_that_and_the_role_in_each():
+    listing, role = listing_policy()["Statement"]
+    assert sorted(listing["Action"]) == sorted(LISTING)
+    assert (role["Action"], role["Resource"]) == (
+        "sts:AssumeRole",
+        "arn:aws:iam::*:role/auditlib-read-only",
+    )
 
 
 def resolved(value, chosen):

@@ -8,9 +8,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from auditlib.aws.organization import ACTIONS
 from auditlib.aws.reads import READS
 
-__all__ = ["BEFORE_READING", "cloudformation", "documents", "read_only_policy", "terraform"]
+__all__ = [
+    "BEFORE_READING",
+    "cloudformation",
+    "documents",
+    "listing_policy",
+    "read_only_policy",
+    "terraform",
+]
 
 BEFORE_READING = ("ec2:DescribeRegions",)
 """Actions of calls made before reading that need a permission: which regions are enabled.
@@ -54,6 +62,25 @@ def read_only_policy() -> dict[str, Any]:
     return {
         "Version": "2012-10-17",
         "Statement": [_statement(sid, actions) for sid, actions in _statements().items()],
+    }
+
+
+def listing_policy() -> dict[str, Any]:
+    """Return the policy of who runs over many accounts: list them, and assume the role in each.
+
+    The first statement is needed only where the accounts are those of an organization.
+    """
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            _statement("OptionalListAccounts", sorted(ACTIONS)),
+            {
+                "Sid": "AssumeTheRoleInEachAccount",
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Resource": f"arn:aws:iam::*:role/{_ROLE}",
+            },
+        ],
     }
 
 
@@ -234,6 +261,7 @@ def documents() -> dict[str, str]:
         return json.dumps(document, indent=2) + "\n"
 
     return {
+        "many-accounts.json": text(listing_policy()),
         "read-only.json": text(read_only_policy()),
         "read-only.cloudformation.json": text(cloudformation()),
         "read-only.tf": terraform(),
