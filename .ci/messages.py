@@ -27,9 +27,21 @@ NAMED = {"tr": 0, "marked": 0, "tr_as": 1, "count": 1, "plural": 0}
 
 SHOWN = {
     "address", "after", "before", "by", "change", "check", "iam_action", "open", "outcome", "reason",
-    "fragile", "receivers", "reliable", "sessions_end", "state", "unknown", "steps", "traffic", "user_group", "user_groups", "what",
+    "about", "column", "coverage", "digest", "first_seen", "fragile", "gone", "hidden_objects", "new",
+    "new_eni_id", "new_ip", "newly_raised", "not_assessed", "not_seen", "now", "object_id", "old_eni_id",
+    "old_ip", "read", "reappeared", "receivers", "regions", "reliable", "resolved", "sessions_end",
+    "severity", "snapshot", "state", "still_open", "table", "unchanged", "unknown", "unread", "when", "steps", "traffic", "user_group", "user_groups", "what",
+    "acceptance", "accepted", "accepted_owner", "accepted_reason", "accepted_reference",
+    "accepted_until", "accounts", "answer", "calls", "checks", "columns", "control", "controls",
+    "counts", "critical", "error_code", "error_message", "evidence", "expected",
+    "found_by", "framework", "gaps", "high", "id", "info", "item", "items",
+    "level", "line", "low", "medium", "missing", "not_read",
+    "ok", "operation", "part", "rated_by_others",
+    "reference", "refused", "remedy", "row", "rows", "run",
+    "says", "service", "standing", "stands_in", "tables", "taken", "title",
+    "until", "via", "where",
 }  # fmt: skip
-"""Columns of the kit's pages that stand in no schema and no evidence."""
+"""Columns of the kit's pages, the workbook and the terminal that stand in no schema and no evidence."""
 
 Found = tuple[str, str | None, str]  # text, role, file
 
@@ -93,7 +105,7 @@ def of_notebooks() -> Iterator[Found]:
             else:
                 yield from of_python(cell.source, _shown(path))
                 for node in ast.walk(ast.parse(cell.source)):
-                    if isinstance(node, ast.keyword) and node.arg == "empty":  # what display.py says
+                    if isinstance(node, ast.keyword) and node.arg == "empty":  # shown
                         yield from ((text, None, _shown(path)) for text in _constants(node.value))
 
 
@@ -121,6 +133,14 @@ def of_heads() -> Iterator[Found]:
         yield head, "head", "auditlib/display.py"
 
 
+def of_tables() -> Iterator[Found]:
+    """Return what a row of each table is."""
+    from auditlib.schemas import SCHEMAS
+
+    for schema in SCHEMAS.values():
+        yield schema.row, None, "auditlib/schemas.py"
+
+
 def of_commands() -> Iterator[Found]:
     """Return the help of the command line."""
     import click
@@ -145,7 +165,7 @@ def template() -> Catalog:
         if path.stem == "language":
             continue  # says how, and nothing
         found += of_python(path.read_text("utf-8"), _shown(path))
-    for source in (of_checks, of_heads, of_commands, of_templates, of_notebooks):
+    for source in (of_checks, of_heads, of_tables, of_commands, of_templates, of_notebooks):
         found += source()
     for text, role, file in sorted(found, key=lambda one: (one[2], found.index(one))):
         made.add(text, locations=[(file, 0)], context=role)

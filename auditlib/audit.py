@@ -329,10 +329,10 @@ def tables_overview(audit: Audit) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "table": list(tables.names),
-            "kind": ["view" if SCHEMAS[name].inputs else "table" for name in tables.names],
+            "kind": [tr("view") if SCHEMAS[name].inputs else tr("table") for name in tables.names],
             "rows": [len(tables[name]) for name in tables.names],
             "columns": [len(SCHEMAS[name].columns) for name in tables.names],
             "gaps": [len(tables.gaps(name)) for name in tables.names],
-            "row": [SCHEMAS[name].row for name in tables.names],
+            "row": [tr(SCHEMAS[name].row) for name in tables.names],
         }
     )

@@ -212,11 +212,13 @@ class Finding:
         reasons = [f"- {reason}" for reason in self.evidence.get("reason", ())]
         lines = [self.answer, *reasons[:5]]
         if len(reasons) > 5:
-            lines.append(f"- … and {words.count(len(reasons) - 5, 'more row')}, see .evidence")
+            more = words.count(len(reasons) - 5, "more row")
+            lines.append(tr("- … and {rows}, see .evidence", rows=more))
         if len(self.accepted):
-            lines.append(f"{words.count(len(self.accepted), 'accepted row')}, see .accepted")
+            rows = words.count(len(self.accepted), "accepted row")
+            lines.append(tr("{rows}, see .accepted", rows=rows))
         if len(self.gaps):
-            lines.append(f"{words.count(len(self.gaps), 'gap')}, see .gaps")
+            lines.append(tr("{gaps}, see .gaps", gaps=words.count(len(self.gaps), "gap")))
         if self.status is Status.FAIL:
             lines.append(tr("what to do: .check.remedy; why: .check.rationale"))
         # Names in the account come from whoever can write to it: nothing in them drives a terminal.

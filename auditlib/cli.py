@@ -887,23 +887,44 @@ def lab(snapshot: Path | None, notebooks: Path, no_browser: bool) -> None:
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--endpoint-url", help="Address to call instead of AWS.")
 @click.option("--check-only", is_flag=True, help="Only tell whether CONFIG is right.")
-def run(config: Path, endpoint_url: str | None, check_only: bool) -> None:
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    help="Processes that judge and report; as many as there are cores without it.",
+)
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Work on the Dask cluster with this scheduler, such as tcp://10.0.0.5:8786 (the extra "
+    "dask); its workers need the same folders, and credentials.",
+)
+def run(
+    config: Path,
+    endpoint_url: str | None,
+    check_only: bool,
+    processes: int | None,
+    dask: str | None,
+) -> None:
     """Read, report on and compare every account of CONFIG, a YAML file.
 
-    Prints one line of JSON per account; logs, JSON too, go to standard error. A run that was
-    killed goes on when started again the same day. Exits 1 on findings at or above fail_on in any
-    account, else 3 when an account or part of one was not read or assessed, else 0.
+    Prints one line of JSON per account, in the order of CONFIG; logs, JSON too, go to standard
+    error. A run that was killed goes on when started again the same day. Exits 1 on findings at or
+    above fail_on in any account, else 3 when an account or part of one was not read or assessed,
+    else 0.
     """
     import json
 
-    from auditlib.schedule import Interrupted, config_of
-    from auditlib.schedule import run as scheduled
+    from auditlib.fleet import Interrupted
+    from auditlib.fleet import run as fleet_run
+    from auditlib.schedule import config_of
 
+    if dask and processes:
+        raise click.UsageError(tr("give --dask or --processes, not both"))
     known = config_of(config)
     if check_only:
         click.echo(
             tr(
-                "{config}: {number} accounts, nothing wrong",
+                "{config}: {number} accounts named, nothing wrong",
                 config=one_line(config),
                 number=len(known.accounts),
             )
@@ -911,10 +932,12 @@ def run(config: Path, endpoint_url: str | None, check_only: bool) -> None:
         return
     _log_as_json()
     try:
-        status = scheduled(
+        status = fleet_run(
             known,
             endpoint_url=endpoint_url,
             told=lambda summary: click.echo(json.dumps(summary)),
+            processes=processes,
+            dask=dask,
         )
     except Interrupted:
         click.echo(tr("interrupted: run again to go on"), err=True)
@@ -938,11 +961,13 @@ def _log_as_json() -> None:
             more = {
                 n: getattr(record, n) for n in ("account", "date", "error") if hasattr(record, n)
             }
+            if record.exc_info:
+                more["traceback"] = self.formatException(record.exc_info)
             return json.dumps(told | more)
 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines())
-    log = logging.getLogger("auditlib.schedule")
+    log = logging.getLogger("auditlib.fleet")
     log.handlers[:] = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False

@@ -5,6 +5,8 @@ import gettext
 import inspect
 import os
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -60,7 +62,10 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the language first, wherever it stands, so that errors and help speak it."""
-        for word, after in zip(args, [*args[1:], ""], strict=True):
+        if ctx.parent is None:
+            with suppress(ParameterError):  # told where the option is read
+                speak(current())
+        for word, after in pairwise([*args, ""]):
             if word == "--":
                 break
             said = after if word == "--lang" else word.removeprefix("--lang=")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from auditlib.changes.preview import Preview
     from auditlib.comparison import Comparison
     from auditlib.found import Found
+    from auditlib.overview import Overview
 
 __all__ = [
     "Html",
@@ -48,6 +49,8 @@ __all__ = [
     "findings",
     "first_steps",
     "fixes",
+    "fleet_accounts",
+    "fleet_checks",
     "init_notebook",
     "picture",
     "preview_access",
@@ -1149,4 +1152,44 @@ def _previews(
     markup = render("previews.html.j2", previews=shown, folded=folded and len(shown) > 1)
     return Html(
         markup=markup, text="\n".join(f"{previewed.title(p)}: {tr(p.verdict)}" for p in previews)
+    )
+
+
+# -- many accounts --------------------------------------------------------------------------------
+
+
+def fleet_accounts(over: "Overview", rows: int = 200) -> Html:
+    """Return the accounts of a run, the worst first, each with a link to its report."""
+    found = over.accounts()
+    numbers = [c for c in found.columns if c not in {"account", "report"}]
+    shown = [
+        {
+            "account": record["account"],
+            "report": record["report"],
+            "numbers": [None if pd.isna(record[c]) else int(record[c]) for c in numbers],
+        }
+        for record in found.head(rows).to_dict("records")
+    ]
+    severities = numbers[:-4]
+    return Html(
+        markup=render(
+            "fleet-accounts.html.j2", rows=shown, severities=severities, total=len(found)
+        ),
+        text=tr("{number:,} accounts, the worst first", number=len(found)),
+    )
+
+
+def fleet_checks(over: "Overview", accounts: int = 20) -> Html:
+    """Return the checks that do not pass everywhere, by account: the worst ones by name."""
+    found = over.checks()
+    ranked = over.accounts()
+    worst = ranked.head(accounts).to_dict("records")
+    held = over.cells.set_index(["check", "account"])["status"].to_dict()
+    rows = [
+        {**row, "statuses": [held.get((row["check"], a["account"]), "") for a in worst]}
+        for row in found.to_dict("records")
+    ]
+    return Html(
+        markup=render("fleet-matrix.html.j2", rows=rows, accounts=worst, total=len(ranked)),
+        text=tr("{number:,} checks that do not pass everywhere", number=len(rows)),
     )

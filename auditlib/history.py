@@ -1,7 +1,8 @@
 """A history: the findings of every run in one folder, a Parquet file each.
 
 A run is told by the hash over its snapshot: repeated, it adds nothing; interrupted, it leaves
-nothing, since its file appears whole or not at all. Needs pyarrow (the extra ``parquet``).
+nothing, since its file appears whole or not at all. Files may lie in folders below: a run over many
+accounts keeps one per account. Needs pyarrow (the extra ``parquet``).
 """
 
 import json
@@ -23,7 +24,19 @@ if TYPE_CHECKING:
     from auditlib.audit import Audit
     from auditlib.check import Finding
 
-__all__ = ["COLUMNS", "RUNS", "append", "is_recorded", "past", "read", "runs", "taken"]
+__all__ = [
+    "COLUMNS",
+    "RUNS",
+    "append",
+    "columns_of",
+    "is_recorded",
+    "parquet_of",
+    "past",
+    "read",
+    "rows_of",
+    "runs",
+    "taken",
+]
 
 COLUMNS = (
     "run",
@@ -92,15 +105,38 @@ def append(folder: str | Path, audit: "Audit") -> bool:
     AuditError
         When the folder cannot be written.
     """
-    import io
-
-    arrow, parquet = _pyarrow()
     folder = Path(folder)
     if is_recorded(folder, audit.snapshot.digest):
         return False
     moment = taken(audit)
-    head = {"run": audit.snapshot.digest, "taken": moment}
-    rows = [head | row for finding in audit.findings for row in _rows(finding)]
+    data = parquet_of(audit)
+    name = f"{moment:%Y%m%dT%H%M%SZ}-{audit.snapshot.digest[:16]}.parquet"
+    try:
+        write_file(folder / name, data)
+    except OSError as error:
+        raise AuditError(
+            tr(
+                "{folder} cannot be written ({value}): give another folder",
+                folder=folder,
+                value=error.strerror or error,
+            )
+        ) from error
+    return True
+
+
+def parquet_of(audit: "Audit") -> bytes:
+    """Return the findings of an audit as a Parquet file in the columns of ``COLUMNS``.
+
+    Raises
+    ------
+    ParameterError
+        When pyarrow is not installed, or the snapshot does not say when it was read.
+    """
+    import io
+
+    arrow, parquet = _pyarrow()
+    moment = taken(audit)
+    rows = [{**row, "taken": moment} for row in _rows_of(audit)]
     columns = {name: [row.get(name) for row in rows] for name in COLUMNS}
     types = dict.fromkeys(COLUMNS, arrow.string()) | {
         "taken": arrow.timestamp("us", tz="UTC"),
@@ -115,18 +151,32 @@ def append(folder: str | Path, audit: "Audit") -> bool:
     )
     target = io.BytesIO()
     parquet.write_table(arrow.table(columns, schema=schema), target)
-    name = f"{moment:%Y%m%dT%H%M%SZ}-{audit.snapshot.digest[:16]}.parquet"
-    try:
-        write_file(folder / name, target.getvalue())
-    except OSError as error:
-        raise AuditError(
-            tr(
-                "{folder} cannot be written ({why}): give another folder",
-                folder=folder,
-                why=error.strerror or error,
-            )
-        ) from error
-    return True
+    return target.getvalue()
+
+
+def rows_of(audit: "Audit") -> pd.DataFrame:
+    """Return the findings of an audit in the columns of ``COLUMNS``; ``taken`` is left empty."""
+    return pd.DataFrame(list(_rows_of(audit)), columns=list(COLUMNS))
+
+
+def _rows_of(audit: "Audit") -> Iterator[dict[str, Any]]:
+    for finding in audit.findings:
+        for row in _rows(finding):
+            yield {"run": audit.snapshot.digest, **row}
+
+
+def columns_of(path: Path, columns: Iterable[str], where: Any = None) -> pd.DataFrame:
+    """Return columns of one file, of the rows that a filter of pyarrow's lets through.
+
+    Raises
+    ------
+    ParameterError
+        When pyarrow is not installed.
+    AuditError
+        When the file cannot be read.
+    """
+    frame: pd.DataFrame = _table(path, list(columns), where).to_pandas()
+    return frame
 
 
 def is_recorded(folder: str | Path, digest: str) -> bool:
@@ -218,7 +268,8 @@ def runs(folder: str | Path) -> pd.DataFrame:
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    found = (path for path in folder.rglob("*.parquet") if _NAME.fullmatch(path.name))
+    return sorted(found, key=lambda path: path.name)
 
 
 def _present(folder: str | Path) -> list[Path]:
@@ -233,10 +284,10 @@ def _present(folder: str | Path) -> list[Path]:
     return _files(folder)
 
 
-def _table(path: Path, columns: list[str]) -> Any:
+def _table(path: Path, columns: list[str], where: Any = None) -> Any:
     _, parquet = _pyarrow()
     try:
-        table = parquet.read_table(path, columns=columns)
+        table = parquet.read_table(path, columns=columns, filters=where)
     except (OSError, ValueError) as error:  # pyarrow's own errors are these
         raise AuditError(
             tr(
@@ -245,7 +296,7 @@ def _table(path: Path, columns: list[str]) -> Any:
                 path=path,
             )
         ) from error
-    if missing := set(columns) - set(table.column_names) or not table.num_rows:
+    if missing := set(columns) - set(table.column_names) or not (where or table.num_rows):
         raise AuditError(
             tr("{path} is no file of a history ({missing}): delete it", path=path, missing=missing)
         )

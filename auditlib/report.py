@@ -37,13 +37,25 @@ if TYPE_CHECKING:
     from auditlib.pdf import Paper
     from auditlib.pseudonyms import Pseudonyms
 
-__all__ = ["Notebook", "Page", "Parameter", "Report", "notebooks", "report"]
+__all__ = [
+    "Notebook",
+    "Page",
+    "Parameter",
+    "Report",
+    "notebooks",
+    "notebooks_of",
+    "overview_report",
+    "report",
+]
 
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 TITLE = marked("Security groups around Client VPN")
 SNAPSHOT = "snapshot"
 ACCEPTED = "accepted"
 TODAY = "today"
+FLEET = "fleet"
+OVERVIEW = "60-fleet"
+"""The notebook over many accounts."""
 KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 WORDS_OF_BOOL = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -149,10 +161,18 @@ def notebooks() -> dict[str, Notebook]:
     )
 
 
-def _chosen(wanted: Sequence[str | Path] | None) -> list[Notebook]:
-    """Return the notebooks asked for: by name, by the number it begins with, or by path."""
+def notebooks_of(wanted: Sequence[str | Path] | None) -> list[Notebook]:
+    """Return the notebooks asked for: by name, by the number it begins with, or by path.
+
+    ``None`` asks for all of the kit's.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such notebook, or one was asked for twice.
+    """
     ours = notebooks()
-    if not wanted:
+    if wanted is None:
         return list(ours.values())
     chosen = []
     for name in map(str, wanted):
@@ -463,9 +483,8 @@ def _exporter() -> Any:
     )
 
 
-def _frame(audit: "Audit", title: str, branding: "Branding | None") -> dict[str, Any]:
+def _frame(identity: summary.Identity, title: str, branding: "Branding | None") -> dict[str, Any]:
     """Return what the frame of every page needs."""
-    identity = summary.identity(audit)
     style = display.page_sheet(title, display.whose(identity, branding))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return {
@@ -499,10 +518,10 @@ def _page(notebook: Notebook) -> Page:
     )
 
 
-def _html_of(node: Any, page: Page, audit: "Audit", branding: "Branding | None") -> str:
+def _html_of(node: Any, page: Page, identity: summary.Identity, branding: "Branding | None") -> str:
     exporter = _exporter()
     exporter.environment.globals.update(
-        _frame(audit, page.title, branding), headings=_headings(node)
+        _frame(identity, page.title, branding), headings=_headings(node)
     )
     html, _ = exporter.from_notebook_node(node)
     return str(html)
@@ -526,7 +545,7 @@ def _index(
     names = summary.names(audit)
     return display.render(
         "index.html.j2",
-        **_frame(audit, tr(TITLE), branding),
+        **_frame(summary.identity(audit), tr(TITLE), branding),
         pages=pages,
         pdf=pdf,
         verdict=display.verdict(audit).markup,
@@ -556,6 +575,7 @@ def report(
     redaction: "Pseudonyms | None" = None,
     branding: "Branding | None" = None,
     pdf: "Paper | None" = None,
+    kernels: int | None = None,
 ) -> Report:
     """Run notebooks on a snapshot and write the pages to hand over.
 
@@ -566,7 +586,7 @@ def report(
     out
         Folder to write; an older report in it is replaced, anything else is left alone.
     notebooks
-        Names, numbers or paths of notebooks; all of the kit's by default.
+        Names, numbers or paths of notebooks; all of the kit's by default, none where it is empty.
     parameters
         Parameters for the notebooks that declare them.
     places
@@ -581,6 +601,8 @@ def report(
         Whose report it is, and for whom. A redacted one does not say for whom.
     pdf
         The paper of a ``report.pdf`` that holds all pages; none is made without.
+    kernels
+        How many notebooks run at once; as many as there are cores by default.
 
     Raises
     ------
@@ -598,7 +620,7 @@ def report(
         refuse_without_weasyprint()
     target = Path(out).absolute()
     _refuse_foreign(target)
-    chosen = _chosen(notebooks)
+    chosen = notebooks_of(notebooks)
     audit = open_audit(snapshot, accepted, today=today or "")
     order = _Order(
         target=target,
@@ -609,6 +631,7 @@ def report(
         places=places or {},
         branding=branding,
         pdf=pdf,
+        kernels=kernels or os.cpu_count() or 1,
     )
     if redaction is None:
         return _reported(audit, order)
@@ -628,6 +651,7 @@ class _Order:
     places: Mapping[str, str | Path]
     branding: "Branding | None"
     pdf: "Paper | None"
+    kernels: int
 
 
 @contextmanager
@@ -680,7 +704,7 @@ def _reported(audit: "Audit", order: _Order) -> Report:
         paths = {name: _from(place, path) for name, path in order.places.items()}
         wanted = _parameters_for(chosen, {**order.parameters, **paths})
         given = taken if snapshot is None else {**taken, SNAPSHOT: Path(snapshot).resolve().name}
-        with ThreadPoolExecutor(min(len(chosen), os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(max(1, min(len(chosen), order.kernels))) as pool:
             running = [
                 pool.submit(_run, n, {**wanted[n.name], **given}, place, Path(scratch))
                 for n in chosen
@@ -689,8 +713,9 @@ def _reported(audit: "Audit", order: _Order) -> Report:
             book = workbook_bytes(audit)
             executed = [_renamed(future.result(), paths.values()) for future in running]
     pages = [_page(notebook) for notebook in chosen]
+    identity = summary.identity(audit)
     html = {
-        page.file: _html_of(node, page, audit, branding)
+        page.file: _html_of(node, page, identity, branding)
         for page, node in zip(pages, executed, strict=True)
     }
     files: dict[str, str | bytes] = {
@@ -700,7 +725,7 @@ def _reported(audit: "Audit", order: _Order) -> Report:
         "index.html": _index(audit, pages, html, branding, pdf=order.pdf is not None),
     }
     if order.pdf is not None:
-        frame = _frame(audit, tr(TITLE), branding)
+        frame = _frame(summary.identity(audit), tr(TITLE), branding)
         sheets = [("index.html", tr(TITLE), str(files["index.html"]))]
         sheets += [(page.file, page.title, html[page.file]) for page in pages]
         files["report.pdf"] = pdf_bytes(sheets, frame, order.pdf)
@@ -714,6 +739,42 @@ def _reported(audit: "Audit", order: _Order) -> Report:
         findings=target / "findings.json",
         audit=audit,
     )
+
+
+def overview_report(
+    folder: str | Path, out: str | Path, *, branding: "Branding | None" = None
+) -> Path:
+    """Write the page over all accounts of a run, and return it.
+
+    Parameters
+    ----------
+    folder
+        What a run left of a day; see :mod:`auditlib.overview`.
+
+    Raises
+    ------
+    ReportError
+        A cell failed or the folder is not a report's; what was there before is untouched.
+    """
+    from auditlib.overview import identity_of
+
+    target, folder = Path(out).absolute(), Path(folder).resolve()
+    _refuse_foreign(target)
+    (notebook,) = notebooks_of([OVERVIEW])
+    given = {FLEET: folder.name}
+    # In a thread of its own, as everywhere: the event loop it leaves is closed with it.
+    with (
+        tempfile.TemporaryDirectory(prefix="auditlib-") as scratch,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        node = pool.submit(_run, notebook, given, folder.parent, Path(scratch)).result()
+    page = replace(_page(notebook), file="index.html")
+    files: dict[str, str | bytes] = {
+        page.file: _html_of(node, page, identity_of(folder), branding),
+        f"notebooks/{page.notebook}": _ipynb(node),
+    }
+    _publish(files, target)
+    return target / page.file
 
 
 def _kernel_folder(snapshot: str | Path | None, scratch: Path) -> Path:

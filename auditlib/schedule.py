@@ -1,60 +1,79 @@
-"""Scheduled runs: accounts from a file, each read, reported on, compared with its last run.
+"""The file of scheduled runs: which accounts, how they are reached, and what is made of them."""
 
-What a run leaves (everything appears whole or not at all)::
-
-    <output>/<account>/<date>/snapshot/      AWS's answers
-    <output>/<account>/<date>/report/        the pages
-    <output>/<account>/<date>/run.json       the summary line; there last of all
-    <output>/<account>/latest                the date of the last complete run
-
-A run that was killed goes on where it stopped when it is started again on the same day (UTC): an
-account with a ``run.json`` is not read twice. One output has one run at a time.
-"""
-
-import json
-import logging
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from auditlib.branding import Branding, read_branding
 from auditlib.config import ConfigReader, root_of
-from auditlib.errors import AuditError, ParameterError
-from auditlib.snapshot import write_file
+from auditlib.errors import ParameterError
+from auditlib.language import LANGUAGES, tr
 
-if TYPE_CHECKING:
-    from auditlib.comparison import Comparison
-
-__all__ = ["KEYS", "Account", "Config", "Interrupted", "config_of", "run"]
-
-LOG = logging.getLogger("auditlib.schedule")
+__all__ = ["KEYS", "Account", "Config", "Organization", "config_of"]
 
 KEYS = (
-    "output", "accounts", "regions", "notebooks", "language", "history", "fail_on", "branding",
+    "output", "accounts", "organization", "profiles", "regions", "all_regions", "profile",
+    "role_arn", "external_id", "notebooks", "language", "accepted", "history", "exports",
+    "fail_on", "branding",
 )  # fmt: skip
 """What the file of scheduled runs may say."""
 
-_SEVERITIES = ("info", "low", "medium", "high", "critical")
+SEVERITIES = ("info", "low", "medium", "high", "critical")
 
-
-class Interrupted(Exception):  # noqa: N818 # not an error: someone pressed Ctrl-C
-    """Raised when Ctrl-C ended the collection of an account."""
+_WAYS = ("profile", "role_arn", "external_id")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """An account to read, and how to get there."""
+    """An account to read, and how to get there.
 
-    account: str
+    Attributes
+    ----------
+    account
+        Its id; empty where only a profile is known, until that has been asked.
+    notebooks
+        The pages of its report; ``None`` for those of the file.
+    """
+
+    account: str = ""
     regions: tuple[str, ...] = ()
     all_regions: bool = False
     profile: str | None = None
     role_arn: str | None = None
     external_id: str | None = None
+    notebooks: tuple[str, ...] | None = None
+
+    def of(self, id: str) -> "Account":
+        """Return the same way into another account: ``{account}`` in the role stands for its id."""
+        role = self.role_arn.replace("{account}", id) if self.role_arn else None
+        return replace(self, account=id, role_arn=role)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Organization:
+    """Which accounts of an AWS organization, and who lists them.
+
+    Attributes
+    ----------
+    ous
+        Ids of organizational units (or the root) whose accounts are meant, with those of the
+        units below; all accounts where none is named.
+    tags
+        What an account must be tagged with, all of it.
+    without
+        Accounts to leave out.
+    member
+        The way into each of them.
+    """
+
+    ous: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    without: tuple[str, ...] = ()
+    profile: str | None = None
+    role_arn: str | None = None
+    external_id: str | None = None
+    member: Account
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +82,12 @@ class Config:
 
     Attributes
     ----------
-    output, history
-        Folders; a relative one is seen from the file.
+    output, history, accepted
+        Places; a relative one is seen from the file.
     notebooks
-        Names or numbers; all of them where none is named.
+        Names or numbers; ``None`` for all of them, empty for the index page alone.
+    exports
+        Formats that are written beside each report.
     fail_on
         Severity from which a finding makes the exit status 1.
     branding
@@ -74,14 +95,15 @@ class Config:
     """
 
     output: Path
-    accounts: tuple[Account, ...]
-    notebooks: tuple[str, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    organization: Organization | None = None
+    notebooks: tuple[str, ...] | None = None
+    language: str | None = None
+    accepted: Path | None = None
     history: Path | None = None
+    exports: tuple[str, ...] = ()
     fail_on: str | None = None
     branding: Branding | None = None
-
-
-# -- the file -------------------------------------------------------------------------------------
 
 
 def config_of(path: Path) -> Config:
@@ -100,283 +122,207 @@ class _Reader(ConfigReader):
 
     def config(self, root: Any) -> Config:
         """Return the whole."""
-        known = self.mapping(
-            root,
-            "the file",
-            KEYS,
-            required=("output", "accounts"),
+        known = self.mapping(root, "the file", KEYS, required=("output",))
+        if not {"accounts", "organization", "profiles"} & set(known):
+            raise self.wrong(
+                root, tr("the file lacks accounts, an organization or profiles: name one of them")
+            )
+        way = self._way(known, root)
+        accounts = self._accounts(known.get("accounts"), way)
+        accounts += tuple(
+            replace(way, profile=self.text(node)) for node in self._items(known.get("profiles"))
         )
-        regions = self.texts(known.get("regions"))
-        if (language := known.get("language")) is not None and self.text(language) != "en":
-            raise self.wrong(language, "language can only be en")
-        accounts = tuple(self._account(node, regions) for node in self.items(known["accounts"]))
-        if not accounts:
-            raise self.wrong(known["accounts"], "accounts names none")
-        ids = [account.account for account in accounts]
-        for id, node in zip(ids, self.items(known["accounts"]), strict=True):
-            if ids.count(id) > 1:
-                raise self.wrong(node, f"account {id} is named twice")
-        notebooks = self.texts(known.get("notebooks"))
-        self._refuse_unknown_notebooks(known.get("notebooks"), notebooks)
-        severity = known.get("fail_on")
-        if severity is not None and self.text(severity) not in _SEVERITIES:
-            raise self.wrong(severity, f"fail_on must be one of {', '.join(_SEVERITIES)}")
+        if not accounts and "organization" not in known:
+            raise self.wrong(
+                known.get("accounts", known.get("profiles")), tr("accounts names none")
+            )
+        for account in accounts:
+            if not account.regions and not account.all_regions:
+                name = account.account or account.profile
+                raise self.wrong(
+                    known.get("accounts", root),
+                    tr(
+                        "account {name} has no regions: give regions or all_regions",
+                        name=name,
+                    ),
+                )
         return Config(
             output=self.place(known["output"]),
             accounts=accounts,
-            notebooks=notebooks,
+            organization=self._organization(known["organization"], way)
+            if "organization" in known
+            else None,
+            notebooks=self._notebooks(known),
+            language=self._one_of(known, "language", LANGUAGES),
+            accepted=self._accepted(known),
             history=self.place(known["history"]) if "history" in known else None,
-            fail_on=None if severity is None else self.text(severity),
+            exports=self._exports(known.get("exports")),
+            fail_on=self._one_of(known, "fail_on", SEVERITIES),
             branding=read_branding(self, known["branding"]) if "branding" in known else None,
         )
 
-    def _account(self, node: Any, regions: tuple[str, ...]) -> Account:
-        names = {"account", "regions", "all_regions", "profile", "role_arn", "external_id"}
+    def _items(self, node: Any) -> list[Any]:
+        return [] if node is None else self.items(node)
+
+    def _one_of(self, known: dict[str, Any], name: str, allowed: Collection[str]) -> str | None:
+        if name not in known:
+            return None
+        said = self.text(known[name])
+        if said not in allowed:
+            raise self.wrong(
+                known[name],
+                tr("{name} must be one of {allowed}", name=name, allowed=", ".join(allowed)),
+            )
+        return said
+
+    def _accounts(self, node: Any, way: Account) -> tuple[Account, ...]:
+        found: list[Account] = []
+        for item in self._items(node):
+            account = self._account(item, way)
+            if account.account in {other.account for other in found}:
+                raise self.wrong(item, tr("account {id} is named twice", id=account.account))
+            found.append(account)
+        return tuple(found)
+
+    def _account(self, node: Any, way: Account) -> Account:
+        import yaml
+
+        if isinstance(node, yaml.ScalarNode):
+            return way.of(self._id(node))
+        names = {"account", "regions", "all_regions", *_WAYS, "notebooks"}
         known = self.mapping(node, "an account", names, required=("account",))
-        id = self.text(known["account"])
+        id = self._id(known["account"])
+        own = self._way(known, node, id, way)
+        if not own.regions and not own.all_regions:
+            raise self.wrong(
+                node, tr("account {name} has no regions: give regions or all_regions", name=id)
+            )
+        return replace(own.of(id), notebooks=self._notebooks(known))
+
+    def _id(self, node: Any) -> str:
+        id = self.text(node)
         if len(id) != 12 or not id.isascii() or not id.isdigit():
             raise self.wrong(
-                known["account"],
-                f'account must be twelve digits in quotes, as "111122223333", not {id}',
+                node,
+                tr(
+                    'account must be twelve digits in quotes, as "111122223333", not {id}',
+                    id=id,
+                ),
             )
+        return id
+
+    def _way(
+        self, known: dict[str, Any], node: Any, id: str = "", default: Account | None = None
+    ) -> Account:
+        """Return how to get into accounts, and where to read there."""
         every = known.get("all_regions")
         if every is not None and every.value not in {"true", "false"}:
-            raise self.wrong(every, "all_regions must be true or false")
-        own = self.texts(known.get("regions")) or regions
+            raise self.wrong(every, tr("all_regions must be true or false"))
         all_regions = every is not None and every.value == "true"
         if all_regions and "regions" in known:
-            raise self.wrong(known["regions"], "give regions or all_regions, not both")
-        if not own and not all_regions:
-            raise self.wrong(node, f"account {id} has no regions: give regions or all_regions")
-        if "external_id" in known and "role_arn" not in known:
-            raise self.wrong(known["external_id"], "external_id goes with role_arn")
-        return Account(
-            account=id,
-            regions=() if all_regions else own,
-            all_regions=all_regions,
+            raise self.wrong(known["regions"], tr("give regions or all_regions, not both"))
+        given = {name: self.text(known[name]) for name in _WAYS if name in known}
+        way = replace(default or Account(), **given)  # type: ignore[arg-type]
+        if way.external_id and not way.role_arn:
+            raise self.wrong(known.get("external_id", node), tr("external_id goes with role_arn"))
+        if "regions" in known or every is not None:
+            regions = self.texts(known.get("regions"))
+            way = replace(way, regions=regions, all_regions=all_regions)
+        return way
+
+    def _organization(self, node: Any, way: Account) -> Organization:
+        names = {"ous", "tags", "without", *_WAYS}
+        known = self.mapping(node, "organization", names)
+        if not way.regions and not way.all_regions:
+            raise self.wrong(node, tr("an organization needs regions or all_regions of the file"))
+        if way.role_arn is None or "{account}" not in way.role_arn:
+            raise self.wrong(
+                node,
+                tr(
+                    "an organization needs a role_arn of the file with {placeholder} in it, such "
+                    "as {example}",
+                    placeholder="{account}",
+                    example="arn:aws:iam::{account}:role/auditlib-read-only",
+                ),
+            )
+        return Organization(
+            ous=self.texts(known.get("ous")),
+            tags=self._tags(known.get("tags")),
+            without=tuple(map(self._id, self._items(known.get("without")))),
+            # Who lists is not who reads: the file's profile serves both, its role only the members.
             **{
-                name: self.text(known[name])
-                for name in ("profile", "role_arn", "external_id")
-                if name in known
+                "profile": way.profile,
+                **{n: self.text(known[n]) for n in _WAYS if n in known},
             },
+            member=way,
         )
 
-    def _refuse_unknown_notebooks(self, node: Any, names: tuple[str, ...]) -> None:
+    def _tags(self, node: Any) -> tuple[tuple[str, str], ...]:
+        import yaml
+
+        if node is None:
+            return ()
+        if not isinstance(node, yaml.MappingNode):
+            raise self.wrong(node, tr("{what} must be a list of KEY: VALUE", what="tags"))
+        return tuple((self.text(key), self.text(value)) for key, value in node.value)
+
+    def _accepted(self, known: dict[str, Any]) -> Path | None:
+        from auditlib.accepted import accepted_risks, day_of
+
+        if "accepted" not in known:
+            return None
+        path = self.place(known["accepted"])
+        accepted_risks(path, day_of(""))  # what is wrong in it is told before anything is read
+        return path
+
+    def _exports(self, node: Any) -> tuple[str, ...]:
+        from auditlib.export import FORMATS
+
+        names = self.texts(node)
+        for name, item in zip(names, self._items(node), strict=True):
+            if name not in FORMATS:
+                raise self.wrong(
+                    item,
+                    tr("{name} must be one of {allowed}", name=name, allowed=", ".join(FORMATS)),
+                )
+        return names
+
+    def _notebooks(self, known: dict[str, Any]) -> tuple[str, ...] | None:
         from auditlib.report import notebooks
 
+        if "notebooks" not in known:
+            return None
+        node = known["notebooks"]
         ours = notebooks()
-        known = {*ours, *(name.split("-", 1)[0] for name in ours)}
-        for name, item in zip(names, self.items(node) if node is not None else [], strict=True):
-            if name not in known:
-                raise self.wrong(item, f"there is no notebook {name}; there are {', '.join(ours)}")
+        allowed = {*ours, *(name.split("-", 1)[0] for name in ours)}
+        names = self.texts(node)
+        for name, item in zip(names, self.items(node), strict=True):
+            if name not in allowed:
+                raise self.wrong(
+                    item,
+                    tr(
+                        "there is no notebook {name}; there are {ours}",
+                        name=name,
+                        ours=", ".join(ours),
+                    ),
+                )
+        return names
 
 
-# -- the run --------------------------------------------------------------------------------------
-
-
-def run(
-    config: Config,
-    *,
-    endpoint_url: str | None = None,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    told: Callable[[Mapping[str, Any]], None] = lambda _: None,
-) -> int:
-    """Do everything a configuration asks for; return the exit status.
-
-    An account that cannot be read is told in its summary and does not stop the others.
-
-    Parameters
-    ----------
-    endpoint_url
-        Address to call instead of AWS.
-    told
-        Called with the summary of each account when it is done.
-
-    Returns
-    -------
-    int
-        The worst of the accounts: 1 a finding at or above ``fail_on``; 3 an account, or part of
-        one, was not read or assessed; 0 otherwise. Without ``fail_on``, 3 only where an account
-        could not be read at all.
+def refuse_without_pyarrow() -> None:
+    """Refuse a run that could not write down what it found.
 
     Raises
     ------
     ParameterError
-        When another run works on the same output.
-    Interrupted
-        After Ctrl-C; what was read is kept.
+        When pyarrow is not installed.
     """
-    date = f"{clock():%Y-%m-%d}"
-    statuses = []
-    with _lock(config.output):
-        for account in config.accounts:
-            summary = _one(config, account, date, endpoint_url)
-            statuses.append(summary["exit"])
-            told(summary)
-    return next((status for status in (1, 3) if status in statuses), 0)
+    from importlib.util import find_spec
 
-
-def _one(config: Config, account: Account, date: str, endpoint_url: str | None) -> dict[str, Any]:
-    home = config.output / account.account
-    folder = home / date
-    done = folder / "run.json"
-    if done.exists():
-        LOG.info("done already", extra={"account": account.account, "date": date})
-        kept: dict[str, Any] = json.loads(done.read_text("utf-8"))
-        return kept
-    head = {"account": account.account, "date": date}
-    try:
-        if not _is_read(folder / "snapshot"):
-            LOG.info("reading", extra=head)
-            _collect(account, folder / "snapshot", endpoint_url)
-        LOG.info("reporting", extra=head)
-        summary = head | _reported(config, home, date)
-    except AuditError as error:
-        LOG.error("failed", extra={**head, "error": str(error)})
-        return head | {"status": "failed", "exit": 3, "error": str(error)}
-    write_file(done, (json.dumps(summary, ensure_ascii=False) + "\n").encode())
-    write_file(home / "latest", f"{date}\n".encode())
-    LOG.info("done", extra=head)
-    return summary
-
-
-def _is_read(snapshot: Path) -> bool:
-    """Whether a collection into a folder ran to its end; what AWS refused stays so."""
-    from auditlib.aws.collect import NOT_COLLECTED
-    from auditlib.snapshot import MANIFEST, load
-
-    if not (snapshot / MANIFEST).exists():
-        return False
-    return all(call.error_code != NOT_COLLECTED for call in load(snapshot).calls)
-
-
-def _collect(account: Account, snapshot: Path, endpoint_url: str | None) -> None:
-    from auditlib.aws.collect import collect
-
-    collected = collect(
-        snapshot,
-        profile=account.profile,
-        regions=account.regions,
-        all_regions=account.all_regions,
-        role_arn=account.role_arn,
-        external_id=account.external_id,
-        endpoint_url=endpoint_url,
-        resume=True,
-    )
-    if collected.interrupted:
-        raise Interrupted
-    if others := {id for id, _ in collected.manifest.places} - {account.account}:
-        shutil.rmtree(snapshot)
+    if find_spec("pyarrow") is None:
         raise ParameterError(
-            f"account {account.account} was asked for, and the credentials are of {min(others)}: "
-            "give the right profile or role"
-        )
-
-
-def _reported(config: Config, home: Path, date: str) -> dict[str, Any]:
-    from auditlib import history
-    from auditlib.check import Status
-    from auditlib.comparison import compare
-    from auditlib.report import report
-
-    folder = home / date
-    for left in folder.glob(".report-*"):  # of a run that was killed
-        shutil.rmtree(left, ignore_errors=True)
-    earlier = _last(home, date)
-    places = {} if earlier is None else {"earlier": home / earlier / "snapshot"}
-    past = config.history if config.history and config.history.is_dir() else None
-    known = {**places, **({"history": past} if past else {})}
-    made = report(
-        folder / "snapshot",
-        folder / "report",
-        config.notebooks or None,
-        places=_taken(config, known),
-        branding=config.branding,
-    )
-    found = compare(made.audit, places.get("earlier"), past)
-    if config.history:
-        history.append(config.history, made.audit)
-    failing = [f for f in made.audit.findings if f.status is Status.FAIL]
-    return {
-        "status": "done",
-        "exit": _exit(config, found),
-        "snapshot": f"{home.name}/{date}/snapshot",
-        "report": f"{home.name}/{date}/report/index.html",
-        "digest": made.audit.snapshot.digest,
-        "fail": {s: sum(f.check.severity == s for f in failing) for s in _SEVERITIES},
-        "not_assessed": sum(f.status is Status.NOT_ASSESSED for f in made.audit.findings),
-        "gaps": len(made.audit.gaps),
-        "compared_with": earlier,
-        "changes": None
-        if found.drift is None
-        else {
-            state: int(count)
-            for state, count in found.drift.findings["state"].value_counts().items()
-        },
-    }
-
-
-def _taken(config: Config, places: Mapping[str, Path]) -> dict[str, Path]:
-    """Return those parameters that some notebook of the report takes."""
-    from auditlib.report import notebooks
-
-    ours = notebooks()
-    chosen = [
-        notebook
-        for name, notebook in ours.items()
-        if not config.notebooks or {name, name.split("-", 1)[0]} & set(config.notebooks)
-    ]
-    known = {parameter.name for notebook in chosen for parameter in notebook.parameters}
-    return {name: path for name, path in places.items() if name in known}
-
-
-def _exit(config: Config, found: "Comparison") -> int:
-    from auditlib.check import Severity, Status
-
-    if config.fail_on is None:
-        return 0
-    worst = Severity(config.fail_on).rank
-    findings = found.new.findings
-    if any(f.status is Status.FAIL and f.check.severity.rank >= worst for f in findings):
-        return 1
-    return 3 if any(len(f.gaps) for f in findings) else 0
-
-
-def _last(home: Path, date: str) -> str | None:
-    """Return the date of the last complete run before one."""
-    dates = [path.parent.name for path in home.glob("*/run.json") if path.parent.name < date]
-    return max(dates, default=None)
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Let one run at a time into a folder; the system lets go of it when a run is killed."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("a")
-    except OSError as error:
-        raise ParameterError(f"{folder} cannot be written: {error.strerror or error}") from error
-    with file:
-        if not _locked(file):
-            raise ParameterError(
-                f"another run works on {folder}: wait for it, or give another output"
+            tr(
+                "a run over accounts needs pyarrow, which is not installed: pip install "
+                "'auditlib[parquet]'"
             )
-        yield
-
-
-def _locked(file: Any) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
-        except OSError:
-            return False
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        )

@@ -73,6 +73,13 @@ class Identity:
     digest: str
     redacted: bool
 
+    @property
+    def named_accounts(self) -> str:
+        """The accounts, by id as far as a line has room for them."""
+        return (
+            ", ".join(self.accounts) if len(self.accounts) <= 4 else listed(self.accounts, most=3)
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -157,7 +164,7 @@ def places(audit: "Audit") -> pd.DataFrame:
             {
                 "account": account,
                 "region": region,
-                "endpoints": tr("could not be read") if unseen else str(int(here.sum())),
+                "endpoints": tr_as("cell", "could not be read") if unseen else str(int(here.sum())),
                 "calls": len(calls),
                 "read": ended.count("ok"),
                 "denied": ended.count("denied"),

@@ -963,7 +963,7 @@ class Tables:
                 tr("{number} gaps", number=gaps) if gaps > 1 else tr("{number} gap", number=gaps)
             )
         rows = tr("{number:>9,} rows", number=len(self[name]))
-        return f"  {name:<34} {rows} {missed:>9}  {SCHEMAS[name].row}"
+        return f"  {name:<34} {rows} {missed:>9}  {tr(SCHEMAS[name].row)}"
 
     def gaps(self, *names: str) -> pd.DataFrame:
         """Return what could not be read of tables or views; of all tables when none is named.

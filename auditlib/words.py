@@ -268,7 +268,10 @@ def rule(row: Any, names: Mapping[str, str] | None = None) -> str:
 
 
 _VALUES = (
-    marked("accepted"), marked("allowed"), marked("denied"), marked("expired"), marked("fail"),
+    marked("accepted"), marked("added"), marked("allowed"), marked("changed"), marked("denied"),
+    marked("expired"), marked("fail"), marked("gained"), marked("ground"), marked("lost"),
+    marked("recreated"), marked("removed"), marked("steadier"), marked("uncertain"),
+    marked("weaker"),
     marked("failed"), marked("in force"), marked("matches nothing"), marked("met"),
     marked("missing"), marked("newly raised"), marked("no: accepted"), marked("not applicable"),
     marked("not assessed"), marked("not covered"), marked("not met"), marked("not needed"),
@@ -328,15 +331,15 @@ def gap(row: Any) -> str:
         else tr("{call} in {region} (account {account})", **parts)
     )
     became = {
-        "denied": marked("was denied"),
-        "failed": marked("failed"),
-        "unsupported": marked("is not known to the SDK or AWS CLI that read the account")
+        "denied": marked("{where} was denied"),
+        "failed": marked("{where} failed"),
+        "unsupported": marked("{where} is not known to the SDK or AWS CLI that read the account")
         if code
-        else marked("was read by an SDK that may leave out what is needed"),
-        "missing": marked("is not in the snapshot"),
-        "untold": marked("does not tell what is needed"),
-    }.get(clean(row.status), marked("could not be read"))
-    said = tr("{where} {became}", where=where, became=tr(became)) + (f" ({code})" if code else "")
+        else marked("{where} was read by an SDK that may leave out what is needed"),
+        "missing": marked("{where} is not in the snapshot"),
+        "untold": marked("{where} does not tell what is needed"),
+    }.get(clean(row.status), marked("{where} could not be read"))
+    said = tr(became, where=where) + (f" ({code})" if code else "")
     # An error that AWS or the SDK gave stands behind its code; these have none.
     own = row.status in {"missing", "untold"} or (row.status == "unsupported" and not code)
     told = own and clean(row.error_message, 200)

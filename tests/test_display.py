@@ -195,7 +195,10 @@ def test_long_evidence_is_folded_with_its_count():
 
 def test_endless_evidence_is_bounded_and_points_to_the_file_with_all_of_it():
     made = display.card(finding(rows=5000))
-    assert "All 5,000 rows are in findings.xlsx, on the sheet of this check, and in findings.json." in made.markup
+    assert (
+        "All 5,000 rows are in findings.xlsx, on the sheet of this check, and in findings.json."
+        in made.markup
+    )
     assert len(page(made.markup).all("tr")) == display.FOLDED + 2  # and two heads
 
 

@@ -1,19 +1,28 @@
 """What the kit says in another language: nothing lacks, nothing is stale, no field is lost."""
 
 import ast
+import base64
 import importlib.util
+import json
 import os
 import re
 import string
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
+from click.testing import CliRunner
 
+from auditlib.audit import open_audit
+from auditlib.cli import main
 from auditlib.errors import ParameterError
+from auditlib.export import findings_json
 from auditlib.language import LANGUAGES, spoken, tr, use
+from auditlib.report import report
+from tests.pages import VOID
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHERS = sorted(set(LANGUAGES) - {"en"})
@@ -83,12 +92,21 @@ def calls(*names: str):
 
 
 def keywords_by_message() -> dict[str, set[str]]:
-    """Return what every call gives to a message, by message."""
+    """Return what the calls that set a message give to it, by message.
+
+    A message that is ``marked`` in one place is set in another of the same module.
+    """
     found: dict[str, set[str]] = {}
-    for _, node in calls("tr"):
-        if isinstance(node.args[0], ast.Constant):
-            given = {keyword.arg or "**" for keyword in node.keywords}
-            found[node.args[0].value] = found.get(node.args[0].value, given) & given
+    elsewhere: dict[str, set[str]] = {}
+    for at, call in calls("tr"):
+        given = {keyword.arg or "**" for keyword in call.keywords}
+        if isinstance(call.args[0], ast.Constant):
+            found[call.args[0].value] = found.get(call.args[0].value, given) & given
+        else:
+            elsewhere.setdefault(at.split(":")[0], set()).update(given)
+    for at, call in calls("marked"):
+        if isinstance(call.args[0], ast.Constant) and "{" in call.args[0].value:
+            found.setdefault(call.args[0].value, set()).update(elsewhere.get(at.split(":")[0], ()))
     return found
 
 
@@ -153,7 +171,10 @@ def test_a_message_begins_and_ends_with_a_word():
         for at, call in calls("tr", "marked")
         if isinstance(call.args[0], ast.Constant)
     )
-    assert [(at, text) for at, text in texts if text != text.strip(" ")] == []
+    prompt = ": "  # waits for an answer behind it
+    assert [
+        (at, t) for at, t in texts if t.removesuffix(prompt).strip(" ") != t.removesuffix(prompt)
+    ] == []
 
 
 def test_values_are_never_read_as_messages():
@@ -192,3 +213,119 @@ def test_an_unknown_language_in_the_environment_is_told_in_a_line():
     assert done.returncode == 2
     assert "no language 'tlh'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# -- what a reader sees ---------------------------------------------------------------------------
+
+ENGLISH = re.compile(r"[A-Za-z][a-z'’-]*(?:,? [a-z][a-z'’-]+){3,}")
+"""Four words and more in a row, all but the first of them small: a sentence, and no name."""
+
+
+class Prose(HTMLParser):
+    """The texts of a page but for code, which is in no language."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.texts += [
+            value for name, value in attrs if name in {"alt", "aria-label", "title"} and value
+        ]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not {"code", "pre", "style"} & set(self.open):
+            self.texts.append(" ".join(data.split()))
+
+
+def english_in(text: str, account: str) -> list[str]:
+    """Return what reads as English and does not come from the account itself."""
+    return [found[0] for found in ENGLISH.finditer(text) if found[0] not in account]
+
+
+@pytest.fixture(scope="module")
+def account() -> str:
+    folder = ROOT / "auditlib" / "sample"
+    return "\n".join(p.read_text("utf-8") for p in folder.rglob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, language):
+    with spoken(language):
+        return report(None, tmp_path_factory.mktemp(language) / "report")
+
+
+def test_no_english_is_left_on_a_page(made, account):
+    left = {}
+    for path in (made.index, *made.pages):
+        prose = Prose()
+        prose.feed(path.read_text("utf-8"))
+        if found := sorted({e for text in prose.texts for e in english_in(text, account)}):
+            left[path.name] = found
+    assert left == {}
+
+
+def test_a_page_names_its_language(made, language):
+    for path in (made.index, *made.pages):
+        assert f'<html lang="{language}">' in path.read_text("utf-8")
+
+
+def test_a_page_in_another_language_says_the_same(made):
+    """The verdicts, the evidence and their order are those of the English report."""
+    told = json.loads(made.findings.read_text("utf-8"))["findings"]
+    with spoken("en"):
+        english = findings_json(open_audit(None))["findings"]
+    machine = [name for name in english[0] if name not in {"title", "answer"}]
+    said = {"reason", "extent", "error_message"}
+
+    def without_prose(value):
+        if isinstance(value, dict):
+            return {k: without_prose(v) for k, v in value.items() if k not in said}
+        return [without_prose(v) for v in value] if isinstance(value, list) else value
+
+    for ours, theirs in zip(told, english, strict=True):
+        for name in machine:
+            assert without_prose(ours[name]) == without_prose(theirs[name]), ours["check"]
+        assert ours["title"] != theirs["title"]
+
+
+def test_pictures_carry_their_letters(made):
+    """No machine needs a font of its own to show them."""
+    page = made.index.read_text("utf-8")
+    pictures = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", page)
+    assert pictures
+    for picture in pictures:
+        assert b"<text" not in base64.b64decode(picture)
+
+
+@pytest.mark.parametrize("command", ["--help", "check --help", "report --help", "run --help"])
+def test_help_is_in_the_language_asked_for(command, language):
+    said = CliRunner().invoke(main, [*command.split(), "--lang", language]).output
+    assert re.search(r"[ぁ-んァ-ン一-龥]", said)
+    assert [found[0] for found in ENGLISH.finditer(" ".join(said.split()))] == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check",
+        "reach --summary",
+        "explain --endpoint corp-vpn --to 10.0.0.1 --port 443",
+        "preview --fix vpn-sg-has-inbound-rules",
+        "controls",
+        "tables",
+        "find corp-vpn",
+    ],
+)
+def test_no_english_is_left_in_the_terminal(command, language, account):
+    name, *more = command.split()
+    sample = str(ROOT / "auditlib" / "sample")
+    said = CliRunner().invoke(main, [name, sample, *more, "--lang", language]).output
+    assert re.search(r"[ぁ-んァ-ン一-龥]", said)
+    assert english_in(" ".join(said.split()), account) == []

@@ -15,7 +15,8 @@ from auditlib import history
 from auditlib.aws.collect import Collected
 from auditlib.cli import main
 from auditlib.errors import ParameterError
-from auditlib.schedule import Interrupted, _lock, config_of, run
+from auditlib.fleet import Interrupted, _lock, run
+from auditlib.schedule import config_of
 from auditlib.snapshot import Manifest, load, verify
 from tests.accounts import REGION, small_account
 from tests.pages import page
@@ -55,20 +56,23 @@ accounts:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("output: out\n", "runs.yaml:1: the file lacks accounts"),
+        ("output: out\n", "runs.yaml:1: the file lacks accounts, an organization or profiles"),
         (GOOD + "regoins: [x]\n", 'runs.yaml:5: There is no key called "regoins". Did you mean'),
         (GOOD + "output: again\n", "runs.yaml:5: output is given twice"),
         (GOOD + "fail_on: dire\n", "runs.yaml:5: fail_on must be one of"),
-        (GOOD + "language: fr\n", "runs.yaml:5: language can only be en"),
+        (GOOD + "language: fr\n", "runs.yaml:5: language must be one of"),
         (GOOD + 'notebooks: ["00", "99"]\n', "runs.yaml:5: there is no notebook 99"),
         (GOOD + "history: s3://bucket/x\n", "runs.yaml:5: s3://bucket/x is no folder"),
         (GOOD.replace(f'"{ACCOUNT}"', "1234"), "runs.yaml:3: account must be twelve digits"),
-        (GOOD.replace("regions: [eu-west-1]", "profile: a"), "runs.yaml:3: account .* no regions"),
+        (
+            GOOD.replace("regions: [eu-west-1]", "profile: a"),
+            "runs.yaml:3: account .* has no regions",
+        ),
         (GOOD.replace("[eu-west-1]", "eu-west-1"), "runs.yaml:4: a list is wanted here"),
         (GOOD + "    external_id: x\n", "runs.yaml:5: external_id goes with role_arn"),
         (GOOD + "    all_regions: true\n", "runs.yaml:4: give regions or all_regions"),
         (GOOD + "    all_regions: maybe\n", "runs.yaml:5: all_regions must be true or false"),
-        (GOOD + f'  - account: "{ACCOUNT}"\n    regions: [a]\n', "runs.yaml:3: .* named twice"),
+        (GOOD + f'  - account: "{ACCOUNT}"\n    regions: [a]\n', "runs.yaml:5: .* named twice"),
         (GOOD + "x: [\n", "runs.yaml:6: no YAML"),
         ("- a\n", "runs.yaml:1: the file must be a list of KEY: VALUE"),
         ("output: out\naccounts: []\n", "runs.yaml:2: accounts names none"),

@@ -32,7 +32,7 @@ from auditlib.aws.outcomes import message_of
 from auditlib.errors import AwsError
 from auditlib.language import tr, tr_as
 
-__all__ = ["Access", "client_config", "enabled_regions", "known_regions", "sign_in"]
+__all__ = ["Access", "client_config", "enabled_regions", "home_region", "known_regions", "sign_in"]
 
 # Where IAM, STS and the list of regions answer for every account of a partition.
 _HOME = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
@@ -113,6 +113,11 @@ def sign_in(
         endpoint_url=endpoint_url,
         region=region,
     )
+
+
+def home_region(session: boto3.session.Session, region: str) -> str:
+    """Return where the global services of a Region's partition answer."""
+    return _HOME.get(session.get_partition_for_region(region), _HOME["aws"])
 
 
 def known_regions(session: boto3.session.Session | None = None) -> tuple[str, ...]:

@@ -1,0 +1,270 @@
+"""One account's part of a run: read, judged, reported on, compared with its last run, put away.
+
+What a visit leaves (everything appears whole or not at all)::
+
+    <output>/<account>/<date>/snapshot/          AWS's answers
+    <output>/<account>/<date>/report/            the pages
+    <output>/<account>/<date>/exports/           what else was asked for
+    <output>/<account>/<date>/findings.parquet   what was found, for the overview
+    <output>/<account>/<date>/run.json           the summary line; there last of all
+    <output>/<account>/latest                    the date of the last complete run
+
+Both halves are plain functions of a :class:`Visit`, which can be sent to another process or
+machine; what they return is a few words, never what was read.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auditlib.branding import Branding
+from auditlib.errors import ParameterError
+from auditlib.language import tr, use
+from auditlib.schedule import SEVERITIES, Account
+from auditlib.snapshot import write_file
+
+if TYPE_CHECKING:
+    from auditlib.audit import Audit
+    from auditlib.comparison import Comparison
+
+__all__ = ["FINDINGS", "Interrupted", "Visit", "kept", "read", "reported", "unlisted"]
+
+FINDINGS = "findings.parquet"
+
+
+class Interrupted(Exception):  # noqa: N818 # not an error: someone pressed Ctrl-C
+    """Raised when Ctrl-C ended a run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """An account on a day, and what is to be made of it.
+
+    Attributes
+    ----------
+    kernels
+        Notebooks run at once.
+    """
+
+    account: Account
+    output: Path
+    date: str
+    language: str = "en"
+    notebooks: tuple[str, ...] | None = None
+    accepted: Path | None = None
+    history: Path | None = None
+    exports: tuple[str, ...] = ()
+    fail_on: str | None = None
+    branding: Branding | None = None
+    endpoint_url: str | None = None
+    kernels: int | None = None
+
+    @property
+    def home(self) -> Path:
+        """The folder of the account."""
+        return self.output / self.account.account
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the day."""
+        return self.home / self.date
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """How its summary begins."""
+        return {"account": self.account.account, "date": self.date}
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """The notebooks of its report; the one over many accounts is not about one."""
+        from auditlib.report import OVERVIEW, notebooks
+
+        wanted = self.notebooks if self.account.notebooks is None else self.account.notebooks
+        return tuple(n for n in notebooks() if n != OVERVIEW) if wanted is None else wanted
+
+    @property
+    def own_history(self) -> Path | None:
+        """The account's part of the history: what others did is not read to tell what it did."""
+        return self.history / self.account.account if self.history else None
+
+
+def kept(visit: Visit) -> dict[str, Any] | None:
+    """Return the summary of a visit that was completed before; ``None`` where there is none."""
+    done = visit.folder / "run.json"
+    if not done.exists():
+        return None
+    summary: dict[str, Any] = json.loads(done.read_text("utf-8"))
+    return summary
+
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+def read(visit: Visit) -> None:
+    """Read the account, unless that was done to its end before.
+
+    Raises
+    ------
+    AwsError, SnapshotError, ParameterError
+        When it cannot be read at all, or is another account than was meant.
+    Interrupted
+        When Ctrl-C ended it.
+    """
+    use(visit.language)
+    if not _is_read(visit.folder / "snapshot"):
+        _collect(visit.account, visit.folder / "snapshot", visit.endpoint_url)
+
+
+def _is_read(snapshot: Path) -> bool:
+    """Whether a collection into a folder ran to its end; what AWS refused stays so."""
+    from auditlib.aws.collect import NOT_COLLECTED
+    from auditlib.snapshot import MANIFEST, load
+
+    if not (snapshot / MANIFEST).exists():
+        return False
+    return all(call.error_code != NOT_COLLECTED for call in load(snapshot).calls)
+
+
+def _collect(account: Account, snapshot: Path, endpoint_url: str | None) -> None:
+    from auditlib.aws.collect import collect
+
+    collected = collect(
+        snapshot,
+        profile=account.profile,
+        regions=account.regions,
+        all_regions=account.all_regions,
+        role_arn=account.role_arn,
+        external_id=account.external_id,
+        endpoint_url=endpoint_url,
+        resume=True,
+    )
+    if collected.interrupted:
+        raise Interrupted
+    if others := {id for id, _ in collected.manifest.places} - {account.account}:
+        shutil.rmtree(snapshot)
+        raise ParameterError(
+            tr(
+                "account {account} was asked for, and the credentials are of {other}: give the "
+                "right profile or role",
+                account=account.account,
+                other=min(others),
+            )
+        )
+
+
+# -- judging and reporting ------------------------------------------------------------------------
+
+
+def reported(visit: Visit) -> dict[str, Any]:
+    """Judge what was read, write all that is to be left, and return the summary.
+
+    Repeated, it leaves the same once: what a killed one began is taken away.
+
+    Raises
+    ------
+    AuditError
+        When the snapshot cannot be judged, or a notebook fails, or there is no room.
+    """
+    from auditlib import history
+    from auditlib.comparison import compare
+    from auditlib.report import report
+
+    use(visit.language)
+    folder, past = visit.folder, visit.own_history
+    for pattern in (".report-*", ".exports-*"):
+        for left in folder.glob(pattern):
+            shutil.rmtree(left, ignore_errors=True)
+    earlier = _last(visit.home, visit.date)
+    places = {} if earlier is None else {"earlier": visit.home / earlier / "snapshot"}
+    known = past if past and past.is_dir() else None
+    made = report(
+        folder / "snapshot",
+        folder / "report",
+        visit.pages,
+        places=_taken(visit, {**places, **({"history": known} if known else {})}),
+        accepted=visit.accepted,
+        branding=visit.branding,
+        kernels=visit.kernels,
+    )
+    found = compare(made.audit, places.get("earlier"), known)
+    if visit.exports:
+        _export(made.audit, folder, visit.exports)
+    if past:
+        history.append(past, made.audit)
+    write_file(folder / FINDINGS, history.parquet_of(made.audit))
+    summary = visit.head | _summary(visit, found, earlier)
+    write_file(folder / "run.json", (json.dumps(summary, ensure_ascii=False) + "\n").encode())
+    write_file(visit.home / "latest", f"{visit.date}\n".encode())
+    return summary
+
+
+def _summary(visit: Visit, found: "Comparison", earlier: str | None) -> dict[str, Any]:
+    from auditlib.check import Status
+
+    audit = found.new
+    failing = [f for f in audit.findings if f.status is Status.FAIL]
+    return {
+        "status": "done",
+        "exit": _exit(visit.fail_on, audit),
+        "snapshot": f"{visit.account.account}/{visit.date}/snapshot",
+        "report": f"{visit.account.account}/{visit.date}/report/index.html",
+        "digest": audit.snapshot.digest,
+        "fail": {s: sum(f.check.severity == s for f in failing) for s in SEVERITIES},
+        "not_assessed": sum(f.status is Status.NOT_ASSESSED for f in audit.findings),
+        "gaps": len(audit.gaps),
+        "unlisted": unlisted(audit),
+        "compared_with": earlier,
+        "changes": None
+        if found.drift is None
+        else {
+            state: int(count)
+            for state, count in found.drift.findings["state"].value_counts().items()
+        },
+    }
+
+
+def unlisted(audit: "Audit") -> list[str]:
+    """Return the Regions whose endpoints AWS did not list: nothing at all is known of them."""
+    gaps = audit.tables.gaps("client_vpn_endpoints")
+    return sorted({str(region) for region in gaps["region"]})
+
+
+def _exit(fail_on: str | None, audit: "Audit") -> int:
+    from auditlib.check import Severity, Status
+
+    if fail_on is None:
+        return 3 if unlisted(audit) else 0
+    worst = Severity(fail_on).rank
+    findings = audit.findings
+    if any(f.status is Status.FAIL and f.check.severity.rank >= worst for f in findings):
+        return 1
+    return 3 if any(len(f.gaps) for f in findings) else 0
+
+
+def _taken(visit: Visit, places: Mapping[str, Path]) -> dict[str, Path]:
+    """Return those parameters that some notebook of the report takes."""
+    from auditlib.report import notebooks_of
+
+    known = {p.name for notebook in notebooks_of(visit.pages) for p in notebook.parameters}
+    return {name: path for name, path in places.items() if name in known}
+
+
+def _export(audit: "Audit", folder: Path, formats: tuple[str, ...]) -> None:
+    import tempfile
+
+    from auditlib.export import export_audit
+
+    aside = Path(tempfile.mkdtemp(prefix=".exports-", dir=folder))
+    export_audit(audit, aside / "new", formats)
+    shutil.rmtree(folder / "exports", ignore_errors=True)
+    (aside / "new").rename(folder / "exports")
+    shutil.rmtree(aside)
+
+
+def _last(home: Path, date: str) -> str | None:
+    """Return the date of the last complete run before one."""
+    dates = [path.parent.name for path in home.glob("*/run.json") if path.parent.name < date]
+    return max(dates, default=None)
