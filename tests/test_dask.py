@@ -62,9 +62,5 @@ def test_a_run_on_a_cluster_of_which_a_worker_is_killed_says_what_a_local_run_sa
 def test_a_scheduler_that_does_not_answer_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr("auditlib.fleet.ANSWERS_WITHIN", "1s")
     config = several(tmp_path, ACCOUNTS[0])
-<<<<<<< HEAD
-    with pytest.raises(ParameterError, match=r"no Dask scheduler answers at tcp://127.0.0.1:1"):
-=======
     with pytest.raises(ParameterError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
->>>>>>> fleet
         run(config, clock=lambda: FIRST, dask="tcp://127.0.0.1:1")
