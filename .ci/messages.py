@@ -120,9 +120,9 @@ def of_checks() -> Iterator[Found]:
 
 
 def of_heads() -> Iterator[Found]:
-    """Return the heads of columns, as pages show them."""
-    from auditlib.display import english_head
+    """Return the heads of columns and the names of tables, as pages show them."""
     from auditlib.schemas import SCHEMAS
+    from auditlib.words import english_head
 
     names = {column.name for schema in SCHEMAS.values() for column in schema.columns}
     for path in sorted((ROOT / "auditlib").rglob("*.py")):
@@ -130,7 +130,9 @@ def of_heads() -> Iterator[Found]:
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "evidence_of":
                 names.update(" ".join(_constants(node.args[0])).split())
     for head in sorted(map(english_head, names | SHOWN)):
-        yield head, "head", "auditlib/display.py"
+        yield head, "head", "auditlib/words.py"
+    for name in SCHEMAS:
+        yield name.replace("_", " "), "table", "auditlib/schemas.py"
 
 
 def of_tables() -> Iterator[Found]:

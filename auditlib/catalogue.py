@@ -43,7 +43,7 @@ def explanation(made: Check) -> list[str]:
     reads = reads_of_check(made)
     lines = [
         made.id,
-        f"  {made.title}.",
+        "  " + tr("{sentence}.", sentence=made.title),
         "  " + tr("Severity: {severity} (the kit's own rating)", severity=tr(made.severity.value)),
     ]
     lines += [f"  {sentence}" for sentence in ratings(made)]

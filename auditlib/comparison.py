@@ -213,8 +213,8 @@ class Comparison:
             return pd.DataFrame(columns=columns)
         found = self.drift.objects
         return found.rename(columns={"id": "object_id"}).assign(
-            table=[words.clean(name.replace("_", " ")) for name in found["table"]],
-            column=[name.replace("_", " ") for name in found["column"]],
+            table=[words.table(name) for name in found["table"]],
+            column=[words.column(name) for name in found["column"]],
         )[columns]
 
     def _recreated(self) -> pd.DataFrame:

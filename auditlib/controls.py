@@ -183,8 +183,10 @@ FRAMEWORKS: Mapping[str, Framework] = {
                 ),
                 Control(
                     id="ec2_securitygroup_default_restrict_traffic",
-                    title=f"{_DEFAULT_GROUP}. Prowler leaves out unused VPCs unless told "
-                    "otherwise, so its count differs",
+                    title=marked(
+                        "The default security group of every VPC has no rules. Prowler leaves out "
+                        "unused VPCs unless told otherwise, so its count differs"
+                    ),
                     whole=True,
                 ),
             ),

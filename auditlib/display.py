@@ -20,13 +20,14 @@ from markupsafe import Markup, escape
 
 from auditlib import language, previewed, reached, summary
 from auditlib.accepted import COLUMNS, as_shown
+from auditlib.access.saying import hop_shown
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
 from auditlib.controls import answers as answers_of
-from auditlib.language import marked, tr, tr_as
+from auditlib.language import marked, tr
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
-from auditlib.words import count, named, opening
+from auditlib.words import count, head, named, opening
 
 if TYPE_CHECKING:
     from auditlib.access import explanation as explained
@@ -358,31 +359,6 @@ LONG = {
     "what",
 }  # columns of sentences: they get the room
 
-_HEADS = {
-    "arn": "ARN",
-    "cidr": "CIDR",
-    "eni": "Interface",
-    "iam": "IAM",
-    "id": "ID",
-    "ip": "IP",
-    "vpc": "VPC",
-}
-
-
-def _head(column: str) -> str:
-    """Return a column's name for people.
-
-    >>> _head("group_id"), _head("destination_cidr"), _head("iam_action")
-    ('Group', 'Destination CIDR', 'IAM action')
-    """
-    return tr_as("head", english_head(column))
-
-
-def english_head(column: str) -> str:
-    """Return a column's name for people as it is translated from."""
-    words = (column.removesuffix("_id") or column).split("_")
-    return opening(" ".join(_HEADS.get(word, word) for word in words))
-
 
 def _is_id(column: str) -> bool:
     """Say whether a column holds what a machine calls a thing: set as code, with the room it needs."""
@@ -498,7 +474,7 @@ def table(
 
 def _columns(frame: pd.DataFrame, wanted: Iterable[str]) -> list[_Column]:
     return [
-        _Column(head=_head(column), kind="number" if _is_number(frame[column]) else "text")
+        _Column(head=head(column), kind="number" if _is_number(frame[column]) else "text")
         for column in wanted
     ]
 
@@ -559,9 +535,7 @@ def _evidence(
             row[0] = replace(row[0], below=record)
     shared = _rows(evidence.head(1), same, own)
     return _Evidence(
-        shared=[(_head(c), cell) for c, cell in zip(same, shared[0], strict=True)]
-        if shared
-        else [],
+        shared=[(head(c), cell) for c, cell in zip(same, shared[0], strict=True)] if shared else [],
         columns=columns,
         rows=rows,
     )
@@ -870,7 +844,7 @@ def reach_evidence(audit: "Audit", rows: pd.DataFrame, bound: int = 20) -> Html:
     for row, address, certainty, hops_of in below:
         row[1] = replace(row[1], below=_text(address))
         row[2] = replace(row[2], below=tr(certainty))
-        row[3] = replace(row[3], lines=hops_of)
+        row[3] = replace(row[3], lines=tuple(map(hop_shown, hops_of)))
     markup = render(
         "table.html.j2",
         caption="",
@@ -1053,8 +1027,8 @@ def _access_rows(rows: pd.DataFrame, names: Mapping[str, str]) -> list[list[_Cel
             kind="users",
         )
         row[3] = replace(row[3], kind="traffic")
-        row[4] = replace(row[4], lines=tuple(before), kind="rules")
-        row[5] = replace(row[5], lines=tuple(after), kind="rules")
+        row[4] = replace(row[4], lines=tuple(map(hop_shown, before)), kind="rules")
+        row[5] = replace(row[5], lines=tuple(map(hop_shown, after)), kind="rules")
     return cells
 
 

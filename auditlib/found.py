@@ -260,7 +260,7 @@ def _things(seen: list[Seen]) -> pd.DataFrame:
             stands_in = ", ".join(part for part in place if isinstance(part, str))
             rows.setdefault(
                 (id, row.account, row.region),
-                (schema.row, id, name, stands_in, row.account, row.region, column),
+                (tr(schema.row), id, name, stands_in, row.account, row.region, column),
             )
     return pd.DataFrame(list(rows.values()), columns=list(THINGS)).sort_values(
         ["what", "name", "id"], ignore_index=True
@@ -274,8 +274,8 @@ def _mentions(seen: list[Seen]) -> pd.DataFrame:
             id, name = _called(schema, row)
             # Several columns of a rule may hold the same text: its peer, and the peer by kind.
             rows.setdefault(
-                (schema.row, id, told),
-                (schema.row, id, name, row.account, row.region, column, told),
+                (tr(schema.row), id, told),
+                (tr(schema.row), id, name, row.account, row.region, column, told),
             )
     return pd.DataFrame(list(rows.values()), columns=list(MENTIONS)).sort_values(
         ["what", "id", "value"], ignore_index=True
@@ -287,7 +287,7 @@ def _reached(audit: "Audit", things: pd.DataFrame, mentions: pd.DataFrame) -> pd
     ids = set(things["id"])
     held = audit.tables["network_interface_groups"]
     enis = ids | set(held.loc[held["group_id"].isin(list(ids)), "eni_id"])
-    addresses = mentions[mentions["what"] == SCHEMAS["network_interface_addresses"].row]
+    addresses = mentions[mentions["what"] == tr(SCHEMAS["network_interface_addresses"].row)]
     enis |= {str(id).split()[0] for id in addresses["id"]}
     known = [id for id in sorted(enis) if str(id).startswith("eni-")][:_MOST_REACHED]
     reach = audit.reach(summary=True)

@@ -121,7 +121,7 @@ def _label(row: Mapping[Hashable, Any]) -> str:
     if row["name"]:
         return cut(visible(row["name"]))
     id = str(row["endpoint_id"])
-    return f"{id} ({row['region']})" if " " in id else cut(id)
+    return f"{tr(id)} ({row['region']})" if " " in id else cut(id)
 
 
 def _in_words(frame: pd.DataFrame, used: list[str]) -> str:
@@ -130,7 +130,7 @@ def _in_words(frame: pd.DataFrame, used: list[str]) -> str:
     said = []
     for row in frame.to_dict("records"):
         parts = [f"{row[column]} {tr(WORDS.get(column, column))}" for column in used if row[column]]
-        who = visible(row["name"] or row["endpoint_id"])
+        who = visible(row["name"] or tr(str(row["endpoint_id"])))
         said.append(f"{who} ({row['region']}): {', '.join(parts) or tr('none')}")
     return sentences(tr("Failing checks by endpoint."), tr("{list}.", list="; ".join(said)))
 

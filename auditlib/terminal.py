@@ -11,11 +11,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
 
-from auditlib import summary
+from auditlib import summary, words
 from auditlib.characters import visible
 from auditlib.check import Severity, Status, checks
 from auditlib.language import sentences, tr, tr_as
-from auditlib.words import acceptance, count, deciding, gap, head, listed, traffic, value
+from auditlib.words import acceptance, count, deciding, gap, listed, traffic, value
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -490,7 +490,7 @@ def print_frame(
     shown = frame if columns is None else frame[list(columns)]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in shown.columns:
-        table.add_column(head(str(name)), overflow="fold")
+        table.add_column(words.column(str(name)), overflow="fold")
     for row in shown.astype(object).itertuples(index=False):
         told = (
             _spoken(str(name), _text(one)) for name, one in zip(shown.columns, row, strict=True)

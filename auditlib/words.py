@@ -14,6 +14,7 @@ from auditlib.language import current, marked, tr, tr_as
 __all__ = [
     "acceptance",
     "clean",
+    "column",
     "count",
     "deciding",
     "gap",
@@ -27,6 +28,7 @@ __all__ = [
     "plural",
     "protocol",
     "rule",
+    "table",
     "traffic",
     "value",
     "width",
@@ -96,6 +98,50 @@ def listed(items: Iterable[str], most: int = 6) -> str:
     if len(shown) < 2:
         return "".join(shown)
     return tr("{items} and {last}", items=between.join(shown[:-1]), last=shown[-1])
+
+
+_HEADS = {
+    "arn": "ARN",
+    "cidr": "CIDR",
+    "eni": "Interface",
+    "iam": "IAM",
+    "id": "ID",
+    "ip": "IP",
+    "vpc": "VPC",
+}
+
+
+def head(column: str) -> str:
+    """Return a column's name for people.
+
+    >>> head("group_id"), head("destination_cidr"), head("iam_action")
+    ('Group', 'Destination CIDR', 'IAM action')
+    """
+    return tr_as("head", english_head(column))
+
+
+def english_head(column: str) -> str:
+    """Return a column's name for people as it is translated from."""
+    parts = (column.removesuffix("_id") or column).split("_")
+    return opening(" ".join(_HEADS.get(part, part) for part in parts))
+
+
+def column(name: str) -> str:
+    """Return a column's name inside a sentence or a cell.
+
+    >>> column("session_timeout_hours")
+    'session timeout hours'
+    """
+    return name.replace("_", " ") if current() == "en" else head(name)
+
+
+def table(name: str) -> str:
+    """Return a table's name for people.
+
+    >>> table("client_vpn_endpoints")
+    'client vpn endpoints'
+    """
+    return tr_as("table", clean(name.replace("_", " ")))
 
 
 def opening(text: str) -> str:
@@ -287,19 +333,6 @@ def value(word: str) -> str:
     'not_assessed'
     """
     return word if current() == "en" else tr(word.replace("_", " "))
-
-
-def head(column: str) -> str:
-    """Return the head of a column in the terminal and the workbook.
-
-    >>> head("group_id")
-    'group id'
-    """
-    if current() == "en":
-        return column.replace("_", " ")
-    from auditlib.display import english_head  # pages have their own heads, which are translated
-
-    return tr_as("head", english_head(column))
 
 
 def width(cidr: object) -> str:

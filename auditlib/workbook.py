@@ -18,7 +18,6 @@ from auditlib.characters import visible
 from auditlib.language import sentences, tr
 from auditlib.sheets import Sheet, sheets
 from auditlib.summary import identity
-from auditlib.words import head
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -175,7 +174,7 @@ def _fill(
         )
     page.write_string(0, 0, _cell(sheet.title)[0], formats["title"])
     cut = 0
-    widest = [_room(head(column)) for column in columns]
+    widest = [_room(words.column(column)) for column in columns]
     heights: list[list[int]] = []
     for number, record in enumerate(frame.itertuples(index=False, name=None), HEAD + 1):
         struck = "counts" in columns and record[columns.index("counts")] != "yes"
@@ -246,7 +245,7 @@ def _head(page: Any, frame: pd.DataFrame, formats: Mapping[str, Any]) -> None:
     for at, column in enumerate(map(str, frame.columns)):
         values = [value for value in frame.iloc[:, at] if _text(value)]
         style = "number head" if values and all(map(_is_number, values)) else "head"
-        page.write_string(HEAD, at, head(column), formats[style])
+        page.write_string(HEAD, at, words.column(column), formats[style])
 
 
 def _about(page: Any, text: str, widths: list[int], style: Any) -> None:

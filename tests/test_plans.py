@@ -1,6 +1,7 @@
 """Plan files in; scripts, Terraform and JSON out; the command line over both."""
 
 import json
+import re
 import shutil
 import subprocess
 from dataclasses import fields
@@ -16,10 +17,11 @@ from auditlib.changes import (
     CreateSecurityGroup,
     ModifyLogging,
 )
-from auditlib.changes.plans import apply_script, plan_of, rollback_script, terraform_text
+from auditlib.changes.plans import SPOKEN, apply_script, plan_of, rollback_script, terraform_text
 from auditlib.changes.preview import preview, proposal
 from auditlib.cli import main
 from auditlib.errors import ParameterError
+from auditlib.language import LANGUAGES, spoken, tr
 from auditlib.snapshot import save
 from auditlib.tables import Tables
 from tests.test_changes import ENDPOINT, PLACE, Small
@@ -266,3 +268,16 @@ def test_what_cannot_be_judged_exits_3(world, tmp_path):
 )
 def test_wrong_usage_is_told_and_exits_2(snapshot, arguments):
     assert run(snapshot, *arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_language_changes_the_code_of_a_script(language):
+    blank = "set {name} first: only you know it"
+    with spoken(language):
+        told = {text: tr(text) for text in (*SPOKEN, blank)}
+    for text, other in told.items():
+        assert sorted(re.findall(r"\$[a-z_]+", other)) == sorted(re.findall(r"\$[a-z_]+", text))
+        assert other.count("$") == text.count("$")
+        assert not re.search(r"\$[a-z_]+[^\x00-\x7f]", other), "a variable's name may go on there"
+        assert set("'\"`\\\n") & set(other) <= set(text)
+    assert told[blank].count("}") == 1

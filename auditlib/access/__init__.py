@@ -32,7 +32,7 @@ from auditlib.access.questions import (
     reach,
     reach_counts,
 )
-from auditlib.access.saying import shown
+from auditlib.access.saying import hop_shown, shown
 from auditlib.access.ways import EVERYONE
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "access_of",
     "endpoint_of",
     "explain",
+    "hop_shown",
     "networks_in_words",
     "nobody_at",
     "reach",

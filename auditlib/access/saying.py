@@ -7,9 +7,9 @@ So it stays the English text wherever it goes, and remembers what it was made of
 from collections.abc import Mapping
 from typing import Any
 
-from auditlib.language import tr, tr_as
+from auditlib.language import marked, tr, tr_as
 
-__all__ = ["Saying", "said", "shown"]
+__all__ = ["Saying", "hop_shown", "said", "shown"]
 
 
 class Saying(str):
@@ -49,6 +49,24 @@ def shown(text: str) -> str:
     if not isinstance(text, Saying):
         return text
     return tr(text.text, **{name: _shown(value) for name, value in text.values.items()})
+
+
+_HEADS = (
+    marked("VPC route"), marked("authorization"), marked("egress"), marked("endpoint route"),
+    marked("ingress"), marked("network ACL"), marked("receiver network ACL"), marked("return route"),
+)  # fmt: skip
+
+
+def hop_shown(hop: str) -> str:
+    """Return a hop of ``via`` in the language spoken.
+
+    >>> hop_shown("egress: sgr-1"), hop_shown(said("unknown: {doubt}", doubt="a doubt"))
+    ('egress: sgr-1', 'unknown: a doubt')
+    """
+    if isinstance(hop, Saying):
+        return shown(hop)
+    head, colon, rest = hop.partition(": ")
+    return f"{tr(head)}{colon}{rest}" if head in _HEADS else hop
 
 
 def _shown(value: object) -> object:

@@ -33,6 +33,7 @@ from auditlib.language import marked, tr, tr_as
 from auditlib.tables import nearest
 
 __all__ = [
+    "SPOKEN",
     "apply_script",
     "cli_text",
     "plan_of",
@@ -317,7 +318,7 @@ def verify_points(window: list[Step]) -> list[str]:
     return told
 
 
-_SPOKEN = (
+SPOKEN = (
     marked("what follows; goes on only after a yes"),
     marked('the id that a step noted; "none" where it was not made'),
     marked("only ask AWS whether it would be allowed"),
@@ -334,12 +335,13 @@ _SPOKEN = (
     marked("not undone; step $step stays as applied"),
     marked("Nothing was changed. Run with --apply to make the changes."),
 )
-"""What the code below says to people: variables stay, quotation marks are none (but in comments)."""
+"""What the shell code below says to people, within quotation marks or a comment: each variable stays,
+with a blank after it, and no language may add what a shell obeys."""
 
 
 def _spoken(code: str) -> str:
     """Return shell code that speaks the language spoken."""
-    for text in _SPOKEN:
+    for text in SPOKEN:
         code = code.replace(text, tr(text))
     return code
 
