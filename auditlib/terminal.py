@@ -286,13 +286,14 @@ def print_reach(frame: pd.DataFrame, *, via: bool = False, file: IO[str] | None 
     if frame.empty:
         print_lines([tr("Nothing is reached.")], file=file)
         return
-    from auditlib.access import networks_in_words
+    from auditlib.access import hop_shown, networks_in_words
 
     frame = networks_in_words(frame if via else _shortened(frame))
     columns = ("protocol", "from_port", "to_port")
     words = [traffic(*row) for row in frame[list(columns)].astype(object).itertuples(index=False)]
     subnets = "subnet_id" if "subnet_id" in frame.columns else "subnets"
-    shown = frame.assign(traffic=words)
+    hops = [tuple(map(hop_shown, one)) for one in frame["via"]]
+    shown = frame.assign(traffic=words, via=pd.Series(hops, index=frame.index, dtype=object))
     print_frame(
         shown,
         ["endpoint_id", subnets, "group", "eni_id", "ip", "traffic", "certainty", "via"],

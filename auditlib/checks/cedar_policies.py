@@ -387,10 +387,14 @@ def authorization_policy_permits_everyone(
         if not wide:
             continue
         number = len(policy.forbids)
-        forbids = {"nouns": words.count(number, "forbid statement"), "forbids": number}
+        nouns = words.count(number, "forbid statement")
         if any(not one.conditions for one in wide):
             reason = (
-                tr("permits without a condition; only {nouns} can refuse", **forbids)
+                tr(
+                    "permits without a condition; only {nouns} can refuse",
+                    nouns=nouns,
+                    forbids=number,
+                )
                 if number
                 else tr("permits without a condition; nothing in it refuses anybody")
             )
@@ -399,7 +403,8 @@ def authorization_policy_permits_everyone(
                 tr(
                     "has a permit that holds for a connection of which no user and no device is "
                     "known; only {nouns} can refuse",
-                    **forbids,
+                    nouns=nouns,
+                    forbids=number,
                 )
                 if number
                 else tr(
