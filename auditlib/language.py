@@ -5,7 +5,8 @@ put into it is given by name, so that a translator may move it, and never looked
 A process speaks one language at a time. It is chosen by ``--lang``, by the environment variable
 ``AUDITLIB_LANG`` (which is how the kernels of a report learn it), or with :func:`use`.
 
-What machines read is in no language: names of columns, ids, statuses, hops in ``via``.
+What machines read is in no language: names of columns, ids, statuses, hops in ``via``, and all that
+a snapshot holds.
 """
 
 import gettext

@@ -436,7 +436,7 @@ class Run:
             self._call(region, read, resource),
             status="failed",
             error_code=NOT_COLLECTED,
-            error_message=tr("the collection was interrupted before this call was answered"),
+            error_message="the collection was interrupted before this call was answered",
         )
 
     def _call(self, region: str, read: Read, resource: str | None) -> Call:
@@ -480,7 +480,7 @@ class Run:
                     call,
                     status="failed",
                     error_code="UnexpectedAnswer",
-                    error_message=tr("the answer {problem}", problem=problem),
+                    error_message=f"the answer {problem}",
                 )
             elif has_record(read, document):
                 call = self._keep(call, read, document)
@@ -548,7 +548,7 @@ class Run:
             token = page.pop("NextToken", None) or page.pop("nextToken", None)
             # botocore notices a token that comes twice in a row, not one that comes again later.
             if token in seen:
-                raise _EndlessPagesError(tr("{read.id} gave the same next token again", read=read))
+                raise _EndlessPagesError(f"{read.id} gave the same next token again")
             if token is not None:
                 seen.add(token)
                 if self._stop.is_set():
@@ -556,7 +556,7 @@ class Run:
             records = page.pop(key, None)
             if records is None and (whole or token):
                 # Something else told as a page would otherwise read as the end, or as nothing.
-                raise _LostPageError(tr("{read.id} gave a page without {key}", read=read, key=key))
+                raise _LostPageError(f"{read.id} gave a page without {key}")
             if records is not None and key in whole:
                 whole[key].extend(records)
             elif records is not None:
@@ -660,17 +660,10 @@ def _is_parent(read: Read) -> bool:
 
 
 def _too_old(read: Read) -> str:
-    if read.since_botocore:
-        return tr(
-            "botocore {botocore.__version__} does not know {read.service} {read.operation} "
-            "(since {read.since_botocore}): update boto3",
-            botocore=botocore,
-            read=read,
-        )
-    return tr(
-        "botocore {botocore.__version__} does not know {read.service} {read.operation}: update boto3",
-        botocore=botocore,
-        read=read,
+    since = f" (since {read.since_botocore})" if read.since_botocore else ""
+    return (
+        f"botocore {botocore.__version__} does not know {read.service} {read.operation}{since}: "
+        "update boto3"
     )
 
 
