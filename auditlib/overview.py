@@ -70,11 +70,19 @@ class Overview:
         states = Counter(str(entry["status"]) for entry in self.entries)
         blind = [entry for entry in self.read if entry["unlisted"]]
         part = [entry for entry in self.read if entry["gaps"] and not entry["unlisted"]]
-        told = tr(
-            "{total:,} accounts were asked for and {read:,} of them read.",
-            total=len(self.entries),
-            read=len(self.read),
-        )
+        total, read = len(self.entries), len(self.read)
+        if total == 1:
+            told = (
+                tr("One account was asked for, and it was read.")
+                if read
+                else tr("One account was asked for, and it was not read.")
+            )
+        else:
+            told = tr(
+                "{total:,} accounts were asked for and {read:,} of them read.",
+                total=total,
+                read=read,
+            )
         more = []
         if states["failed"]:
             more.append(

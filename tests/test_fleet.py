@@ -516,7 +516,7 @@ def test_a_snapshot_alone_is_an_overview_of_one():
     audit = Audit(exposed().snapshot(**MOMENT))
     over = overview("", audit)
     assert over.coverage == (
-        "1 accounts were asked for and 1 of them read. All calls were answered.",
+        "One account was asked for, and it was read. All calls were answered.",
     )
     assert list(over.accounts()["account"]) == [ACCOUNT]
     failing = {f.check.id for f in audit.findings if f.status is Status.FAIL}

@@ -125,3 +125,19 @@ def test_no_module_does_work_at_import():
     code = "import sys, auditlib, auditlib.cli; print(sorted({'pandas', 'boto3', 'matplotlib', 'nbconvert'} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_both_readmes_show_the_same_commands():
+    """What a reader types is the same in both; comments and the language chosen are not."""
+
+    def typed(name: str) -> list[str]:
+        text = (ROOT / name).read_text("utf-8")
+        lines = [
+            line
+            for block in re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
+            for line in block.splitlines()
+        ]
+        bare = (re.sub(r"\s*#.*", "", line).rstrip() for line in lines)
+        return [line for line in bare if line and not line.startswith("language:")]
+
+    assert typed("README.md") == typed("README.ja.md")
