@@ -164,7 +164,7 @@ def notebooks() -> dict[str, Notebook]:
 def notebooks_of(wanted: Sequence[str | Path] | None) -> list[Notebook]:
     """Return the notebooks asked for: by name, by the number it begins with, or by path.
 
-    ``None`` asks for all of the kit's.
+    ``None`` asks for all of the kit's but the one over many accounts, which is not about one.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def notebooks_of(wanted: Sequence[str | Path] | None) -> list[Notebook]:
     """
     ours = notebooks()
     if wanted is None:
-        return list(ours.values())
+        return [notebook for name, notebook in ours.items() if name != OVERVIEW]
     chosen = []
     for name in map(str, wanted):
         found = [ours[stem] for stem in ours if name in {stem, stem.split("-", 1)[0]}]
@@ -586,7 +586,7 @@ def report(
     out
         Folder to write; an older report in it is replaced, anything else is left alone.
     notebooks
-        Names, numbers or paths of notebooks; all of the kit's by default, none where it is empty.
+        Names, numbers or paths of notebooks; all of the kit's about one account by default, none where it is empty.
     parameters
         Parameters for the notebooks that declare them.
     places

@@ -81,12 +81,9 @@ class Visit:
         return {"account": self.account.account, "date": self.date}
 
     @property
-    def pages(self) -> tuple[str, ...]:
-        """The notebooks of its report; the one over many accounts is not about one."""
-        from auditlib.report import OVERVIEW, notebooks
-
-        wanted = self.notebooks if self.account.notebooks is None else self.account.notebooks
-        return tuple(n for n in notebooks() if n != OVERVIEW) if wanted is None else wanted
+    def pages(self) -> tuple[str, ...] | None:
+        """The notebooks of its report; ``None`` for all that are about one account."""
+        return self.notebooks if self.account.notebooks is None else self.account.notebooks
 
     @property
     def own_history(self) -> Path | None:

@@ -117,7 +117,7 @@ def test_papermill_explains_its_parameters(path):
 @pytest.mark.parametrize("world", ["empty", "refused"])
 def test_every_notebook_runs_on_any_account(world, tmp_path):
     snapshots.save(getattr(worlds, world)().snapshot(), tmp_path / "snapshot")
-    made = report(tmp_path / "snapshot", tmp_path / "out")
+    made = report(tmp_path / "snapshot", tmp_path / "out", list(notebooks()))
     assert [path.stem for path in made.pages] == list(notebooks())
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from auditlib.report import notebooks
+from auditlib.report import notebooks_of
 from tests.browser.chromium import CHROMIUM, MISSING, Page, chromium
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(MISSING, reason=f"{CHROMIUM} is not installed"),
 ]
-NAMES = ["index", *notebooks()]
+NAMES = ["index", *(notebook.name for notebook in notebooks_of(None))]
 SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
 
 

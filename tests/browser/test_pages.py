@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from auditlib import snapshot as snapshots
-from auditlib.report import notebooks, report
+from auditlib.report import notebooks_of, report
 from tests import report_worlds as worlds
 from tests.browser.chromium import CHROMIUM, MISSING, chromium
 
@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(MISSING, reason=f"{CHROMIUM} is not installed"),
 ]
-NAMES = ["index", *notebooks()]
+NAMES = ["index", *(notebook.name for notebook in notebooks_of(None))]
 SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
 
 
