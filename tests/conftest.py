@@ -1,9 +1,12 @@
 """What all tests share: the stand-in for AWS, one server per process, an empty world per test."""
 
+import gettext
+import os
 from collections.abc import Iterator
 
 import pytest
 
+from auditlib import language
 from tests.standin import StandIn
 
 
@@ -29,3 +32,14 @@ def aws(standing: StandIn) -> StandIn:
     """Return the stand-in, empty."""
     standing.reset()
     return standing
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Speak English before every test, whatever language a command of an earlier one chose."""
+    yield
+    if language.current() != "en":
+        language.use("en")
+        gettext.textdomain("messages")
+    for name in (language.VARIABLE, "LANGUAGE"):
+        os.environ.pop(name, None)
