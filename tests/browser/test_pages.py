@@ -87,7 +87,7 @@ def test_folded_evidence_is_printed_too(browser, folder, tmp_path):
     page = browser.open((folder / "10-endpoint-security-groups.html").as_uri())
     browser.call("Emulation.setEmulatedMedia", page._session, media="print")
     hidden = page.value(
-        "[...document.querySelectorAll('details > :not(summary)')].filter("
+        "[...document.querySelectorAll('main details > :not(summary)')].filter("
         "e => e.getBoundingClientRect().height === 0 || !e.checkVisibility()).length"
     )
     assert hidden == 0
