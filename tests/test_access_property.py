@@ -1,6 +1,6 @@
 """Random small worlds: the kit's answers against a packet-by-packet evaluator.
 
-The normal run tries some twenty worlds per property, ``WORLDS=4000 pytest tests/test_access_property.py``
+The normal run tries some dozen worlds per property, ``WORLDS=4000 pytest tests/test_access_property.py``
 thousands; each is asked about some forty packets at and beside the boundaries of its rules.
 """
 
@@ -23,7 +23,7 @@ from auditlib.tables import Tables
 from tests.naive import NUMBERS, Naive
 from tests.worlds import World
 
-WORLDS = int(os.environ.get("WORLDS", "20"))
+WORLDS = int(os.environ.get("WORLDS", "12"))
 PACKETS = 30
 
 worlds = settings(
