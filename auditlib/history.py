@@ -116,9 +116,9 @@ def append(folder: str | Path, audit: "Audit") -> bool:
     except OSError as error:
         raise AuditError(
             tr(
-                "{folder} cannot be written ({value}): give another folder",
+                "{folder} cannot be written ({why}): give another folder",
                 folder=folder,
-                value=error.strerror or error,
+                why=error.strerror or error,
             )
         ) from error
     return True

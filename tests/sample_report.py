@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from auditlib.report import report
+from auditlib.report import notebooks_of, report
 
 FOLDER = Path(__file__).resolve().parent.parent / "reports" / "sample"
+NAMES = ["index", *(notebook.name for notebook in notebooks_of(None))]
+"""Its pages, without their ending."""
 
 
 def main() -> None:

@@ -63,11 +63,11 @@ def quota_is_nearly_used(judged: pd.DataFrame) -> pd.DataFrame:
             {
                 **{name: getattr(row, name) for name in judged.columns},
                 "reason": tr(
-                    "{resource} uses {row.used:,} of {row.most:,} ({quota}; {value}).",
+                    "{resource} uses {row.used:,} of {row.most:,} ({quota}; {whose}).",
                     resource=words.clean(row.resource, 120),
                     row=row,
                     quota=tr(row.quota),
-                    value=_value(row),
+                    whose=_value(row),
                 ),
                 # Where Service Quotas was refused, a raised quota would not be seen.
                 "by_absence": isinstance(row.quota_code, str) and not row.applied,

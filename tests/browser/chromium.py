@@ -222,6 +222,16 @@ class Page:
         return path
 
 
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process, if need be by force."""
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 @contextmanager
 def chromium(reached: str = "") -> Iterator[Chromium]:
     """Run a browser with a profile of its own and end it.
@@ -247,11 +257,6 @@ def chromium(reached: str = "") -> Iterator[Chromium]:
         try:
             yield Chromium(from_us, from_browser)
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
             os.close(from_us)
             os.close(from_browser)

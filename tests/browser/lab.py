@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from auditlib.engagement import lab_command
-from tests.browser.chromium import Chromium, Page
+from tests.browser.chromium import Chromium, Page, end
 
 HOST = "127.0.0.1"
 PATIENCE = 120.0
@@ -47,12 +47,7 @@ def server(folder: Path, home: Path) -> Iterator[str]:
         _wait_for(f"{address}/api/status?token={token}", process)
         yield f"{address}/lab?reset&token={token}"
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:

@@ -6,15 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from auditlib.report import notebooks_of
-from tests.browser.chromium import CHROMIUM, MISSING, Page, chromium
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(MISSING, reason=f"{CHROMIUM} is not installed"),
-]
-NAMES = ["index", *(notebook.name for notebook in notebooks_of(None))]
-SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
+from tests.browser.chromium import Page
+from tests.sample_report import FOLDER as SAMPLE
+from tests.sample_report import NAMES
 
 RUN = """
 axe.run(document, %s).then(found => found.violations.map(
@@ -29,12 +23,6 @@ def axe() -> str:
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).with_name("axe.min.js").read_text("utf-8") + ";0"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
 
 
 def violations(page: Page, options: str = "{}") -> list[str]:

@@ -1,25 +1,12 @@
 """The report without a mouse: what is reached by Tab, in which order, and what a reader hears."""
 
 import itertools
-from pathlib import Path
 
 import pytest
 
-from auditlib.report import notebooks_of
-from tests.browser.chromium import CHROMIUM, MISSING, Page, chromium
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(MISSING, reason=f"{CHROMIUM} is not installed"),
-]
-NAMES = ["index", *(notebook.name for notebook in notebooks_of(None))]
-SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
+from tests.browser.chromium import Page
+from tests.sample_report import FOLDER as SAMPLE
+from tests.sample_report import NAMES
 
 
 def focused(page: Page) -> str:

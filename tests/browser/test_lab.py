@@ -13,12 +13,10 @@ from auditlib.cli import main
 from auditlib.engagement import working_copies
 from auditlib.report import KERNELSPEC, notebooks
 from tests import report_worlds as worlds
-from tests.browser.chromium import CHROMIUM, MISSING, chromium
+from tests.browser.chromium import chromium
 from tests.browser.lab import HOST, Lab, server
 
 pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(MISSING, reason=f"{CHROMIUM} is not installed"),
     # It belongs to the tools of development: where those are, it must run.
     pytest.mark.skipif(find_spec("jupyterlab") is None, reason="jupyterlab is not installed"),
     # One JupyterLab for all: they go to one worker.

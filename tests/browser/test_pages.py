@@ -1,26 +1,12 @@
 """The report in a real browser, without a network: it opens, it complains of nothing, it runs nothing."""
 
-from pathlib import Path
-
 import pytest
 
 from auditlib import snapshot as snapshots
-from auditlib.report import notebooks_of, report
+from auditlib.report import report
 from tests import report_worlds as worlds
-from tests.browser.chromium import CHROMIUM, MISSING, chromium
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(MISSING, reason=f"{CHROMIUM} is not installed"),
-]
-NAMES = ["index", *(notebook.name for notebook in notebooks_of(None))]
-SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
+from tests.sample_report import FOLDER as SAMPLE
+from tests.sample_report import NAMES
 
 
 @pytest.fixture(scope="module")
