@@ -314,6 +314,8 @@ def open_audit(
     """
     from auditlib.snapshot import load
 
+    if (kept := _KEPT.get((path or "", accepted or "", today))) is not None:
+        return kept
     loaded = load(Path(__file__).with_name("sample") if path is None else Path(path))
     if not accepted:
         return Audit(loaded)
@@ -321,6 +323,19 @@ def open_audit(
 
     day = day_of(today) if isinstance(today, str) else today
     return Audit(loaded, accepted_risks(accepted, day))
+
+
+_KEPT: dict[tuple[object, object, object], Audit] = {}
+
+
+def keep_open(path: str, accepted: str, today: str) -> None:
+    """Open an audit and judge it; from now on :func:`open_audit` returns it for these arguments.
+
+    For processes that see one state of a snapshot in all their life, as the kernels of a report.
+    """
+    audit = open_audit(path or None, accepted or None, today=today)
+    _ = audit.findings, audit.reach()
+    _KEPT[path, accepted, today] = audit
 
 
 def tables_overview(audit: Audit) -> pd.DataFrame:

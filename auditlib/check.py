@@ -333,9 +333,12 @@ def identities(evidence: pd.DataFrame) -> list[Identity]:
         for name in evidence.columns
         if name not in _SAID and (name == "log_group_name" or not str(name).endswith("_name"))
     ]
+    columns = [evidence[name].tolist() for name in names]
+    if not columns:
+        return [()] * len(evidence)
     return [
         tuple((name, value) for name, value in zip(names, row, strict=True) if type(value) is str)
-        for row in evidence[names].itertuples(index=False, name=None)
+        for row in zip(*columns, strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
 """From a snapshot to pages that can be handed over.
 
-Each notebook is run by papermill in a kernel of its own, side by side, and turned into one HTML
-page by the kit's own nbconvert template: no code, no script, nothing loaded from anywhere. The
+Each notebook is run by papermill in a kernel of its own, side by side (:mod:`auditlib.kernels`), and
+turned into one HTML page by the kit's own nbconvert template: no code, no script, nothing loaded from anywhere. The
 report replaces an older one only when all of it is complete.
 """
 
@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -26,7 +26,7 @@ from markupsafe import Markup
 from auditlib import display, export, summary
 from auditlib.errors import ParameterError, ReportError
 from auditlib.grid import WIDGET
-from auditlib.language import VARIABLE, current, marked, tr
+from auditlib.language import current, marked, tr
 from auditlib.pdf import pdf_bytes, refuse_without_weasyprint
 from auditlib.plots import severity_by_endpoint
 from auditlib.workbook import workbook_bytes
@@ -34,6 +34,7 @@ from auditlib.workbook import workbook_bytes
 if TYPE_CHECKING:
     from auditlib.audit import Audit
     from auditlib.branding import Branding
+    from auditlib.kernels import ForkServer
     from auditlib.pdf import Paper
     from auditlib.pseudonyms import Pseudonyms
 
@@ -101,6 +102,11 @@ class Notebook:
             if cell.cell_type == "markdown":
                 cell.source = tr(cell.source)
         return node
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether it says of itself that it takes longer than others, so that it is begun first."""
+        return bool(self.node.metadata.get("auditlib", {}).get("takes_long"))
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -275,24 +281,22 @@ def _refuse_without_accepted(chosen: Iterable[Notebook]) -> None:
             )
 
 
-def _run(notebook: Notebook, parameters: Mapping[str, object], folder: Path, home: Path) -> Any:
-    """Return the executed notebook; its kernel stands in ``folder`` and has its own ``home``."""
+def _run(
+    notebook: Notebook,
+    parameters: Mapping[str, object],
+    folder: Path,
+    home: Path,
+    server: "ForkServer | None" = None,
+) -> Any:
+    """Return the executed notebook."""
     import copy
 
-    from jupyter_core.utils import ensure_event_loop
     from papermill.exceptions import PapermillExecutionError
-    from papermill.execute import execute_notebook
 
-    node = copy.deepcopy(notebook.node)
+    from auditlib.kernels import executed
+
     try:
-        done = execute_notebook(
-            node,
-            None,
-            parameters=dict(parameters),
-            progress_bar=False,
-            kernel_manager_class=_kernel_manager(home),
-            resources={"metadata": {"path": str(folder)}},
-        )
+        done = executed(copy.deepcopy(notebook.node), parameters, folder, home, server)
     except PapermillExecutionError as error:
         raise ReportError(_what_failed(notebook, error)) from error
     except Exception as error:
@@ -304,41 +308,7 @@ def _run(notebook: Notebook, parameters: Mapping[str, object], folder: Path, hom
                 error=error,
             )
         ) from error
-    finally:
-        ensure_event_loop().close()  # this thread's, which nbclient leaves open
     return _scrubbed(done)
-
-
-def _kernel_manager(home: Path) -> type:
-    """Return a kernel manager that runs this very interpreter, whatever kernels are installed.
-
-    The kernel looks neither into the folder it stands in for modules (a client's folder could hold
-    a ``pandas.py``) nor into the user's IPython profile (its start-up files would change results).
-    """
-    from ipykernel.kernelspec import get_kernel_dict
-    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-    from jupyter_client.manager import AsyncKernelManager
-    from traitlets import default
-
-    class ThisInterpreter(KernelSpecManager):
-        def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-            described = get_kernel_dict(
-                extra_arguments=["--InteractiveShellApp.ignore_cwd=True", "--log-level=50"],
-                python_arguments=["-P"],
-            )
-            env = {"IPYTHONDIR": str(home), VARIABLE: current()}
-            return KernelSpec(resource_dir="", env=env, **described)
-
-    class ThisKernelManager(AsyncKernelManager):
-        @default("kernel_spec_manager")
-        def _this_interpreter(self) -> KernelSpecManager:
-            return ThisInterpreter()
-
-        @default("transport_encryption")
-        def _encrypted(self) -> str:
-            return "auto"
-
-    return ThisKernelManager
 
 
 def _what_failed(notebook: Notebook, error: Any) -> str:
@@ -692,6 +662,8 @@ def _redacted(
 
 
 def _reported(audit: "Audit", order: _Order) -> Report:
+    from auditlib.kernels import fork_server
+
     target, chosen, branding = order.target, order.chosen, order.branding
     snapshot, accepted = order.snapshot, order.accepted
     taken: dict[str, object] = {}
@@ -702,16 +674,21 @@ def _reported(audit: "Audit", order: _Order) -> Report:
     with tempfile.TemporaryDirectory(prefix="auditlib-") as scratch:
         place = _kernel_folder(snapshot, Path(scratch))
         paths = {name: _from(place, path) for name, path in order.places.items()}
-        wanted = _parameters_for(chosen, {**order.parameters, **paths})
         given = taken if snapshot is None else {**taken, SNAPSHOT: Path(snapshot).resolve().name}
-        with ThreadPoolExecutor(max(1, min(len(chosen), order.kernels))) as pool:
-            running = [
-                pool.submit(_run, n, {**wanted[n.name], **given}, place, Path(scratch))
-                for n in chosen
-            ]
+        with ExitStack() as stack:
+            server = None
+            if len(chosen) > 1:  # it gets ready while the notebooks are read
+                opened = {key: str(given.get(key, "")) for key in (SNAPSHOT, ACCEPTED, TODAY)}
+                server = stack.enter_context(fork_server(place, opened))
+            wanted = _parameters_for(chosen, {**order.parameters, **paths})
+            pool = stack.enter_context(ThreadPoolExecutor(max(1, min(len(chosen), order.kernels))))
+            running = {
+                n: pool.submit(_run, n, {**wanted[n.name], **given}, place, Path(scratch), server)
+                for n in sorted(chosen, key=lambda notebook: not notebook.takes_long)
+            }
             findings = export.json_text(export.findings_json(audit))  # while the kernels run
             book = workbook_bytes(audit)
-            executed = [_renamed(future.result(), paths.values()) for future in running]
+            executed = [_renamed(running[n].result(), paths.values()) for n in chosen]
     pages = [_page(notebook) for notebook in chosen]
     identity = summary.identity(audit)
     html = {

@@ -10,6 +10,16 @@ from auditlib import language
 from tests.standin import StandIn
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share what their module makes once in one process."""
+    for item in items:
+        made = getattr(item, "_fixtureinfo", None)
+        found = made.name2fixturedefs.values() if made else ()
+        if any(defs[-1].scope == "module" for defs in found):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(scope="session")
 def _standin() -> Iterator[StandIn]:
     with StandIn() as standin:

@@ -353,15 +353,17 @@ def _for_users(tables: Tables, access: pd.DataFrame) -> str:
 
 
 def _findings(before: Tables, after: Tables, known: Iterable[Finding]) -> pd.DataFrame:
-    # Whether somebody accepted it, evidence is there.
-    was = {f.check.id: {**_evidence(f.evidence), **_evidence(f.accepted)} for f in known}
+    was = {finding.check.id: finding for finding in known}
     differing = before.differing(after)
     rows = []
     for check in all_checks():
         id = check.id
-        old = was[id] if id in was else _evidence(evidence_in(check, before))
         # A check that reads nothing of what is exchanged finds the same.
         same = not _bases(check, before) & differing
+        if id not in was:
+            old = _evidence(evidence_in(check, before))
+        else:  # whether somebody accepted it, it is there
+            old = _evidence(was[id].evidence) | _evidence(was[id].accepted)
         new = old if same else _evidence(evidence_in(check, after))
         rows += [(id, "resolved", old[key]) for key in old if key not in new]
         rows += [(id, "still_open", new[key]) for key in new if key in old]

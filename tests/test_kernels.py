@@ -1,0 +1,155 @@
+"""Kernels of a report: copies of one process, apart from each other, gone when the report is."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from nbformat import write
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from auditlib import kernels
+from auditlib.errors import ReportError
+from auditlib.report import report
+from auditlib.snapshot import save
+from tests import report_worlds as worlds
+
+forks = pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("kernels") / "snapshot"
+    save(worlds.empty().snapshot(), path)
+    return path
+
+
+def notebook(folder: Path, name: str, *code: str) -> Path:
+    parameters = new_code_cell('snapshot: str = ""', metadata={"tags": ["parameters"]})
+    cells = [new_markdown_cell("# Own"), parameters, *map(new_code_cell, code)]
+    path = folder / f"{name}.ipynb"
+    write(new_notebook(cells=cells), path)
+    return path
+
+
+def told(folder: Path, name: str) -> list[str]:
+    return (folder / name).read_text().split()
+
+
+def gone(pid: int) -> bool:
+    """Wait until a process has ended; whoever has to may not have asked for its end yet."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def witness(folder: Path, name: str) -> str:
+    """Return code that leaves the numbers of its process and of that one's parent."""
+    at = f"pathlib.Path({str(folder / name)!r})"
+    return f"import os, pathlib; {at}.write_text(f'{{os.getpid()}} {{os.getppid()}}')"
+
+
+@forks
+def test_the_kernels_of_a_report_are_copies_of_one_process_and_end_with_it(small, tmp_path):
+    names = ("one", "two", "three")
+    own = [notebook(tmp_path, n, witness(tmp_path, n)) for n in names]
+    report(small, tmp_path / "out", own)
+    pids, parents = zip(*(told(tmp_path, name) for name in names), strict=True)
+    assert len(set(pids)) == len(names)
+    assert len(set(parents)) == 1
+    assert parents[0] != str(os.getpid())
+    assert all(gone(int(pid)) for pid in (*pids, parents[0]))
+
+
+def test_what_a_notebook_does_to_the_audit_is_seen_by_no_other(small, tmp_path):
+    spoil = """
+    import auditlib.words, pandas
+    from auditlib import open_audit
+    audit = open_audit(snapshot)
+    audit.findings[0].evidence["spoilt"] = 1
+    audit.tables.security_groups["spoilt"] = 1
+    auditlib.words.spoilt = pandas.spoilt = 1
+    """
+    look = f"""
+    import pathlib, auditlib.words, pandas
+    from auditlib import open_audit
+    audit = open_audit(snapshot)
+    seen = ["spoilt" in audit.findings[0].evidence, "spoilt" in audit.tables.security_groups]
+    seen += [hasattr(auditlib.words, "spoilt"), hasattr(pandas, "spoilt"), "spoilt" in globals()]
+    pathlib.Path(r"{tmp_path}/seen").write_text(repr(any(seen)))
+    """
+    own = [notebook(tmp_path, "spoil", spoil), notebook(tmp_path, "look", look)]
+    report(small, tmp_path / "out", own, kernels=1)
+    assert (tmp_path / "seen").read_text() == "False"
+
+
+def test_a_cell_that_fails_is_named_and_nothing_is_published(small, tmp_path):
+    own = [notebook(tmp_path, "fine", "1"), notebook(tmp_path, "wrong", "1 / 0")]
+    with pytest.raises(
+        ReportError, match="notebook wrong failed in section 'Own' at the cell that begins '1"
+    ):
+        report(small, tmp_path / "out", own)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_kernel_that_dies_is_named(small, tmp_path):
+    own = [notebook(tmp_path, "fine", "1"), notebook(tmp_path, "dies", "import os; os._exit(3)")]
+    with pytest.raises(ReportError, match="notebook dies could not be run: DeadKernelError"):
+        report(small, tmp_path / "out", own)
+
+
+@forks
+def test_without_the_process_to_fork_from_a_report_fails_and_does_not_hang(
+    small, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(kernels.sys, "executable", "/bin/false")
+    own = [notebook(tmp_path, name, "1") for name in ("one", "two")]
+    with pytest.raises(ReportError, match="the process that kernels are forked from has ended"):
+        report(small, tmp_path / "out", own)
+
+
+def test_where_the_system_does_not_fork_the_report_is_the_same(small, tmp_path, monkeypatch):
+    wanted = ["00", "70"]
+    forked = report(small, tmp_path / "forked", wanted)
+    monkeypatch.setattr(kernels.sys, "platform", "darwin")
+    started = []
+    server = kernels.ForkServer.__init__
+    monkeypatch.setattr(
+        kernels.ForkServer, "__init__", lambda *given: (started.append(1), server(*given))[1]
+    )
+    plain = report(small, tmp_path / "plain", wanted)
+    assert not started
+    files = sorted(p.relative_to(forked.folder) for p in forked.folder.rglob("*.*"))
+    assert len(files) == 7
+    assert [(forked.folder / f).read_bytes() == (plain.folder / f).read_bytes() for f in files] == [
+        True
+    ] * 7
+
+
+@forks
+def test_a_killed_report_leaves_no_process(small, tmp_path):
+    wait = "; import time; time.sleep(600)"
+    own = [notebook(tmp_path, n, witness(tmp_path, n) + wait) for n in ("one", "two")]
+    command = [sys.executable, "-c", "from auditlib.cli import main; main()"]
+    command += ["report", str(small), "--out", "out"]
+    for path in own:
+        command += ["--notebook", str(path)]
+    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    for _ in range(300):
+        if all((tmp_path / n).exists() and len(told(tmp_path, n)) == 2 for n in ("one", "two")):
+            break
+        time.sleep(0.1)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    pids = {int(pid) for name in ("one", "two") for pid in told(tmp_path, name)}
+    assert len(pids) == 3
+    assert all(gone(pid) for pid in pids)
