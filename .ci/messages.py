@@ -43,7 +43,7 @@ SHOWN = {
 }  # fmt: skip
 """Columns of the kit's pages, the workbook and the terminal that stand in no schema and no evidence."""
 
-Found = tuple[str, str | None, str]  # text, role, file
+Found = tuple[str | tuple[str, str], str | None, str]  # text (or for one and for many), role, file
 
 
 def _shown(path: Path) -> str:
@@ -154,7 +154,12 @@ def of_commands() -> Iterator[Found]:
         yield text, None, "auditlib/cli.py"
     for path in sorted(Path(click.__file__).parent.glob("*.py")):
         if path.stem in {"core", "decorators", "exceptions", "formatting", "parser", "types"}:
-            yield from of_python(path.read_text("utf-8"), "click", {"_": 0})
+            source = path.read_text("utf-8")
+            yield from of_python(source, "click", {"_": 0})
+            for node in ast.walk(ast.parse(source)):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ngettext":
+                    one, many = (text for at in node.args[:2] for text in _constants(at))
+                    yield (one, many), None, "click"
 
 
 def template() -> Catalog:
@@ -174,6 +179,11 @@ def template() -> Catalog:
     for message in made:
         message.flags.discard("python-format")
     return made
+
+
+def is_told(message: Message) -> bool:
+    """Say whether a message has a translation."""
+    return bool(message.string[0] if isinstance(message.string, tuple) else message.string)
 
 
 def path_of(language: str) -> Path:
@@ -206,7 +216,7 @@ def as_mo(catalogue: Catalog) -> bytes:
 def updated(language: str) -> Catalog:
     """Return a language's translations with what is to be translated now, nothing guessed."""
     old = read(language) if path_of(language).exists() else Catalog(locale=language)
-    told = {(m.id, m.context): m.string for m in old if m.id and m.string and not m.fuzzy}
+    told = {(m.id, m.context): m.string for m in old if m.id and is_told(m) and not m.fuzzy}
     new = template()
     made = Catalog(
         locale=language,
@@ -243,7 +253,7 @@ def lacking(language: str) -> list[dict[str, object]]:
     return [
         {"id": m.id, "role": m.context, "files": sorted({f for f, _ in m.locations}), "text": ""}
         for m in updated(language)
-        if m.id and not m.string
+        if m.id and not is_told(m)
     ]
 
 
@@ -251,11 +261,14 @@ def take(language: str, file: Path) -> None:
     """Put translations into a catalogue; those of texts that are gone are named."""
     catalogue = updated(language)
     for entry in json.loads(file.read_text("utf-8")):
-        message: Message | None = catalogue.get(entry["id"], entry.get("role"))
+        many = isinstance(entry["id"], list)
+        message: Message | None = catalogue.get(
+            tuple(entry["id"]) if many else entry["id"], entry.get("role")
+        )
         if message is None:
             print(f"gone: {entry['id'][:80]!r}", file=sys.stderr)
         elif entry["text"]:
-            message.string = entry["text"]
+            message.string = (entry["text"],) if many else entry["text"]
     save(language, catalogue)
 
 
@@ -266,7 +279,7 @@ def main(words: list[str]) -> int:
             for folder in sorted(LOCALE.iterdir()):
                 catalogue = updated(folder.name)
                 save(folder.name, catalogue)
-                print(f"{folder.name}: {sum(not m.string for m in catalogue if m.id)} lack")
+                print(f"{folder.name}: {sum(not is_told(m) for m in catalogue if m.id)} lack")
         case ["lacking", language]:
             print(json.dumps(lacking(language), ensure_ascii=False, indent=1))
         case ["take", language, file]:

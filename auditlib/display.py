@@ -53,6 +53,7 @@ __all__ = [
     "fleet_accounts",
     "fleet_checks",
     "init_notebook",
+    "is_number",
     "picture",
     "preview_access",
     "preview_findings",
@@ -64,6 +65,7 @@ __all__ = [
     "reach_matrix",
     "stylesheet",
     "table",
+    "text_of",
     "told",
     "verdict",
     "who_reaches_what",
@@ -359,6 +361,8 @@ LONG = {
     "what",
 }  # columns of sentences: they get the room
 
+_OF_ITS_OWN = {"iam_action": "action", "leaves": "receiver"}  # columns set as no other
+
 
 def _is_id(column: str) -> bool:
     """Say whether a column holds what a machine calls a thing: set as code, with the room it needs."""
@@ -372,7 +376,7 @@ def _is_id(column: str) -> bool:
     }
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """Return one value of a frame as text; missing values are a dash."""
     if isinstance(value, tuple | list | set | frozenset):
         pairs = [f"{v[0]} = {v[1]}" if isinstance(v, tuple) and len(v) == 2 else v for v in value]
@@ -395,12 +399,12 @@ def _rows(
     frame: pd.DataFrame, columns: Sequence[str], names: Mapping[str, str]
 ) -> list[list[_Cell]]:
     kinds = {
-        column: "action"
-        if column == "iam_action"
+        column: _OF_ITS_OWN[column]
+        if column in _OF_ITS_OWN
         else "id"
         if _is_id(column)
         else "number"
-        if _is_number(frame[column])
+        if is_number(frame[column])
         else "long"
         if column in LONG
         else "text"
@@ -410,7 +414,7 @@ def _rows(
     for record in frame[list(columns)].itertuples(index=False, name=None):
         cells = []
         for column, value in zip(columns, record, strict=True):
-            text = _text(value)
+            text = text_of(value)
             if column in SPOKEN and text:
                 text = tr(text)
             kind = "text" if text == "–" else kinds[column]
@@ -429,7 +433,8 @@ _WORDS = (
 )  # fmt: skip
 
 
-def _is_number(series: "pd.Series[Any]") -> bool:
+def is_number(series: "pd.Series[Any]") -> bool:
+    """Say whether a column holds numbers."""
     return pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
 
 
@@ -474,7 +479,7 @@ def table(
 
 def _columns(frame: pd.DataFrame, wanted: Iterable[str]) -> list[_Column]:
     return [
-        _Column(head=head(column), kind="number" if _is_number(frame[column]) else "text")
+        _Column(head=head(column), kind="number" if is_number(frame[column]) else "text")
         for column in wanted
     ]
 
@@ -528,7 +533,7 @@ def _evidence(
     if things and telling and (apart := [c for c in places if c not in same]):
         first = wanted.index(telling[0])
         for row, place in zip(rows, evidence[apart].itertuples(index=False), strict=True):
-            row[first] = replace(row[first], below=" ".join(map(_text, place)))
+            row[first] = replace(row[first], below=" ".join(map(text_of, place)))
     columns = _columns(evidence, wanted)
     if "source" in filled:
         for row, record in zip(rows, _records(evidence), strict=True):
@@ -558,7 +563,7 @@ def _records(evidence: pd.DataFrame) -> list[str]:
     """Return where in the snapshot each row's record stands; its place is told by the row itself."""
     numbers = evidence["record"] if "record" in evidence else [None] * len(evidence)
     return [
-        _text(source).rsplit("/", 1)[-1] + ("" if pd.isna(number) else f" #{number}")
+        text_of(source).rsplit("/", 1)[-1] + ("" if pd.isna(number) else f" #{number}")
         for source, number in zip(evidence["source"], numbers, strict=True)
     ]
 
@@ -814,7 +819,7 @@ def reach_matrix(audit: "Audit", rows: pd.DataFrame) -> Html:
         columns = [str(c) for c in part.columns if c != "what"]
         cells = _rows(part, columns, {})
         for row, what in zip(cells, part["what"], strict=True):
-            row[0] = replace(row[0], below=_text(what), kind="receiver")
+            row[0] = replace(row[0], below=text_of(what), kind="receiver")
         made.append(
             {
                 "name": names.get(matrix.endpoint_id, ""),
@@ -842,7 +847,7 @@ def reach_evidence(audit: "Audit", rows: pd.DataFrame, bound: int = 20) -> Html:
     cells = _rows(part, columns, summary.names(audit))
     below = zip(cells, part["address"], part["certainty"], part["by"], strict=True)
     for row, address, certainty, hops_of in below:
-        row[1] = replace(row[1], below=_text(address))
+        row[1] = replace(row[1], below=text_of(address))
         row[2] = replace(row[2], below=tr(certainty))
         row[3] = replace(row[3], lines=tuple(map(hop_shown, hops_of)))
     markup = render(
@@ -1020,7 +1025,7 @@ def _access_rows(rows: pd.DataFrame, names: Mapping[str, str]) -> list[list[_Cel
     columns = [part[name] for name in ("address", "endpoint_id", "before", "after")]
     for row, address, endpoint, before, after in zip(cells, *columns, strict=True):
         row[0] = replace(row[0], text=tr(_CHANGE_WORDS[row[0].text]), kind="change")
-        row[1] = replace(row[1], below=_text(address))
+        row[1] = replace(row[1], below=text_of(address))
         row[2] = replace(
             row[2],
             below=tr("through {endpoint}", endpoint=named(endpoint, names.get(endpoint))),

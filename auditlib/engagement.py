@@ -167,4 +167,14 @@ def lab_command(folder: Path, *, browser: bool = True) -> list[str]:
             )
         )
     quiet = () if browser else ("--no-browser",)
-    return [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder.resolve()}", *quiet]
+    return [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--notebook-dir={folder.resolve()}",
+        # It would ask whether to fetch news, and look for newer versions: nothing is asked of the
+        # network during an audit but AWS.
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        *quiet,
+    ]

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from auditlib.characters import visible
-from auditlib.display import Html, table
+from auditlib.display import Html, is_number, table, text_of
 from auditlib.language import tr
 
 __all__ = ["WIDGET", "Grid", "grid"]
@@ -120,11 +120,9 @@ def _shown(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _column(values: "pd.Series[Any]", names: Mapping[str, str]) -> "pd.Series[Any]":
-    from auditlib.display import _is_number, _text
-
-    if _is_number(values) and not values.isna().any():
+    if is_number(values) and not values.isna().any():
         return values.reset_index(drop=True)
-    texts = (visible(_text(value)) for value in values)
+    texts = (visible(text_of(value)) for value in values)
     named = (
         f"{visible(names[text])} ({text})" if names.get(text, text) != text else text
         for text in texts

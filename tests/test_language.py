@@ -52,11 +52,13 @@ def catalogue(messages, language) -> Catalog:
 
 
 def shortened(message) -> str:
-    return " ".join(message.id.split())[:90]
+    return " ".join(str(message.id).split())[:90]
 
 
-def test_every_text_has_a_translation(catalogue):
-    lacking = [(shortened(m), m.locations[0][0]) for m in catalogue if m.id and not m.string]
+def test_every_text_has_a_translation(messages, catalogue):
+    lacking = [
+        (shortened(m), m.locations[0][0]) for m in catalogue if m.id and not messages.is_told(m)
+    ]
     assert lacking == []
 
 
@@ -114,6 +116,11 @@ def test_a_translation_has_the_fields_of_its_message_and_no_other(catalogue):
     given = keywords_by_message()
     wrong = []
     for message in catalogue:
+        if isinstance(message.id, tuple):  # click's, which is given the fields of both
+            (told,), fields = message.string, set().union(*map(_safe_fields, message.id))
+            if not set(_safe_fields(told)) <= fields:
+                wrong.append((shortened(message), set(), set(_safe_fields(told)) - fields, set()))
+            continue
         keywords = given.get(message.id, set())
         if not message.id or not message.string or not (keywords or "{" in message.id):
             continue
@@ -264,6 +271,7 @@ def made(tmp_path_factory, language):
 def test_no_english_is_left_on_a_page(made, account):
     left = {}
     for path in (made.index, *made.pages):
+        assert path.stat().st_size <= 300_000, path.name
         prose = Prose()
         prose.feed(path.read_text("utf-8"))
         if found := sorted({e for text in prose.texts for e in english_in(text, account)}):
@@ -329,3 +337,19 @@ def test_no_english_is_left_in_the_terminal(command, language, account):
     said = CliRunner().invoke(main, [name, sample, *more, "--lang", language]).output
     assert re.search(r"[ぁ-んァ-ン一-龥]", said)
     assert english_in(" ".join(said.split()), account) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("check --formt json", "--formt"),
+        ("check x --format jsn", "jsn"),
+        ("check x y", "y"),
+        ("reach x --port", "--port"),
+    ],
+)
+def test_a_mistyped_command_is_told_in_the_language_asked_for(command, told, language, account):
+    said = CliRunner().invoke(main, ["--lang", language, *command.split()])
+    assert said.exit_code == 2
+    assert told in said.output
+    assert english_in(" ".join(said.output.split()), account) == []

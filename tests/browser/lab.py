@@ -35,8 +35,6 @@ def server(folder: Path, home: Path) -> Iterator[str]:
             f"--IdentityProvider.token={token}",
             "--ServerApp.allow_root=True",
             "--LabApp.expose_app_in_browser=True",
-            "--LabApp.news_url=",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ],
         env={**os.environ, **{place: str(home / place.lower()) for place in places}},
         stdout=subprocess.DEVNULL,
