@@ -333,15 +333,19 @@ def test_a_fragile_rule_is_replaced_and_becomes_reliable():
     assert parts(found) == {("steadier", "side_effect", own)}
 
 
-def test_a_dead_rule_s_replacement_opens_what_it_says_and_says_so():
+def test_a_dead_rule_goes_and_nothing_is_opened_in_its_place():
     world = Small()
     db = world.security_group(world.main, "db")
-    world.ingress(db, "172.20.0.0/22", "tcp", (5432, 5432))
-    eni = world.interface(world.vpn, db)
+    rule = world.ingress(db, "172.20.0.0/22", "tcp", (5432, 5432))
+    world.interface(world.vpn, db)
     found = proposal(tables_of(world), ["receiver-allows-address-not-group"])
-    assert found.verdict.startswith(f"opens TCP 5432 on {eni}")
-    assert found.verdict.endswith(", as the finding asks")
-    assert any("admits nobody today" in text for text in found.decisions)
+    assert found.verdict == "changes nothing anyone can reach"
+    (step,) = found.steps
+    assert step.change.rule_id == rule
+    assert any(
+        text.startswith(f"{rule} admits nobody through {ENDPOINT} today")
+        for text in found.decisions
+    )
 
 
 def test_a_rule_on_a_subnet_cannot_be_judged_while_others_stand_in_it():

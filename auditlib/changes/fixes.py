@@ -319,24 +319,25 @@ def empty_default(tables: Tables, evidence: pd.DataFrame) -> Fix:
 
 @fix("receiver-allows-address-not-group")
 def named_group(tables: Tables, evidence: pd.DataFrame) -> Fix:
-    """Return rules that name the endpoint's group in place of rules on addresses."""
-    made = _in_place_of(tables, evidence)
-    carriers = tables["network_interface_groups"]
-    decisions: list[str] = []
-    named = []
-    added = {c.group_id for c in made.changes if isinstance(c, AuthorizeRule)}
-    for row in rows_of(evidence[evidence["why"] == "client_range"]):
-        if row.group_id in added:
-            decisions.append(
-                tr(
-                    "{row.rule_id} admits nobody today; the rule in its place does. If VPN users are not "
-                    "meant to reach it, remove the rule and put none in its place.",
-                    row=row,
-                )
-            )
-        enis = carriers.loc[carriers["group_id"] == row.group_id, "eni_id"]
-        named += [Named(change="gained", endpoint_id=row.endpoint_id, eni_id=eni) for eni in enis]
-    return Fix(changes=made.changes, named=tuple(named), decisions=(*made.decisions, *decisions))
+    """Return rules that name the endpoint's group in place of rules on addresses.
+
+    A rule on the client range admits nobody today. It goes, and nothing comes in its place: whether VPN
+    users are meant to come in is not for a fix to say.
+    """
+    nobody = evidence["why"] == "client_range"
+    made = _in_place_of(tables, evidence, ~nobody)
+    removed = {change.rule_id for change in made.changes if isinstance(change, RevokeRule)}
+    decisions = [
+        tr(
+            "{row.rule_id} admits nobody through {endpoint} today, so nothing comes in its place. If VPN "
+            "users are meant to reach it, add a rule that names the endpoint's security group "
+            "(authorize-rule in a plan file).",
+            row=row,
+            endpoint=row.endpoint_id,
+        )
+        for row in rows_of(evidence[nobody & evidence["rule_id"].isin(removed)])
+    ]
+    return Fix(changes=made.changes, decisions=(*made.decisions, *decisions))
 
 
 @fix("receiver-open-wider-than-vpn")
@@ -359,8 +360,17 @@ def named_group_alone(tables: Tables, evidence: pd.DataFrame) -> Fix:
     return Fix(changes=made.changes, decisions=(*made.decisions, *last))
 
 
-def _in_place_of(tables: Tables, evidence: pd.DataFrame) -> Fix:
-    """Return rules that name the group of each endpoint that the rules of the evidence admit."""
+def _in_place_of(
+    tables: Tables, evidence: pd.DataFrame, replaced: "pd.Series[bool] | None" = None
+) -> Fix:
+    """Return rules that name the group of each endpoint that the rules of the evidence admit.
+
+    Parameters
+    ----------
+    replaced
+        For which rows of the evidence there is to be a rule in place of the old one; for all when
+        not given. The old ones go all the same.
+    """
     held = tables["endpoint_security_groups"]
     alone = _dedicated(tables)
     rules = {row.rule_id: row for row in _rules(tables, evidence["rule_id"])}
@@ -371,13 +381,14 @@ def _in_place_of(tables: Tables, evidence: pd.DataFrame) -> Fix:
     changes: list[Change] = []
     groups = {}
     unfit: dict[str, list[str]] = {}
-    for row in rows_of(evidence):
+    asked = evidence if replaced is None else evidence[replaced]
+    for row in rows_of(asked):
         mine = held[(held["endpoint_id"] == row.endpoint_id) & held["effective"]]
         groups[row.endpoint_id] = sorted(set(mine["group_id"].dropna()) & alone)
         if not groups[row.endpoint_id]:
             unfit.setdefault(row.endpoint_id, []).append(row.rule_id)
     blocked = {rule for ids in unfit.values() for rule in ids}
-    for row in rows_of(evidence[~evidence["rule_id"].isin(blocked)]):
+    for row in rows_of(asked[~asked["rule_id"].isin(blocked)]):
         rule, group = rules[row.rule_id], groups[row.endpoint_id][0]
         same = (rule.group_id, rule.protocol, str(rule.from_port), str(rule.to_port), group)
         if same not in existing:
