@@ -42,6 +42,11 @@ plt.show()
 """
 
 
+def account_of(number: int) -> str:
+    """Return an invented account."""
+    return f"4444{number:08}"
+
+
 # -- stages, each in a process of its own ---------------------------------------------------------
 
 
@@ -150,7 +155,7 @@ def lanes(folder: Path, accounts: int, cores: int) -> dict[str, float]:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     visits = []
     for number in range(accounts):
-        account = Account(account=f"4444{number:08}", regions=("ap-northeast-1",))
+        account = Account(account=account_of(number), regions=("ap-northeast-1",))
         visit = Visit(account=account, output=folder, date=DATE, kernels=1)
         shutil.copytree(SAMPLE, visit.folder / "snapshot")
         visits.append(visit)
@@ -172,14 +177,14 @@ def lead(folder: Path, accounts: int) -> dict[str, float]:
     lines = ["output: out", "regions: [ap-northeast-1]", "accounts:"]
     made = folder / "one"
     for number in range(accounts):
-        account = f"4444{number:08}"
+        account = account_of(number)
         lines.append(f'  - account: "{account}"')
         if not number:
             judged = _judged(made, account)
         home = folder / "out" / account / DATE
         home.mkdir(parents=True)
         for name, held in judged.items():
-            (home / name).write_bytes(held.replace(b"444400000000", account.encode()))
+            (home / name).write_bytes(held.replace(account_of(0).encode(), account.encode()))
         (home.parent / "latest").write_text(f"{DATE}\n")
     file.write_text("\n".join(lines) + "\n", "utf-8")
     from datetime import UTC, datetime
