@@ -9,6 +9,7 @@ last: of one that was killed between, nothing counts, and it is done again.
 What lies in folders passes through here as it is.
 """
 
+import errno
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditlib import visit as visits
+from auditlib.errors import AuditError
+from auditlib.language import tr
 from auditlib.prefix import Prefix
 from auditlib.snapshot import MANIFEST
 from auditlib.visit import DONE, FINDINGS, LATEST, Interrupted, Visit, pointer
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from auditlib.aws.bucket import Bucket
 
 __all__ = ["kept", "over_all", "read", "reported"]
+
+_NO_ROOM = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def kept(visit: Visit) -> dict[str, Any] | None:
@@ -138,18 +143,35 @@ def _day(visit: Visit) -> str:
 
 @contextmanager
 def _temporary() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="auditlib-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="auditlib-run-", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
 @contextmanager
 def _folders(visit: Visit) -> Iterator[tuple[Visit, Path, Path]]:
-    """Give the visit with folders in place of what is in S3, and those of output and history."""
+    """Give the visit with folders in place of what is in S3, and those of output and history.
+
+    What an error says of these folders it says of the places they stand for.
+    """
     with _temporary() as aside:
         output = visit.output if isinstance(visit.output, Path) else aside / "output"
         past = visit.history if isinstance(visit.history, Path) else aside / "history"
         history = None if visit.history is None else past
-        yield replace(visit, output=output, history=history), output, past
+        try:
+            yield replace(visit, output=output, history=history), output, past
+        except AuditError as error:
+            told = str(error).replace(str(output), str(visit.output))
+            raise type(error)(told.replace(str(past), str(visit.history))) from error
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise AuditError(
+                tr(
+                    "the temporary folder cannot be written ({why}): make room, or name another "
+                    "one in TMPDIR",
+                    why=error.strerror,
+                )
+            ) from error
 
 
 def _last(output: "Bucket", account: str, date: str) -> list[str]:

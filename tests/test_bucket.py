@@ -1,5 +1,6 @@
 """Output and history in S3: the same as in folders, whole or not at all, one run at a time."""
 
+import errno
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +24,7 @@ from auditlib.aws import bucket as buckets
 from auditlib.aws.bucket import ACTIONS, EXPIRES, LOCK, Bucket, _Lock, lock
 from auditlib.aws.collect import Collected
 from auditlib.cli import main
-from auditlib.errors import AwsError, ParameterError
+from auditlib.errors import AuditError, AwsError, ParameterError, SnapshotError
 from auditlib.fleet import run
 from auditlib.prefix import Prefix, prefix_of
 from auditlib.schedule import Account, config_of
@@ -495,6 +497,30 @@ def test_an_account_that_cannot_be_put_away_is_told_and_stops_no_other(s3, small
     assert told[1]["account"] == accounts[1]
     assert "report/a b.html was refused" in told[0]
     assert mirror.kept(work[0]) is None
+
+
+def test_what_is_damaged_is_named_by_its_place_in_s3(s3, small_visit, monkeypatch):
+    monkeypatch.undo()
+    for name, value in s3.environment.items():
+        if name != "AWS_ENDPOINT_URL":
+            monkeypatch.setenv(name, value)
+    snapshot = f"{ACCOUNT}/2026-11-21/snapshot"
+    here_of(s3).write(f"{snapshot}/manifest.json", b"{")
+    for half in (mirror.read, mirror.reported):
+        with pytest.raises(SnapshotError) as told:
+            half(small_visit)
+        assert f"{PLACE}/{snapshot}" in str(told.value)
+        assert tempfile.gettempdir() not in str(told.value)
+
+
+def test_a_full_disk_is_no_bug_of_the_kit(s3, small_visit, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "x")
+
+    monkeypatch.setattr("auditlib.visit.read", full)
+    with pytest.raises(AuditError) as told:
+        mirror.read(small_visit)
+    assert "(No space left on device): make room" in str(told.value)
 
 
 def test_a_download_that_breaks_off_is_begun_again(s3):
