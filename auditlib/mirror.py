@@ -88,8 +88,9 @@ def reported(visit: Visit) -> dict[str, Any]:
             there = set(output.names(day))
             read = {name for name in there if name.startswith(f"{day}/snapshot/")}
             output.fetch([*sorted(read), *_last(output, account, visit.date)], folder)
-        known = history.names(account) if history is not None else []
+        known: list[str] = []
         if history is not None:
+            known = [name for name in history.names(account) if name.endswith(".parquet")]
             history.fetch(known, past)
 
         def before_done() -> None:

@@ -116,7 +116,8 @@ class Bucket:
         wanted = list(names)
         for name in wanted:
             # Whoever writes to the bucket writes nowhere else on this machine.
-            if {"", ".", ".."} & set(name.split("/")) or "\\" in name or ":" in name:
+            drive = os.name == "nt" and ":" in name
+            if {"", ".", ".."} & set(name.split("/")) or "\\" in name or drive:
                 raise AwsError(
                     tr("{place}/{name} is no file of a run: delete it", place=self.place, name=name)
                 )
@@ -342,19 +343,18 @@ class _Lock:
         data = (json.dumps({**self._about, "renewed": self._times}) + "\n").encode()
         etag = self._bucket._put(LOCK, data, **condition)
         if etag is None:
-            # botocore may have asked twice because the first answer was lost.
+            # botocore may have asked twice because the first answer was lost; or another run, which
+            # was refused, was in the way.
             found = self._bucket._answer(LOCK)
-            etag = found["ETag"] if found is not None and found["Body"] == data else None
+            is_own = found is not None and _about(found["Body"]).get("run") == self._about["run"]
+            etag = found["ETag"] if found is not None and is_own else None
         if etag is None:
             return False
         self._etag, self._renewed = etag, time.monotonic()
         return True
 
     def _refusal(self, data: bytes, left: timedelta) -> str:
-        try:
-            about = dict(json.loads(data))
-        except (ValueError, TypeError):
-            about = {}
+        about = _about(data)
         place = self._bucket.place
         return tr(
             "another run works on {place} ({machine}, since {since}): wait for it, or give another "
@@ -366,6 +366,14 @@ class _Lock:
             minutes=max(1, round(left.total_seconds() / 60)),
             lock=shlex.quote(f"{place}/{LOCK}"),
         )
+
+
+def _about(data: bytes) -> dict[str, Any]:
+    """Return what a lock says; nothing where it is none of ours."""
+    try:
+        return dict(json.loads(data))
+    except (ValueError, TypeError):
+        return {}
 
 
 def _age(found: dict[str, Any]) -> timedelta:
