@@ -6,6 +6,7 @@ from typing import Any
 
 from auditlib.errors import ParameterError
 from auditlib.language import marked, tr
+from auditlib.prefix import SCHEME, Prefix, prefix_of
 
 __all__ = ["ConfigReader", "root_of"]
 
@@ -100,3 +101,13 @@ class ConfigReader:
         if "://" in text:
             raise self.wrong(node, tr("{text} is no folder of this machine", text=text))
         return (self._path.resolve().parent / text).resolve()
+
+    def store(self, node: Any) -> Path | Prefix:
+        """Return where to write: a folder as :meth:`place` has it, or a place in S3."""
+        text = self.text(node)
+        if not text.startswith(SCHEME):
+            return self.place(node)
+        try:
+            return prefix_of(text)
+        except ParameterError as error:
+            raise self.wrong(node, str(error)) from error

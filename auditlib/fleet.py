@@ -19,7 +19,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,9 +28,11 @@ from typing import Any
 from auditlib.errors import AuditError, ParameterError
 from auditlib.lanes import Lanes
 from auditlib.language import current, spoken, tr
+from auditlib.mirror import kept, over_all, read, reported
+from auditlib.prefix import Prefix
 from auditlib.schedule import Account, Config, refuse_without_pyarrow
 from auditlib.snapshot import write_file
-from auditlib.visit import Interrupted, Visit, kept, read, reported
+from auditlib.visit import LATEST, Interrupted, Visit, pointer
 
 __all__ = ["A_BUG", "NOT_READ", "Executors", "Interrupted", "run"]
 
@@ -162,6 +164,8 @@ def run(
     ------
     ParameterError
         When another run works on the same output, or pyarrow is not installed.
+    AwsError
+        When the output is a place in S3 that cannot be used, or that another run took over.
     Interrupted
         After Ctrl-C; what was read is kept.
     """
@@ -169,7 +173,7 @@ def run(
     date = f"{clock():%Y-%m-%d}"
     with ExitStack() as stack:
         stack.enter_context(spoken(config.language or current()))
-        stack.enter_context(_lock(config.output))
+        check_lock = stack.enter_context(_locked(config.output, endpoint_url))
         entries = list(_entries(config, date, endpoint_url))
         visits = [entry for entry in entries if isinstance(entry, Visit)]
         if executors is None:
@@ -178,28 +182,35 @@ def run(
         summaries = []
         try:
             for summary in _summaries(entries, executors):
+                check_lock()
                 summaries.append(summary)
                 told(summary)
         except KeyboardInterrupt as pressed:
             raise Interrupted from pressed
-        _overview(config, date, summaries, clock())
+        with over_all(config.output, date, summaries, endpoint_url) as output:
+            _overview(output, config, date, summaries, clock())
+            check_lock()
     statuses = {summary["exit"] for summary in summaries}
     return next((status for status in (A_BUG, 1, NOT_READ) if status in statuses), 0)
 
 
 def _overview(
-    config: Config, date: str, summaries: Sequence[Mapping[str, Any]], moment: datetime
+    output: Path,
+    config: Config,
+    date: str,
+    summaries: Sequence[Mapping[str, Any]],
+    moment: datetime,
 ) -> None:
     """Write what came of all accounts, and the page over them."""
     from auditlib.overview import ACCOUNTS
     from auditlib.report import overview_report
 
-    folder = config.output / "overview" / date
+    folder = output / "overview" / date
     record = {"date": date, "made": moment.isoformat(), "accounts": summaries}
     write_file(folder / ACCOUNTS, (json.dumps(record, ensure_ascii=False) + "\n").encode())
     if len(summaries) > 1:
         overview_report(folder, folder / "report", branding=config.branding)
-    write_file(config.output / "overview" / "latest", f"{date}\n".encode())
+    write_file(output / "overview" / LATEST, pointer(date))
 
 
 # -- which accounts -------------------------------------------------------------------------------
@@ -382,8 +393,19 @@ def _broken(visit: Visit, error: Exception) -> Summary:
 # -- one run at a time ----------------------------------------------------------------------------
 
 
+def _locked(
+    output: Path | Prefix, endpoint_url: str | None
+) -> AbstractContextManager[Callable[[], None]]:
+    """Let one run at a time into an output; give what raises when that does not hold any more."""
+    if isinstance(output, Path):
+        return _lock(output)
+    from auditlib.aws.bucket import Bucket, lock
+
+    return lock(Bucket(place=output, endpoint_url=endpoint_url))
+
+
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
+def _lock(folder: Path) -> Iterator[Callable[[], None]]:
     """Let one run at a time into a folder; the system lets go of it when a run is killed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -397,17 +419,17 @@ def _lock(folder: Path) -> Iterator[None]:
             )
         ) from error
     with file:
-        if not _locked(file):
+        if not _holds(file):
             raise ParameterError(
                 tr(
                     "another run works on {folder}: wait for it, or give another output",
                     folder=folder,
                 )
             )
-        yield
+        yield lambda: None
 
 
-def _locked(file: Any) -> bool:
+def _holds(file: Any) -> bool:
     try:
         import fcntl
     except ImportError:  # Windows

@@ -9,6 +9,7 @@ from auditlib.branding import Branding, read_branding
 from auditlib.config import ConfigReader, root_of
 from auditlib.errors import ParameterError
 from auditlib.language import LANGUAGES, tr
+from auditlib.prefix import Prefix
 
 __all__ = ["KEYS", "Account", "Config", "Organization", "config_of"]
 
@@ -82,8 +83,10 @@ class Config:
 
     Attributes
     ----------
-    output, history, accepted
-        Places; a relative one is seen from the file.
+    output, history
+        Where is written: folders, or places in S3.
+    accepted
+        A file. A relative place is seen from the file of the run.
     notebooks
         Names or numbers; ``None`` for all of them, empty for the index page alone.
     exports
@@ -94,13 +97,13 @@ class Config:
         Whose reports they are, and for whom.
     """
 
-    output: Path
+    output: Path | Prefix
     accounts: tuple[Account, ...] = ()
     organization: Organization | None = None
     notebooks: tuple[str, ...] | None = None
     language: str | None = None
     accepted: Path | None = None
-    history: Path | None = None
+    history: Path | Prefix | None = None
     exports: tuple[str, ...] = ()
     fail_on: str | None = None
     branding: Branding | None = None
@@ -147,7 +150,7 @@ class _Reader(ConfigReader):
                     ),
                 )
         return Config(
-            output=self.place(known["output"]),
+            output=self.store(known["output"]),
             accounts=accounts,
             organization=self._organization(known["organization"], way)
             if "organization" in known
@@ -155,7 +158,7 @@ class _Reader(ConfigReader):
             notebooks=self._notebooks(known),
             language=self._one_of(known, "language", LANGUAGES),
             accepted=self._accepted(known),
-            history=self.place(known["history"]) if "history" in known else None,
+            history=self.store(known["history"]) if "history" in known else None,
             exports=self._exports(known.get("exports")),
             fail_on=self._one_of(known, "fail_on", SEVERITIES),
             branding=read_branding(self, known["branding"]) if "branding" in known else None,

@@ -10,13 +10,14 @@ What a visit leaves (everything appears whole or not at all)::
     <output>/<account>/latest                    the date of the last complete run
 
 Both halves are plain functions of a :class:`Visit`, which can be sent to another process or
-machine; what they return is a few words, never what was read.
+machine; what they return is a few words, never what was read. Here all is folders of this machine:
+where output or history is a place in S3, :mod:`auditlib.mirror` stands between.
 """
 
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from auditlib.branding import Branding
 from auditlib.errors import ParameterError
 from auditlib.language import tr, use
+from auditlib.prefix import Prefix
 from auditlib.schedule import SEVERITIES, Account
 from auditlib.snapshot import write_file
 
@@ -31,11 +33,24 @@ if TYPE_CHECKING:
     from auditlib.audit import Audit
     from auditlib.comparison import Comparison
 
-__all__ = ["FINDINGS", "Interrupted", "Visit", "kept", "read", "reported", "unlisted"]
+__all__ = [
+    "DONE",
+    "FINDINGS",
+    "LATEST",
+    "Interrupted",
+    "Visit",
+    "kept",
+    "pointer",
+    "read",
+    "reported",
+    "unlisted",
+]
 
 LOG = logging.getLogger("auditlib.fleet")
 
 FINDINGS = "findings.parquet"
+DONE = "run.json"
+LATEST = "latest"
 
 
 class Interrupted(Exception):  # noqa: N818 # not an error: someone pressed Ctrl-C
@@ -53,12 +68,12 @@ class Visit:
     """
 
     account: Account
-    output: Path
+    output: Path | Prefix
     date: str
     language: str = "en"
     notebooks: tuple[str, ...] | None = None
     accepted: Path | None = None
-    history: Path | None = None
+    history: Path | Prefix | None = None
     exports: tuple[str, ...] = ()
     fail_on: str | None = None
     branding: Branding | None = None
@@ -68,7 +83,7 @@ class Visit:
     @property
     def home(self) -> Path:
         """The folder of the account."""
-        return self.output / self.account.account
+        return _folder(self.output) / self.account.account
 
     @property
     def folder(self) -> Path:
@@ -88,16 +103,27 @@ class Visit:
     @property
     def own_history(self) -> Path | None:
         """The account's part of the history: what others did is not read to tell what it did."""
-        return self.history / self.account.account if self.history else None
+        return _folder(self.history) / self.account.account if self.history else None
+
+
+def _folder(place: Path | Prefix) -> Path:
+    assert isinstance(place, Path)  # noqa: S101 # auditlib.mirror gave folders in place of S3
+    return place
 
 
 def kept(visit: Visit) -> dict[str, Any] | None:
     """Return the summary of a visit that was completed before; ``None`` where there is none."""
-    done = visit.folder / "run.json"
+    done = visit.folder / DONE
     if not done.exists():
         return None
+    write_file(visit.home / LATEST, pointer(visit.date))  # one may have been killed before it
     summary: dict[str, Any] = json.loads(done.read_text("utf-8"))
     return summary
+
+
+def pointer(date: str) -> bytes:
+    """Return what the file of the last run's date holds."""
+    return f"{date}\n".encode()
 
 
 # -- reading --------------------------------------------------------------------------------------
@@ -159,10 +185,15 @@ def _collect(account: Account, snapshot: Path, endpoint_url: str | None) -> None
 # -- judging and reporting ------------------------------------------------------------------------
 
 
-def reported(visit: Visit) -> dict[str, Any]:
+def reported(visit: Visit, before_done: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """Judge what was read, write all that is to be left, and return the summary.
 
     Repeated, it leaves the same once: what a killed one began is taken away.
+
+    Parameters
+    ----------
+    before_done
+        Called when only the summary is still to be written.
 
     Raises
     ------
@@ -197,8 +228,9 @@ def reported(visit: Visit) -> dict[str, Any]:
         history.append(past, made.audit)
     write_file(folder / FINDINGS, history.parquet_of(made.audit))
     summary = visit.head | _summary(visit, found, earlier)
-    write_file(folder / "run.json", (json.dumps(summary, ensure_ascii=False) + "\n").encode())
-    write_file(visit.home / "latest", f"{visit.date}\n".encode())
+    before_done()
+    write_file(folder / DONE, (json.dumps(summary, ensure_ascii=False) + "\n").encode())
+    write_file(visit.home / LATEST, pointer(visit.date))
     return summary
 
 

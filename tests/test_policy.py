@@ -7,9 +7,11 @@ import botocore.session
 import hcl2
 import pytest
 
+from auditlib.aws.bucket import ACTIONS as FILES
 from auditlib.aws.organization import ACTIONS as LISTING
 from auditlib.aws.policy import (
     BEFORE_READING,
+    bucket_policy,
     cloudformation,
     documents,
     listing_policy,
@@ -62,6 +64,13 @@ def test_listing_accounts_allows_that_and_the_role_in_each():
         "sts:AssumeRole",
         "arn:aws:iam::*:role/auditlib-read-only",
     )
+
+
+def test_the_bucket_is_listed_and_the_rest_is_of_objects_below_the_prefix():
+    files, listing = bucket_policy()["Statement"]
+    assert sorted([*files["Action"], listing["Action"]]) == sorted(FILES)
+    assert files["Resource"] == f"{listing['Resource']}/client/*"
+    assert listing["Action"] == "s3:ListBucket"
 
 
 def resolved(value, chosen):

@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from auditlib.aws.bucket import ACTIONS
 from auditlib.aws.policy import cloudformation
 from auditlib.cli import main
+from auditlib.prefix import Prefix
+from auditlib.schedule import config_of
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "docs" / "recipes"
@@ -155,19 +158,36 @@ def test_only_one_environment_of_one_repository_gets_the_role():
     }
 
 
-def test_the_container_is_not_root_and_writes_to_two_folders_only():
+def test_the_container_is_not_root_and_writes_to_one_folder_and_a_bucket_only():
     task = template("container/fargate.cloudformation.yaml")["Resources"]["Task"]["Properties"]
     (container,) = task["ContainerDefinitions"]
     assert container["ReadonlyRootFilesystem"] is True
     assert container["User"] == "10001:10001"
     assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
-    assert [m["ContainerPath"] for m in container["MountPoints"]] == ["/audit", "/scratch"]
+    assert [m["ContainerPath"] for m in container["MountPoints"]] == ["/scratch"]
     lines = (RECIPES / "container" / "Containerfile").read_text("utf-8").splitlines()
     assert (
         lines[[i for i, line in enumerate(lines) if line.startswith("USER")][-1]]
         == "USER 10001:10001"
     )
     assert all(re.search(r":\d+\.\d+\.\d+-", line) for line in lines if line.startswith("FROM"))
+
+
+def test_the_task_may_do_in_its_bucket_what_the_run_in_the_image_needs():
+    config = config_of(RECIPES / "container" / "runs.yaml")
+    assert isinstance(config.output, Prefix)
+    assert isinstance(config.history, Prefix)
+    assert config.output.bucket == config.history.bucket
+    task = template("container/fargate.cloudformation.yaml")["Resources"]["TaskRole"]["Properties"]
+    (policy,) = task["Policies"]
+    allowed = [
+        action
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in (
+            statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        )
+    ]
+    assert sorted(allowed) == sorted([*ACTIONS, "sts:AssumeRole"])
 
 
 def test_the_dag_names_a_notebook_and_parameters_that_there_are():

@@ -62,7 +62,10 @@ accounts:
         (GOOD + "fail_on: dire\n", "runs.yaml:5: fail_on must be one of"),
         (GOOD + "language: fr\n", "runs.yaml:5: language must be one of"),
         (GOOD + 'notebooks: ["00", "99"]\n', "runs.yaml:5: there is no notebook 99"),
-        (GOOD + "history: s3://bucket/x\n", "runs.yaml:5: s3://bucket/x is no folder"),
+        (GOOD + "history: gs://bucket/x\n", "runs.yaml:5: gs://bucket/x is no folder"),
+        (GOOD + "history: s3://Bucket/x\n", "runs.yaml:5: s3://Bucket/x names no place in S3"),
+        (GOOD + "history: s3://bucket/../x\n", "runs.yaml:5: .* names no place in S3"),
+        (GOOD + "accepted: s3://bucket/x\n", "runs.yaml:5: s3://bucket/x is no folder"),
         (GOOD.replace(f'"{ACCOUNT}"', "1234"), "runs.yaml:3: account must be twelve digits"),
         (
             GOOD.replace("regions: [eu-west-1]", "profile: a"),

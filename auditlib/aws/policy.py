@@ -254,6 +254,30 @@ def terraform() -> str:
     return _TERRAFORM % ("\n".join(parts), _NEEDED, _ROLE, _ROLE)
 
 
+def bucket_policy() -> dict[str, Any]:
+    """Return what who runs it needs where output or history is a place in S3."""
+    from auditlib.aws.bucket import ACTIONS
+
+    place = "arn:aws:s3:::example-audits"
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "FilesOfRuns",
+                "Effect": "Allow",
+                "Action": [action for action in ACTIONS if action != "s3:ListBucket"],
+                "Resource": f"{place}/client/*",
+            },
+            {
+                "Sid": "ListThem",
+                "Effect": "Allow",
+                "Action": "s3:ListBucket",
+                "Resource": place,
+            },
+        ],
+    }
+
+
 def documents() -> dict[str, str]:
     """Return the files of ``docs/iam``, by name."""
 
@@ -261,6 +285,7 @@ def documents() -> dict[str, str]:
         return json.dumps(document, indent=2) + "\n"
 
     return {
+        "bucket.json": text(bucket_policy()),
         "many-accounts.json": text(listing_policy()),
         "read-only.json": text(read_only_policy()),
         "read-only.cloudformation.json": text(cloudformation()),

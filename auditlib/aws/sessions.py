@@ -32,7 +32,15 @@ from auditlib.aws.outcomes import message_of
 from auditlib.errors import AwsError
 from auditlib.language import tr, tr_as
 
-__all__ = ["Access", "client_config", "enabled_regions", "home_region", "known_regions", "sign_in"]
+__all__ = [
+    "Access",
+    "client_config",
+    "enabled_regions",
+    "home_region",
+    "known_regions",
+    "reason",
+    "sign_in",
+]
 
 # Where IAM, STS and the list of regions answer for every account of a partition.
 _HOME = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
@@ -91,7 +99,7 @@ def sign_in(
     except ProfileNotFound as error:
         raise AwsError(_unknown_profile(error, profile)) from error
     except BotoCoreError as error:
-        raise AwsError(_why(error, tr("the AWS configuration"))) from error
+        raise AwsError(reason(error, tr("the AWS configuration"))) from error
     regions = tuple(regions)
     _refuse_unknown(session, regions)
     region = configured or (regions[0] if regions else _HOME["aws"])
@@ -170,7 +178,7 @@ def enabled_regions(access: Access) -> tuple[str, ...]:
         raise AwsError(
             tr(
                 "{error}; or name the regions with --region",
-                error=_why(error, "ec2 describe-regions"),
+                error=reason(error, "ec2 describe-regions"),
             )
         ) from error
     return tuple(
@@ -201,7 +209,7 @@ def _caller(
             if endpoint_url
             else tr("sts get-caller-identity in {region}", region=region)
         )
-        raise AwsError(_why(error, what)) from error
+        raise AwsError(reason(error, what)) from error
 
 
 def _assumed(
@@ -223,7 +231,7 @@ def _assumed(
             tr(
                 "the role {role_arn} was not given: {error}; check its trust policy and --external-id",
                 role_arn=role_arn,
-                error=_why(error, "sts assume-role"),
+                error=reason(error, "sts assume-role"),
             )
         ) from error
     # A core session of its own: the profile's settings stay, its credentials do not.
@@ -252,7 +260,7 @@ def _unknown_profile(error: Exception, profile: str | None) -> str:
     )
 
 
-def _why(error: Exception, what: str) -> str:
+def reason(error: Exception, what: str) -> str:
     """Return what happened, where, and what to do about it."""
     said = message_of(str(error))
     if isinstance(error, NoCredentialsError):
@@ -275,7 +283,12 @@ def _why(error: Exception, what: str) -> str:
         code = error.response.get("Error", {}).get("Code", "")
         if code in _EXPIRED:
             return tr("the AWS credentials have expired ({code}): sign in again", code=code)
-        if code in {"InvalidClientTokenId", "SignatureDoesNotMatch", "AuthFailure"}:
+        if code in {
+            "InvalidAccessKeyId",
+            "InvalidClientTokenId",
+            "SignatureDoesNotMatch",
+            "AuthFailure",
+        }:
             return tr(
                 "AWS does not accept the credentials ({code}): check them, the clock of this machine, "
                 "and that the region is enabled for the account ({what})",

@@ -49,6 +49,7 @@ _SERVICES = (
     "iam",
     "logs",
     "organizations",
+    "s3",
     "servicequotas",
     "sts",
 )
@@ -300,6 +301,7 @@ class StandIn:
                 "ec2": ("RequestLimitExceeded", 503),
                 "sts": ("Throttling", 400),
                 "organizations": ("TooManyRequestsException", 400),
+                "s3": ("SlowDown", 503),
             }.get(call.service, ("ThrottlingException", 400))
             return wire.error(call.service, code, "Request limit exceeded.", status)
 
@@ -630,7 +632,7 @@ def _refusal(call: Call, account: str, code: str | None, message: str | None) ->
         f"User: {arn} is not authorized to perform: {call.service}:{call.operation} "
         "because no identity-based policy allows the action"
     )
-    if call.service in {"sts", "iam"}:
+    if call.service in {"sts", "iam", "s3"}:
         return wire.error(call.service, code or "AccessDenied", message or text, 403)
     return wire.error(call.service, code or "AccessDeniedException", message or text, 400)
 

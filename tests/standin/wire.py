@@ -25,6 +25,10 @@ __all__ = ["Call", "Request", "Response", "error", "folded", "paged", "prepared"
 _PAGING = {"MaxResults", "NextToken", "maxResults", "nextToken", "limit"}
 
 
+_NAMED = {"ListObjectsV2": "ListBucket"}
+"""Operations whose IAM action is called otherwise."""
+
+
 def folded(name: str) -> str:
     """Return an operation's name as all spellings have it: DescribeVpcs, describe-vpcs, describe_vpcs."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
@@ -47,7 +51,7 @@ class Call:
     @property
     def action(self) -> str:
         """The IAM action that allows the call: every service read here is signed by its prefix."""
-        return f"{self.service}:{self.operation}"
+        return f"{self.service}:{_NAMED.get(self.operation, self.operation)}"
 
     @property
     def is_read(self) -> bool:
@@ -119,6 +123,8 @@ class Request:
 
 def _rest(service: str, environ: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     """Return operation and parameters of a request whose path says them; ``None`` for any other."""
+    if service == "s3":
+        return _s3(environ)
     model = _service(service)
     if model is None or model.metadata["protocol"] != "rest-json":
         return None
@@ -129,6 +135,26 @@ def _rest(service: str, environ: Mapping[str, Any]) -> tuple[str, dict[str, Any]
         if found and http["method"] == environ.get("REQUEST_METHOD"):
             return name, {key: unquote(value) for key, value in found.groupdict().items()}
     return None
+
+
+_S3 = {
+    ("GET", True): "GetObject",
+    ("HEAD", True): "HeadObject",
+    ("PUT", True): "PutObject",
+    ("DELETE", True): "DeleteObject",
+    ("GET", False): "ListObjectsV2",
+    ("PUT", False): "CreateBucket",
+}
+
+
+def _s3(environ: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return operation and parameters of a request to S3 whose path begins with the bucket."""
+    path = environ.get("PATH_INFO", "").encode("latin-1").decode()
+    bucket, _, key = path.removeprefix("/").partition("/")
+    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    method = environ.get("REQUEST_METHOD", "")
+    operation = _S3.get((method, bool(key)), method)
+    return operation, {"Bucket": bucket, **({"Key": key} if key else {}), **query}
 
 
 @dataclass(kw_only=True)
@@ -174,7 +200,10 @@ def error(service: str, code: str, message: str, status: int) -> Response:
             f"</Error></Errors><RequestID>{REQUEST_ID}</RequestID></Response>"
         )
         return Response(status=status, body=body.encode())
-    if protocol in {"query", "rest-xml"}:
+    if protocol == "rest-xml":
+        body = f"<Error><Code>{code_xml}</Code><Message>{message_xml}</Message></Error>"
+        return Response(status=status, body=body.encode(), content_type="application/xml")
+    if protocol == "query":
         body = (
             f"<ErrorResponse><Error><Type>Sender</Type><Code>{code_xml}</Code>"
             f"<Message>{message_xml}</Message></Error><RequestId>{REQUEST_ID}</RequestId></ErrorResponse>"
