@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from auditlib import drift, summary, words
+from auditlib import authorship, drift, summary, words
 from auditlib.audit import Audit, open_audit
 from auditlib.checks._parts import rows_of
 from auditlib.language import marked, tr
@@ -212,9 +212,14 @@ class Comparison:
         if self.drift is None:
             return pd.DataFrame(columns=columns)
         found = self.drift.objects
+        told = [authorship.told(row) for row in rows_of(found)]
+        if set(found["unnamed"]) - {"not_asked"}:
+            columns += ["by", "when"]
         return found.rename(columns={"id": "object_id"}).assign(
             table=[words.table(name) for name in found["table"]],
             column=[words.column(name) for name in found["column"]],
+            by=pd.Series([by for by, _ in told], dtype=object),
+            when=pd.Series([tuple(map(summary.when, at)) for _, at in told], dtype=object),
         )[columns]
 
     def _recreated(self) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from auditlib.aws.organization import ACTIONS
-from auditlib.aws.reads import READS
+from auditlib.aws.reads import OPTIONAL_READS, READS
 
 __all__ = [
     "BEFORE_READING",
@@ -35,7 +35,7 @@ _EXTERNAL_ID = "[A-Za-z0-9+=,.@:/_-]{2,1224}"
 def _statements() -> dict[str, list[str]]:
     """Return the actions by statement: what every audit rests on, then each optional part."""
     parts: dict[str, set[str]] = {_NEEDED: set(), _REGIONS: set(BEFORE_READING)}
-    for read in READS:
+    for read in (*READS, *OPTIONAL_READS):
         service = read.iam_action.partition(":")[0]
         name = "".join(word.capitalize() for word in service.split("-"))
         parts.setdefault(_NEEDED if service == "ec2" else f"Optional{name}", set()).add(
