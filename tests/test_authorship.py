@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from auditlib import export, open_audit, trail
+from auditlib import display, export, open_audit, trail
 from auditlib.aws import collect as collecting
 from auditlib.aws.collect import collect
 from auditlib.aws.permissions import permissions
@@ -573,3 +573,17 @@ def test_redaction_hides_who_it_was_and_ties_the_same(aws, account, old, tmp_pat
     ) + json.dumps(told)
     for secret in ("alice", "bob", "NetworkAdmin", "S-1-one", ACCOUNT, group, rule):
         assert secret not in everything
+
+
+def test_hostile_text_in_an_event_reaches_a_page_and_a_terminal_as_text(aws, account, old):
+    group = account.groups[0]
+    rule = ssh(aws, group)
+    name = "<img src=x onerror=alert(1)>\x1b[31m"
+    by = {"type": "IAMUser", "userName": name}
+    aws.write_event("AuthorizeSecurityGroupIngress", BETWEEN, by=by, **authorized(group, rule))
+    out = new(aws, old)
+    told = diff(old, out)
+    assert "\x1b" not in told.text
+    page = display.compared(compare(open_audit(out), old), "objects").markup
+    assert "<img" not in page
+    assert "&lt;img" in page
