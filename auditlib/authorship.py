@@ -34,7 +34,7 @@ COLUMNS = ("by", "when", "events", "certain", "unnamed")
 """Columns that tell who changed an object: four tuples, an item per event, the newest last.
 
 ``by`` is who called, ``when`` the time (UTC), ``events`` the operation, ``certain`` whether the
-event names the object itself. ``unnamed`` is why there is no event; empty where there is one.
+event names the object itself; which of its properties was changed, it does not tell. ``unnamed`` is why there is no event; empty where there is one.
 """
 
 UNNAMED = {
@@ -51,6 +51,9 @@ _ADDS = ("Authorize", "Create", "Associate", "Request")
 _REMOVES = ("Revoke", "Delete", "Disassociate")
 _BY_TAGS = {"name", "tags"}
 """Columns that tagging changes, which happens too often to be looked up."""
+
+_BY_AWS = {"status", "status_message", "state", "connect_handler_status"}
+"""Columns that AWS changes itself, following whatever was done."""
 
 _CALLED: Mapping[str, Mapping[str, str]] = {
     "client_vpn_authorization_rules": {"access_group_id": "group_id"},
@@ -130,6 +133,8 @@ class Authorship:
         if not unnamed:
             between = self._between(table, place, resource_of(source))
             found = self._found(table, change, place, rows, between)
+            if column in _BY_AWS:
+                found = [(event, False) for event, _ in found]
             if not found:
                 unnamed = "no_event" if self._is_covered(place, between[0]) else "not_all_asked"
         return {
@@ -194,6 +199,8 @@ class Authorship:
                 continue
             around = event.name in subject.around
             if not around and event.name not in subject.events:
+                continue
+            if change in {"added", "removed"} and event.name.startswith("Apply"):
                 continue
             tie = _tie(table, subject, change, event, seen)
             if tie == "certain" and (around or begin is None or end is None):

@@ -380,6 +380,24 @@ def test_two_users_are_both_told_the_newest_last(aws, account, old):
     assert row["when"] == sorted(row["when"])
 
 
+def test_what_aws_sets_itself_is_nobodys_for_certain(aws, account, old):
+    endpoint = account.endpoints[0]
+    (association,) = aws.record(endpoint).target_networks
+    association["SecurityGroups"] = [account.groups[2]]
+    association["Status"] = {"Code": "associating"}
+    about = {"ClientVpnEndpointId": endpoint, "VpcId": account.vpc}
+    aws.write_event(
+        "ApplySecurityGroupsToClientVpnTargetNetwork",
+        BETWEEN,
+        requestParameters={"ApplySecurityGroupsToClientVpnTargetNetworkRequest": about},
+    )
+    rows = diff(old, new(aws, old)).rows("client_vpn_target_networks")
+    assert {row["column"]: (row["by"], row["certain"]) for row in rows} == {
+        "security_group_ids": (["alice"], [True]),
+        "status": (["alice"], [False]),
+    }
+
+
 def test_a_call_that_failed_changed_nothing(aws, account, old):
     group = account.groups[0]
     rule = ssh(aws, group)
