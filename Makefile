@@ -1,8 +1,8 @@
 # Every target sets up what it needs. Python 3.11 or newer and make are enough.
 PYTHON ?= python3
 VENV ?= .venv
-# Tests use every core, those of one JupyterLab the same; PYTEST_ARGS= runs them one by one.
-PYTEST_ARGS ?= -n auto --dist loadgroup
+# Tests use every core; PYTEST_ARGS= runs them one by one.
+PYTEST_ARGS ?= -n auto
 # FULL=1 makes the tests fail unless the modules in .ci/full.coveragerc are covered in full.
 COVERED := $(if $(FULL),--cov --cov-config=.ci/full.coveragerc --cov-report=term-missing:skip-covered)
 
@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types leaks coverage sample sample-report standin lock docs clean mutate sbom licences advisories benchmark-all fleet messages
+.PHONY: help demo test lint types leaks coverage sample sample-report standin lock docs clean mutate sbom licences advisories benchmark-all benchmark benchmark-fleet fleet messages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -49,8 +49,8 @@ messages: $(VENV)/.dev ## Bring the catalogues of translations up to date; says 
 prove: $(VENV)/.dev ## Hold reach against the naive evaluator on thousands of new random worlds (long)
 	@WORLDS=$(or $(WORLDS),4000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_access_property.py
 
-fleet: $(VENV)/.dev ## Run the great run over accounts with twenty of them (long)
-	@ACCOUNTS=20 $(BIN)/python -m pytest tests/test_fleet.py -k many_accounts
+fleet: $(VENV)/.dev ## Run the great run over accounts with twenty of them, here and on Dask (long)
+	@ACCOUNTS=20 $(BIN)/python -m pytest tests/test_fleet.py tests/test_dask.py -k many_accounts
 
 mutate: $(VENV)/.dev ## Lose or garble every value of a snapshot in turn: no finding may turn fine (long)
 	@MUTATIONS=all $(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_mutations.py
@@ -72,6 +72,9 @@ benchmark-all: $(VENV)/.base ## Time start, load, check, reach and report on the
 
 benchmark: $(VENV)/.base ## Time reach on a million rules against parsing the same files (minutes, some GB)
 	@$(BIN)/python -m benchmarks.reach
+
+benchmark-fleet: $(VENV)/.dev ## Time a scheduled run's accounts: collect, judge, report, on one core and on two (long)
+	@$(BIN)/python -m benchmarks.fleet
 
 sample: $(VENV)/.dev ## Collect the bundled sample snapshot anew from the stand-in for AWS
 	@$(BIN)/python -m tests.standin.sample

@@ -3,21 +3,35 @@
 import gettext
 import os
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from auditlib import language
 from tests.standin import StandIn
 
+ROOT = Path(__file__).resolve().parent.parent
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share what their module makes once in one process."""
-    for item in items:
-        made = getattr(item, "_fixtureinfo", None)
-        found = made.name2fixturedefs.values() if made else ()
-        if any(defs[-1].scope == "module" for defs in found):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+class ByWhatIsShared(LoadScopeScheduling):
+    """Sends tests one by one to the next free process, but those of a file that share what the
+    file makes (a report, a JupyterLab) to one, so that it is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if _shares(file) else nodeid
+
+
+@cache
+def _shares(file: str) -> bool:
+    return 'scope="module"' in (ROOT / file).read_text("utf-8")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatIsShared:
+    return ByWhatIsShared(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,21 @@ import json
 import os
 import signal
 import threading
+from contextlib import contextmanager
 
 import pytest
 
 from auditlib.errors import ParameterError
-from auditlib.fleet import run
-from tests.test_fleet import FIRST, OTHERS, populated, ran, several
+from auditlib.fleet import on_dask, run
+from tests.test_fleet import (
+    FIRST,
+    OTHERS,
+    SIZE,
+    assert_two_runs_over_many_accounts_say_what_is,
+    populated,
+    ran,
+    several,
+)
 
 distributed = pytest.importorskip("distributed", reason="Dask (the extra dask) is not installed")
 
@@ -57,6 +66,22 @@ def test_a_run_on_a_cluster_of_which_a_worker_is_killed_says_what_a_local_run_sa
         assert said[0]["findings"] == said[1]["findings"]
         days = sorted(p.name for p in (folders[1] / "out" / one["account"]).iterdir())
         assert days == ["2026-11-20", "latest"]
+
+
+@pytest.mark.skipif(SIZE < 20, reason="as long as that on lanes, and the same: make fleet")
+@pytest.mark.filterwarnings("ignore")
+def test_many_accounts_on_a_cluster_of_which_a_worker_is_killed(aws, tmp_path):
+    @contextmanager
+    def there():
+        with (
+            distributed.LocalCluster(
+                n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+            ) as cluster,
+            on_dask(cluster.scheduler_address) as work,
+        ):
+            yield work
+
+    assert_two_runs_over_many_accounts_say_what_is(aws, tmp_path, there)
 
 
 def test_a_scheduler_that_does_not_answer_is_told(tmp_path, monkeypatch):

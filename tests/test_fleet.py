@@ -5,8 +5,10 @@ import os
 import re
 import signal
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -88,15 +90,14 @@ def opened(aws, account: str, endpoint: str) -> None:
 # -- the whole ------------------------------------------------------------------------------------
 
 
-class Killing(Lanes):
-    """Lanes in which the process that works on one account is killed in the middle, once."""
+class Killing(Executor):
+    """An executor whose process that works on one account is killed in the middle, once."""
 
-    def __init__(self, number: int, account: str, mark: Path) -> None:
-        super().__init__(number)
-        self.account, self.mark = account, mark
+    def __init__(self, executor, account: str, mark: Path) -> None:
+        self.executor, self.account, self.mark = executor, account, mark
 
     def submit(self, fn, visit, /):
-        return super().submit(killed_once, fn, visit, self.account, self.mark)
+        return self.executor.submit(killed_once, fn, visit, self.account, self.mark)
 
 
 def killed_once(fn, visit: Visit, account: str, mark: Path):
@@ -108,6 +109,17 @@ def killed_once(fn, visit: Visit, account: str, mark: Path):
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_many_accounts_of_which_some_refuse_one_is_throttled_and_one_killed(aws, tmp_path):
+    @contextmanager
+    def here():
+        with ThreadPoolExecutor(4) as reading, Lanes(1 if SIZE < 20 else 2) as reporting:
+            yield Executors(reading=reading, reporting=reporting, width=6)
+
+    assert_two_runs_over_many_accounts_say_what_is(aws, tmp_path, here)
+
+
+def assert_two_runs_over_many_accounts_say_what_is(aws, tmp_path, executors) -> None:
+    """Run twice with changes in between, on what ``executors`` gives; three refuse, one is
+    throttled for good, and the process of one is killed in the middle, each time."""
     accounts = OTHERS[:SIZE]
     refusing, throttled, killed, changed = accounts[1:4], accounts[4], accounts[5], accounts[6]
     lines = ["history: history", "notebooks: []", "exports: [json]", "accounts:"]
@@ -120,19 +132,17 @@ def test_many_accounts_of_which_some_refuse_one_is_throttled_and_one_killed(aws,
         aws.deny("sts", "assume-role", resource=role(account))
     aws.throttle("ec2", region=ELSEWHERE)
 
-    def both(moment, mark):
-        reading = ThreadPoolExecutor(4)
-        reporting = Killing(1 if SIZE < 20 else 2, killed, tmp_path / mark)
-        with reading, reporting:
-            work = Executors(reading=reading, reporting=reporting, width=6)
-            return ran(aws, config, moment, executors=work)
+    def once(moment, mark):
+        with executors() as work:
+            reporting = Killing(work.reporting, killed, tmp_path / mark)
+            return ran(aws, config, moment, executors=replace(work, reporting=reporting))
 
-    status, first = both(FIRST, "first")
+    status, first = once(FIRST, "first")
     opened(aws, changed, endpoints[changed])
     aws.account = killed
     aws.delete_endpoint(endpoints[killed])
     aws.account = ACCOUNT
-    again, second = both(SECOND, "second")
+    again, second = once(SECOND, "second")
     assert (tmp_path / "first").exists()
     assert (tmp_path / "second").exists()
     assert (status, again) == (3, 3)

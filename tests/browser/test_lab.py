@@ -19,8 +19,6 @@ from tests.browser.lab import HOST, Lab, server
 pytestmark = [
     # It belongs to the tools of development: where those are, it must run.
     pytest.mark.skipif(find_spec("jupyterlab") is None, reason="jupyterlab is not installed"),
-    # One JupyterLab for all: they go to one worker.
-    pytest.mark.xdist_group("lab"),
 ]
 HOSTILE = ".jp-OutputArea script:not([type]), .jp-OutputArea [onerror], .jp-OutputArea iframe"
 CARD = re.compile(r'<article class="card (\w+)" id="([a-z-]+)"')
