@@ -246,19 +246,19 @@ class Authorship:
         )
 
 
-def told(row: Any) -> tuple[tuple[str, ...], tuple[datetime, ...]]:
-    """Return who changed an object, in words, and the times; a row has ``COLUMNS`` as attributes."""
+def told(row: Any) -> list[tuple[str, datetime | None]]:
+    """Return who changed an object, in words, and when; a row has ``COLUMNS`` as attributes."""
     if not row.by:
-        return (tr(UNNAMED[row.unnamed]),), ()
-    return (
-        tuple(
+        return [(tr(UNNAMED[row.unnamed]), None)]
+    return [
+        (
             tr("{who} ({event})", who=who, event=event)
             if certain
-            else tr("possibly {who} ({event})", who=who, event=event)
-            for who, event, certain in zip(row.by, row.events, row.certain, strict=True)
-        ),
-        tuple(row.when),
-    )
+            else tr("possibly {who} ({event})", who=who, event=event),
+            at,
+        )
+        for who, at, event, certain in zip(row.by, row.when, row.events, row.certain, strict=True)
+    ]
 
 
 def resource_of(source: object) -> str | None:

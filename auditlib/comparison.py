@@ -116,7 +116,7 @@ class Comparison:
         Parameters
         ----------
         part
-            sides, checks, findings, access, objects, recreated, gaps or history.
+            sides, checks, findings, access, objects, authors, recreated, gaps or history.
         states
             Findings or access in these states only.
         """
@@ -212,15 +212,24 @@ class Comparison:
         if self.drift is None:
             return pd.DataFrame(columns=columns)
         found = self.drift.objects
-        told = [authorship.told(row) for row in rows_of(found)]
-        if set(found["unnamed"]) - {"not_asked"}:
-            columns += ["by", "when"]
         return found.rename(columns={"id": "object_id"}).assign(
             table=[words.table(name) for name in found["table"]],
             column=[words.column(name) for name in found["column"]],
-            by=pd.Series([by for by, _ in told], dtype=object),
-            when=pd.Series([tuple(map(summary.when, at)) for _, at in told], dtype=object),
         )[columns]
+
+    def _authors(self) -> pd.DataFrame:
+        """Return a row per object and event, the newest last, or why there is none."""
+        columns = ["change", "object_id", "about", "when", "by"]
+        if self.drift is None:
+            return pd.DataFrame(columns=columns)
+        rows = [
+            (row.change, row.id, row.about, at and summary.when(at), who)
+            for row in rows_of(self.drift.objects)
+            if row.unnamed != "not_asked"
+            for who, at in authorship.told(row)
+        ]
+        # Several properties of one thing have the same events.
+        return pd.DataFrame(list(dict.fromkeys(rows)), columns=columns)
 
     def _recreated(self) -> pd.DataFrame:
         columns = {

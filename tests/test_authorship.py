@@ -602,6 +602,6 @@ def test_hostile_text_in_an_event_reaches_a_page_and_a_terminal_as_text(aws, acc
     out = new(aws, old)
     told = diff(old, out)
     assert "\x1b" not in told.text
-    page = display.compared(compare(open_audit(out), old), "objects").markup
+    page = display.compared(compare(open_audit(out), old), "authors").markup
     assert "<img" not in page
     assert "&lt;img" in page
