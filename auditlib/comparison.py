@@ -219,11 +219,11 @@ class Comparison:
 
     def _authors(self) -> pd.DataFrame:
         """Return a row per object and event, the newest last, or why there is none."""
-        columns = ["change", "object_id", "about", "when", "by"]
+        columns = ["when", "by", "change", "object_id", "about"]
         if self.drift is None:
             return pd.DataFrame(columns=columns)
         rows = [
-            (row.change, row.id, row.about, at and summary.when(at), who)
+            (at and summary.when(at), who, row.change, row.id, row.about)
             for row in rows_of(self.drift.objects)
             if row.unnamed != "not_asked"
             for who, at in authorship.told(row)
