@@ -571,7 +571,7 @@ def _label(id: str, called: Mapping[str, str], others: Sequence[str]) -> str:
 
 
 def _step(finding: Finding, called: Mapping[str, str]) -> Step:
-    what, how = _headed(_first_sentence(finding.check.remedy))
+    what, how = _parted(finding.check.remedy)
     return Step(
         what=what,
         where=where(finding, called),
@@ -664,6 +664,15 @@ def _first_sentence(text: str) -> str:
         if character == "." and flat[at + 1 : at + 2] == " " and flat[at + 2 : at + 3].isupper():
             return flat[: at + 1]
     return flat
+
+
+def _parted(remedy: str) -> tuple[str, str]:
+    """Return what to do, and how."""
+    first = _first_sentence(remedy)
+    if current() == "en":
+        return _headed(first)
+    # Where a colon does not part a sentence, the one after it says how.
+    return first, _first_sentence(" ".join(remedy.split()).removeprefix(first).strip())
 
 
 def _headed(sentence: str) -> tuple[str, str]:

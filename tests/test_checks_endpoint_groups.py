@@ -60,7 +60,7 @@ def test_a_group_that_admits_itself_but_is_dedicated_only_has_inbound_rules(plac
     assert failing(place.world) == {"vpn-sg-has-inbound-rules"}
     found = finding(place.world, "vpn-sg-has-inbound-rules")
     assert column(found, "rule_id") == {rule}
-    assert "no documented effect on VPN clients." in found.evidence["reason"][0]
+    assert "no documented effect on who can connect." in found.evidence["reason"][0]
 
 
 def test_a_group_that_admits_itself_and_declares_no_egress_lets_nothing_out(place):

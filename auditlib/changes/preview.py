@@ -367,7 +367,12 @@ def _findings(before: Tables, after: Tables, known: Iterable[Finding]) -> pd.Dat
         new = old if same else _evidence(evidence_in(check, after))
         rows += [(id, "resolved", old[key]) for key in old if key not in new]
         rows += [(id, "still_open", new[key]) for key in new if key in old]
-        rows += [(id, "newly_raised", new[key]) for key in new if key not in old]
+        # A blank stands for what the client knows: that there is no such thing is no finding.
+        rows += [
+            (id, "newly_raised", new[key])
+            for key in new
+            if key not in old and not any(value.startswith("<") for _, value in key)
+        ]
     return pd.DataFrame(rows, columns=["check", "state", "reason"])
 
 

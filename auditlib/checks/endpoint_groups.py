@@ -424,15 +424,15 @@ def vpn_sg_has_inbound_rules(
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "{group} of {endpoint} admits {rule}, which has no documented effect on VPN "
-                    "clients but opens {interfaces} with the same group.",
+                    "{group} of {endpoint} admits {rule}, which has no documented effect on who can "
+                    "connect, but opens {interfaces} with the same group.",
                     **said,
                     interfaces=words.count(number, "other interface"),
                 )
                 if number
                 else tr(
-                    "{group} of {endpoint} admits {rule}, which has no documented effect on VPN "
-                    "clients.",
+                    "{group} of {endpoint} admits {rule}, which has no documented effect on who can "
+                    "connect.",
                     **said,
                 ),
                 "rank": 0 if number else 1,
