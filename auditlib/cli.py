@@ -48,6 +48,10 @@ _DIFF_EXITS = (
     "Exit 1 on a finding of this severity or worse that was not there before. Else 3 when "
     "not all could be compared. Without it, 0."
 )
+_TRAIL = (
+    "Ask CloudTrail, too, who changed what within so many days (at most 90), for `auditlib diff`; "
+    "some half a minute a region."
+)
 _HISTORY = "Folder of a history, for the age of findings and those that came back."
 
 
@@ -127,6 +131,7 @@ def main() -> None:
 )
 @click.option("--endpoint-url", help="Address to call instead of AWS.")
 @click.option("--resume", is_flag=True, help="Read only what the folder lacks.")
+@click.option("--trail", type=click.IntRange(1, 90), metavar="DAYS", help=_TRAIL)
 @click.option("--script", is_flag=True, help="Print a shell script of AWS CLI calls instead.")
 def collect(  # noqa: PLR0917 # click calls it by keyword
     out: Path | None,
@@ -138,6 +143,7 @@ def collect(  # noqa: PLR0917 # click calls it by keyword
     session_name: str,
     endpoint_url: str | None,
     resume: bool,
+    trail: int | None,
     script: bool,
 ) -> None:
     """Read an account and keep the answers as a snapshot.
@@ -152,6 +158,13 @@ def collect(  # noqa: PLR0917 # click calls it by keyword
         if out or role_arn or external_id or resume:
             raise click.UsageError(
                 tr("--script goes with --profile, --region, --all-regions and --endpoint-url only")
+            )
+        if trail:
+            raise click.UsageError(
+                tr(
+                    "--script does not go with --trail: an event of CloudTrail holds more than is to be "
+                    "kept, and the AWS CLI cannot take it out"
+                )
             )
         from auditlib.aws.script import script_of
 
@@ -183,6 +196,7 @@ def collect(  # noqa: PLR0917 # click calls it by keyword
             session_name=session_name,
             endpoint_url=endpoint_url,
             resume=resume,
+            trail=trail,
             progress=progress,
         )
     if resume:
@@ -206,6 +220,7 @@ def collect(  # noqa: PLR0917 # click calls it by keyword
 @click.option("--role-arn", help="Role to assume for reading.")
 @click.option("--external-id", help="External id the role asks for.")
 @click.option("--endpoint-url", help="Address to call instead of AWS.")
+@click.option("--trail", is_flag=True, help="Ask for CloudTrail's events too.")
 @click.option(
     "--format",
     "style",
@@ -221,6 +236,7 @@ def permissions(  # noqa: PLR0917 # click calls it by keyword
     role_arn: str | None,
     external_id: str | None,
     endpoint_url: str | None,
+    trail: bool,
     style: str,
 ) -> None:
     """Tell which reads AWS would refuse, and what that costs the report, before collecting.
@@ -243,6 +259,7 @@ def permissions(  # noqa: PLR0917 # click calls it by keyword
         role_arn=role_arn,
         external_id=external_id,
         endpoint_url=endpoint_url,
+        trail=trail,
     )
     rows: list[dict[str, Any]] = [
         {

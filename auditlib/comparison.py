@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from auditlib import drift, summary, words
+from auditlib import authorship, drift, summary, words
 from auditlib.audit import Audit, open_audit
 from auditlib.checks._parts import rows_of
 from auditlib.language import marked, tr
@@ -116,7 +116,7 @@ class Comparison:
         Parameters
         ----------
         part
-            sides, checks, findings, access, objects, recreated, gaps or history.
+            sides, checks, findings, access, objects, authors, recreated, gaps or history.
         states
             Findings or access in these states only.
         """
@@ -216,6 +216,20 @@ class Comparison:
             table=[words.table(name) for name in found["table"]],
             column=[words.column(name) for name in found["column"]],
         )[columns]
+
+    def _authors(self) -> pd.DataFrame:
+        """Return a row per object and event, the newest last, or why there is none."""
+        columns = ["when", "by", "change", "object_id", "about"]
+        if self.drift is None:
+            return pd.DataFrame(columns=columns)
+        rows = [
+            (at and summary.when(at), who, row.change, row.id, row.about)
+            for row in rows_of(self.drift.objects)
+            if row.unnamed != "not_asked"
+            for who, at in authorship.told(row)
+        ]
+        # Several properties of one thing have the same events.
+        return pd.DataFrame(list(dict.fromkeys(rows)), columns=columns)
 
     def _recreated(self) -> pd.DataFrame:
         columns = {

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
-from urllib.parse import unquote
 
 import pandas as pd
 
 from auditlib import words
 from auditlib.access import TABLES
+from auditlib.authorship import COLUMNS, Authorship, resource_of
 from auditlib.aws.reads import Read, read_of, reads_for
 from auditlib.changes.difference import DIFFERENCE, difference
 from auditlib.check import Finding, Identity, Severity, audit, identities
@@ -87,11 +87,22 @@ ACCESS = ("state", *(name for name in DIFFERENCE if name not in {"change", "part
 :func:`auditlib.changes.preview.difference`; ``before`` and ``after`` are certainties.
 """
 
-OBJECTS = ("change", "table", "account", "region", "id", "about", "column", "before", "after")
+OBJECTS = (
+    "change",
+    "table",
+    "account",
+    "region",
+    "id",
+    "about",
+    "column",
+    "before",
+    "after",
+    *COLUMNS,
+)
 """Columns of ``Drift.objects``: a row per object that came or went, and per column that changed.
 
 ``change`` is added, removed, changed or recreated (the same thing under another id). ``id`` is the
-object's key, its parts set apart by spaces.
+object's key, its parts set apart by spaces. By whom, when and how sure: ``authorship.COLUMNS``.
 """
 
 RECREATED = (
@@ -127,6 +138,7 @@ that was not looked at. ``objects`` counts what only the other snapshot shows fo
 """
 
 LEFT_OUT = {
+    "change_events": marked("who changed what is no configuration"),
     "client_vpn_connections": marked("sessions come and go"),
     "log_streams": marked("entries come and go"),
 }
@@ -185,6 +197,8 @@ class Drift:
         and ``GAPS``.
     open_questions
         Checks of the newer snapshot that could not be assessed, or only in part.
+    authorship
+        What there is to know about who changed the objects, in sentences.
     """
 
     findings: pd.DataFrame = field(repr=False)
@@ -194,6 +208,7 @@ class Drift:
     recreated: pd.DataFrame = field(repr=False)
     gaps: pd.DataFrame = field(repr=False)
     open_questions: tuple[str, ...] = ()
+    authorship: tuple[str, ...] = ()
 
     def count(self, *states: str) -> int:
         """Return how many findings are in these states."""
@@ -234,20 +249,25 @@ def drift(
     sides = _Side(before, after), _Side(after, before)
     recreated = _recreated(*sides)
     known = findings or (audit(before), audit(after))
-    objects, hidden = _objects(*sides, {row["eni_after"]: row["eni_before"] for row in recreated})
+    authors = Authorship(before, after)
+    objects, hidden = _objects(
+        *sides, authors, {row["eni_after"]: row["eni_before"] for row in recreated}
+    )
     ids = {row["eni_after"]: row["eni_before"] for row in recreated} | {
         row["after"]: row["before"] for row in objects if row["change"] == "recreated"
     }
     told = _findings(*sides, known, ids, past or {})
+    changed = pd.DataFrame(objects, columns=list(OBJECTS))
     frame = pd.DataFrame(told, columns=list(FINDINGS)).astype(_TYPES)
     return Drift(
         findings=_sorted_findings(frame),
         checks=_checks(known, frame),
         access=_access(*sides),
-        objects=pd.DataFrame(objects, columns=list(OBJECTS)),
+        objects=changed,
         recreated=pd.DataFrame(recreated, columns=list(RECREATED)),
         gaps=_gaps(*sides, hidden),
         open_questions=tuple(f.check.id for f in known[1] if len(f.gaps)),
+        authorship=tuple(authors.sentences(changed)),
     )
 
 
@@ -307,7 +327,7 @@ class _Side:
         if (account, region) not in self.places:
             return "unread", ""
         for read in reads_for(table):
-            asked = _resource_of(source) or row.get("endpoint_id") if read.resources else None
+            asked = resource_of(source) or row.get("endpoint_id") if read.resources else None
             if how := self._answer(read, account, region, asked):
                 return how, f"{read.service} {read.operation}"
         # An answer can lack what another one shows: of a group's rules, say.
@@ -351,16 +371,6 @@ class _Side:
             read.since_botocore and is_at_least(version, read.since_botocore) is not True
             for read in reads_for(table)
         )
-
-
-def _resource_of(source: object) -> str | None:
-    """Return the resource whose file a row stands in; ``None`` for a read made per Region.
-
-    >>> _resource_of("111122223333/eu-west-1/logs-describe-log-groups/%2Fvpn.json")
-    '/vpn'
-    """
-    parts = source.removesuffix(".json").split("/", 3) if isinstance(source, str) else ()
-    return unquote(parts[3].replace("/", "")) if len(parts) == 4 else None
 
 
 # -- objects --------------------------------------------------------------------------------------
@@ -419,13 +429,17 @@ class _Hidden:
     columns: dict[_Where, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
-def _objects(old: _Side, new: _Side, renamed: Mapping[str, str]) -> tuple[list[Row], _Hidden]:
+def _objects(
+    old: _Side, new: _Side, authors: Authorship, renamed: Mapping[str, str]
+) -> tuple[list[Row], _Hidden]:
     """Return the changed objects, and what only one side could see."""
     rows: list[Row] = []
     hidden = _Hidden()
     for name, schema in SCHEMAS.items():
         if not schema.inputs and name not in LEFT_OUT:
-            rows += _TableDrift(name, old, new, renamed, hidden).rows()
+            rows += _TableDrift(
+                name, old, new, authors=authors, renamed=renamed, hidden=hidden
+            ).rows()
     return rows, hidden
 
 
@@ -433,7 +447,14 @@ class _TableDrift:
     """The changes of one base table."""
 
     def __init__(
-        self, name: str, old: _Side, new: _Side, renamed: Mapping[str, str], hidden: _Hidden
+        self,
+        name: str,
+        old: _Side,
+        new: _Side,
+        *,
+        authors: Authorship,
+        renamed: Mapping[str, str],
+        hidden: _Hidden,
     ) -> None:
         schema = SCHEMAS[name]
         self.name = name
@@ -445,6 +466,7 @@ class _TableDrift:
         self.kinds = {column.name: column.kind for column in schema.columns}
         self.key = _KEYS.get(name, schema.key)
         self.old, self.new = old, new
+        self._authors = authors
         self._renamed = renamed
         self._hidden = hidden
         self._names = {
@@ -470,7 +492,7 @@ class _TableDrift:
             for row, source in rows:
                 how, _ = side.why_not_here(self.name, row, source)
                 if not how:
-                    yield self._row(change, row)
+                    yield self._row(change, (row,), source)
                 elif how == "unread":
                     when = "now" if side is self.new else "then"
                     self._hidden.objects[when, self.name, row["account"], row["region"]] += 1
@@ -536,11 +558,11 @@ class _TableDrift:
                 alone.append(pair)
                 continue
             was = found.pop(0)
-            yield from self._changes(was[0], pair[0], id)
+            yield from self._changes(was[0], *pair, id)
         left[0][:] = [pair for found in waiting.values() for pair in found]
         left[1][:] = alone
 
-    def _changes(self, was: Row, now: Row, id: str) -> Iterator[Row]:
+    def _changes(self, was: Row, now: Row, source: object, id: str) -> Iterator[Row]:
         changed = [name for name in self.columns if was[name] != now[name] and name != id]
         for name in changed:
             # An SDK that does not know a member leaves it out without a word.
@@ -550,13 +572,18 @@ class _TableDrift:
                     self._hidden.columns[where].add(name)
                     break
             else:
-                yield self._row("changed", now, name, was[name], now[name])
+                yield self._row("changed", (was, now), source, name)
         if id and was[id] != now[id]:
-            yield self._row("recreated", now, id, was[id], now[id])
+            yield self._row("recreated", (was, now), source, id)
 
     def _row(
-        self, change: str, row: Row, column: str = "", before: Any = None, after: Any = None
+        self,
+        change: str,
+        rows: Sequence[Row],
+        source: object,
+        column: str = "",
     ) -> Row:
+        row = rows[-1]
         natural = _NATURAL.get(self.name)
         parts = natural[1] if natural and change == "recreated" else self.key[2:]
         return {
@@ -567,8 +594,9 @@ class _TableDrift:
             "id": " ".join(str(row[name]) for name in parts if row[name] is not None),
             "about": _about(self.name, row, self._names),
             "column": column,
-            "before": before,
-            "after": after,
+            "before": rows[0][column] if column else None,
+            "after": row[column] if column else None,
+            **self._authors.of(self.name, change, column, rows, source),
         }
 
 
@@ -833,6 +861,8 @@ def _gaps(old: _Side, new: _Side, hidden: _Hidden) -> pd.DataFrame:
 def _calls(side: _Side) -> dict[tuple[Any, ...], tuple[Row, set[str]]]:
     found: dict[tuple[Any, ...], tuple[Row, set[str]]] = {}
     gaps = side.tables.gaps().astype(object)
+    # Who changed what hides no change.
+    gaps = gaps[gaps["table"] != "change_events"]
     for gap in _rows_of(gaps.where(gaps.notna(), None)):
         table = gap.pop("table")
         found.setdefault(tuple(gap[name] for name in _CALL[1:]), (gap, set()))[1].add(table)
@@ -913,6 +943,7 @@ def _sentences(found: Drift, names: Mapping[str, str]) -> Iterator[str]:
         if said
         else tr("No configuration changed, as far as both show.")
     )
+    yield from found.authorship
     if again := len(found.recreated):
         yield (
             tr(

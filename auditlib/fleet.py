@@ -236,6 +236,7 @@ def _entries(config: Config, date: str, endpoint_url: str | None) -> Iterator["V
                 fail_on=config.fail_on,
                 branding=config.branding,
                 endpoint_url=endpoint_url,
+                trail=config.trail,
             )
 
 

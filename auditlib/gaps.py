@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from auditlib.aws.reads import READS, Read, read_of, reads_for
+from auditlib.aws.reads import OPTIONAL_READS, READS, Read, read_of, reads_for
 from auditlib.frames import frame_of_rows
 from auditlib.language import marked, tr
 from auditlib.records import is_at_least
@@ -52,7 +52,7 @@ def gap_frame(
     """
     calls = _calls_by_read(snapshot)
     rows = []
-    for read in READS:
+    for read in _asked(snapshot):
         for account, region in _places(snapshot, read):
             resources: set[str] = set()
             if read.resources is not None:
@@ -213,7 +213,7 @@ def coverage_frame(snapshot: Snapshot, found: Callable[[str, str, Read], set[str
     rows = []
     asked = [
         (*place, number, read)
-        for number, read in enumerate(READS)
+        for number, read in enumerate(_asked(snapshot))
         for place in _places(snapshot, read)
     ]
     for account, region, _, read in sorted(asked, key=lambda one: one[:3]):
@@ -289,6 +289,16 @@ def of_every_region(gaps: pd.DataFrame) -> pd.Series:
     """
     everywhere = {f"{read.service} {read.operation}" for read in READS if read.region}
     return (gaps["service"] + " " + gaps["operation"]).isin(everywhere)
+
+
+def _asked(snapshot: Snapshot) -> tuple[Read, ...]:
+    """Return the reads of an ordinary collection, and the optional ones that were asked for."""
+    made = {(call.service, call.operation) for call in snapshot.calls}
+    return READS + tuple(
+        read
+        for read in OPTIONAL_READS
+        if snapshot.manifest.trail_days or (read.service, read.operation) in made
+    )
 
 
 def _places(snapshot: Snapshot, read: Read) -> list[tuple[str, str]]:

@@ -1,16 +1,18 @@
-"""Documents inside AWS's answers, redacted: Cedar policies, revocation lists, SAML metadata.
+"""Documents inside AWS's answers, redacted: policies, revocation lists, SAML metadata, events.
 
 Lists and metadata are made anew with nothing but what the kit reads in them: when they end, and how
 many things they hold. Of a policy the words of Cedar's and of AWS's published lists stay.
 """
 
 import base64
+import json
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
-from auditlib import cedar
+from auditlib import cedar, trail
 from auditlib.certificates import metadata_of, revocation_list_of
 from auditlib.pseudonyms import Pseudonyms
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = ["metadata", "policy", "revocation_list"]
+__all__ = ["event", "metadata", "policy", "revocation_list"]
 
 # -- Cedar ----------------------------------------------------------------------------------------
 
@@ -188,3 +190,55 @@ def _signer(names: Pseudonyms) -> "Ed25519PrivateKey":
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return Ed25519PrivateKey.from_private_bytes(names.digest("signer"))
+
+
+# -- events ---------------------------------------------------------------------------------------
+
+_WHO: Mapping[str, Callable[[Pseudonyms, str], str]] = {
+    "accountId": Pseudonyms.account,
+    "arn": Pseudonyms.arn,
+    "errorCode": Pseudonyms.word,
+    "invokedBy": Pseudonyms.word,
+    "type": Pseudonyms.word,
+    "userName": lambda names, text: names.text(text, "name"),
+}
+_WHAT: Mapping[trail.Kind, Callable[[Pseudonyms, str], str]] = {
+    "address": Pseudonyms.address,
+    "arn": Pseudonyms.arn,
+    "flag": Pseudonyms.word,
+    "group": lambda names, text: names.text(text, "group"),
+    "id": lambda names, text: text if text == "local" else names.id(text),
+    "number": Pseudonyms.word,
+}
+
+
+def event(text: str, names: Pseudonyms) -> str:
+    """Return CloudTrail's record of an event: who called and what about, in pseudonyms."""
+    kept = trail.kept(text)
+    return json.dumps(_told(json.loads(kept), names)) if kept else ""
+
+
+def _told(value: Any, names: Pseudonyms) -> Any:
+    if isinstance(value, list):
+        return [_told(one, names) for one in value]
+    return {
+        member: _said(member, held, names)
+        for member, held in value.items()
+        if isinstance(held, Mapping | list)
+        or member in _WHO
+        or member.casefold() in trail.IDENTIFIERS
+    }
+
+
+def _said(member: str, held: Any, names: Pseudonyms) -> Any:
+    known = trail.IDENTIFIERS.get(member.casefold())
+    if known is None and member not in _WHO:
+        return _told(held, names)
+    made = _WHO[member] if known is None else _WHAT[known[1]]
+    if isinstance(held, list):
+        return [made(names, _plain(one)) for one in held]
+    return made(names, _plain(held))
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -50,7 +50,7 @@ MEMBERS: Mapping[str, str] = {
             AuthenticationOptions AuthorizationRules Certificate CidrBlockAssociationSet CidrBlockSet
             CidrBlockState ClientConnectOptions ClientLoginBannerOptions
             ClientRouteEnforcementOptions ClientVpnEndpoints ClientVpnTargetNetworks
-            ConnectionLogOptions Connections DevicePostureOptions DirectoryDescriptions Entries
+            ConnectionLogOptions Connections DevicePostureOptions DirectoryDescriptions Entries Events
             FederatedAuthentication Groups IcmpTypeCode IpPermissions IpPermissionsEgress IpRanges
             Ipv4Prefixes Ipv6Addresses Ipv6CidrBlockAssociationSet Ipv6CidrBlockSet
             Ipv6CidrBlockState Ipv6Prefixes Ipv6Ranges MutualAuthentication NetworkAcls
@@ -75,6 +75,7 @@ MEMBERS: Mapping[str, str] = {
         """,
         "banner": "BannerText",
         "description": "Description",
+        "event": "CloudTrailEvent",
         "flag": """
             AccessAll Adjustable DisconnectOnSessionTimeout Egress Enabled Enforced IsDefault
             IsEgress IsPrimaryIpv6 Main Primary RequesterManaged SplitTunnel
@@ -105,15 +106,16 @@ MEMBERS: Mapping[str, str] = {
         "revocation_list": "CertificateRevocationList",
         "tag": "Key",
         "text": """
-            LastUpdateStatusReason Message QuotaName SelfServicePortalUrl StageReason StateReason
+            EventId LastUpdateStatusReason Message QuotaName SelfServicePortalUrl StageReason StateReason
         """,
         "time": """
-            ConnectionEndTime ConnectionEstablishedTime CreateDate CreationTime LastModified NotAfter
+            ConnectionEndTime ConnectionEstablishedTime CreateDate CreationTime EventTime LastModified NotAfter
             NotBefore StageLastUpdatedDateTime ValidUntil
         """,
         "value": "Value",
         "word": """
-            AddressFamily AvailabilityZone Code EndpointIpAddressType InterfaceType IpProtocol
+            AddressFamily AvailabilityZone Code EndpointIpAddressType EventName EventSource
+            InterfaceType IpProtocol
             KeyAlgorithm LastUpdateStatus LastUpdateStatusReasonCode Origin PeeringStatus Protocol
             QuotaCode RadiusStatus Region RenewalEligibility RenewalStatus ResourceType RuleAction
             Runtime ServiceCode ShadowMode ShareStatus SignatureAlgorithm Stage State
@@ -160,6 +162,7 @@ def redacted(snapshot: Snapshot, names: Pseudonyms, *, name: str = "snapshot") -
         places=tuple(sorted((names.account(account), region) for account, region in old.places)),
         calls=tuple(sorted(calls, key=lambda call: call.order)),
         redacted=True,
+        trail_days=old.trail_days,
     )
     return Snapshot(manifest, document, name=name)
 
@@ -269,6 +272,7 @@ _TEXTS: Mapping[str, Callable[..., Any]] = {
     "arn": lambda text, record, names, read: names.arn(text),
     "banner": _text("banner"),
     "description": _description,
+    "event": lambda text, record, names, read: documents.event(text, names),
     "flag": _matching(re.compile("true|false", re.IGNORECASE)),
     "function": lambda text, record, names, read: names.function(text),
     "group": _text("group"),

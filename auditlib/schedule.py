@@ -16,7 +16,7 @@ __all__ = ["KEYS", "Account", "Config", "Organization", "config_of"]
 KEYS = (
     "output", "accounts", "organization", "profiles", "regions", "all_regions", "profile",
     "role_arn", "external_id", "notebooks", "language", "accepted", "history", "exports",
-    "fail_on", "branding",
+    "fail_on", "branding", "trail",
 )  # fmt: skip
 """What the file of scheduled runs may say."""
 
@@ -95,6 +95,8 @@ class Config:
         Severity from which a finding makes the exit status 1.
     branding
         Whose reports they are, and for whom.
+    trail
+        How many days back CloudTrail is asked who changed what; ``None``: not at all.
     """
 
     output: Path | Prefix
@@ -107,6 +109,7 @@ class Config:
     exports: tuple[str, ...] = ()
     fail_on: str | None = None
     branding: Branding | None = None
+    trail: int | None = None
 
 
 def config_of(path: Path) -> Config:
@@ -162,7 +165,25 @@ class _Reader(ConfigReader):
             exports=self._exports(known.get("exports")),
             fail_on=self._one_of(known, "fail_on", SEVERITIES),
             branding=read_branding(self, known["branding"]) if "branding" in known else None,
+            trail=self._days(known),
         )
+
+    def _days(self, known: dict[str, Any]) -> int | None:
+        from auditlib.trail import MOST_DAYS
+
+        if "trail" not in known:
+            return None
+        said = self.text(known["trail"])
+        if not (said.isascii() and said.isdigit() and 1 <= int(said) <= MOST_DAYS):
+            raise self.wrong(
+                known["trail"],
+                tr(
+                    "trail must be a number of days from 1 to {most}, not {said}",
+                    most=MOST_DAYS,
+                    said=said,
+                ),
+            )
+        return int(said)
 
     def _items(self, node: Any) -> list[Any]:
         return [] if node is None else self.items(node)

@@ -593,6 +593,26 @@ value         int   the value applied
 adjustable    flag  whether AWS raises it on request
 """,
     ),
+    _base(
+        "change_events",
+        "an event of CloudTrail that changes, or was to change, what is compared; only where it was asked for",
+        "event_id",
+        """
+event_id       str    CloudTrail's id of the event
+event_name     str    the operation that was called
+event_time     time   when it was called
+event_source   str    the service that was called
+told           bool   whether CloudTrail's record of it could be read; else nobody knows whether the call went well
+error_code     str    why the call did nothing; missing where it went well
+actor_type     str    who called: IAMUser, AssumedRole, Root, FederatedUser, AWSService …
+actor_arn      str    their ARN, where the event tells it
+actor_account  str    account they belong to, where the event tells it
+actor          str    name of the user or the role
+session        str    name of the role's session, often a person's
+invoked_by     str    AWS service that called in their name
+named          pairs  what request and answer name, as pairs of a column and a value
+""",
+    ),
     _view(
         "ingress_rules",
         "an inbound security group rule",

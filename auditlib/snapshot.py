@@ -145,6 +145,8 @@ class Manifest:
         The (account, region) pairs that were to be read.
     redacted
         Whether every name in it is a pseudonym (``redaction.py``).
+    trail_days
+        How many days back CloudTrail was asked who changed what; ``None`` where it was not asked.
     """
 
     format_version: int = FORMAT_VERSION
@@ -156,6 +158,7 @@ class Manifest:
     places: tuple[tuple[str, str], ...] = ()
     calls: tuple[Call, ...] = field(default=(), repr=False)
     redacted: bool = False
+    trail_days: int | None = None
 
 
 def file_of(account: str, region: str, read: Read, resource: str | None = None) -> str:
@@ -735,9 +738,16 @@ def _manifest_of(record: Any, where: str) -> Manifest:
             places=places,
             calls=calls,
             redacted=record.get("redacted") is True,
+            trail_days=_days(record.get("trail_days")),
         )
     except (ValueError, TypeError) as error:
         raise refuse(tr("is damaged ({error})", error=error)) from error
+
+
+def _days(value: Any) -> int | None:
+    if value is not None and (type(value) is not int or value < 1):
+        raise ValueError(f"trail_days is {value!r}")
+    return value
 
 
 def _call_of(record: Any, number: int) -> Call:
@@ -939,6 +949,8 @@ def _manifest_json(manifest: Manifest) -> bytes:
     }
     if not manifest.redacted:
         del record["redacted"]
+    if manifest.trail_days is None:
+        del record["trail_days"]
     record["places"] = [list(place) for place in manifest.places]
     record["calls"] = [asdict(call) for call in sorted(manifest.calls, key=lambda c: c.order)]
     return encode(record)

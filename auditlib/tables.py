@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from auditlib import certificates, views
+from auditlib import certificates, trail, views
 from auditlib.addresses import is_protocol
 from auditlib.aws.reads import READS, Read, read_of, reads_for
 from auditlib.errors import ParameterError, SnapshotError
@@ -749,6 +749,27 @@ def log_groups(found: Records) -> tuple[Records, Columns]:
         "retention_in_days": found.whole("retentionInDays"),
         "stored_bytes": found.whole("storedBytes"),
         "kms_key_id": found.text("kmsKeyId"),
+    }
+
+
+@table
+def change_events(found: Records) -> tuple[Records, Columns]:
+    """Return the columns of CloudTrail's events; each holds a record of its own as a text."""
+    told = [trail.event_of(text) for text in found.text("CloudTrailEvent")]
+    return found, {
+        "event_id": found.id("EventId"),
+        "event_name": found.text("EventName"),
+        "event_time": found.time("EventTime"),
+        "event_source": found.text("EventSource"),
+        "told": [event.told for event in told],
+        "error_code": [event.error_code for event in told],
+        "actor_type": [event.kind for event in told],
+        "actor_arn": [event.arn for event in told],
+        "actor_account": [event.account for event in told],
+        "actor": first((event.name for event in told), found.text("Username")),
+        "session": [event.session for event in told],
+        "invoked_by": [event.invoked_by for event in told],
+        "named": [event.named for event in told],
     }
 
 

@@ -470,6 +470,7 @@ def print_comparison(found: "Comparison", *, file: IO[str] | None = None) -> Non
             "weaker",
         ),
         (tr("Configuration"), "objects"),
+        (tr("By whom, and when"), "authors"),
         (tr("Interfaces of endpoints that AWS made anew"), "recreated"),
         (tr("Could not be compared"), "gaps"),
     ):

@@ -79,6 +79,7 @@ class Visit:
     branding: Branding | None = None
     endpoint_url: str | None = None
     kernels: int | None = None
+    trail: int | None = None
 
     @property
     def home(self) -> Path:
@@ -142,7 +143,7 @@ def read(visit: Visit) -> None:
     use(visit.language)
     if not _is_read(visit.folder / "snapshot"):
         LOG.info("reading", extra=visit.head)
-        _collect(visit.account, visit.folder / "snapshot", visit.endpoint_url)
+        _collect(visit, visit.folder / "snapshot")
 
 
 def _is_read(snapshot: Path) -> bool:
@@ -155,9 +156,10 @@ def _is_read(snapshot: Path) -> bool:
     return all(call.error_code != NOT_COLLECTED for call in load(snapshot).calls)
 
 
-def _collect(account: Account, snapshot: Path, endpoint_url: str | None) -> None:
+def _collect(visit: Visit, snapshot: Path) -> None:
     from auditlib.aws.collect import collect
 
+    account = visit.account
     collected = collect(
         snapshot,
         profile=account.profile,
@@ -165,8 +167,9 @@ def _collect(account: Account, snapshot: Path, endpoint_url: str | None) -> None
         all_regions=account.all_regions,
         role_arn=account.role_arn,
         external_id=account.external_id,
-        endpoint_url=endpoint_url,
+        endpoint_url=visit.endpoint_url,
         resume=True,
+        trail=visit.trail,
     )
     if collected.interrupted:
         raise Interrupted

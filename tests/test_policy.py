@@ -17,11 +17,13 @@ from auditlib.aws.policy import (
     listing_policy,
     read_only_policy,
     terraform,
+    trail_policy,
 )
-from auditlib.aws.reads import READS
+from auditlib.aws.reads import OPTIONAL_READS, READS
 
 COMMITTED = Path(__file__).resolve().parent.parent / "docs" / "iam"
 STATEMENTS = {s["Sid"]: s["Action"] for s in read_only_policy()["Statement"]}
+(APART,) = trail_policy()["Statement"]
 ACTIONS = [action for actions in STATEMENTS.values() for action in actions]
 
 
@@ -48,13 +50,24 @@ def test_what_is_no_read_of_ec2_is_an_optional_part_of_its_own():
         assert (services == {"ec2"}) == (sid in needed or sid == "OptionalRegions")
 
 
-@pytest.mark.parametrize("action", [*ACTIONS, *LISTING])
+def test_what_only_an_option_reads_is_allowed_by_a_document_of_its_own():
+    assert APART["Action"] == sorted({read.iam_action for read in OPTIONAL_READS})
+    assert not {*APART["Action"]} & {*ACTIONS}
+    template = cloudformation()
+    assert template["Parameters"][APART["Sid"]]["Default"] == "no"
+    chosen = {name: one.get("Default", "given") for name, one in template["Parameters"].items()}
+    role = resolved(template["Resources"]["Role"]["Properties"], chosen | {APART["Sid"]: "yes"})
+    assert APART in role["Policies"][0]["PolicyDocument"]["Statement"]
+    assert f'default     = ["{APART["Sid"]}"]' in terraform()
+
+
+@pytest.mark.parametrize("action", [*ACTIONS, *APART["Action"], *LISTING])
 def test_an_action_is_an_operation_that_only_reads(action):
     service, operation = action.split(":")
     service = {"servicequotas": "service-quotas"}.get(service, service)  # called otherwise in IAM
     model = botocore.session.get_session().get_service_model(service)
     assert operation in model.operation_names
-    assert operation.startswith(("Describe", "Get", "List", "Export"))
+    assert operation.startswith(("Describe", "Get", "List", "Export", "Lookup"))
 
 
 def test_listing_accounts_allows_that_and_the_role_in_each():
@@ -108,4 +121,4 @@ def test_the_terraform_text_parses_and_names_the_same_statements():
     for sid, actions in STATEMENTS.items():
         assert sid in text
         assert all(action in text for action in actions)
-    assert set(parsed["locals"][0]["statements"]) - {"__is_block__"} == set(STATEMENTS)
+    assert set(parsed["locals"][0]["statements"]) - {"__is_block__"} == {*STATEMENTS, APART["Sid"]}

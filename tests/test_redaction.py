@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from auditlib.accepted import accepted_risks
 from auditlib.audit import Audit, open_audit
-from auditlib.aws.reads import READS
+from auditlib.aws.reads import OPTIONAL_READS, READS
 from auditlib.cedar import policy_of
 from auditlib.certificates import metadata_of, revocation_list_of
 from auditlib.cli import main
@@ -314,8 +314,10 @@ def test_every_member_that_a_table_or_read_asks_for_is_listed():
     from auditlib import tables
 
     asked |= {*tables._ROUTE_TARGETS, *tables._PEERS, "Tags", "Key", "Value"}
-    for read in READS:
-        asked |= {read.result_key, read.record_member, read.resource_parameter} - {None}
+    for read in (*READS, *OPTIONAL_READS):
+        asked |= {*read.members, read.result_key, read.record_member, read.resource_parameter} - {
+            None
+        }
         paths = (path for _, path in read.resource_paths)
         asked |= {step.removesuffix("[]") for path in paths for step in path.split(".")}
     assert len(asked) > 150

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from auditlib import history
+from auditlib.aws import collect as collecting
 from auditlib.aws.collect import Collected
 from auditlib.cli import main
 from auditlib.errors import ParameterError
@@ -60,6 +61,8 @@ accounts:
         (GOOD + "regoins: [x]\n", 'runs.yaml:5: There is no key called "regoins". Did you mean'),
         (GOOD + "output: again\n", "runs.yaml:5: output is given twice"),
         (GOOD + "fail_on: dire\n", "runs.yaml:5: fail_on must be one of"),
+        (GOOD + "trail: 91\n", "runs.yaml:5: trail must be a number of days from 1 to 90"),
+        (GOOD + "trail: week\n", "runs.yaml:5: trail must be a number of days"),
         (GOOD + "language: fr\n", "runs.yaml:5: language must be one of"),
         (GOOD + 'notebooks: ["00", "99"]\n', "runs.yaml:5: there is no notebook 99"),
         (GOOD + "history: gs://bucket/x\n", "runs.yaml:5: gs://bucket/x is no folder"),
@@ -108,11 +111,13 @@ def ran(aws, config, moment=FIRST):
 
 
 def test_two_runs_with_a_change_between_report_it_and_a_refused_account_stops_nothing(
-    aws, tmp_path
+    aws, tmp_path, monkeypatch
 ):
+    monkeypatch.setitem(collecting.PAUSES, "cloudtrail", 0.0)
     made = small_account(aws)
     role = f"arn:aws:iam::{OTHER}:role/audit"
-    config = config_of(plain(tmp_path, f'  - account: "{OTHER}"', f"    role_arn: {role}"))
+    more = (f'  - account: "{OTHER}"', f"    role_arn: {role}", "trail: 8")
+    config = config_of(plain(tmp_path, *more))
     aws.deny("sts", "assume-role")
     status, (first, refused) = ran(aws, config)
     assert status == 3
@@ -128,6 +133,16 @@ def test_two_runs_with_a_change_between_report_it_and_a_refused_account_stops_no
         TargetNetworkCidr="10.0.99.0/24",
         AuthorizeAllGroups=True,
     )
+    asked = {
+        "ClientVpnEndpointId": made.endpoints[0],
+        "TargetNetworkCidr": "10.0.99.0/24",
+        "AuthorizeAllGroups": True,
+    }
+    aws.write_event(
+        "AuthorizeClientVpnIngress",
+        datetime.now(UTC),
+        requestParameters={"AuthorizeClientVpnIngressRequest": asked},
+    )
     _, (second, _) = ran(aws, config, SECOND)
     assert second["compared_with"] == "2026-11-20"
     assert second["changes"]["new"] >= 1
@@ -136,6 +151,7 @@ def test_two_runs_with_a_change_between_report_it_and_a_refused_account_stops_no
         (tmp_path / "out" / second["report"]).with_name("50-what-changed.html").read_text("utf-8")
     ).words
     assert "10.0.99.0/24" in text
+    assert "alice (AuthorizeClientVpnIngress)" in text
     assert verify(home / "2026-11-21" / "snapshot") == ()
     runs = history.runs(config.history)
     assert list(runs["run"]) == [

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from auditlib.aws.reads import READS
+from auditlib.aws.reads import OPTIONAL_READS, READS
 from auditlib.frames import DTYPES, empty_frame, frame_of_rows
 from auditlib.schemas import COVERAGE, GAPS, SCHEMAS, Schema, data_dictionary, schema_of
 from auditlib.views import VIEWS
@@ -39,7 +39,7 @@ def test_an_empty_frame_has_all_columns_and_types(schema: Schema) -> None:
 
 
 def test_every_base_table_comes_from_a_read_and_every_view_from_tables() -> None:
-    assert {table for read in READS for table in read.tables} == {
+    assert {table for read in (*READS, *OPTIONAL_READS) for table in read.tables} == {
         name for name, schema in SCHEMAS.items() if not schema.inputs
     }
     assert {name for name, schema in SCHEMAS.items() if schema.inputs} == set(VIEWS)

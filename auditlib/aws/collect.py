@@ -14,11 +14,11 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from botocore.exceptions import ClientError, ParamValidationError, UnknownServic
 
 from auditlib import __version__
 from auditlib.aws.outcomes import message_of, status_of
-from auditlib.aws.reads import READS, Read
+from auditlib.aws.reads import OPTIONAL_READS, READS, Read
 from auditlib.aws.sessions import Access, client_config, enabled_regions, sign_in
 from auditlib.errors import AwsError, SnapshotError
 from auditlib.language import tr, tr_as
@@ -56,6 +56,8 @@ __all__ = ["Collected", "collect", "summary_of"]
 WORKERS_PER_REGION = 8
 MOST_WORKERS = 32
 NOT_COLLECTED = "NotCollected"
+PAUSES = {read.service: 1 / read.per_second for read in OPTIONAL_READS if read.per_second}
+"""Seconds between two requests to a service, in one account and Region."""
 GRACE = 2.0  # seconds after Ctrl-C for answers that are nearly there
 
 Progress = Callable[[int, int], None]
@@ -96,6 +98,7 @@ def collect(
     session_name: str = "auditlib",
     endpoint_url: str | None = None,
     resume: bool = False,
+    trail: int | None = None,
     progress: Progress | None = None,
     clock: Callable[[], datetime] = _now,
     workers: int | None = None,
@@ -113,6 +116,9 @@ def collect(
         Where to read; by default the region of the profile (with ``resume``: those of the folder).
     resume
         Read into a folder that exists, and only what it lacks or what failed.
+    trail
+        Ask CloudTrail, too, who changed what within so many days (90 at most); ``None``: do not
+        (with ``resume``: as in the folder). It is asked anew by every collection.
     progress
         Called with the number of calls done and known so far.
     clock
@@ -160,7 +166,15 @@ def collect(
                 access=access,
             )
         )
-    run = Run(access, regions, clock=clock, progress=progress, workers=workers, earlier=earlier)
+    run = Run(
+        access,
+        regions,
+        clock=clock,
+        progress=progress,
+        workers=workers,
+        earlier=earlier,
+        trail=trail,
+    )
     try:
         if out.suffix.lower() == ".zip":
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -268,6 +282,8 @@ class _Clients:
                     config=client_config(self.access.session, self.workers),
                 )
                 client.meta.events.register("before-send", self._refuse_after_stop)
+                if pause := PAUSES.get(service):
+                    client.meta.events.register_first("before-send", Pace(pause, self.stop))
                 self._made[service, region] = client
             return self._made[service, region]
 
@@ -278,6 +294,29 @@ class _Clients:
     def close(self) -> None:
         for client in self._made.values():
             client.close()
+
+
+class Pace:
+    """Lets requests go one after the other with a pause between, retries included."""
+
+    def __init__(
+        self,
+        pause: float,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pause = pause
+        self._stop = stop
+        self._clock = clock
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def __call__(self, **_: Any) -> None:
+        """Wait for the turn of a request; no longer than until the collection is ended."""
+        with self._lock:
+            turn = max(self._next, self._clock())
+            self._next = turn + self._pause
+        self._stop.wait(max(0.0, turn - self._clock()))
 
 
 class Run:
@@ -292,7 +331,9 @@ class Run:
         progress: Progress | None = None,
         workers: int | None = None,
         earlier: Snapshot | None = None,
+        trail: int | None = None,
     ) -> None:
+        self._trail = trail or (earlier.manifest.trail_days if earlier else None)
         self._access = access
         self._regions = regions
         self._clock = clock
@@ -348,7 +389,8 @@ class Run:
         # Answers that name the resources of other reads first: the longest chain decides how
         # long it all takes.
         parents = {parent for read in READS for parent in read.parents}
-        for read in sorted(READS, key=lambda read: read.id not in parents):
+        optional = OPTIONAL_READS if self._trail else ()
+        for read in (*sorted(READS, key=lambda read: read.id not in parents), *optional):
             if read.resources is None:
                 for region in self._regions:
                     self._submit(region, read, None)
@@ -523,14 +565,27 @@ class Run:
                 return answer
             if not client.can_paginate(method):
                 raise _Unsupported(_too_old(read))
-            return self._merged(client.get_paginator(method), read, parameters)
+            if not read.questions:
+                return self._merged(client.get_paginator(method), read, parameters)
+            records: list[Any] = []
+            for question in self._questions(read):
+                answer = self._merged(
+                    client.get_paginator(method), read, {**parameters, **question}
+                )
+                records += read.kept_of(answer)[str(read.result_key)]
+            return {str(read.result_key): records}
         except ParamValidationError as error:
             if "Unknown parameter" in str(error):
                 raise _Unsupported(_too_old(read)) from error
             raise
 
+    def _questions(self, read: Read) -> Sequence[Mapping[str, Any]]:
+        return read.questions
+
     def _parameters(self, read: Read, resource: str | None) -> dict[str, Any]:
         parameters = dict(read.parameters)
+        if read.since_parameter and self._trail:
+            parameters[read.since_parameter] = self._clock() - timedelta(days=self._trail)
         if resource is not None and read.resource_parameter:
             parameters[read.resource_parameter] = [resource] if read.resource_in_list else resource
         return parameters
@@ -570,7 +625,7 @@ class Run:
 
     def _kept(self, region: str, read: Read, resource: str | None) -> tuple[Call, Any] | None:
         """Return an earlier answer that is still good, with its document where others need it."""
-        if self._earlier is None:
+        if self._earlier is None or read.since_parameter:
             return None
         call = self._earlier.call(self._access.account, read.folder(region), read.id, resource)
         if call is None or call.status != "ok" or not self._could_see(read):
@@ -612,6 +667,7 @@ class Run:
             started=before.started or started,
             finished=self._clock(),
             places=tuple(sorted(places | set(before.places))),
+            trail_days=self._trail,
             calls=tuple(sorted(calls.values(), key=lambda call: call.order)),
         )
 

@@ -13,13 +13,13 @@ seen in part; and what holds now may have changed when ``collect`` runs.
 """
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from auditlib.aws.collect import Run, regions_of
-from auditlib.aws.reads import READS, Read
+from auditlib.aws.reads import OPTIONAL_READS, READS, Read
 from auditlib.aws.sessions import sign_in
 from auditlib.language import tr, tr_as
 from auditlib.snapshot import Call
@@ -61,10 +61,16 @@ def permissions(
     external_id: str | None = None,
     session_name: str = "auditlib",
     endpoint_url: str | None = None,
+    trail: bool = False,
 ) -> tuple[Permission, ...]:
     """Return, per region and read of the table, whether AWS would answer it.
 
     Nothing of the answers is kept.
+
+    Parameters
+    ----------
+    trail
+        Whether to ask for CloudTrail's events, too.
 
     Raises
     ------
@@ -82,10 +88,13 @@ def permissions(
     )
     regions = regions_of(access, regions, all_regions)
     with tempfile.TemporaryDirectory() as nowhere:
-        made = _Probe(access, regions).into(Path(nowhere)).manifest.calls
+        made = (
+            _Probe(access, regions, trail=1 if trail else None).into(Path(nowhere)).manifest.calls
+        )
     by_read = {(call.region, f"{call.service}-{call.operation}"): call for call in made}
+    reads = (*READS, *OPTIONAL_READS) if trail else READS
     return tuple(
-        _permission(access.account, region, read, by_read) for region in regions for read in READS
+        _permission(access.account, region, read, by_read) for region in regions for read in reads
     )
 
 
@@ -128,6 +137,9 @@ class _Probe(Run):
     def _submit(self, region: str, read: Read, resource: str | None) -> None:
         if not any((region, read.id) == known[:2] for known in self._known):
             super()._submit(region, read, resource)
+
+    def _questions(self, read: Read) -> Sequence[Mapping[str, Any]]:
+        return read.questions[:1]
 
     def _parameters(self, read: Read, resource: str | None) -> dict[str, Any]:
         names_others = any(read.id in other.parents for other in READS)

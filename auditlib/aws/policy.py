@@ -1,6 +1,6 @@
 """The rights the kit needs, made from the table of reads: as IAM policy, CloudFormation, Terraform.
 
-``python -m auditlib.aws.policy FOLDER`` writes all three.
+``python -m auditlib.aws.policy FOLDER`` writes them all.
 """
 
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from auditlib.aws.organization import ACTIONS
-from auditlib.aws.reads import READS
+from auditlib.aws.reads import OPTIONAL_READS, READS, Read
 
 __all__ = [
     "BEFORE_READING",
@@ -18,6 +18,7 @@ __all__ = [
     "listing_policy",
     "read_only_policy",
     "terraform",
+    "trail_policy",
 ]
 
 BEFORE_READING = ("ec2:DescribeRegions",)
@@ -32,15 +33,23 @@ _ROLE = "auditlib-read-only"
 _EXTERNAL_ID = "[A-Za-z0-9+=,.@:/_-]{2,1224}"
 
 
+def _sid(read: Read) -> str:
+    """Return the statement that allows a read."""
+    service = read.iam_action.partition(":")[0]
+    name = "".join(word.capitalize() for word in service.split("-"))
+    return _NEEDED if service == "ec2" else f"Optional{name}"
+
+
+def _not_by_default() -> list[str]:
+    """Return the optional parts that serve only what has to be asked for."""
+    return sorted({_sid(read) for read in OPTIONAL_READS} - {_sid(read) for read in READS})
+
+
 def _statements() -> dict[str, list[str]]:
     """Return the actions by statement: what every audit rests on, then each optional part."""
     parts: dict[str, set[str]] = {_NEEDED: set(), _REGIONS: set(BEFORE_READING)}
-    for read in READS:
-        service = read.iam_action.partition(":")[0]
-        name = "".join(word.capitalize() for word in service.split("-"))
-        parts.setdefault(_NEEDED if service == "ec2" else f"Optional{name}", set()).add(
-            read.iam_action
-        )
+    for read in (*READS, *OPTIONAL_READS):
+        parts.setdefault(_sid(read), set()).add(read.iam_action)
     return {
         sid: sorted(actions)
         for sid, actions in sorted(parts.items(), key=lambda part: (part[0] != _NEEDED, part[0]))
@@ -52,7 +61,7 @@ def _statement(sid: str, actions: list[str]) -> dict[str, Any]:
 
 
 def read_only_policy() -> dict[str, Any]:
-    """Return the policy document: exactly the actions of the calls the kit can make.
+    """Return the policy document: exactly the actions of the calls an ordinary collection makes.
 
     A statement whose Sid begins with ``Optional`` can be left out: what rests on its reads is then
     reported as not assessed, or ``--all-regions`` refused. All actions are reads; most know no
@@ -61,7 +70,23 @@ def read_only_policy() -> dict[str, Any]:
     """
     return {
         "Version": "2012-10-17",
-        "Statement": [_statement(sid, actions) for sid, actions in _statements().items()],
+        "Statement": [
+            _statement(sid, actions)
+            for sid, actions in _statements().items()
+            if sid not in _not_by_default()
+        ],
+    }
+
+
+def trail_policy() -> dict[str, Any]:
+    """Return what ``collect --trail`` needs beyond that: to look up CloudTrail's events.
+
+    AWS's own policy for reading CloudTrail allows it on ``*`` too
+    (https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCloudTrail_ReadOnlyAccess.html).
+    """
+    return {
+        "Version": "2012-10-17",
+        "Statement": [_statement(sid, _statements()[sid]) for sid in _not_by_default()],
     }
 
 
@@ -91,7 +116,7 @@ def cloudformation() -> dict[str, Any]:
         sid: {
             "Type": "String",
             "AllowedValues": ["yes", "no"],
-            "Default": "yes",
+            "Default": "no" if sid in _not_by_default() else "yes",
             "Description": f"Allow {', '.join(_statements()[sid])}",
         }
         for sid in optional
@@ -186,9 +211,9 @@ variable "external_id" {
 }
 
 variable "leave_out" {
-  description = "Sids of optional statements to leave out"
+  description = "Sids of optional statements to leave out; those of the default serve only what is asked for by an option"
   type        = set(string)
-  default     = []
+  default     = %s
 }
 
 locals {
@@ -251,7 +276,8 @@ def terraform() -> str:
     for sid, actions in _statements().items():
         listed = "".join(f'      "{action}",\n' for action in actions)
         parts.append(f"    {sid} = [\n{listed}    ]")
-    return _TERRAFORM % ("\n".join(parts), _NEEDED, _ROLE, _ROLE)
+    apart = json.dumps(_not_by_default())
+    return _TERRAFORM % (apart, "\n".join(parts), _NEEDED, _ROLE, _ROLE)
 
 
 def bucket_policy() -> dict[str, Any]:
@@ -288,6 +314,7 @@ def documents() -> dict[str, str]:
         "bucket.json": text(bucket_policy()),
         "many-accounts.json": text(listing_policy()),
         "read-only.json": text(read_only_policy()),
+        "read-trail.json": text(trail_policy()),
         "read-only.cloudformation.json": text(cloudformation()),
         "read-only.tf": terraform(),
     }

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-__all__ = ["READS", "Read", "read_of", "reads_for"]
+from auditlib import trail
+
+__all__ = ["OPTIONAL_READS", "READS", "Read", "read_of", "reads_for"]
 
 Document = Mapping[str, Any]
 """What one AWS CLI call prints with ``--output json``, parsed."""
@@ -58,6 +60,14 @@ class Read:
         answer. The call itself goes through the region that names the resource.
     members
         The members that are kept of each record; empty for all. For answers that hold secrets.
+    reduced
+        What is kept of a text that is a document of its own, by the member that holds it.
+    questions
+        For a read that is several requests, one after the other: the parameters of each.
+    since_parameter
+        Request parameter that takes the time from which on records are asked for.
+    per_second
+        How many requests AWS answers a second, where that is few.
     most
         How many records are read at most, where the rest does not matter.
     since_botocore
@@ -88,6 +98,10 @@ class Read:
     resources_there: tuple[str, ...] = ()
     region: str | None = None
     members: tuple[str, ...] = ()
+    reduced: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    questions: tuple[Mapping[str, Any], ...] = ()
+    since_parameter: str | None = None
+    per_second: float | None = None
     most: int | None = None
     since_botocore: str | None = None
     judged_since_botocore: str | None = None
@@ -155,7 +169,13 @@ class Read:
         if self.result_key is None:
             return {member: document.get(member) for member in self.members}
         records = document.get(self.result_key) or []
-        return {self.result_key: [{m: record.get(m) for m in self.members} for record in records]}
+        return {self.result_key: [self._kept_of_record(record) for record in records]}
+
+    def _kept_of_record(self, record: Document) -> dict[str, Any]:
+        made: dict[str, Any] = {member: record.get(member) for member in self.members}
+        for member, reduce in self.reduced.items():
+            made[member] = reduce(made[member]) if isinstance(made[member], str) else None
+        return made
 
     def says_there_is_none(self, error_code: str) -> bool:
         """Whether an error code is the answer "there is none".
@@ -440,6 +460,37 @@ READS: tuple[Read, ...] = (
     ),
 )
 
+"""Every read of an ordinary collection."""
+
+OPTIONAL_READS: tuple[Read, ...] = (
+    # Who changed what. Its records hold all that was asked of AWS and by which key: of those only
+    # what tells who, when and about what.
+    Read(
+        service="cloudtrail",
+        operation="lookup-events",
+        result_key="Events",
+        iam_action="cloudtrail:LookupEvents",
+        tables=("change_events",),
+        page_size=50,
+        members=(
+            "EventId",
+            "EventName",
+            "EventTime",
+            "EventSource",
+            "Username",
+            "CloudTrailEvent",
+        ),
+        reduced={"CloudTrailEvent": trail.kept},
+        questions=tuple(
+            {"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": name}]}
+            for name in trail.EVENTS
+        ),
+        since_parameter="StartTime",
+        per_second=2,
+    ),
+)
+"""Reads that are made only when they are asked for; without that, their absence is no gap."""
+
 
 def read_of(id: str) -> Read:
     """Return the read with this id; ``KeyError`` when there is none.
@@ -456,7 +507,8 @@ def reads_for(table: str) -> tuple[Read, ...]:
     >>> [read.id for read in reads_for("subnets")]
     ['ec2-describe-subnets']
     """
-    return tuple(read for read in READS if table in read.tables)
+    return tuple(read for read in _ALL if table in read.tables)
 
 
-_BY_ID = {read.id: read for read in READS}
+_ALL = (*READS, *OPTIONAL_READS)
+_BY_ID = {read.id: read for read in _ALL}

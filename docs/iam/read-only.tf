@@ -17,9 +17,9 @@ variable "external_id" {
 }
 
 variable "leave_out" {
-  description = "Sids of optional statements to leave out"
+  description = "Sids of optional statements to leave out; those of the default serve only what is asked for by an option"
   type        = set(string)
-  default     = []
+  default     = ["OptionalCloudtrail"]
 }
 
 locals {
@@ -47,6 +47,9 @@ locals {
     ]
     OptionalAcm = [
       "acm:DescribeCertificate",
+    ]
+    OptionalCloudtrail = [
+      "cloudtrail:LookupEvents",
     ]
     OptionalDs = [
       "ds:DescribeDirectories",

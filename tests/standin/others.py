@@ -11,9 +11,12 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 from urllib.parse import unquote
+from uuid import NAMESPACE_URL, uuid5
 
 from moto.acm.models import CertBundle
 from moto.awslambda.responses import LambdaResponse
+from moto.cloudtrail.responses import CloudTrailResponse
+from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.ds.exceptions import EntityDoesNotExistException
 from moto.ds.responses import DirectoryServiceResponse
@@ -21,6 +24,8 @@ from moto.iam.exceptions import NotFoundException
 from moto.iam.responses import IamResponse
 from moto.logs.models import LogStream
 from moto.servicequotas.responses import ServiceQuotasResponse
+
+from tests.standin.switches import SWITCHES
 
 __all__ = ["OTHERS", "Others", "install"]
 
@@ -40,6 +45,8 @@ class Others:
         The quotas a service applies, by service code.
     providers
         SAML providers by ARN; the same in every Region.
+    events
+        CloudTrail's events.
     last_events
         When a log stream was last written to, in milliseconds, by group and stream.
     """
@@ -48,6 +55,7 @@ class Others:
     directories: dict[Place, dict[str, dict[str, Any]]] = field(default_factory=dict)
     quotas: dict[Place, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
     providers: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    events: dict[Place, list[dict[str, Any]]] = field(default_factory=dict)
     last_events: dict[Place, dict[tuple[str, str], int]] = field(default_factory=dict)
 
     def reset(self) -> None:
@@ -108,6 +116,94 @@ def quota(service: str, code: str, name: str, value: float) -> dict[str, Any]:
     }
 
 
+def event(
+    place: Place,
+    name: str,
+    at: datetime,
+    *,
+    source: str = "ec2.amazonaws.com",
+    by: dict[str, Any] | None = None,
+    **members: Any,
+) -> dict[str, Any]:
+    """Return an event as CloudTrail lists it, with a key and an address that nobody is to keep.
+
+    Parameters
+    ----------
+    by
+        Its ``userIdentity``; an IAM user's without it.
+    members
+        Further members of its own record.
+    """
+    account, region = place
+    who = by or {
+        "type": "IAMUser",
+        "principalId": "AIDAEXAMPLE",
+        "arn": f"arn:aws:iam::{account}:user/alice",
+        "accountId": account,
+        "accessKeyId": "AKIAMUSTNOTBEKEPT",
+        "userName": "alice",
+    }
+    id = str(uuid5(NAMESPACE_URL, f"{place}{name}{at}{who}{members}"))
+    record = {
+        "eventVersion": "1.11",
+        "userIdentity": who,
+        "eventTime": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        "eventSource": source,
+        "eventName": name,
+        "awsRegion": region,
+        "sourceIPAddress": "203.0.113.77",
+        "userAgent": "must-not-be-collected",
+        "requestParameters": None,
+        "responseElements": None,
+        "eventID": id,
+        "readOnly": False,
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": account,
+        "eventCategory": "Management",
+        **members,
+    }
+    return {
+        "EventId": id,
+        "EventName": name,
+        "ReadOnly": "false",
+        "AccessKeyId": who.get("accessKeyId", ""),
+        "EventTime": at.timestamp(),
+        "EventSource": source,
+        "Username": who.get("userName") or str(who.get("arn", "")).rpartition("/")[2],
+        "Resources": [],
+        "CloudTrailEvent": json.dumps(record),
+    }
+
+
+_DAY = 24 * 60 * 60
+
+
+def _lookup_events(self: CloudTrailResponse) -> str:
+    asked = json.loads(self.body)
+    attributes = asked.get("LookupAttributes", [])
+    if len(attributes) > 1 or any(a["AttributeKey"] != "EventName" for a in attributes):
+        raise JsonRESTError("InvalidLookupAttributesException", "one event name, no more")
+    now = SWITCHES.now().replace(tzinfo=UTC).timestamp()
+    since = max(asked.get("StartTime", 0), now - 90 * _DAY)
+    held = sorted(OTHERS.events.get(_place(self), []), key=lambda one: -one["EventTime"])
+    found = [
+        one
+        for one in held
+        if since <= one["EventTime"] <= asked.get("EndTime", now)
+        and all(one["EventName"] == a["AttributeValue"] for a in attributes)
+    ]
+    # A token is good for the question it was given for and for no other.
+    question = json.dumps([attributes, asked.get("StartTime")])
+    start, size = 0, int(asked.get("MaxResults", 50))
+    if "NextToken" in asked:
+        start, of = json.loads(asked["NextToken"])
+        if of != question:
+            raise JsonRESTError("InvalidNextTokenException", "of another question")
+    more = {"NextToken": json.dumps([start + size, question])} if start + size < len(found) else {}
+    return json.dumps({"Events": found[start : start + size], **more})
+
+
 def _place(response: Any) -> Place:
     return response.current_account, response.region
 
@@ -149,6 +245,7 @@ def _list_service_quotas(self: ServiceQuotasResponse) -> str:
 def install() -> None:
     """Give moto the operations of this module."""
     LambdaResponse.get_function_configuration = _get_function_configuration
+    CloudTrailResponse.lookup_events = _lookup_events
     IamResponse.get_saml_provider = _get_saml_provider
     DirectoryServiceResponse.describe_directories = _describe_directories
     ServiceQuotasResponse.list_service_quotas = _list_service_quotas

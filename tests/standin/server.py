@@ -44,6 +44,7 @@ ACCOUNT = "111122223333"
 _SERVICES = (
     "acm",
     "awslambda",
+    "cloudtrail",
     "ds",
     "ec2",
     "iam",
@@ -505,6 +506,15 @@ class StandIn:
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
         events = OTHERS.last_events.setdefault((self.account, region), {})
         events[group, stream] = int(at.timestamp() * 1000)
+
+    def write_event(
+        self, name: str, at: datetime, *, region: str = "ap-northeast-1", **members: Any
+    ) -> dict[str, Any]:
+        """Let CloudTrail hold an event; ``members``: source, by, and those of its own record."""
+        place = (self.account, region)
+        made = others.event(place, name, at, **members)
+        OTHERS.events.setdefault(place, []).append(made)
+        return made
 
     def record(self, endpoint: str, *, region: str = "ap-northeast-1") -> clientvpn.Endpoint:
         """Return an endpoint with all that hangs on it, to be bent in place."""
