@@ -157,6 +157,29 @@ def test_what_members_reach_is_closed_and_nothing_else():
     found = proposal(tables_of(world), ["vpn-sg-lets-members-in"])
     assert found.verdict == "closes only what the finding names"
     assert parts(found) == {("lost", "intended", wiki), ("ground", "side_effect", world.eni)}
+    assert found.decisions[0].startswith(f"Users of {ENDPOINT} no longer reach {wiki}")
+    assert "first add rules that name the new group" in found.decisions[0]
+
+
+def test_a_group_that_keeps_what_members_reach_says_that_it_stays_open():
+    world = OnDefault()
+    kept = "stays open, by copied rules"
+    assert kept not in " ".join(proposal(tables_of(world), ["vpn-sg-is-default"]).decisions)
+    world.interface(world.far, world.default, name="wiki")
+    found = proposal(tables_of(world), ["vpn-sg-is-default"])
+    (told,) = [text for text in found.decisions if kept in text]
+    assert f"what {world.default} opened to users of {ENDPOINT}" in told
+    assert kept not in " ".join(proposal(tables_of(world), ["vpn-sg-lets-members-in"]).decisions)
+
+
+def test_a_group_that_is_configured_and_not_in_force_is_asked_about_first():
+    world = OnDefault()
+    new = world.security_group(world.main, "vpn-new")
+    world.record(ENDPOINT)["SecurityGroupIds"] = [new]
+    found = proposal(tables_of(world), ["vpn-sg-is-default"])
+    assert found.decisions[0].startswith(f"{ENDPOINT} is configured with {new} already")
+    plain = proposal(tables_of(OnDefault()), ["vpn-sg-is-default"])
+    assert not any("is configured with" in text for text in plain.decisions)
 
 
 def test_two_endpoints_that_share_a_group_each_get_their_own():

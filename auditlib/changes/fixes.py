@@ -110,10 +110,22 @@ def own_group_and_no_members(tables: Tables, evidence: pd.DataFrame) -> Fix:
         for row in rows_of(evidence)
         if isinstance(row.eni_id, str)
     }
+    switched = {c.endpoint_id for c in made.changes if isinstance(c, ApplySecurityGroups)}
+    cut_off = [
+        tr(
+            "Users of {endpoint} no longer reach {interfaces} by the rules of the old group once it is "
+            "switched. To what they need, first add rules that name the new group (authorize-rule in "
+            "a plan file), and test them.",
+            endpoint=endpoint,
+            interfaces=words.listed(dict.fromkeys(enis), most=4),
+        )
+        for endpoint, enis in evidence.dropna(subset=["eni_id"]).groupby("endpoint_id")["eni_id"]
+        if endpoint in switched
+    ]
     return Fix(
         changes=made.changes,
         named=tuple(sorted(named, key=repr)),
-        decisions=made.decisions,
+        decisions=(*cut_off, *made.decisions),
     )
 
 
@@ -131,7 +143,8 @@ def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str])
             continue
         leaving = set(rows["group_id"])
         held = tables["endpoint_security_groups"]
-        mine = held[(held["endpoint_id"] == id) & (held["effective"] | held["by_omission"])]
+        its = held[held["endpoint_id"] == id]
+        mine = its[its["effective"] | its["by_omission"]]
         staying = tuple(sorted(set(mine["group_id"].dropna()) - leaving))
         name = _free_name(tables, str(id), taken)
         taken.add(name)
@@ -146,7 +159,8 @@ def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str])
             open_egress=egress is None,
         )
         changes.append(made)
-        rules = (*_admitting(tables, str(id), leaving, without), *(egress or ()))
+        admitting = tuple(_admitting(tables, str(id), leaving, without))
+        rules = (*admitting, *(egress or ()))
         changes += [_copied(row, made.group_id) for row in rules]
         changes.append(
             ApplySecurityGroups(
@@ -157,6 +171,25 @@ def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str])
                 group_ids=(*staying, made.group_id),
             )
         )
+        waiting = its.loc[its["configured"] & ~its["effective"] & ~its["by_omission"], "group_id"]
+        if pending := sorted(set(waiting.dropna()) - leaving):
+            decisions.append(
+                tr(
+                    "{id} is configured with {groups} already, which is not in force on it yet: find out "
+                    "first whether that change is still under way (vpn-sg-not-yet-effective).",
+                    id=id,
+                    groups=words.listed(pending),
+                )
+            )
+        if kept := sorted({row.group_id for row in admitting} & leaving):
+            decisions.append(
+                tr(
+                    "Nobody is cut off, so what {groups} opened to users of {id} stays open, by copied "
+                    "rules. The fix of vpn-sg-lets-members-in closes it: take one of the two, not both.",
+                    groups=words.listed(kept),
+                    id=id,
+                )
+            )
         decisions.append(
             tr(
                 "The rules that name {groups} stay: other members may rely on them. Remove them once "
