@@ -172,8 +172,8 @@ def lab_command(folder: Path, *, browser: bool = True) -> list[str]:
         "-m",
         "jupyterlab",
         f"--notebook-dir={folder.resolve()}",
-        # It would ask whether to fetch news, and look for newer versions: nothing is asked of the
-        # network during an audit but AWS.
+        # No news is fetched, whatever is answered to JupyterLab's question, and no newer version
+        # looked for: nothing is asked of the network during an audit but AWS.
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *quiet,

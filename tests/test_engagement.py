@@ -161,7 +161,10 @@ def test_lab_opens_jupyterlab_in_the_copies(tmp_path, monkeypatch):
     assert opened == [
         [
             *(sys.executable, "-m", "jupyterlab"),
-            *(f"--notebook-dir={tmp_path / 'work'}", "--no-browser"),
+            f"--notebook-dir={tmp_path / 'work'}",
+            "--LabApp.news_url=None",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            "--no-browser",
         ]
     ]
     assert snapshot_of(tmp_path / "work" / NAMES[0]) == str(SAMPLE)
