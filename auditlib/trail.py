@@ -10,8 +10,8 @@ in us-east-1
 An event's own record is JSON in a text: ``userIdentity``, ``requestParameters``, ``responseElements``,
 ``errorCode``
 (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html).
-How request and answer are spelt is documented for no EC2 operation: ``groupId`` at the top, or ``GroupId``
-inside ``ModifySecurityGroupRulesRequest``. So members are known by their names, in any case and at any
+How request and answer are spelt there is, as far as was found, not documented operation by operation, and
+examples differ: ``groupId`` at the top, or ``GroupId`` inside ``ModifySecurityGroupRulesRequest``. So members are known by their names, in any case and at any
 depth, and what a rule says of its other end is left out: that is another group.
 """
 
