@@ -11,8 +11,9 @@ An event's own record is JSON in a text: ``userIdentity``, ``requestParameters``
 ``errorCode``
 (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html).
 How request and answer are spelt there is, as far as was found, not documented operation by operation, and
-examples differ: ``groupId`` at the top, or ``GroupId`` inside ``ModifySecurityGroupRulesRequest``. So members are known by their names, in any case and at any
-depth, and what a rule says of its other end is left out: that is another group.
+examples differ: ``groupId`` at the top, or ``GroupId`` inside ``ModifySecurityGroupRulesRequest``. So
+members are known by their names, in any case and at any depth, and what a rule says of its other end is
+left out: that is another group.
 """
 
 import json
