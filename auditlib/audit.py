@@ -84,6 +84,16 @@ class Audit:
         """
         return findings_of(self.tables, accept=self.accepted)
 
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What people call the things behind ids: a Name tag, a group's name, a rule's description.
+
+        All that is known of one thing: ``audit.find("sg-…")``.
+        """
+        from auditlib.summary import names_in
+
+        return names_in(self.tables)
+
     def finding(self, id: str) -> Finding:
         """Return what one check found; ``audit["its-id"]`` is the same, with completion.
 

@@ -114,7 +114,8 @@ class Check:
     population, among, noun
         The table whose rows are judged, which of its rows (``None``: all), and what to call one.
     left_out
-        Says in a sentence which rows of that table are not judged, and why; empty for none.
+        Says in a sentence which rows of that table are not judged, and why; empty for none. Its
+        first parameter is the whole table, further ones name tables.
     condition
         The bad condition as a verb phrase, for one and for many: ``("uses …", "use …")``.
     rationale, remedy, verify
@@ -133,6 +134,10 @@ class Check:
     subject
         What it belongs to: the section of a notebook that shows its card with those of the same
         subject. The name of its module unless it says another.
+    ends_as
+        The check that finds it once what this one warns of has happened; empty for none.
+    bearing
+        What it means for all else that is said of the endpoint it is found at, in a sentence.
     accepted_by_design
         For conditions the kit recommends and other scanners report: the text to hand to them.
     tables, wording
@@ -160,12 +165,14 @@ class Check:
     subject: str = ""
     wording: tuple[str, ...] = ()
     among: Callable[[pd.DataFrame], pd.Series] | None = field(default=None, repr=False)
-    left_out: Callable[[pd.DataFrame], str] | None = field(default=None, repr=False)
+    left_out: Callable[..., str] | None = field(default=None, repr=False)
     unseen: Callable[..., pd.DataFrame] | None = field(default=None, repr=False)
     false_alarms: tuple[str, ...] = ()
     controls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ratings: Mapping[str, str] = field(default_factory=dict)
     decision: str = ""
+    ends_as: str = ""
+    bearing: str = ""
     accepted_by_design: str = ""
 
     @property
@@ -278,7 +285,16 @@ def _spoken(_: str) -> tuple[Check, ...]:
     return tuple(map(_translated, registered()))
 
 
-_TEXTS = ("title", "noun", "rationale", "remedy", "verify", "decision", "accepted_by_design")
+_TEXTS = (
+    "title",
+    "noun",
+    "rationale",
+    "remedy",
+    "verify",
+    "decision",
+    "bearing",
+    "accepted_by_design",
+)
 _NUMBERS = ("one", "many")
 
 
@@ -373,7 +389,8 @@ def finding_of(
     said = []
     if len(evidence):
         status = Status.FAIL
-        said.append(_found(made, population, affected))
+        partly = len(gaps) > 0 and bool((gaps["table"] == made.population).any())
+        said.append(_found(made, population, affected, partly=partly))
         if len(gaps):
             said.append(tr("There may be more: {missing}.", missing=_missing(gaps)))
         if len(waived):
@@ -414,12 +431,18 @@ def _clear(made: Check, population: int) -> str:
     return tr("None of the {population:,} {nouns} {singular}.", **forms)
 
 
-def _found(made: Check, population: int, affected: int) -> str:
-    """Return in a sentence how many of those judged are affected."""
+def _found(made: Check, population: int, affected: int, *, partly: bool = False) -> str:
+    """Return in a sentence how many of those judged are affected; ``partly``: there may be others."""
     forms = {**_forms(made, population), "affected": affected}
     if population == 1:
-        return tr("The only {noun} {singular}.", **forms)
+        return (
+            tr("The only {noun} that could be read {singular}.", **forms)
+            if partly
+            else tr("The only {noun} {singular}.", **forms)
+        )
     if affected == population:
+        if partly:
+            return tr("All {population:,} {nouns} that could be read {plural}.", **forms)
         if population == 2:
             return tr("Both {nouns} {plural}.", **forms)
         return tr("All {population:,} {nouns} {plural}.", **forms)
@@ -499,8 +522,15 @@ def _judge(made: Check, tables: TableSource, accept: Accept | None) -> Finding:
         len(population),
         len(set(_keys(left if len(left) else accepted, key))),
         accepted=accepted.reset_index(drop=True),
-        left_out=made.left_out(everything) if made.left_out else "",
+        left_out=_left_out(made, tables, everything),
     )
+
+
+def _left_out(made: Check, tables: TableSource, everything: pd.DataFrame) -> str:
+    if made.left_out is None:
+        return ""
+    _, *more = inspect.signature(made.left_out).parameters
+    return str(made.left_out(everything, *(tables[name] for name in more)))
 
 
 def _given(

@@ -24,6 +24,7 @@ _STATES = {
     "new": marked("new"),
     "reappeared": marked("came back"),
     "first_seen": marked("seen first now"),
+    "worsened": marked("has happened"),
     "resolved": marked("resolved"),
     "not_seen": marked("no longer seen"),
     "unchanged": marked("unchanged"),

@@ -18,7 +18,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from auditlib import language, previewed, reached, summary
+from auditlib import endpoints, language, previewed, reached, summary
 from auditlib.accepted import COLUMNS, as_shown
 from auditlib.access.saying import hop_shown
 from auditlib.characters import visible
@@ -63,6 +63,7 @@ __all__ = [
     "proposal_of",
     "reach_evidence",
     "reach_matrix",
+    "stories",
     "stylesheet",
     "table",
     "text_of",
@@ -97,6 +98,14 @@ STATUS_WORDS = {
 }
 """How a status is shown: a sign and a word, so that colour never says it alone."""
 
+NOTE = ("i", marked("Information"))
+"""How a finding that is only information is shown."""
+
+_OUTCOME_WORDS: dict[str, tuple[str, str]] = {
+    **{status.value: words for status, words in STATUS_WORDS.items()},
+    "note": NOTE,
+}
+
 
 # -- text ---------------------------------------------------------------------------------------
 
@@ -125,7 +134,7 @@ def add_filters(environment: Environment) -> Environment:
         commanded=commanded, prose=prose, unbroken=unbroken, when=summary.when
     )
     environment.globals.update(
-        STATUS_WORDS=STATUS_WORDS, opening=opening, sentences=_sentences, tr=_said
+        STATUS_WORDS=_OUTCOME_WORDS, opening=opening, sentences=_sentences, tr=_said
     )
     return environment
 
@@ -590,9 +599,10 @@ def card(
     struck = [[replace(row[0], struck=True), *row[1:]] for row in waived.rows]
     markup = render(
         "finding.html.j2",
-        finding=finding,
         check=finding.check,
         status=finding.status.value,
+        headline=summary.headline(finding),
+        beneath=summary.beneath(finding),
         shared=evidence.shared,
         columns=evidence.columns,
         rows=evidence.rows[:SHOWN],
@@ -607,8 +617,15 @@ def card(
         gaps=summary.refused_calls(finding.gaps),
         fix="" if proposal is None else _fix(proposal),
     )
-    sign, word = STATUS_WORDS[finding.status]
-    return Html(markup=markup, text=f"{sign} {tr(word)}: {finding.check.title} {finding.answer}")
+    return Html(
+        markup=markup, text=f"{_outcome(finding)}: {finding.check.title} {finding.answer}".strip()
+    )
+
+
+def _outcome(finding: Finding) -> str:
+    """Return how a finding came out, by sign and word."""
+    sign, word = NOTE if summary.is_note(finding) else STATUS_WORDS[finding.status]
+    return f"{sign} {tr(word)}"
 
 
 def proposal_of(audit: "Audit | None", finding: Finding) -> "Preview | None":
@@ -674,12 +691,21 @@ def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
             "findings.html.j2",
             findings=ordered,
             pages=pages or {},
-            answers={f.check.id: summary.short(f) for f in ordered},
+            headlines={f.check.id: summary.headline(f) for f in ordered},
+            beneath={f.check.id: _below_headline(f) for f in ordered},
             places={f.check.id: summary.where(f, names) for f in ordered},
             acceptances={f.check.id: summary.acceptances(f) for f in ordered},
         ),
-        text="\n".join(f"{tr(STATUS_WORDS[f.status][1])}: {f.check.title}" for f in ordered),
+        text="\n".join(f"{_outcome(f)}: {summary.headline(f)}" for f in ordered),
     )
+
+
+def _below_headline(finding: Finding) -> str:
+    """Return in a line what else a list says of a finding."""
+    if finding.status not in {Status.FAIL, Status.ACCEPTED}:
+        return summary.short(finding)
+    rest = summary.short(finding).removeprefix(summary.headline(finding)).strip()
+    return language.sentences(tr("Should be: {title}.", title=finding.check.title), rest)
 
 
 def accepted(audit: "Audit") -> Html:
@@ -727,14 +753,22 @@ def controls(audit: "Audit", framework: str = "") -> Html:
 NONE_GIVEN = marked("No accepted risks were named for this audit: every finding counts.")
 
 
-def coverage(audit: "Audit") -> Html:
-    """Return what was looked at and what could not be: places, calls, refusals, and what to grant."""
+def coverage(audit: "Audit", *, folded: bool = False) -> Html:
+    """Return what was looked at and what could not be: places, calls, refusals, and what to grant.
+
+    Parameters
+    ----------
+    folded
+        Whether all but the sentence is folded: for pages that stand beside one that shows it.
+    """
     refused = summary.refused_calls(audit.gaps)
     markup = render(
         "coverage.html.j2",
         identity=summary.identity(audit),
         places=summary.places(audit),
         refused=refused,
+        beyond=summary.beyond(audit),
+        sentence=summary.coverage_sentence(audit) if folded else "",
         blocked=summary.blocked_checks(audit.findings),
     )
     return Html(markup=markup, text=summary.coverage_sentence(audit))
@@ -749,9 +783,7 @@ def verdict(audit: "Audit") -> Html:
     """Return the verdict in a few sentences."""
     sentences = summary.verdict(audit)
     return Html(
-        markup=render(
-            "verdict.html.j2", sentences=sentences, counts=summary.counts(audit.findings)
-        ),
+        markup=render("verdict.html.j2", sentences=sentences, tally=summary.tally(audit.findings)),
         text="\n".join(sentences),
     )
 
@@ -764,6 +796,32 @@ def first_steps(audit: "Audit", number: int = 3, pages: Mapping[str, str] | None
         text="\n".join(
             f"{i}. {step.what}" + (f" ({step.where})" if step.where else "")
             for i, step in enumerate(steps, 1)
+        ),
+    )
+
+
+def stories(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
+    """Return all that was found at each endpoint together, the worst first.
+
+    Parameters
+    ----------
+    pages
+        The page that holds a check's card, by check id.
+    """
+    told = endpoints.stories(audit)
+    markup = render(
+        "stories.html.j2",
+        stories=told,
+        pages=pages or {},
+        several=len({story.account for story in told}) > 1,
+        between=language.tr_as("list", "; "),
+    )
+    return Html(
+        markup=markup,
+        text="\n".join(
+            f"{story.name or tr(story.endpoint_id)}: "
+            + (language.tr_as("list", "; ").join(f.phrase for f in story.faults) or tr("none"))
+            for story in told
         ),
     )
 
@@ -800,6 +858,7 @@ def who_reaches_what(audit: "Audit", rows: pd.DataFrame) -> Html:
         rows=_rows(found, columns, names),
         refused=summary.refused_calls(audit.tables.gaps(*TABLES)),
         bounds=reached.bounds(audit, rows),
+        beside=reached.beside(audit, rows),
     )
     return Html(markup=markup, text=tr("{number} endpoints and user groups", number=len(found)))
 
@@ -840,9 +899,8 @@ def reach_matrix(audit: "Audit", rows: pd.DataFrame) -> Html:
 
 
 def reach_evidence(audit: "Audit", rows: pd.DataFrame, bound: int = 20) -> Html:
-    """Return rows of reach, each with the hops that admit, at most ``bound`` of them."""
-    inside_first = rows.sort_values("eni_id", key=lambda ids: ids.isna(), kind="stable")
-    part = reached.evidence(inside_first.head(bound))
+    """Return rows of reach, each with the hops that admit, the gravest ``bound`` of them."""
+    part = reached.evidence(reached.gravest_first(audit, rows).head(bound))
     columns = ["user_group", "eni_id", "open", "by"]
     cells = _rows(part, columns, summary.names(audit))
     below = zip(cells, part["address"], part["certainty"], part["by"], strict=True)
@@ -975,7 +1033,7 @@ def preview_verdicts(previews: Sequence["Preview"]) -> Html:
         return render(
             "preview-verdict.html.j2",
             sentence=previewed.sentence(preview),
-            remarks=previewed.remarks(preview),
+            remarks=previewed.remarks(preview, previews),
         )
 
     return _previews(previews, body, folded=False)

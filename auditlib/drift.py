@@ -44,11 +44,12 @@ __all__ = [
 Side = Literal["then", "now", "both"]
 Row = dict[str, Any]
 
-STATES = ("new", "reappeared", "first_seen", "resolved", "not_seen", "unchanged")
+STATES = ("new", "reappeared", "first_seen", "worsened", "resolved", "not_seen", "unchanged")
 """What can have become of a finding.
 
 ``first_seen`` shows now, and could have been there before, when part could not be read;
-``not_seen`` showed before, and may still be there: part could not be read now. ``reappeared``
+``not_seen`` showed before, and may still be there: part could not be read now. ``worsened``
+warned of something that has come since, which another check finds now (``Check.ends_as``). ``reappeared``
 is known from a history only.
 """
 
@@ -663,6 +664,7 @@ def _findings(
     past: Mapping[tuple[str, Identity], Past],
 ) -> Iterator[Row]:
     was = {finding.check.id: finding for finding in known[0]}
+    shown = {finding.check.id: set(identities(finding.evidence)) for finding in known[1]}
     for now in known[1]:
         then = was[now.check.id]
         before = dict(zip(identities(then.evidence), _rows_of(then.evidence), strict=True))
@@ -686,7 +688,8 @@ def _findings(
                 state = "first_seen" if unread else "reappeared" if remembered else "new"
             else:
                 unread = new.unread(gaps[1], *about)
-                state = "not_seen" if unread else "resolved"
+                happened = identity in shown.get(now.check.ends_as, ())
+                state = "worsened" if happened else "not_seen" if unread else "resolved"
             seen = [side.read for side, rows in ((old, before), (new, after)) if identity in rows]
             yield {
                 "state": state,
@@ -880,6 +883,10 @@ _SAID = {
     "first_seen": (
         marked("{findings} shows for the first time and may have been there before, unread"),
         marked("{findings} show for the first time and may have been there before, unread"),
+    ),
+    "worsened": (
+        marked("of {findings} what it warned of has happened"),
+        marked("of {findings} what they warned of has happened"),
     ),
     "resolved": (marked("{findings} is resolved"), marked("{findings} are resolved")),
     "not_seen": (

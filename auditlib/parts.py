@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from auditlib import controls, previewed, reached, sheets, summary, timeline
+from auditlib import controls, endpoints, previewed, reached, sheets, summary, timeline
 from auditlib.accepted import AcceptedRisks, day_of
 from auditlib.check import checks
 
@@ -57,7 +57,29 @@ class Parts:
     @property
     def by_endpoint(self) -> pd.DataFrame:
         """A row per endpoint: how many checks fail at each severity, how many lack an answer."""
-        return summary.by_endpoint(self._audit)
+        return endpoints.by_endpoint(self._audit)
+
+    @property
+    def at_endpoints(self) -> pd.DataFrame:
+        """A row per endpoint and check that fails there: severity, in words what, how much evidence."""
+        columns = ["account", "region", "endpoint_id", "name", "severity", "check", "what", "rows"]
+        return pd.DataFrame(
+            [
+                [
+                    story.account,
+                    story.region,
+                    story.endpoint_id,
+                    story.name,
+                    fault.severity.value,
+                    fault.check_id,
+                    fault.phrase,
+                    fault.rows,
+                ]
+                for story in endpoints.stories(self._audit)
+                for fault in story.faults
+            ],
+            columns=columns,
+        )
 
     @property
     def places(self) -> pd.DataFrame:

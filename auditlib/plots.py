@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from auditlib import reached, summary
+from auditlib import endpoints, reached, summary
 from auditlib.characters import visible
 from auditlib.check import Severity
 from auditlib.drawing import INK, Picture, cut, drawing, figure_of, svg_of
@@ -36,7 +36,7 @@ LONGEST_BOX = 36
 
 def severity_by_endpoint(audit: "Audit") -> Picture:
     """Return a bar per endpoint: how many checks fail at each severity, how many lack an answer."""
-    frame = summary.by_endpoint(audit)
+    frame = endpoints.by_endpoint(audit)
     columns = [*(s.value for s in reversed(Severity)), "not_assessed"]
     used = [column for column in columns if frame[column].any()]
     height = 0.34 * max(len(frame), 1) + 0.85
@@ -152,6 +152,7 @@ def paths(audit: "Audit", rows: pd.DataFrame) -> Picture:
         Rows of :func:`auditlib.access.reach`.
     """
     columns, lines = _ways(audit, rows)
+    together, _ = reached.receivers(audit, rows, MOST)
     height = 0.42 * max([len(column) for column in columns] or [1]) + 1.0
     with drawing():
         figure, axes = figure_of(10.2, height)
@@ -160,9 +161,14 @@ def paths(audit: "Audit", rows: pd.DataFrame) -> Picture:
     return Picture(
         svg=svg,
         text=_ways_in_words(lines),
-        caption=tr(
-            "From the endpoint through its associations to what it reaches. Solid: reliable; dashed: "
-            "fragile; dotted: unknown."
+        caption=sentences(
+            tr(
+                "From the endpoint through its associations to what it reaches. Solid: reliable; "
+                "dashed: fragile; dotted: unknown."
+            ),
+            ""
+            if together == "interface"
+            else tr("Receivers are put together by {kind}.", kind=tr(together)),
         ),
         width=round(10.2 * 96),
         height=round(height * 96),

@@ -150,28 +150,27 @@ def sentence(preview: "Preview") -> str:
     for step in preview.steps:
         times[step.change.doing] = times.get(step.change.doing, 0) + 1
     steps = listed(tr(doing, count=count(number, noun)) for (doing, noun), number in times.items())
-    verdict = preview.verdict
-    if len(preview.doubts) > 1:
-        verdict = tr(
-            "cannot be judged, for {reasons} named below; for VPN users, as far as was read, it "
-            "{for_users}",
-            reasons=count(len(preview.doubts), "reason"),
-            for_users=preview.for_users,
-        )
     return sentences(
         tr(
             "The fix would {steps}." if len(preview.checks) == 1 else "The plan would {steps}.",
             steps=steps,
         ),
-        tr("It {verdict}.", verdict=verdict),
+        tr("It {verdict}.", verdict=preview.brief),
         tr("Live sessions end.") if preview.resets_sessions else tr("No session ends."),
     )
 
 
-def remarks(preview: "Preview") -> list[tuple[str, tuple[str, ...]]]:
+def remarks(
+    preview: "Preview", beside: Sequence["Preview"] = ()
+) -> list[tuple[str, tuple[str, ...]]]:
     """Return what else there is to know, by heading; no heading without a line.
 
     One reason why it cannot be judged stands in the verdict; several are here.
+
+    Parameters
+    ----------
+    beside
+        What is previewed with it: those that would switch the same endpoint are named.
     """
     blanks = tuple(
         tr("Set {name} before applying: only you know it.", name=blank.strip("<>"))
@@ -182,10 +181,44 @@ def remarks(preview: "Preview") -> list[tuple[str, tuple[str, ...]]]:
             tr("What cannot be judged"),
             tuple(tr("{doubt}.", doubt=d) for d in preview.doubts if len(preview.doubts) > 1),
         ),
-        (tr("Note"), preview.warnings),
+        (tr("Note"), (*_rivals(preview, beside), *preview.warnings)),
         (tr("Left to you"), (*preview.decisions, *blanks)),
     )
     return [(heading, lines) for heading, lines in told if lines]
+
+
+def _rivals(preview: "Preview", beside: Iterable["Preview"]) -> tuple[str, ...]:
+    """Say which other previews give the same endpoint other groups: only one of them can."""
+    mine = _switched(preview)
+    rivals: dict[str, list[str]] = {}
+    for other in beside:
+        if other is not preview and other.checks:
+            for endpoint in mine & _switched(other):
+                rivals.setdefault(endpoint, []).append(" ".join(other.checks))
+    return tuple(
+        tr(
+            "The fixes of {checks} give other groups to {endpoint} as well: choose one of them, for the last "
+            "one that is applied decides.",
+            checks=listed(dict.fromkeys(checks)),
+            endpoint=endpoint,
+        )
+        if len(checks) > 1
+        else tr(
+            "The fix of {checks} gives other groups to {endpoint} as well: choose one of the two, for the "
+            "last one that is applied decides.",
+            checks=checks[0],
+            endpoint=endpoint,
+        )
+        for endpoint, checks in sorted(rivals.items())
+    )
+
+
+def _switched(preview: "Preview") -> set[str]:
+    """Return the endpoints that a preview gives other groups."""
+    from auditlib.changes import ApplySecurityGroups
+
+    changes = (step.change for step in preview.steps)
+    return {change.endpoint_id for change in changes if isinstance(change, ApplySecurityGroups)}
 
 
 # -- access ---------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from auditlib import summary
+from auditlib import endpoints, summary
 from auditlib.access import shown
 from auditlib.access.saying import Saying, said
-from auditlib.check import Finding, Severity
+from auditlib.check import Finding, Severity, Status
 from auditlib.language import marked, tr, tr_as
 from auditlib.words import count, listed, traffic
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Matrix",
+    "beside",
     "bounds",
     "by_group",
     "evidence",
     "example",
     "exit_word",
+    "gravest_first",
     "matrices",
     "receivers",
     "surest",
@@ -124,19 +126,60 @@ def by_group(audit: "Audit", rows: pd.DataFrame) -> pd.DataFrame:
         *CERTAINTIES,
         "leaves",
     ]
-    return pd.DataFrame(found, columns=columns)
+    return _worst_first(audit, pd.DataFrame(found, columns=columns)).reset_index(drop=True)
 
 
 def bounds(audit: "Audit", rows: pd.DataFrame) -> list[str]:
     """Return what an authorization policy may take away from rows of reach, a line per endpoint."""
     names = summary.names(audit)
-    told = rows[["endpoint_id", "via"]].drop_duplicates("endpoint_id").itertuples(index=False)
+    told = _worst_first(audit, rows[["endpoint_id", "via"]].drop_duplicates("endpoint_id"))
     return [
         f"{names.get(endpoint, endpoint)}: {shown(hop)}"
-        for endpoint, via in told
+        for endpoint, via in told.itertuples(index=False)
         for hop in via
         if hop.startswith(("upper bound: ", "not narrowed: "))
     ]
+
+
+def beside(audit: "Audit", rows: pd.DataFrame) -> list[str]:
+    """Return what findings mean for rows of reach, such as that nobody can connect at present."""
+    names = summary.names(audit)
+    there = set(rows["endpoint_id"])
+    return [
+        tr("{endpoint}: {text}", endpoint=names.get(id, id), text=text)
+        for id, texts in endpoints.bearings(audit).items()
+        if id in there
+        for text in texts
+    ]
+
+
+def gravest_first(audit: "Audit", rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of reach with those first that a failing finding names, the severe ones before.
+
+    A finding names a row when its evidence names the endpoint and the receiver. Rows alike stand
+    in the order of endpoints, the worst first; what leads to no receiver comes last.
+    """
+    grave: dict[tuple[str, str], int] = {}
+    for finding in audit.findings:
+        evidence = finding.evidence
+        if finding.status is Status.FAIL and {"endpoint_id", "eni_id"} <= set(evidence):
+            for pair in zip(evidence["endpoint_id"], evidence["eni_id"], strict=True):
+                grave[pair] = max(grave.get(pair, 0), finding.check.severity.rank)
+    ordered = _worst_first(audit, rows)
+    pairs = zip(ordered["endpoint_id"], ordered["eni_id"], strict=True)
+    keys = ordered.assign(
+        leaves=ordered["eni_id"].isna(), gravity=[-grave.get(pair, 0) for pair in pairs]
+    )
+    order = keys[["leaves", "gravity"]].sort_values(["leaves", "gravity"], kind="stable").index
+    return ordered.loc[order]
+
+
+def _worst_first(audit: "Audit", rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows in the order of endpoints that every table of a report has."""
+    ranks = endpoints.ranks(audit)
+    return rows.sort_values(
+        "endpoint_id", key=lambda ids: ids.map(ranks).fillna(len(ranks)), kind="stable"
+    )
 
 
 def surest(certainties: Iterable[str]) -> str:
@@ -221,17 +264,34 @@ def _called(id: object, names: dict[str, str]) -> str:
 
 
 def matrices(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[Matrix, ...]:
-    """Return one matrix per endpoint: receivers by user groups, with protocols and ports."""
+    """Return one matrix per endpoint, the worst first: receivers by user groups, with their ports.
+
+    Where something is reached from some associations only, the cell says from how many of them.
+    """
     made = []
-    for endpoint, part in rows.groupby("endpoint_id", sort=True):
+    associated = _associated(audit)
+    for endpoint, part in _worst_first(audit, rows).groupby("endpoint_id", sort=False):
+        landings = associated.get(str(endpoint), set()) | set(part["subnet_id"].dropna())
         by, labels = receivers(audit, part, most, max(most, MOST_TOGETHER))
         inside = part[part["eni_id"].notna()]
         size = inside["eni_id"].drop_duplicates().map(labels).value_counts()
-        cells: dict[str, dict[str, dict[str, str]]] = {}
+        cells: dict[str, dict[str, Any]] = {}
         told = part.sort_values(["protocol", "from_port", "to_port"], kind="stable")[
-            ["eni_id", "ip", "group", "protocol", "from_port", "to_port", "certainty", "via"]
+            [
+                "eni_id",
+                "ip",
+                "subnet_id",
+                "group",
+                "protocol",
+                "from_port",
+                "to_port",
+                "certainty",
+                "via",
+            ]
         ]
-        for eni, ip, group, protocol, low, high, certainty, via in told.itertuples(index=False):
+        for eni, ip, subnet, group, protocol, low, high, certainty, via in told.itertuples(
+            index=False
+        ):
             if isinstance(eni, str):
                 label, what = (
                     labels[eni],
@@ -243,7 +303,8 @@ def matrices(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[Matr
             row["what"].setdefault(what, "")
             ports = row.setdefault(group_word(group), {})
             open_ = traffic(protocol, low, high)
-            ports[open_] = _surer(ports.get(open_), certainty)
+            surer, subnets = ports.get(open_, (None, set()))
+            ports[open_] = _surer(surer, certainty), subnets | {subnet}
         everyone = group_word(EVERYONE)
         groups = sorted({group_word(g) for g in part["group"]}, key=lambda g: (g != everyone, g))
         frame = pd.DataFrame(
@@ -251,7 +312,7 @@ def matrices(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[Matr
                 {
                     "receiver": label,
                     "what": listed(row["what"], most=3),
-                    **{group: _open(row.get(group, {})) or "–" for group in groups},
+                    **{group: _open(row.get(group, {}), landings) or "–" for group in groups},
                 }
                 for label, row in sorted(cells.items())
             ],
@@ -261,9 +322,26 @@ def matrices(audit: "Audit", rows: pd.DataFrame, most: int = MOST) -> tuple[Matr
     return tuple(made)
 
 
-def _open(ports: Mapping[str, str]) -> str:
-    """Return ports with how certain they are."""
-    told = (tr(MARKED[certainty], ports=one) for one, certainty in ports.items())
+def _associated(audit: "Audit") -> dict[str, set[str]]:
+    """Return the subnets that each endpoint is associated with, by its id."""
+    networks = audit.tables["client_vpn_target_networks"]
+    alive = networks[networks["status"] == "associated"]
+    return {str(id): set(part["subnet_id"]) for id, part in alive.groupby("endpoint_id")}
+
+
+def _open(ports: Mapping[str, tuple[str, set[Any]]], landings: set[str]) -> str:
+    """Return ports with how certain they are, and from how many of the associations."""
+    told = []
+    for one, (certainty, subnets) in ports.items():
+        text = tr(MARKED[certainty], ports=one)
+        if subnets < landings:
+            text = tr(
+                "{ports} (from {some} of {all} associations)",
+                ports=text,
+                some=len(subnets),
+                all=len(landings),
+            )
+        told.append(text)
     return tr_as("list", ", ").join(told)
 
 

@@ -497,6 +497,10 @@ def _html_of(node: Any, page: Page, identity: summary.Identity, branding: "Brand
     return str(html)
 
 
+_GLOSSARY = re.compile(r'<h2 id="([^"]+)">[^<]*</h2>\s*<dl>')
+"""The last section of a page: terms with what they mean."""
+
+
 def _index(
     audit: "Audit",
     pages: Sequence[Page],
@@ -520,6 +524,10 @@ def _index(
         pdf=pdf,
         verdict=display.verdict(audit).markup,
         steps=display.first_steps(audit, pages=cards).markup,
+        glossary=next(
+            (f"{p.file}#{found[1]}" for p in pages if (found := _GLOSSARY.search(html[p.file]))), ""
+        ),
+        stories=display.stories(audit, cards).markup,
         picture=display.picture(severity_by_endpoint(audit)).markup,
         findings=display.findings(audit, pages=cards).markup,
         cards=[

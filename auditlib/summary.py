@@ -15,29 +15,34 @@ from auditlib.aws.reads import Read
 from auditlib.check import Check, Finding, Severity, Status, checks
 from auditlib.gaps import reads_behind
 from auditlib.language import current, marked, sentences, tr, tr_as
-from auditlib.schemas import SCHEMAS
 from auditlib.words import acceptance, clean, count, listed, named, opening, plural
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
+    from auditlib.tables import Tables
 
 __all__ = [
     "Identity",
     "Step",
     "acceptances",
+    "beneath",
+    "beyond",
     "blocked_checks",
-    "by_endpoint",
     "by_urgency",
     "cost_of",
     "counts",
     "coverage_sentence",
     "first_steps",
+    "headline",
     "identity",
+    "is_note",
     "names",
+    "names_in",
     "places",
     "ratings",
     "refused_calls",
     "short",
+    "tally",
     "verdict",
     "when",
     "where",
@@ -51,12 +56,6 @@ _ORDER = (
     Status.NOT_APPLICABLE,
 )
 """The statuses as a reader wants them: what is to be done first."""
-
-NO_ENDPOINT = marked("not tied to one endpoint")
-"""Row of :func:`by_endpoint` for evidence that names no endpoint."""
-
-UNLISTED = marked("endpoints could not be listed")
-"""Row of :func:`by_endpoint` for a place whose endpoints AWS did not list."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +128,12 @@ def identity(audit: "Audit") -> Identity:
 
 
 def names(audit: "Audit") -> dict[str, str]:
-    """Return what people call the things behind ids: a group's name, a subnet's Name tag."""
+    """Return what people call the things behind ids: a Name tag, a rule's description."""
+    return audit.names
+
+
+def names_in(tables: "Tables") -> dict[str, str]:
+    """Return what people call the things behind ids in some tables."""
     found: dict[str, str] = {}
     for table, key, columns in (
         ("client_vpn_endpoints", "endpoint_id", ("name", "description")),
@@ -137,8 +141,9 @@ def names(audit: "Audit") -> dict[str, str]:
         ("network_interfaces", "eni_id", ("name", "description")),
         ("subnets", "subnet_id", ("name",)),
         ("vpcs", "vpc_id", ("name",)),
+        ("security_group_rules", "rule_id", ("description",)),
     ):
-        frame = audit.tables[table]
+        frame = tables[table]
         for record in frame[[key, *columns]].itertuples(index=False, name=None):
             id, *texts = record
             name = next((text for text in texts if isinstance(text, str) and text.strip()), "")
@@ -207,6 +212,27 @@ def refused_calls(gaps: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*call, "tables"])
 
 
+def beyond(audit: "Audit") -> pd.DataFrame:
+    """Return what checks lack and no call was refused for: what lies elsewhere, or AWS does not tell.
+
+    The columns are those of :func:`refused_calls`.
+    """
+    blocked = blocked_checks(audit.findings)
+    if not blocked:
+        return refused_calls(audit.gaps.head(0))
+    lacking = refused_calls(pd.concat([f.gaps for f in blocked]).drop_duplicates())
+    return lacking[~_asked(audit, lacking)].reset_index(drop=True)
+
+
+def _asked(audit: "Audit", lacking: pd.DataFrame) -> "pd.Series[bool]":
+    """Say which missing answers are of calls that were made, or should have been."""
+    call = ["account", "region", "service", "operation", "resource"]
+    made = set(map(tuple, refused_calls(audit.gaps)[call].to_numpy()))
+    return pd.Series(
+        [tuple(row) in made for row in lacking[call].to_numpy()], index=lacking.index, dtype=bool
+    )
+
+
 def blocked_checks(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the findings that could not be judged, or not wholly, for want of an answer."""
     return tuple(f for f in findings if len(f.gaps))
@@ -251,86 +277,24 @@ def counts(findings: Iterable[Finding]) -> dict[Status, int]:
     return {status: sum(f.status is status for f in found) for status in Status}
 
 
-def by_endpoint(audit: "Audit") -> pd.DataFrame:
-    """Return, per endpoint, how many checks fail at each severity and how many lack an answer.
+def is_note(finding: Finding) -> bool:
+    """Say whether a finding fails but is only information: a choice to know of, which AWS leaves open.
 
-    One row per endpoint that could be read, one for evidence that names no endpoint (if there is
-    any), and one per place whose endpoints could not be listed.
-
-    Returns
-    -------
-    DataFrame
-        ``account``, ``region``, ``endpoint_id``, ``name``, a column of counts per severity (the
-        worst first), and ``not_assessed``: checks that lacked an answer which concerns this row.
+    Its status is ``fail`` all the same; people are shown it apart from what is to be mended.
     """
-    severities = [severity.value for severity in reversed(Severity)]
-    endpoints = audit.tables["client_vpn_endpoints"]
-    unseen = audit.tables.gaps("client_vpn_endpoints")
-    rows: dict[tuple[str, str, str], dict[str, object]] = {}
-
-    def row(account: str, region: str, endpoint: str, name: str = "") -> dict[str, object]:
-        blank = dict.fromkeys([*severities, "not_assessed"], 0)
-        place = {"account": account, "region": region, "endpoint_id": endpoint, "name": name}
-        return rows.setdefault((account, region, endpoint), {**place, **blank})
-
-    known = endpoints[["account", "region", "endpoint_id", "name"]].astype(object).fillna("")
-    for account, region, endpoint, name in known.itertuples(index=False, name=None):
-        row(account, region, endpoint, name)
-    for account, region in unseen[["account", "region"]].itertuples(index=False, name=None):
-        row(account, region, UNLISTED)
-    for finding in audit.findings:
-        for place in _places_of(finding, rows):
-            found = row(*place)
-            found[finding.check.severity.value] += 1  # type: ignore[operator]
-    for finding in audit.findings:  # now that every row is there
-        for place in _unassessed(finding, rows):
-            rows[place]["not_assessed"] += 1  # type: ignore[operator]
-    columns = ["account", "region", "endpoint_id", "name", *severities, "not_assessed"]
-    frame = pd.DataFrame(rows.values(), columns=columns)
-    no_endpoint = frame["endpoint_id"].isin([NO_ENDPOINT, UNLISTED])
-    return (
-        frame.assign(no_endpoint=no_endpoint)
-        .sort_values(
-            ["no_endpoint", *severities, "account", "region", "endpoint_id"],
-            ascending=[True, *[False] * len(severities), True, True, True],
-            ignore_index=True,
-        )
-        .drop(columns="no_endpoint")
-    )
+    return finding.status is Status.FAIL and finding.check.severity is Severity.INFO
 
 
-def _places_of(finding: Finding, rows: Iterable[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
-    """Return the rows a finding's evidence belongs to."""
-    evidence = finding.evidence
-    if evidence.empty:
-        return set()
-    endpoint = (
-        evidence["endpoint_id"].astype(object).fillna(NO_ENDPOINT)
-        if "endpoint_id" in evidence
-        else pd.Series(NO_ENDPOINT, index=evidence.index)
-    )
-    return set(
-        zip(evidence["account"].astype(str), evidence["region"].astype(str), endpoint, strict=True)
-    )
-
-
-def _unassessed(
-    finding: Finding, rows: Iterable[tuple[str, str, str]]
-) -> set[tuple[str, str, str]]:
-    """Return the rows that a missing answer of this finding concerns."""
-    gaps = finding.gaps[["account", "region", "resource"]].astype(object).fillna("")
-    of_endpoints = "endpoint_id" in SCHEMAS[finding.check.population].names
-    touched = set()
-    for account, region, resource in gaps.itertuples(index=False, name=None):
-        of_one_endpoint = str(resource).startswith("cvpn-endpoint-")
-        touched |= {
-            row
-            for row in rows
-            if row[:2] == (account, region)
-            and (row[2] != NO_ENDPOINT or not of_endpoints)
-            and (not of_one_endpoint or row[2] == resource)
-        }
-    return touched
+def tally(findings: Iterable[Finding]) -> dict[str, int]:
+    """Return how many findings came out how: by status, what is only information as ``note``."""
+    found = list(findings)
+    notes = sum(map(is_note, found))
+    numbers: dict[str, int] = {}
+    for status, number in counts(found).items():
+        numbers[status.value] = number - notes if status is Status.FAIL else number
+        if status is Status.FAIL:
+            numbers["note"] = notes
+    return numbers
 
 
 def verdict(audit: "Audit") -> tuple[str, ...]:
@@ -365,10 +329,9 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
                 unseen=listed(unseen),
             )
         )
-    found = counts(audit.findings)
     failing = by_urgency(f for f in audit.findings if f.status is Status.FAIL)
-    told.append(_result(audit.findings, found, failing))
-    if failing:
+    told.append(_result(audit.findings, [f for f in failing if not is_note(f)]))
+    if failing and not is_note(failing[0]):
         worst = failing[0]
         told.append(
             tr(
@@ -402,9 +365,7 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
     return tuple(told)
 
 
-def _result(
-    findings: Sequence[Finding], found: Mapping[Status, int], failing: Sequence[Finding]
-) -> str:
+def _result(findings: Sequence[Finding], failing: Sequence[Finding]) -> str:
     if not findings:
         return tr("No check was made.")
     by_severity = [
@@ -417,39 +378,45 @@ def _result(
         if any(f.check.severity is severity for f in failing)
     ]
     severities = listed(by_severity)
-    told = [status for status in _CAME_OUT if found[status]]
+    found = tally(findings)
+    told = [outcome for outcome in _CAME_OUT if found[outcome]]
     if len(told) == 1:
         _, _, every = _CAME_OUT[told[0]]
         return tr(every, number=len(findings), severities=severities)
     parts = (
-        tr(_CAME_OUT[status][found[status] != 1], number=found[status], severities=severities)
-        for status in told
+        tr(_CAME_OUT[outcome][found[outcome] != 1], number=found[outcome], severities=severities)
+        for outcome in told
     )
     return tr("Of {checks}, {list}.", checks=count(len(findings), "check"), list=listed(parts))
 
 
 _CAME_OUT = {
-    Status.FAIL: (
+    "fail": (
         marked("{number} fails ({severities})"),
         marked("{number} fail ({severities})"),
         marked("All {number} checks fail ({severities})."),
     ),
-    Status.ACCEPTED: (
+    "note": (
+        marked("{number} is for information"),
+        marked("{number} are for information"),
+        marked("All {number} checks are for information."),
+    ),
+    "accepted": (
         marked("{number} is accepted"),
         marked("{number} are accepted"),
         marked("All {number} checks are accepted."),
     ),
-    Status.PASS: (
+    "pass": (
         marked("{number} passes"),
         marked("{number} pass"),
         marked("All {number} checks pass."),
     ),
-    Status.NOT_ASSESSED: (
+    "not_assessed": (
         marked("{number} could not be assessed"),
         marked("{number} could not be assessed"),
         marked("All {number} checks could not be assessed."),
     ),
-    Status.NOT_APPLICABLE: (
+    "not_applicable": (
         marked("{number} does not apply"),
         marked("{number} do not apply"),
         marked("All {number} checks do not apply."),
@@ -500,18 +467,38 @@ def first_steps(audit: "Audit", number: int = 3) -> tuple[Step, ...]:
     """Return the things to do first.
 
     Failing findings come by severity. Where a check could not be assessed, granting what was
-    refused comes before anything of medium severity or below, for it may hide something worse.
+    refused comes before anything of medium severity or below, for it may hide something worse; it
+    is told even where more than ``number`` things are worse.
     """
     failing = [f for f in by_urgency(audit.findings) if f.status is Status.FAIL]
     urgent = [f for f in failing if f.check.severity.rank >= Severity.HIGH.rank]
     rest = [f for f in failing if f.check.severity.rank < Severity.HIGH.rank]
     called = names(audit)
+    again = _read_again(audit)
     steps = [
         *(_step(f, called) for f in urgent),
-        *_read_again(audit),
+        *again,
         *(_step(f, called) for f in rest),
     ]
-    return tuple(steps[:number])
+    return (*steps[:number], *(step for step in again if step not in steps[:number]))
+
+
+def headline(finding: Finding) -> str:
+    """Return what a finding is headed with: what is wrong where it fails, else what is checked.
+
+    A check's title says what should be; where the check fails, it is not so.
+    """
+    failing = finding.status in {Status.FAIL, Status.ACCEPTED}
+    return _first_sentence(finding.answer) if failing else finding.check.title
+
+
+def beneath(finding: Finding) -> tuple[str, ...]:
+    """Return in sentences what stands below a finding's headline: the rest of its answer."""
+    if finding.status not in {Status.FAIL, Status.ACCEPTED}:
+        return (finding.answer,)
+    flat = " ".join(finding.answer.split())
+    rest = flat.removeprefix(_first_sentence(flat)).strip()
+    return (rest,) if rest else ()
 
 
 def short(finding: Finding) -> str:
@@ -590,12 +577,8 @@ def _read_again(audit: "Audit") -> list[Step]:
     if not blocked:
         return []
     lacking = refused_calls(pd.concat([f.gaps for f in blocked]).drop_duplicates())
-    call = ["account", "region", "service", "operation", "resource"]
-    made = set(map(tuple, refused_calls(audit.gaps)[call].to_numpy()))
-    asked = pd.Series(
-        [tuple(row) in made for row in lacking[call].to_numpy()], index=lacking.index, dtype=bool
-    )
-    refused, beyond = lacking[asked], lacking[~asked]
+    asked = _asked(audit, lacking)
+    refused, open_questions = lacking[asked], lacking[~asked]
     actions = sorted(
         {
             a
@@ -627,10 +610,10 @@ def _read_again(audit: "Audit") -> list[Step]:
     reasons = []
     if len(refused):
         reasons.append(tr("{calls} gave no answer", calls=count(len(refused), "call")))
-    if len(beyond):
-        questions = count(len(beyond), "more question")
+    if len(open_questions):
+        questions = count(len(open_questions), "more question")
         reasons.append(tr("the snapshot leaves {questions} open", questions=questions))
-    about = refused if len(refused) else beyond
+    about = refused if len(refused) else open_questions
     places_of = sorted(set(zip(about["region"], about["account"], strict=True)))
     return [
         Step(

@@ -460,7 +460,16 @@ def print_comparison(found: "Comparison", *, file: IO[str] | None = None) -> Non
     """Print what changed: sentences, then a table of each part that has something to show."""
     print_lines([*found.sentences, ""], file=file)
     for title, part, *states in (
-        (tr("Findings"), "findings", "new", "reappeared", "first_seen", "resolved", "not_seen"),
+        (
+            tr("Findings"),
+            "findings",
+            "new",
+            "reappeared",
+            "first_seen",
+            "worsened",
+            "resolved",
+            "not_seen",
+        ),
         (tr("Access through the VPN"), "access", "gained", "lost", "first_seen", "not_seen"),
         (
             tr("Access that is there as before, otherwise"),

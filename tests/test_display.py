@@ -1,5 +1,6 @@
 """Cards, tables and the characters in them."""
 
+import html
 import re
 import sys
 import unicodedata
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
-from auditlib import display, plots, summary
+from auditlib import display, open_audit, plots, summary
 from auditlib.audit import Audit
 from auditlib.characters import visible
 from auditlib.check import Check, Finding, Severity, Status
@@ -320,7 +321,7 @@ def test_coverage_of_a_complete_reading_says_so(exposed):
 def test_the_verdict_counts_every_finding_once(exposed):
     made = display.verdict(exposed)
     numbers = [int(t) for t in page(made.markup).text.split() if t.isdigit()]
-    assert sum(numbers[:4]) == len(exposed.findings)
+    assert sum(numbers[:5]) == len(exposed.findings)
 
 
 def test_first_steps_are_a_list_of_three_that_says_where(exposed):
@@ -413,3 +414,26 @@ def test_names_are_optional_in_a_notebook(shell):
 
 def test_outside_a_notebook_nothing_is_set_up():
     assert "<style>" in display.init_notebook().markup
+
+
+def test_a_failing_card_is_headed_with_what_is_wrong_and_says_what_should_be():
+    audit = Audit(worlds.exposed().snapshot(**worlds.MOMENT))
+    for finding in audit.findings:
+        markup = display.card(finding).markup
+        (head,) = re.findall("<h3[^>]*>(.*?)</h3>", markup)
+        words = page(markup).words
+        if finding.status is Status.FAIL:
+            assert finding.answer.startswith(html.unescape(head))
+            assert f"Should be: {finding.check.title}." in words
+        else:
+            assert html.unescape(head) == finding.check.title
+            assert "Should be:" not in words
+
+
+def test_what_lies_outside_of_what_was_read_is_listed_with_what_would_tell():
+    shown = page(display.coverage(open_audit()).markup).words
+    (open_question,) = summary.beyond(open_audit()).to_dict("records")
+    assert open_question["resource"] in shown
+    assert "Collect what lies there too, or look there by hand" in shown
+    folded = display.coverage(open_audit(), folded=True).markup
+    assert folded.index("<details") < folded.index("<table")

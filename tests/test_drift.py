@@ -30,7 +30,7 @@ from auditlib.tables import Tables
 from tests import report_worlds
 from tests.test_access_property import WORLDS, random_world, randoms, worlds
 from tests.test_changes import ENDPOINT, Small, random_change
-from tests.worlds import World, clean, clean_otherwise, exposed, finding
+from tests.worlds import World, clean, clean_otherwise, exposed, finding, revocation_list
 
 BASES = [name for name, schema in SCHEMAS.items() if not schema.inputs]
 READ_IDS = [read.id for read in READS]
@@ -548,3 +548,21 @@ def test_the_sentences_say_what_is_not_known():
     assert "1 could be read then and not now" in text
     assert set(STATES) >= set(found.findings["state"])
     assert read_of("ec2-describe-network-interfaces").iam_action in set(found.gaps["iam_action"])
+
+
+def test_what_a_finding_warned_of_has_happened_and_is_not_resolved():
+    def listed(days: float) -> Tables:
+        world = World()
+        endpoint = world.endpoint(world.vpc(), authentication=("certificate-authentication",))
+        world.revocation_list(endpoint, revocation_list(days=days))
+        return tables_of(world)
+
+    before, ended, renewed = listed(20), listed(-1), listed(90)
+    for after, state in ((ended, "worsened"), (renewed, "resolved")):
+        found = drift(before, after, findings=(audit(before), audit(after)))
+        rows = found.findings.set_index("check")
+        assert rows.loc["revocation-list-expires-soon", "state"] == state
+        assert ("revocation-list-has-expired" in rows.index) == (state == "worsened")
+    told = " ".join(drift(before, ended, findings=(audit(before), audit(ended))).sentences({}))
+    assert "of one finding what it warned of has happened" in told
+    assert "resolved" not in told

@@ -24,6 +24,7 @@ FRAMES = {
     "coverage": "not_read",
     "findings": "findings",
     "first_steps": "first_steps",
+    "stories": "at_endpoints",
     "fixes": "fixes",
     "verdict": "findings",
 }

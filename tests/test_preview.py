@@ -740,3 +740,37 @@ def test_nothing_differs_between_tables_and_themselves(some):
     found = difference(tables_of(world), tables_of(world))
     assert list(found.columns) == list(DIFFERENCE)
     assert found.empty
+
+
+def two_regions(*, peered: bool) -> tuple[Small, list[RevokeRule]]:
+    """Return a world whose second Region could not be read whole, and a change in each."""
+    world = Small()
+    changes = [RevokeRule(**PLACE, group_id=world.app, rule_id=world.rule)]
+    home = world.main
+    world.at("eu-west-1")
+    far = world.vpc("10.9.0.0/16")
+    group = world.security_group(far, "far")
+    rule = world.ingress(group, "10.9.1.0/24", "tcp", (1, 1))
+    world.refuse("ec2-describe-network-acls", region="eu-west-1")
+    place = {**PLACE, "region": "eu-west-1"}
+    changes.append(RevokeRule(**place, group_id=group, rule_id=rule))
+    if peered:
+        record = world.record(world.peering(far, home))
+        record["AccepterVpcInfo"] |= {"Region": PLACE["region"], "VpcId": home}
+    return world, changes
+
+
+def test_a_region_that_cannot_be_judged_leaves_the_other_its_verdict():
+    world, changes = two_regions(peered=False)
+    tables = tables_of(world)
+    found = preview(tables, changes)
+    alone = preview(tables, changes[:1])
+    assert alone.doubts == ()
+    assert found.verdict.startswith("cannot be judged in eu-west-1: ")
+    assert found.verdict.endswith(f"; in {PLACE['region']} it {alone.verdict}")
+
+
+def test_regions_that_are_peered_are_judged_together():
+    world, changes = two_regions(peered=True)
+    found = preview(tables_of(world), changes)
+    assert found.verdict.startswith("cannot be judged: ")

@@ -259,3 +259,49 @@ def test_what_a_policy_may_take_away_stands_beside_the_reach(bend, said):
     text = page(display.who_reaches_what(audit, audit.reach()).markup).words
     assert ("An authorization policy can only take away from it" in text) == bool(said)
     assert said is None or said in text
+
+
+def test_what_is_reached_from_some_associations_only_is_marked_so():
+    audit = many(3)
+    (whole,) = reached.matrices(audit, audit.reach())
+    assert set(whole.frame["staff"]) == {"TCP 443"}
+    world = World()
+    vpc = world.vpc()
+    group = world.security_group(vpc, "vpn")
+    endpoint = world.endpoint(vpc, (group,))
+    for number in (1, 2):
+        world.associate(endpoint, world.subnet(vpc, f"10.0.{number}.0/24"))
+    world.authorize(endpoint, "10.0.0.0/16")
+    app = world.security_group(vpc, "app")
+    world.ingress(app, group, "tcp", (443, 443))
+    world.interface(world.subnet(vpc, "10.0.9.0/24"), app)
+    both = Audit(world.snapshot())
+    rows = both.reach()
+    rows = rows[rows["from_port"] == 443]
+    subnets = sorted(set(rows["subnet_id"]))
+    assert len(subnets) == 2
+    (full,) = reached.matrices(both, rows)
+    assert set(full.frame["everyone"]) == {"TCP 443"}
+    (part,) = reached.matrices(both, rows[rows["subnet_id"] == subnets[0]])
+    cells = [cell for name in part.frame.columns[2:] for cell in part.frame[name] if cell != "–"]
+    assert cells
+    assert all(cell.endswith("(from 1 of 2 associations)") for cell in cells)
+
+
+def test_ways_that_a_severe_finding_names_stand_first(exposed):
+    rows = reached.gravest_first(exposed, exposed.reach())
+    assert len(rows) == len(exposed.reach())
+    grave = {
+        (endpoint, eni): finding.check.severity.rank
+        for finding in reversed(summary.by_urgency(exposed.findings))
+        if finding.status.value == "fail" and {"endpoint_id", "eni_id"} <= set(finding.evidence)
+        for endpoint, eni in zip(
+            finding.evidence["endpoint_id"], finding.evidence["eni_id"], strict=True
+        )
+    }
+    inside = rows[rows["eni_id"].notna()]
+    pairs = zip(inside["endpoint_id"], inside["eni_id"], strict=True)
+    ranks = [grave.get(pair, 0) for pair in pairs]
+    assert ranks == sorted(ranks, reverse=True)
+    assert ranks[0] > 0
+    assert rows["eni_id"].isna().is_monotonic_increasing

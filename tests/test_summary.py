@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from auditlib import summary
+from auditlib import endpoints, summary
 from auditlib.audit import Audit
 from auditlib.check import Severity, Status
 from auditlib.plots import severity_by_endpoint
@@ -55,7 +55,7 @@ def test_no_refused_call_is_an_empty_frame_with_columns():
 
 
 def test_a_region_nobody_could_look_into_has_a_row_that_counts_no_pass(refused):
-    rows = summary.by_endpoint(refused)
+    rows = endpoints.by_endpoint(refused)
     unseen = rows[rows["endpoint_id"] == "endpoints could not be listed"]
     assert list(unseen["region"]) == ["eu-west-1"]
     assert unseen["not_assessed"].iloc[0] > 0
@@ -64,13 +64,13 @@ def test_a_region_nobody_could_look_into_has_a_row_that_counts_no_pass(refused):
 def test_every_endpoint_has_a_row_also_when_nothing_is_wrong():
     world = World()
     world.endpoint(world.vpc(), name="new")
-    rows = summary.by_endpoint(audited(world))
+    rows = endpoints.by_endpoint(audited(world))
     assert "new" in list(rows["name"])
 
 
 def test_a_failing_check_counts_once_per_endpoint_it_names():
     audit = audited(worlds.exposed())
-    rows = summary.by_endpoint(audit).set_index("name")
+    rows = endpoints.by_endpoint(audit).set_index("name")
     ids = dict(zip(rows.index, rows["endpoint_id"], strict=True))
     for name in ("staff", "legacy"):
         failing = [
@@ -83,15 +83,18 @@ def test_a_failing_check_counts_once_per_endpoint_it_names():
 
 
 def test_evidence_that_names_no_endpoint_has_a_row_of_its_own():
-    rows = summary.by_endpoint(audited(worlds.exposed()))
-    assert summary.NO_ENDPOINT in set(rows["endpoint_id"])
+    rows = endpoints.by_endpoint(audited(worlds.exposed()))
+    assert endpoints.NO_ENDPOINT in set(rows["endpoint_id"])
 
 
 def test_the_verdict_counts_all_four_results_apart(refused):
-    found = summary.counts(refused.findings)
+    found = summary.tally(refused.findings)
+    assert found["fail"] + found["note"] == summary.counts(refused.findings)[Status.FAIL]
+    assert found["note"] == sum(map(summary.is_note, refused.findings)) > 0
     said = " ".join(summary.verdict(refused))
-    assert f"{found[Status.FAIL]} fail" in said
-    assert f"{found[Status.NOT_ASSESSED]} could not be assessed" in said
+    assert f"{found['fail']} fail" in said
+    assert f"{found['note']} are for information" in said
+    assert f"{found['not_assessed']} could not be assessed" in said
     assert "The endpoints of eu-west-1 could not be listed" in said
 
 
@@ -230,7 +233,7 @@ def test_names_in_a_picture_are_neither_mathematics_nor_markup():
 
 def test_the_words_for_a_picture_say_its_numbers(refused):
     made = severity_by_endpoint(refused)
-    rows = summary.by_endpoint(refused)
+    rows = endpoints.by_endpoint(refused)
     for row in rows.to_dict("records"):
         assert (row["name"] or row["endpoint_id"]) in made.text
         if row["not_assessed"]:

@@ -66,7 +66,25 @@ def hop_shown(hop: str) -> str:
     if isinstance(hop, Saying):
         return shown(hop)
     head, colon, rest = hop.partition(": ")
-    return f"{tr(head)}{colon}{rest}" if head in _HEADS else hop
+    return f"{tr(head)}{colon}{_rest_shown(head, rest)}" if head in _HEADS else hop
+
+
+def _rest_shown(head: str, rest: str) -> str:
+    """Return what a hop names, its small words in the language spoken.
+
+    >>> _rest_shown("authorization", "10.0.0.0/16 for dev"), _rest_shown("VPC route", "rtb-1 local")
+    ('10.0.0.0/16 for dev', 'rtb-1 local')
+    """
+    first, _, last = rest.partition(" for " if head == "authorization" else " to ")
+    if head == "authorization" and last:
+        group = tr(last) if last == "everyone" else last
+        return tr("{destination} for {group}", destination=first, group=group)
+    if head == "endpoint route" and last:
+        return tr("{destination} to {target}", destination=first, target=last)
+    if rest.startswith("inside "):
+        return tr("inside {subnet}", subnet=rest.removeprefix("inside "))
+    entry = rest.partition(" entry ")
+    return tr("{acl} entry {number}", acl=entry[0], number=entry[2]) if entry[2] else rest
 
 
 def _shown(value: object) -> object:

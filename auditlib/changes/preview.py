@@ -11,7 +11,7 @@ from auditlib.addresses import NONE, Ranges
 from auditlib.changes import Change
 from auditlib.changes.difference import Key, difference, sure_access
 from auditlib.changes.fixes import FIXES, Fix, Named
-from auditlib.changes.remarks import doubts, extent, warnings
+from auditlib.changes.remarks import doubts, extent, regions_touched, warnings
 from auditlib.check import Check, Finding, Identity, Status, audit, evidence_in, identities
 from auditlib.check import checks as all_checks
 from auditlib.errors import ParameterError
@@ -80,9 +80,10 @@ class Preview:
     ----------
     steps
         The changes in an order that loses nothing on the way, as far as there is one.
-    verdict, for_users
-        One sentence, which begins with one of ``VERDICTS``; and the same for VPN users alone, as
-        far as was read, whatever cannot be judged beside.
+    verdict, brief
+        One sentence, which begins with one of ``VERDICTS``: for VPN users, as far as was read,
+        with why more cannot be judged, and in which Regions; and the same with several reasons
+        counted instead of told.
     access
         The difference, in ``DIFFERENCE`` columns; ``part`` sets what is intended apart.
     doubts, warnings, decisions
@@ -98,7 +99,7 @@ class Preview:
     checks: tuple[str, ...]
     steps: tuple[Step, ...]
     verdict: str
-    for_users: str
+    brief: str
     access: pd.DataFrame = field(repr=False)
     doubts: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -273,8 +274,7 @@ def preview(
     changes = tuple(dict.fromkeys(changes))
     steps, after = ordered(tables, changes)
     access = _parted(difference(tables, after), tuple(named))
-    for_users = _for_users(tables, access)
-    unjudged = tuple(dict.fromkeys((*unassessed, *doubts(tables, after, changes, access))))
+    verdict, brief, unjudged = _verdicts(tables, after, changes, access, unassessed)
     about_steps = [
         tr(
             "Step {step.number} cuts off access that a later step restores: no order of these "
@@ -295,8 +295,8 @@ def preview(
     return Preview(
         checks=tuple(checks),
         steps=steps,
-        verdict=_verdict(for_users, unjudged),
-        for_users=for_users,
+        verdict=verdict,
+        brief=brief,
         access=access,
         doubts=unjudged,
         warnings=(*about_steps, *warnings(tables, after, changes, access)),
@@ -321,14 +321,68 @@ def _parted(access: pd.DataFrame, named: tuple[Named, ...]) -> pd.DataFrame:
     return access.assign(part=pd.Series(parts, index=access.index, dtype="str"))
 
 
-def _verdict(for_users: str, unjudged: Sequence[str]) -> str:
-    if not unjudged:
-        return for_users
-    return tr(
-        "cannot be judged: {reasons}; for VPN users, as far as was read, it {for_users}",
-        reasons=words.listed(unjudged, most=3),
-        for_users=for_users,
-    )
+def _verdicts(
+    before: Tables,
+    after: Tables,
+    changes: Sequence[Change],
+    access: pd.DataFrame,
+    unassessed: Sequence[str],
+) -> tuple[str, str, tuple[str, ...]]:
+    """Return the verdict with its reasons, the verdict with their number, and the reasons.
+
+    Where only some Regions cannot be judged, those are told apart from the rest.
+    """
+    for_users = _for_users(before, access)
+    reasons = tuple(dict.fromkeys((*unassessed, *doubts(before, after, changes, access))))
+    if not reasons:
+        return for_users, for_users, ()
+    unsure = set[str]() if unassessed else _unsure_regions(before, after, changes, access)
+    sure = {change.region for change in changes} - unsure
+    apart = bool(sure and unsure)
+    inside = access["region"].isin(unsure)
+    told = {
+        "reasons": words.listed(reasons, most=3),
+        "number": words.count(len(reasons), "reason"),
+        "for_users": _for_users(before, access[inside]) if apart else for_users,
+        "unsure": words.listed(sorted(unsure)),
+        "sure": words.listed(sorted(sure)),
+        "for_the_rest": _for_users(before, access[~inside]) if apart else "",
+    }
+    whole = tr(_APART if apart else _UNJUDGED, **told)
+    if len(reasons) == 1:
+        return whole, whole, reasons
+    return whole, tr(_APART_BRIEFLY if apart else _UNJUDGED_BRIEFLY, **told), reasons
+
+
+_UNJUDGED = marked("cannot be judged: {reasons}; for VPN users, as far as was read, it {for_users}")
+_UNJUDGED_BRIEFLY = marked(
+    "cannot be judged, for {number} named below; for VPN users, as far as was read, it {for_users}"
+)
+_APART = marked(
+    "cannot be judged in {unsure}: {reasons}; for VPN users there, as far as was read, it "
+    "{for_users}; in {sure} it {for_the_rest}"
+)
+_APART_BRIEFLY = marked(
+    "cannot be judged in {unsure}, for {number} named below; for VPN users there, as far as was "
+    "read, it {for_users}; in {sure} it {for_the_rest}"
+)
+
+
+def _unsure_regions(
+    before: Tables, after: Tables, changes: Sequence[Change], access: pd.DataFrame
+) -> set[str]:
+    """Return the Regions of some changes that cannot be judged by themselves.
+
+    A security group reaches into no other Region, but a peering may lead there: where one does
+    between two of these Regions, what cannot be judged in one cannot in the other.
+    """
+    regions = {change.region for change in changes}
+    unsure = set()
+    for region in regions:
+        here = [change for change in changes if change.region == region]
+        if any(doubts(before, after, here, access[access["region"] == region])):
+            unsure |= regions_touched(before, here) & regions
+    return unsure
 
 
 def _for_users(tables: Tables, access: pd.DataFrame) -> str:

@@ -21,7 +21,7 @@ from auditlib.checks._parts import rows_of
 from auditlib.language import tr
 from auditlib.tables import Tables
 
-__all__ = ["doubts", "extent", "warnings"]
+__all__ = ["doubts", "extent", "regions_touched", "warnings"]
 
 
 def extent(tables: Tables, rows: pd.DataFrame) -> str:
@@ -63,7 +63,7 @@ def doubts(
 ) -> Iterator[str]:
     """Say why the changes cannot be judged; nothing where they can."""
     gaps = tables.gaps(*TABLES)
-    unread = gaps[gaps["region"].isin(_regions(tables, changes))]
+    unread = gaps[gaps["region"].isin(regions_touched(tables, changes))]
     calls = unread.drop_duplicates(["account", "region", "service", "operation", "resource"])
     for row in rows_of(calls):
         yield words.gap(row)
@@ -87,7 +87,7 @@ def doubts(
         yield from others.said(change)
 
 
-def _regions(tables: Tables, changes: Sequence[Change]) -> set[str]:
+def regions_touched(tables: Tables, changes: Sequence[Change]) -> set[str]:
     """Return the Regions where a gap may hide what the changes do: their own, and peered ones."""
     regions = {change.region for change in changes}
     peerings = tables["vpc_peering_connections"]

@@ -220,11 +220,32 @@ def server_certificate_has_expired(
     return evidence_of(_CERTIFICATE_COLUMNS, _certificate_rows(found, reasons()))
 
 
+def _worse(evidence: pd.DataFrame, id: str) -> str:
+    """Say how many endpoints another check finds for what this one only warns of."""
+    number = evidence["endpoint_id"].nunique()
+    if not number:
+        return ""
+    return (
+        tr("One endpoint has a worse finding of this kind: {id}.", id=id)
+        if number == 1
+        else tr(
+            "{number:,} endpoints have a worse finding of this kind: {id}.", number=number, id=id
+        )
+    )
+
+
+def _certificates_ended(endpoints: pd.DataFrame, server_certificates: pd.DataFrame) -> str:
+    found = server_certificate_has_expired(endpoints[living(endpoints)], server_certificates)
+    return _worse(found, "server-certificate-has-expired")
+
+
 @check(
     id="server-certificate-expires-soon",
     title="Server certificates do not end soon",
     severity=Severity.MEDIUM,
     **_ENDPOINTS,
+    left_out=_certificates_ended,
+    ends_as="server-certificate-has-expired",
     unseen=_untold_certificates,
     condition=(
         "presents a server certificate that ends soon",
@@ -505,6 +526,10 @@ _LIST_VERIFY = (
     remedy=_LIST_REMEDY,
     verify=_LIST_VERIFY,
     false_alarms=("An endpoint nobody uses any more; then it is better deleted.",),
+    bearing=(
+        "AWS says that nobody can connect while the revocation list has ended: whatever else is "
+        "found at it, and what it reaches, counts again from the day the list is replaced."
+    ),
     decision=_LIST_DECISION,
     reference=f"{GUIDE}cvpn-working-certificates.html",
 )
@@ -516,11 +541,20 @@ def revocation_list_has_expired(
     return evidence_of(_LIST_COLUMNS, _list_rows(found, soon=False))
 
 
+def _lists_ended(endpoints: pd.DataFrame, client_certificate_revocation_lists: pd.DataFrame) -> str:
+    found = revocation_list_has_expired(
+        endpoints[_MUTUAL["among"](endpoints)], client_certificate_revocation_lists
+    )
+    return _worse(found, "revocation-list-has-expired")
+
+
 @check(
     id="revocation-list-expires-soon",
     title="Certificate revocation lists do not end soon",
     severity=Severity.MEDIUM,
     **_MUTUAL,
+    left_out=_lists_ended,
+    ends_as="revocation-list-has-expired",
     unseen=_unread_lists,
     condition=(
         "uses a certificate revocation list that ends within 30 days",
@@ -762,6 +796,12 @@ def saml_provider_is_unusable(judged: pd.DataFrame, saml_providers: pd.DataFrame
     return evidence_of(_SAML_COLUMNS, rows)
 
 
+def _providers_ended(endpoints: pd.DataFrame, saml_providers: pd.DataFrame) -> str:
+    found = saml_provider_is_unusable(endpoints[with_saml(endpoints)], saml_providers)
+    ended = found[~found["by_absence"].eq(True)]
+    return _worse(ended, "saml-provider-is-unusable")
+
+
 @check(
     id="saml-metadata-expires-soon",
     title="SAML metadata and the certificates in it do not end soon",
@@ -770,6 +810,8 @@ def saml_provider_is_unusable(judged: pd.DataFrame, saml_providers: pd.DataFrame
     among=with_saml,
     noun="SAML endpoint",
     unseen=_untold_providers,
+    left_out=_providers_ended,
+    ends_as="saml-provider-is-unusable",
     condition=(
         "relies on SAML metadata that ends soon",
         "rely on SAML metadata that ends soon",

@@ -640,7 +640,7 @@ def authorization_policy_reads_absent_provider(
         "Replace lists of people by a group that your directory holds, and move comments elsewhere. "
         f"{_WINDOW}"
     ),
-    verify=f"{_SHOW} --query PolicyDocument --output text | wc -c shows well below 9,000.",
+    verify=f"{_SHOW} --query PolicyDocument --output text prints well below 9,000 characters.",
     false_alarms=("A policy that is finished and will not grow.",),
     decision=_YOURS,
     reference=_POLICIES,

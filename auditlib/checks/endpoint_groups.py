@@ -621,6 +621,10 @@ def _let_out(rule: Any, entries: Mapping[Any, Iterable[str]]) -> Traffic:
         f"{_SHOW_GROUPS}, describe-client-vpn-endpoints (SecurityGroupIds) and "
         "describe-network-interfaces (Groups) all name the same groups."
     ),
+    bearing=(
+        "What is found about its security groups is about those in force, not about those in its "
+        "settings: apply the intended ones first, then look again."
+    ),
     false_alarms=("A change made within the last hours that is still on its way.",),
     reference=f"{GUIDE}cvpn-working-target-apply.html",
 )

@@ -131,6 +131,10 @@ def _untold_use(
         "switched on less than 30 days before, into a group that was there already.",
         "An endpoint whose users fail at mutual authentication: AWS does not log those attempts.",
     ),
+    bearing=(
+        "Nobody used it in the 30 days before it was read: where nobody needs it any more, deleting "
+        "it ends all that is found at it, without a fix for each."
+    ),
     decision="Whether an endpoint is still needed, for emergencies say, only its owner knows.",
     reference=f"{GUIDE}what-is.html",
 )
