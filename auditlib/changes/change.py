@@ -208,6 +208,8 @@ def with_rows(tables: Tables, name: str, rows: list[dict[str, Any]]) -> pd.DataF
 
 def limited(tables: Tables, change: Change, quota: Quota, before: int, after: int) -> Iterable[str]:
     """Say that a change goes beyond a quota of AWS's; nothing where it does not."""
+    if after <= before:  # never beyond, whatever the quota
+        return
     place = {"account": change.account, "region": change.region}
     if why := beyond(tables["service_quotas"], quota, **place, before=before, after=after):
         yield why
