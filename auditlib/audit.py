@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from auditlib.check import Finding, checks
+from auditlib.check import Finding, Status, checks
 from auditlib.check import audit as findings_of
 from auditlib.errors import AuditError
 from auditlib.language import marked, tr, tr_as
@@ -346,6 +346,14 @@ def keep_open(path: str, accepted: str, today: str) -> None:
     audit = open_audit(path or None, accepted or None, today=today)
     _ = audit.findings, audit.reach()
     _KEPT[path, accepted, today] = audit
+
+
+def keep_proposals() -> None:
+    """Work out the proposal of every failing finding of the audits that are kept open."""
+    for audit in _KEPT.values():
+        for finding in audit.findings:
+            if finding.status is Status.FAIL:
+                audit.proposal(finding.check.id)
 
 
 def tables_overview(audit: Audit) -> pd.DataFrame:

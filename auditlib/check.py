@@ -182,9 +182,16 @@ class Check:
         return tuple(dict.fromkeys((*self.tables, *(n for n in beside if n != _JUDGED))))
 
     def population_in(self, tables: TableSource) -> pd.DataFrame:
-        """Return the rows the check judges."""
-        frame = tables[self.population]
-        return frame if self.among is None else frame[self.among(frame).astype(bool)]
+        """Return the rows the check judges; kept with the tables, for many checks judge the same."""
+        if self.among is None:
+            return tables[self.population]
+        kept = vars(tables).setdefault("_populations", {})
+        key = (self.population, self.among)
+        if key not in kept:
+            frame = tables[self.population]
+            kept[key] = frame[self.among(frame).astype(bool)]
+        found: pd.DataFrame = kept[key]
+        return found.copy(deep=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1120,6 +1120,9 @@ def report(  # noqa: PLR0917 # click calls it by keyword
 
 def _report(snapshot: Path | None, out: Path, fail_on: str | None = None, **more: Any) -> None:
     """Make a report; ``more`` is what ``report.report`` takes beside snapshot and folder."""
+    from auditlib.own import own_process
+
+    click.get_current_context().with_resource(own_process())
     from auditlib.report import report as made_of
 
     if sys.stderr.isatty():

@@ -166,6 +166,11 @@ class ForkServer:
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
 
+    def work_out_fixes(self) -> None:
+        """Have what the fix of every finding would do worked out before any kernel starts."""
+        with contextlib.suppress(OSError):
+            self._tell({"fixes": True})
+
     def ask(self, request: Mapping[str, object]) -> Any:
         """Return the answer to a request.
 
@@ -242,6 +247,9 @@ def _serve() -> Mapping[str, Any] | None:
     running: set[int] = set()
     for line in sys.stdin:
         request = json.loads(line)
+        if "fixes" in request:
+            _prepare_fixes()
+            continue
         if pid := request.get("pid"):
             ended, status = os.waitpid(pid, os.WNOHANG)
             running.discard(ended)
@@ -259,18 +267,34 @@ def _serve() -> Mapping[str, Any] | None:
     return None
 
 
+_FOR_GOOD = contextlib.ExitStack()
+
+
 def _prepare(opened: Mapping[str, str]) -> None:
     """Import what notebooks use and judge the snapshot."""
     import gc
     from importlib import import_module
 
     from auditlib import audit, errors
+    from auditlib.own import own_process
 
+    _FOR_GOOD.enter_context(own_process())
     for name in _USED:
         import_module(name)
     with contextlib.suppress(errors.AuditError):  # the notebook will say it
         audit.keep_open(opened["snapshot"], opened["accepted"], opened["today"])
     gc.freeze()  # what is here is never garbage; looking at it would copy it into every kernel
+
+
+def _prepare_fixes() -> None:
+    """Work out the fixes of what is open, and keep what comes of it as the rest."""
+    import gc
+
+    from auditlib import audit
+
+    with contextlib.suppress(Exception):  # the notebook that asks for it will say it
+        audit.keep_proposals()
+    gc.freeze()
 
 
 def _become_kernel(request: Mapping[str, Any]) -> None:

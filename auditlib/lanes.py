@@ -7,9 +7,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from typing import ParamSpec, TypeVar
 
 __all__ = ["Lanes"]
+
+_FOR_GOOD = ExitStack()
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -66,9 +69,12 @@ class Lanes(Executor):
 
 
 def _begin() -> None:
-    """Make a process leave Ctrl-C to the one that started it, and end with that one."""
+    """Make a process the kit's own, leave Ctrl-C to the one that started it, and end with that one."""
+    from auditlib.own import own_process
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    _FOR_GOOD.enter_context(own_process())
 
 
 def _end_with_parent() -> None:

@@ -6,6 +6,7 @@ only, and then its documented default counts, and says that it does
 https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -194,10 +195,14 @@ def beyond(
     Where the applied value was not read, AWS's default counts; whoever uses more than that already
     has had it raised.
     """
-    here = (service_quotas["account"] == account) & (service_quotas["region"] == region)
-    mine = service_quotas.loc[here & (service_quotas["quota_code"] == quota.code), "value"].dropna()
-    known = bool(quota.code) and len(mine) > 0
-    most = int(mine.iloc[0]) if known else quota.default
+    names = ("account", "region", "quota_code", "value")
+    mine = [
+        value
+        for *key, value in zip(*(service_quotas[name].tolist() for name in names), strict=True)
+        if key == [account, region, quota.code] and not pd.isna(value)
+    ]
+    known = bool(quota.code) and bool(mine)
+    most = int(mine[0]) if known else quota.default
     if after <= max(most, before) or (before > most and not known):
         return ""
     about = {"quota": tr(quota.name), "after": after, "most": most}
@@ -223,9 +228,9 @@ def _rows(frame: pd.DataFrame) -> Iterator[Any]:
 
 
 def _counts(frame: pd.DataFrame, by: list[str]) -> Iterator[tuple[tuple[str, ...], int]]:
-    sizes = frame.astype(dict.fromkeys(by, "str")).groupby(by, sort=True).size()
-    for key, size in sizes.items():
-        yield tuple(key), int(size)  # type: ignore[arg-type] # several columns give tuples
+    keys = zip(*(frame[name].tolist() for name in by), strict=True)
+    # What lacks a part of its name, as NaN, is nobody's.
+    yield from sorted(Counter(k for k in keys if all(isinstance(v, str) for v in k)).items())
 
 
 _WEIGHTS = {

@@ -108,6 +108,11 @@ class Notebook:
         """Whether it says of itself that it takes longer than others, so that it is begun first."""
         return bool(self.node.metadata.get("auditlib", {}).get("takes_long"))
 
+    @property
+    def shows_fixes(self) -> bool:
+        """Whether it says of itself that it shows what the fixes of many findings would do."""
+        return bool(self.node.metadata.get("auditlib", {}).get("shows_fixes"))
+
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """The parameters it declares."""
@@ -689,6 +694,8 @@ def _reported(audit: "Audit", order: _Order) -> Report:
                 opened = {key: str(given.get(key, "")) for key in (SNAPSHOT, ACCEPTED, TODAY)}
                 server = stack.enter_context(fork_server(place, opened))
             wanted = _parameters_for(chosen, {**order.parameters, **paths})
+            if server is not None and sum(n.shows_fixes for n in chosen) > 1:
+                server.work_out_fixes()
             pool = stack.enter_context(ThreadPoolExecutor(max(1, min(len(chosen), order.kernels))))
             running = {
                 n: pool.submit(_run, n, {**wanted[n.name], **given}, place, Path(scratch), server)

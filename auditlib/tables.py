@@ -8,7 +8,8 @@ import difflib
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from functools import cache
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ from auditlib.schemas import GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot, shape_problem
 from auditlib.words import listed
 
-__all__ = ["Tables", "UnknownNameError", "nearest", "table_of"]
+__all__ = ["Pending", "Tables", "UnknownNameError", "nearest", "table_of"]
 
 Columns = dict[str, Any]
 
@@ -893,6 +894,14 @@ def nearest(name: str, known: Iterable[str], *, noun: str) -> UnknownNameError:
     )
 
 
+class Pending(Protocol):
+    """A base table that is worked out once it is looked at: many small changes cost one frame."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The table, with the columns and types of its schema; worked out once."""
+
+
 class Tables:
     """The tables and views of a snapshot, built when asked for and kept.
 
@@ -907,7 +916,7 @@ class Tables:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._frames: dict[str, pd.DataFrame] = {}
+        self._frames: dict[str, pd.DataFrame | Pending] = {}
         self._resources: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         self._gaps: pd.DataFrame | None = None
         self._gaps_of: dict[frozenset[str], pd.DataFrame] = {}
@@ -955,8 +964,19 @@ class Tables:
             else:
                 for read in reads_for(name):
                     self._build(read)
+        held = self._frames[name]
         # A shallow copy: what a notebook writes into it stays there.
-        return self._frames[name].copy(deep=False)
+        return (held if isinstance(held, pd.DataFrame) else held.frame).copy(deep=False)
+
+    def held(self, name: str) -> "pd.DataFrame | Pending":
+        """Return what stands for a base table: the same object as long as it is the same table."""
+        if name not in self._frames:
+            self[name]
+        return self._frames[name]
+
+    def hold(self, name: str, held: Pending) -> None:
+        """Let something else that says the same stand for a base table, here and in copies."""
+        self._frames[name] = held
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         if name.startswith("_"):
@@ -1017,31 +1037,32 @@ class Tables:
         """Return the base tables a table or view rests on."""
         if name not in SCHEMAS:
             raise nearest(name, SCHEMAS, noun=marked("table"))
-        inputs = SCHEMAS[name].inputs
-        return {base for one in inputs for base in self.bases(one)} if inputs else {name}
+        return set(_bases(name))
 
-    def replace(self, **frames: pd.DataFrame) -> "Tables":
+    def replace(self, **frames: "pd.DataFrame | Pending") -> "Tables":
         """Return a copy with base tables exchanged, for "what if"; views are worked out anew.
+
+        A table that is pending is taken to have its schema's columns and types.
 
         Raises
         ------
         ParameterError
             When a name is no base table, or a frame lacks columns of its schema.
         """
-        changed = Tables(self._snapshot)
         # What could not be read stays so, whatever is exchanged.
-        self.gaps()
-        changed._resources, changed._gaps = self._resources, self._gaps
-        changed._doubts_of = self._doubts_of
+        if self._gaps is None:
+            self.gaps()
+        changed = Tables.__new__(Tables)
+        changed._snapshot, changed._resources = self._snapshot, self._resources
+        changed._accounts, changed._regions = self._accounts, self._regions
+        changed._gaps, changed._gaps_of = self._gaps, self._gaps_of
+        changed._doubts, changed._doubts_of = {}, self._doubts_of
         # A view that rests on none of them stays, but for those that are given all tables.
         kept = {
             name: frame
             for name, frame in self._frames.items()
             if not SCHEMAS[name].inputs
-            or not (
-                self.bases(name) & set(frames)
-                or "tables" in inspect.signature(views.VIEWS[name]).parameters
-            )
+            or not (_bases(name) & frames.keys() or "tables" in _inputs(name))
         }
         for name, frame in frames.items():
             if name not in SCHEMAS:
@@ -1050,6 +1071,9 @@ class Tables:
                 raise ParameterError(
                     tr("{name} is a view: exchange the tables it is worked out of.", name=name)
                 )
+            if not isinstance(frame, pd.DataFrame):
+                kept[name] = frame
+                continue
             if missing := set(SCHEMAS[name].names) - set(frame.columns):
                 raise ParameterError(
                     tr(
@@ -1058,7 +1082,7 @@ class Tables:
                         columns=", ".join(sorted(missing)),
                     )
                 )
-            typed = name in self._frames and frame.dtypes.equals(self._frames[name].dtypes)
+            typed = name in self._frames and frame.dtypes.equals(self[name].dtypes)
             kept[name] = frame.reset_index(drop=True) if typed else frame_of(SCHEMAS[name], frame)
         changed._frames = kept
         return changed
@@ -1074,13 +1098,9 @@ class Tables:
     # -- building -----------------------------------------------------------------------------
 
     def _view(self, name: str) -> pd.DataFrame:
-        function = views.VIEWS[name]
         # A view that must know what could not be read asks for all tables, gaps included.
-        inputs = {
-            one: self if one == "tables" else self[one]
-            for one in inspect.signature(function).parameters
-        }
-        return frame_of(SCHEMAS[name], function(**inputs))
+        inputs = {one: self if one == "tables" else self[one] for one in _inputs(name)}
+        return frame_of(SCHEMAS[name], views.VIEWS[name](**inputs))
 
     def _build(self, read: Read) -> None:
         """Build all tables of a read at once, so that its files are parsed only once."""
@@ -1171,6 +1191,21 @@ class Tables:
             held = groups["group_id"].map(counts).fillna(0)
             short |= groups[f"{direction}_peers"].fillna(0) > held
         return groups[short]
+
+
+@cache
+def _bases(name: str) -> frozenset[str]:
+    """Return the base tables a table or view rests on."""
+    inputs = SCHEMAS[name].inputs
+    return (
+        frozenset(base for one in inputs for base in _bases(one)) if inputs else frozenset({name})
+    )
+
+
+@cache
+def _inputs(name: str) -> tuple[str, ...]:
+    """Return what the function of a view asks for."""
+    return tuple(inspect.signature(views.VIEWS[name]).parameters)
 
 
 def _records(read: Read, call: Call, document: Mapping[str, Any]) -> list[Any]:

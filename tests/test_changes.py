@@ -1,5 +1,6 @@
 """Changes: what AWS would refuse, what the tables look like after, how to undo, how they are written."""
 
+from dataclasses import replace
 from random import Random
 
 import pandas as pd
@@ -326,6 +327,63 @@ def random_change(world, tables, some, *, used=frozenset()):
     return next(
         change for change in options if not change.problems(tables) and undoable(change, tables)
     )
+
+
+# -- rules, many at once ---------------------------------------------------------------------------
+
+
+def looked_at(tables: Tables) -> Tables:
+    """Return the same tables with nothing pending: every frame is made."""
+    names = ("security_groups", "security_group_rules")
+    return tables.replace(**{name: tables[name] for name in names})
+
+
+def test_rules_changed_together_leave_what_they_leave_one_by_one(world):
+    beside = world.security_group(world.main, "beside")
+    for port in range(4):
+        world.ingress(beside, f"10.{port}.0.0/16", "tcp", (port, port))
+    world.ingress(beside, world.prefix_list("10.9.0.0/16"), "tcp", (1, 1))
+    together = one_by_one = tables_of(world)
+    some = Random(5)  # noqa: S311 # the same changes every time
+    groups = (world.app, world.clients, beside)
+    for number in range(40):
+        rules = one_by_one["security_group_rules"]
+        if number % 3:
+            change = AuthorizeRule(
+                group_id=some.choice(groups),
+                is_egress=some.random() < 0.5,
+                protocol="tcp",
+                from_port=some.randrange(4),
+                to_port=some.randrange(4, 6),
+                peer_kind=some.choice(("ipv4", "security_group")),
+                peer="",
+                **PLACE,
+            )
+            peer = some.choice(groups) if change.peer_kind == "security_group" else "10.7.0.0/16"
+            change = replace(change, peer=peer)
+        else:
+            row = rules.iloc[some.randrange(len(rules))]
+            named = {"rule_id": row["rule_id"], "group_id": row["group_id"]}
+            change = RevokeRule(is_egress=bool(row["is_egress"]), **named, **PLACE)
+        assert change.problems(together) == change.problems(one_by_one)
+        if change.problems(together):
+            continue
+        assert change.inverse(together) == change.inverse(one_by_one)
+        together = change.apply(together)
+        one_by_one = looked_at(change.apply(one_by_one))
+    for name in ("security_groups", "security_group_rules", "ingress_rules", "egress_rules"):
+        pd.testing.assert_frame_equal(together[name], one_by_one[name])
+    assert len(together["security_group_rules"]) != len(tables_of(world)["security_group_rules"])
+
+
+def test_a_change_leaves_the_tables_it_was_tried_on_as_they_were(world):
+    before = tables_of(world)
+    held = before["security_group_rules"].copy()
+    revoke = RevokeRule(group_id=world.app, rule_id=world.rule, **PLACE)
+    after = revoke.apply(before)
+    assert before.differing(after) == {"security_groups", "security_group_rules"}
+    assert world.rule not in set(after["security_group_rules"]["rule_id"])
+    pd.testing.assert_frame_equal(before["security_group_rules"], held)
 
 
 # -- what is unknown, and how it is written --------------------------------------------------------

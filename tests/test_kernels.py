@@ -7,12 +7,14 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from nbformat import write
+from nbformat import read, write
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from auditlib import kernels
 from auditlib.errors import ReportError
+from auditlib.own import own_process
 from auditlib.report import report
 from auditlib.snapshot import save
 from tests import report_worlds as worlds
@@ -90,6 +92,37 @@ def test_what_a_notebook_does_to_the_audit_is_seen_by_no_other(small, tmp_path):
     own = [notebook(tmp_path, "spoil", spoil), notebook(tmp_path, "look", look)]
     report(small, tmp_path / "out", own, kernels=1)
     assert (tmp_path / "seen").read_text() == "False"
+
+
+@forks
+def test_what_fixes_would_do_is_worked_out_once_for_notebooks_that_show_it(tmp_path):
+    save(worlds.exposed().snapshot(), tmp_path / "snapshot")
+    told = """
+    import pathlib
+    from auditlib import open_audit
+    audit = open_audit(snapshot)
+    failing = {f.check.id for f in audit.findings if f.status == "fail"}
+    known = sorted(audit._proposals) == sorted(failing) and len(failing) > 3
+    pathlib.Path(r"%s").write_text(repr(known))
+    """
+    own = []
+    for name in ("one", "two"):
+        path = notebook(tmp_path, name, told % (tmp_path / f"{name}-said"))
+        node = read(path, as_version=4)
+        node.metadata["auditlib"] = {"shows_fixes": True}
+        write(node, path)
+        own.append(path)
+    report(tmp_path / "snapshot", tmp_path / "out", own)
+    assert [(tmp_path / f"{name}-said").read_text() for name in ("one", "two")] == ["True"] * 2
+
+
+def test_a_process_of_the_kits_own_has_pythons_texts_and_gives_the_settings_back():
+    before = pd.get_option("mode.string_storage")
+    known = sys.modules.get("rfc3987_syntax", "none")
+    with own_process():
+        assert pd.array(["a"], dtype="str").dtype.storage == "python"
+    assert pd.get_option("mode.string_storage") == before
+    assert sys.modules.get("rfc3987_syntax", "none") is known
 
 
 def test_a_cell_that_fails_is_named_and_nothing_is_published(small, tmp_path):

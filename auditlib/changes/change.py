@@ -19,11 +19,10 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from auditlib import words
+from auditlib.changes.edits import appended, groups_in, without
 from auditlib.errors import ParameterError
-from auditlib.frames import frame_of_rows
 from auditlib.language import current, tr
 from auditlib.quotas import Quota, beyond
-from auditlib.schemas import SCHEMAS
 from auditlib.tables import Tables
 
 __all__ = [
@@ -41,8 +40,6 @@ __all__ = [
 
 TEXT = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
 """What AWS takes as a group's name or description."""
-
-_SHOWING_PLACES = ("security_groups", "client_vpn_endpoints")
 
 _BLANK = re.compile(r"<[A-Z][A-Z0-9_]*>")
 
@@ -117,7 +114,7 @@ class Change(ABC):
 
     def problems(self, tables: Tables) -> tuple[str, ...]:
         """Return why AWS would refuse it, as far as the tables tell; empty when it would not."""
-        if not any(self._is_place_of(tables[name]) for name in _SHOWING_PLACES):
+        if not self._is_read(tables):
             return (
                 tr(
                     "account {account} was not read in {region}",
@@ -127,7 +124,11 @@ class Change(ABC):
             )
         return tuple(self._problems(tables))
 
-    def _is_place_of(self, frame: pd.DataFrame) -> bool:
+    def _is_read(self, tables: Tables) -> bool:
+        """Tell whether groups or endpoints were read where it is to be made."""
+        if (self.account, self.region) in groups_in(tables).places:
+            return True
+        frame = tables["client_vpn_endpoints"]
         here = (frame["account"] == self.account) & (frame["region"] == self.region)
         return bool(here.any())
 
@@ -202,29 +203,13 @@ def _lower(text: str) -> str:
 
 def with_rows(tables: Tables, name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return a table with further rows."""
-    frame = tables[name]
-    if not rows:
-        return frame
-    new = frame_of_rows(SCHEMAS[name], rows)
-    for column in frame.columns:
-        if str(frame[column].dtype) == "category":
-            # One set of categories, or joins would not keep the type.
-            known = frame[column].cat.categories
-            more = [c for c in new[column].cat.categories if c not in set(known)]
-            dtype = pd.CategoricalDtype(known.append(pd.Index(more, dtype="str")))
-            frame = frame.assign(**{column: frame[column].astype(dtype)})
-            new = new.assign(**{column: new[column].astype(dtype)})
-    return pd.concat([frame, new], ignore_index=True)
-
-
-def without(frame: pd.DataFrame, gone: Any) -> pd.DataFrame:
-    """Return a frame without some rows."""
-    kept: pd.DataFrame = frame[~gone].reset_index(drop=True)
-    return kept
+    return appended(tables[name], name, rows)
 
 
 def limited(tables: Tables, change: Change, quota: Quota, before: int, after: int) -> Iterable[str]:
     """Say that a change goes beyond a quota of AWS's; nothing where it does not."""
+    if after <= before:  # never beyond, whatever the quota
+        return
     place = {"account": change.account, "region": change.region}
     if why := beyond(tables["service_quotas"], quota, **place, before=before, after=after):
         yield why

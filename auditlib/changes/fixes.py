@@ -412,12 +412,13 @@ def _in_place_of(
         for r in rows_of(tables["ingress_rules"])
     }
     changes: list[Change] = []
-    groups = {}
+    groups: dict[str, list[str]] = {}
     unfit: dict[str, list[str]] = {}
     asked = evidence if replaced is None else evidence[replaced]
     for row in rows_of(asked):
-        mine = held[(held["endpoint_id"] == row.endpoint_id) & held["effective"]]
-        groups[row.endpoint_id] = sorted(set(mine["group_id"].dropna()) & alone)
+        if row.endpoint_id not in groups:
+            mine = held[(held["endpoint_id"] == row.endpoint_id) & held["effective"]]
+            groups[row.endpoint_id] = sorted(set(mine["group_id"].dropna()) & alone)
         if not groups[row.endpoint_id]:
             unfit.setdefault(row.endpoint_id, []).append(row.rule_id)
     blocked = {rule for ids in unfit.values() for rule in ids}

@@ -5,7 +5,7 @@ as something it cannot judge: what a snapshot shows is who may send, not who doe
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +35,8 @@ class Others:
         self._tables = before
         groups = {c.group_id for c in changes if isinstance(c, AuthorizeRule | RevokeRule)}
         self._rules = {True: _rules_of(after, groups), False: _rules_of(before, groups)}
+        self._together = {new: _by_group(rules.values()) for new, rules in self._rules.items()}
+        self._within: dict[Ranges, set[str]] = {}
         self._own = set(before["endpoint_network_interfaces"]["eni_id"])
 
     def said(self, change: Change) -> Iterator[str]:
@@ -52,7 +54,7 @@ class Others:
         new = isinstance(change, AuthorizeRule)
         carriers = self._members[change.group_id] - self._own
         rule = self._rules[new].get(change.rule_id)
-        if not carriers or rule is None or _says_as_much(rule, self._rules[not new]):
+        if not carriers or rule is None or _says_as_much(rule, self._together[not new]):
             return
         if others := self._peers(rule, carriers):
             told = {"group": change.group_id, "others": words.listed(others, most=4)}
@@ -116,18 +118,22 @@ class Others:
             alone = members == carriers and len(carriers) == 1
             return [] if alone else self._named(members)
         where = self._range_of(rule)
-        spans = where.spans
-        enis = {
-            eni
-            for first, last, eni in self._addresses
-            if any(first <= end and start <= last for start, end in spans)
-        }
-        found = self._named(enis - self._own)
+        found = self._named(self._having(where) - self._own)
         return (
             [*found, tr("addresses outside the VPCs that were read")]
             if where - self._told
             else found
         )
+
+    def _having(self, where: Ranges) -> set[str]:
+        """Return the interfaces that have an address of a range; many rules name the same."""
+        if where not in self._within:
+            self._within[where] = {
+                eni
+                for first, last, eni in self._addresses
+                if any(first <= end and start <= last for start, end in where.spans)
+            }
+        return self._within[where]
 
     def _range_of(self, rule: Any) -> Ranges:
         if rule.peer_kind in {"ipv4", "ipv6"}:
@@ -146,11 +152,17 @@ def _rules_of(tables: Tables, groups: set[str]) -> dict[str, Any]:
     return {rule.rule_id: rule for rule in rows_of(rules[rules["group_id"].isin(list(groups))])}
 
 
-def _says_as_much(rule: Any, rules: Mapping[str, Any]) -> bool:
+def _by_group(rules: Iterable[Any]) -> Mapping[tuple[str, bool], list[Any]]:
+    found: dict[tuple[str, bool], list[Any]] = defaultdict(list)
+    for rule in rules:
+        found[rule.group_id, rule.is_egress].append(rule)
+    return found
+
+
+def _says_as_much(rule: Any, rules: Mapping[tuple[str, bool], list[Any]]) -> bool:
     """Tell whether another rule of the same group lets the same through there."""
     return any(
-        (other.group_id, other.is_egress) == (rule.group_id, rule.is_egress)
-        and other.rule_id != rule.rule_id
+        other.rule_id != rule.rule_id
         and _traffic(rule) <= _traffic(other)
         and (
             other.peer == rule.peer
@@ -159,7 +171,7 @@ def _says_as_much(rule: Any, rules: Mapping[str, Any]) -> bool:
                 and addresses(rule.peer) <= addresses(other.peer)
             )
         )
-        for other in rules.values()
+        for other in rules.get((rule.group_id, rule.is_egress), ())
     )
 
 

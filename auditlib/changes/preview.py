@@ -1,7 +1,7 @@
 """Previews: what changes open, close and leave, found out on the tables before anyone applies them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import pandas as pd
@@ -155,78 +155,83 @@ def ordered(tables: Tables, changes: Sequence[Change]) -> tuple[tuple[Step, ...]
     end = applied(tables, left)
     before, after = sure_access(tables), sure_access(end)
     kept = {key: on & after[key] for key, on in before.items() if key in after}
-    made = _made(tables, left, kept)
+    made, then = _made(tables, left, kept)
     if len(made) < len(left):  # AWS takes them in no other order than the given one
-        made = _made(tables, left, kept, in_order=True)
-    steps = []
-    now = tables
-    for number, (change, then, whole) in enumerate(made, start=1):
-        inverse = change.inverse(now)
-        steps.append(
-            Step(
-                number=number,
-                window=_WINDOWS.get(change.phase, "Take away"),
-                change=change,
-                inverse=inverse,
-                cuts_off=not whole,
-                refused=tuple(inverse.problems(then)),
-                forgotten=tuple(change.forgets(now)),
-            )
-        )
-        now = then
+        made, then = _made(tables, left, kept, in_order=True)
+    steps = tuple(replace(step, number=number) for number, step in enumerate(made, start=1))
     # The same tables, whose reach is known already, unless they were made in another order.
-    return tuple(steps), end if [change for change, _, _ in made] == left else now
-
-
-Made = tuple[Change, Tables, bool]
-"""A change, the tables with it, and whether all access that both ends have is there then."""
+    return steps, end if [step.change for step in steps] == left else then
 
 
 def _made(
     tables: Tables, changes: Sequence[Change], kept: Mapping[Key, Ranges], *, in_order: bool = False
-) -> list[Made]:
-    """Return the changes in the order to make them; fewer than all where AWS refuses the rest."""
-    left, made = list(changes), list[Made]()
+) -> tuple[list[Step], Tables]:
+    """Return the changes in the order to make them, and the tables then.
+
+    They are fewer than all where AWS refuses the rest.
+    """
+    left, made = list(changes), list[Step]()
     now, whole = tables, True
-    while left and (found := _next(left[:1] if in_order else left, now, kept, whole, left)):
-        made.append(found)
-        change, now, whole = found
+    opening = sum(not change.never_opens for change in left)
+    while left and (found := _next(left, now, kept, whole, opening, in_order=in_order)):
+        change, then, whole = found
+        made.append(_step(change, now, then, whole=whole))
+        now = then
         left.remove(change)
-    return made
+        opening -= not change.never_opens
+    return made, now
+
+
+def _step(change: Change, now: Tables, then: Tables, *, whole: bool) -> Step:
+    """Return a change in its place, between the tables before and after it."""
+    inverse = change.inverse(now)
+    return Step(
+        number=0,
+        window=_WINDOWS.get(change.phase, "Take away"),
+        change=change,
+        inverse=inverse,
+        cuts_off=not whole,
+        refused=tuple(inverse.problems(then)),
+        forgotten=tuple(change.forgets(now)),
+    )
 
 
 def _next(
-    candidates: Sequence[Change],
+    left: Sequence[Change],
     now: Tables,
     kept: Mapping[Key, Ranges],
     whole: bool,
-    left: Sequence[Change],
-) -> Made | None:
-    """Return the change to make next; ``None`` where AWS would refuse each.
+    opening: int,
+    *,
+    in_order: bool,
+) -> tuple[Change, Tables, bool] | None:
+    """Return the change to make next, the tables with it, and whether all access is there then.
 
-    Where nothing was cut off so far, what only opens cuts nobody off. Nor does anything as long
-    as all that is left only closes: whoever has access at the end has it now. For the rest, and
-    at the end of every window, reach is asked.
+    ``None`` where AWS would refuse each. Where nothing was cut off so far, what only opens cuts
+    nobody off. Nor does anything as long as all that is left only closes: whoever has access at the
+    end has it now. For the rest, and at the end of every window, reach is asked.
 
     Parameters
     ----------
+    left
+        All changes to be made yet, by phase.
     kept
         The access that both ends have.
     whole
         Whether all of that is there now.
-    left
-        All changes to be made yet.
+    opening
+        How many of those left may open something.
     """
-    first: Made | None = None
-    for change in candidates:
+    first: tuple[Change, Tables, bool] | None = None
+    for change in left[:1] if in_order else left:
         if change.phase != left[0].phase:
             break
         if change.problems(now):
             continue
-        then = change.apply(now)
-        after = [other for other in left if other is not change]
-        goes_on = any(other.phase == change.phase for other in after)
-        held = (whole and change.never_closes) or all(other.never_opens for other in after)
+        then = change._applied(now)
+        goes_on = any(o is not change and o.phase == change.phase for o in left[:2])
+        only_closing = opening == (not change.never_opens)
+        held = (whole and change.never_closes) or only_closing
         if (held and goes_on) or not _lost(kept, then):
             return change, then, True
         first = first or (change, then, False)
@@ -437,6 +442,8 @@ def _bases(check: Check, tables: Tables) -> set[str]:
 
 
 def _evidence(evidence: pd.DataFrame) -> dict[Identity, str]:
+    if evidence.empty:  # as of most checks, which is quickly told
+        return {}
     found = zip(identities(evidence), evidence["reason"], strict=True)
     return dict(sorted(found, key=lambda one: (one[1], one[0])))
 

@@ -103,17 +103,17 @@ def _references_over_ipv6(
 ) -> Iterator[str]:
     """Say where rules that change name groups, and clients come over IPv6, untranslated."""
     touched: set[str] = set()
+    changed = [c.rule_id for c in changes if isinstance(c, AuthorizeRule | RevokeRule)]
     for tables in (before, after):
         rules = tables["ingress_rules"]
+        mine = rules["rule_id"].isin(changed) & rules["referenced_group_id"].notna()
+        touched |= set(rules.loc[mine, "group_id"])
         for change in changes:
             if isinstance(change, ApplySecurityGroups):
                 held = tables["endpoint_security_groups"]
                 mine = (held["endpoint_id"] == change.endpoint_id) & held["effective"]
                 named = rules["referenced_group_id"].isin(held.loc[mine, "group_id"].dropna())
                 touched |= set(rules.loc[named, "group_id"])
-            elif isinstance(change, AuthorizeRule | RevokeRule):
-                mine = rules["rule_id"] == change.rule_id
-                touched |= set(rules.loc[mine & rules["referenced_group_id"].notna(), "group_id"])
     held = after["network_interface_groups"]
     enis = set(held.loc[held["group_id"].isin(touched), "eni_id"])
     found = {

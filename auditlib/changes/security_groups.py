@@ -8,16 +8,15 @@ https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any, ClassVar
 
-import pandas as pd
-
 from auditlib import words
 from auditlib.changes import hcl
 from auditlib.changes.change import TEXT, Change, is_new, limited, whole, with_rows, without
+from auditlib.changes.edits import groups_in, rules_in
 from auditlib.checks._parts import rows_of
 from auditlib.frames import frame_of_rows
 from auditlib.language import marked, tr
@@ -324,30 +323,28 @@ class AuthorizeRule(Change):
         }
 
     def _problems(self, tables: Tables) -> Iterable[str]:
-        groups, rules = tables["security_groups"], tables["security_group_rules"]
-        vpc = groups.loc[groups["group_id"] == self.group_id, "vpc_id"]
-        if vpc.empty:
+        vpcs = groups_in(tables).vpc
+        if self.group_id not in vpcs:
             yield tr("there is no {group_id} in what was read", group_id=self.group_id)
             return
         yield from self._wrong_traffic()
-        yield from self._wrong_peer(tables, str(vpc.iloc[0]))
+        yield from self._wrong_peer(tables, vpcs)
         if self.description is not None and not TEXT.fullmatch(self.description):
             yield tr("AWS does not take that description")
-        same = rules[(rules["group_id"] == self.group_id) & (rules["is_egress"] == self.is_egress)]
-        for row in rows_of(same):
+        same = rules_in(tables).of(self.group_id, is_egress=self.is_egress)
+        for row in same:
             traffic = (row.protocol, whole(row.from_port), whole(row.to_port))
             if (traffic, row.peer_kind, row.peer) == (self._traffic, self.peer_kind, self.peer):
                 yield tr("{row.rule_id} says the same", row=row)
         if self.peer_kind in _MEMBERS:
-            used = rules_used(same, tables["prefix_lists"])
+            used = _weight_of(same, tables)
             then = [held + new for held, new in zip(used, self._weight(tables), strict=True)]
             yield from limited(tables, self, RULES, max(used), max(then))
 
     def _weight(self, tables: Tables) -> tuple[int, int]:
         """Return for how many rules of IPv4 and of IPv6 it counts."""
         if self.peer_kind == "prefix_list":
-            new = frame_of_rows(SCHEMAS["security_group_rules"], [self.row()])
-            return rules_used(new, tables["prefix_lists"])
+            return _weight_in([self.row()], tables)
         return int(self.peer_kind != "ipv6"), int(self.peer_kind != "ipv4")
 
     def _wrong_traffic(self) -> Iterable[str]:
@@ -368,7 +365,7 @@ class AuthorizeRule(Change):
         elif low is not None or high is not None:
             yield tr("protocol {protocol} has no ports", protocol=self.protocol)
 
-    def _wrong_peer(self, tables: Tables, vpc_id: str) -> Iterable[str]:
+    def _wrong_peer(self, tables: Tables, vpcs: Mapping[str, str]) -> Iterable[str]:
         if self.peer_kind in {"ipv4", "ipv6"}:
             try:
                 network = ip_network(self.peer)
@@ -380,11 +377,9 @@ class AuthorizeRule(Change):
             if f"ipv{network.version}" != self.peer_kind:
                 yield tr("{peer} is not {peer_kind}", peer=self.peer, peer_kind=self.peer_kind)
         elif self.peer_kind == "security_group":
-            groups = tables["security_groups"]
-            mine = groups[groups["group_id"] == self.peer]
-            if mine.empty:
+            if self.peer not in vpcs:
                 yield tr("there is no {peer} in what was read", peer=words.clean(self.peer))
-            elif not _may_name(tables, vpc_id, str(mine["vpc_id"].iloc[0])):
+            elif not _may_name(tables, str(vpcs[self.group_id]), str(vpcs[self.peer])):
                 yield tr(
                     "{peer} is in a VPC that is neither the same nor an active peer", peer=self.peer
                 )
@@ -399,8 +394,10 @@ class AuthorizeRule(Change):
         if self.peer_kind == "security_group":
             row |= _across(tables, self.group_id, self.peer)
         return tables.replace(
-            security_groups=_shown(tables, self, +1),
-            security_group_rules=with_rows(tables, "security_group_rules", [row]),
+            security_groups=groups_in(tables).showing(
+                self.group_id, is_egress=self.is_egress, more=+1
+            ),
+            security_group_rules=rules_in(tables).with_rule(row),
         )
 
     def inverse(self, tables: Tables) -> "Change":
@@ -482,16 +479,14 @@ class RevokeRule(Change):
             group_id=self.group_id,
         )
 
-    def _rule(self, tables: Tables) -> pd.DataFrame:
-        rules = tables["security_group_rules"]
-        return rules[
-            (rules["rule_id"] == self.rule_id)
-            & (rules["group_id"] == self.group_id)
-            & (rules["is_egress"] == self.is_egress)
-        ]
+    def _rule(self, tables: Tables) -> Any:
+        """Return the rule as it is in the tables; ``None`` where it is not there."""
+        rule = rules_in(tables).rule(self.rule_id)
+        wanted = (self.group_id, self.is_egress)
+        return rule if rule and (rule.group_id, rule.is_egress) == wanted else None
 
     def _problems(self, tables: Tables) -> Iterable[str]:
-        if self._rule(tables).empty:
+        if self._rule(tables) is None:
             yield tr(
                 "{group_id} has no outbound rule {rule_id} in what was read"
                 if self.is_egress
@@ -501,26 +496,27 @@ class RevokeRule(Change):
             )
 
     def _applied(self, tables: Tables) -> Tables:
-        rules = tables["security_group_rules"]
         return tables.replace(
-            security_groups=_shown(tables, self, -1),
-            security_group_rules=without(rules, rules["rule_id"] == self.rule_id),
+            security_groups=groups_in(tables).showing(
+                self.group_id, is_egress=self.is_egress, more=-1
+            ),
+            security_group_rules=rules_in(tables).without(self.rule_id),
         )
 
     def inverse(self, tables: Tables) -> "Change":
-        row = self._rule(tables).iloc[0]
+        rule = self._rule(tables)
         return AuthorizeRule(
             account=self.account,
             region=self.region,
             group_id=self.group_id,
             is_egress=self.is_egress,
-            protocol=row["protocol"],
-            from_port=whole(row["from_port"]),
-            to_port=whole(row["to_port"]),
-            peer_kind=str(row["peer_kind"]),
-            peer=row["peer"],
-            peer_owner=_text(row["referenced_group_owner_id"]),
-            description=_text(row["description"]),
+            protocol=rule.protocol,
+            from_port=whole(rule.from_port),
+            to_port=whole(rule.to_port),
+            peer_kind=str(rule.peer_kind),
+            peer=rule.peer,
+            peer_owner=_text(rule.referenced_group_owner_id),
+            description=_text(rule.description),
         )
 
     def _cli(self) -> tuple[str, ...]:
@@ -540,12 +536,18 @@ class RevokeRule(Change):
         )
 
 
-def _shown(tables: Tables, rule: "AuthorizeRule | RevokeRule", more: int) -> pd.DataFrame:
-    """Return the groups as AWS shows them with a rule more, or less, of one direction."""
-    groups = tables["security_groups"]
-    column = "egress_peers" if rule.is_egress else "ingress_peers"
-    mine = groups["group_id"] == rule.group_id
-    return groups.assign(**{column: groups[column].mask(mine, groups[column] + more)})
+def _weight_of(rules: list[Any], tables: Tables) -> tuple[int, int]:
+    """Return for how many rules some rules count, for IPv4 and for IPv6."""
+    if any(isinstance(rule.prefix_list_id, str) for rule in rules):
+        return _weight_in([rule._asdict() for rule in rules], tables)
+    return (
+        sum(not isinstance(rule.cidr_ipv6, str) for rule in rules),
+        sum(not isinstance(rule.cidr_ipv4, str) for rule in rules),
+    )
+
+
+def _weight_in(rows: list[dict[str, Any]], tables: Tables) -> tuple[int, int]:
+    return rules_used(frame_of_rows(SCHEMAS["security_group_rules"], rows), tables["prefix_lists"])
 
 
 def _carriers(tables: Tables, group_id: str) -> list[str]:
@@ -580,11 +582,11 @@ def _peering(tables: Tables, one: str, other: str) -> str:
 
 def _across(tables: Tables, group_id: str, peer: str) -> dict[str, Any]:
     """Return what AWS shows of a group that a rule names: its owner, and the peering between."""
-    groups = tables["security_groups"].set_index("group_id")
-    if peer not in groups.index:
+    groups = groups_in(tables)
+    if peer not in groups.vpc:
         return {}
-    home, there = groups["vpc_id"].get(group_id), groups["vpc_id"][peer]
-    found = {"referenced_group_owner_id": groups["owner_id"][peer]}
+    home, there = groups.vpc.get(group_id), groups.vpc[peer]
+    found = {"referenced_group_owner_id": groups.owner[peer]}
     if home != there and (peering := _peering(tables, str(home), str(there))):
         found |= {
             "referenced_vpc_id": there,
