@@ -299,7 +299,7 @@ def _yaml() -> Any:
 
 def _document(file: Path) -> Any:
     """Return a file as ruamel.yaml's round-trip document."""
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.error import MarkedYAMLError
 
     try:
         text = file.read_text("utf-8")
@@ -326,7 +326,8 @@ def _document(file: Path) -> Any:
         ) from None
     except ValueError as error:
         raise ParameterError(f"{file}: {error}.") from None
-    except (YAMLError, RecursionError) as error:
+    except Exception as error:
+        # The library raises many kinds of errors for what nobody should have written.
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise ParameterError(
             tr("{file} is no YAML that can be read: {first}.", file=file, first=first)

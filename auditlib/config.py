@@ -29,14 +29,15 @@ def root_of(path: Path) -> Any:
         ) from error
     except UnicodeDecodeError as error:
         raise ParameterError(tr("{path} is not UTF-8 text", path=path)) from error
-    except yaml.YAMLError as error:
+    except Exception as error:
+        # The library raises many kinds of errors for what nobody should have written.
         mark = getattr(error, "problem_mark", None)
         where = f"{path.name}:{mark.line + 1}" if mark else path.name
         raise ParameterError(
             tr(
                 "{where}: no YAML: {error}",
                 where=where,
-                error=getattr(error, "problem", ""),
+                error=getattr(error, "problem", None) or type(error).__name__,
             )
         ) from error
 
@@ -99,6 +100,8 @@ class ConfigReader:
         """Return a file or folder; a relative one is seen from the file that names it."""
         text = self.text(node)
         if "://" in text:
+            raise self.wrong(node, tr("{text} is no folder of this machine", text=text))
+        if "\0" in text:
             raise self.wrong(node, tr("{text} is no folder of this machine", text=text))
         return (self._path.resolve().parent / text).resolve()
 

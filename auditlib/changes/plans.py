@@ -85,7 +85,8 @@ def plan_of(path: Path) -> tuple[Change, ...]:
 
         try:
             plan = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+        except Exception as error:
+            # The library raises many kinds of errors for what nobody should have written.
             raise ParameterError(
                 tr("{path} is no YAML: {error}.", path=path, error=error)
             ) from None
@@ -237,7 +238,10 @@ def cli_text(preview: Preview) -> str:
         for step in window:
             lines.append(f"# {step.number}. {words.clean(step.change.words(), 500)}")
             lines += step_lines(preview, step)
-        lines += [f"# {tr('Verify: {text}', text=text)}" for text in verify_points(window)]
+        lines += [
+            f"# {tr('Verify: {text}', text=words.clean(text, 1000))}"
+            for text in verify_points(window)
+        ]
     lines += ["", f"# {tr('Rollback, if needed, in this order')}"]
     for step in reversed(preview.steps):
         lines += [
@@ -542,7 +546,7 @@ def apply_script(preview: Preview) -> str:
                     "fi",
                 ]
         body += [
-            f"echo {shlex.quote('   ' + tr('verify: {text}', text=text))}"
+            f"echo {shlex.quote('   ' + tr('verify: {text}', text=words.clean(text, 1000)))}"
             for text in verify_points(window)
         ]
         body.append("")
