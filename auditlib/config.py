@@ -1,5 +1,7 @@
 """Reading a YAML file that a person wrote, with the line of whatever is wrong in it."""
 
+import errno
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,27 @@ from auditlib.errors import ParameterError
 from auditlib.language import marked, tr
 from auditlib.prefix import SCHEME, Prefix, prefix_of
 
-__all__ = ["ConfigReader", "root_of"]
+__all__ = ["ConfigReader", "root_of", "text_in"]
+
+_MOST = 2 * 2**20
+"""Bytes a file may have that a person wrote: some ten thousand entries."""
+
+
+def text_in(path: Path) -> str:
+    """Return the text of a file that a person wrote, whatever it is and however long it goes on.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read, or is too large for its kind.
+    UnicodeDecodeError
+        When it is not UTF-8.
+    """
+    with path.open("rb") as file:
+        data = file.read(_MOST + 1)
+    if len(data) > _MOST:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def root_of(path: Path) -> Any:
@@ -22,7 +44,7 @@ def root_of(path: Path) -> Any:
     import yaml
 
     try:
-        return yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+        return yaml.compose(text_in(path), Loader=yaml.SafeLoader)
     except OSError as error:
         raise ParameterError(
             tr("{path} cannot be read: {why}", path=path, why=error.strerror or error)

@@ -27,6 +27,7 @@ from auditlib.changes import (
     is_new,
 )
 from auditlib.changes.preview import Preview, Step
+from auditlib.config import text_in
 from auditlib.errors import AuditError, ParameterError
 from auditlib.export import records
 from auditlib.language import marked, tr, tr_as
@@ -64,7 +65,7 @@ def plan_of(path: Path) -> tuple[Change, ...]:
         When it is no such plan; names the entry and what is wrong with it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_in(path)
     except OSError as error:
         raise ParameterError(
             tr("{path} cannot be read: {error}.", path=path, error=error.strerror or error)
@@ -118,7 +119,8 @@ def _change(where: str, place: Mapping[str, Any], entry: Any) -> Change:
         )
     kind = entry["change"]
     if not isinstance(kind, str) or kind not in CHANGES:
-        raise ParameterError(f"{where}: {nearest(str(kind), CHANGES, noun=marked('change'))}")
+        said = kind if isinstance(kind, str) else ""  # a list of lists may be without end
+        raise ParameterError(f"{where}: {nearest(said, CHANGES, noun=marked('change'))}")
     made = CHANGES[kind]
     given = {**place, **{name: value for name, value in entry.items() if name != "change"}}
     known = {field.name: field for field in fields(made)}
