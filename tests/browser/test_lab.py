@@ -110,14 +110,17 @@ def test_a_mistake_is_a_short_card(lab, place):
 
 TABLE = """
 import pandas as pd
-from auditlib import open_audit, show
+from auditlib import display as show
+from auditlib import open_audit
 show.init_notebook(open_audit())
 pd.DataFrame({"name": [%r, "$x$ and $$y$$"]})
 """
 
 
 def test_no_name_is_set_as_a_formula(lab, place):
-    lab.run_all(written(place, "formula.ipynb", (TABLE % CORPUS["MathJax"]).strip(), "$a^2$"))
+    source = (TABLE % CORPUS["MathJax"]).strip()
+    cell, _ = lab.run_all(written(place, "formula.ipynb", source, "$a^2$"))["cells"]
+    assert [o["output_type"] for o in cell["outputs"]] == ["execute_result"]
     lab.until("document.querySelector('.jp-OutputArea .audit table')")
     # The consultant's own formula is set: the typesetter is there, and had its turn.
     lab.until("document.querySelector('.jp-MarkdownOutput mjx-container')")
