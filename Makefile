@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types leaks coverage sample sample-report standin lock docs clean mutate sbom licences advisories benchmark-all benchmark benchmark-fleet fleet messages
+.PHONY: help demo test lint types leaks coverage sample sample-report standin lock docs clean mutate fuzz sbom licences advisories benchmark-all benchmark benchmark-fleet fleet messages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ prove: $(VENV)/.dev ## Hold reach against the naive evaluator on thousands of ne
 
 fleet: $(VENV)/.dev ## Run the great run over accounts with twenty of them, here and on Dask (long)
 	@ACCOUNTS=20 $(BIN)/python -m pytest tests/test_fleet.py tests/test_dask.py -k many_accounts
+
+fuzz: $(VENV)/.dev $(VENV)/.atheris ## Fuzz whatever reads somebody else's files, by coverage (long; DOORS=cedar SECONDS=600)
+	@PYTHONPATH=.:$(VENV)/.atheris $(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),120) $(DOORS)
 
 mutate: $(VENV)/.dev ## Lose or garble every value of a snapshot in turn: no finding may turn fine (long)
 	@MUTATIONS=all $(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_mutations.py
@@ -109,6 +112,10 @@ $(VENV)/.base: $(VENV)/.venv requirements.lock pyproject.toml
 $(VENV)/.audit: $(VENV)/.venv
 	@$(PYTHON) -m venv $@
 	@$@/bin/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7,<8' 'pip-audit>=2.9,<3'
+
+# It has wheels for some Pythons and systems only, and nothing else needs it.
+$(VENV)/.atheris: $(VENV)/.venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --target $@ 'atheris>=3,<4'
 
 $(VENV)/.dev: $(VENV)/.base requirements-dev.lock
 	@echo "Installing what the tests need into $(VENV) (once; a minute or two) …"

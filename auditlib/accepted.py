@@ -19,6 +19,7 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.check import Check, Finding, Status, checks
+from auditlib.config import text_in
 from auditlib.errors import ParameterError
 from auditlib.language import marked, sentences, tr
 from auditlib.schemas import SCHEMAS
@@ -299,10 +300,10 @@ def _yaml() -> Any:
 
 def _document(file: Path) -> Any:
     """Return a file as ruamel.yaml's round-trip document."""
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.error import MarkedYAMLError
 
     try:
-        text = file.read_text("utf-8")
+        text = text_in(file)
     except UnicodeDecodeError:
         raise ParameterError(tr("{file} is not UTF-8 text.", file=file)) from None
     except OSError as error:
@@ -326,7 +327,8 @@ def _document(file: Path) -> Any:
         ) from None
     except ValueError as error:
         raise ParameterError(f"{file}: {error}.") from None
-    except (YAMLError, RecursionError) as error:
+    except Exception as error:
+        # The library raises many kinds of errors for what nobody should have written.
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise ParameterError(
             tr("{file} is no YAML that can be read: {first}.", file=file, first=first)
@@ -378,14 +380,14 @@ def _entry(entry: Any, known: set[str], wrong: list[_Wrong]) -> AcceptedRisk | N
     begin = entry.lc.line + 1
     for key in entry:
         if key not in _KEYS:
-            unknown = nearest(str(key), _KEYS, noun=marked("key of an accepted risk"))
+            unknown = nearest(_plain(key), _KEYS, noun=marked("key of an accepted risk"))
             found.append((_line(entry, key), str(unknown)))
     if missing := [key for key in _REQUIRED if entry.get(key) is None]:
         found.append((begin, tr("this entry lacks {missing}.", missing=words.listed(missing))))
     until = _day(entry.get("until"))
     texts = {}
     for key in (key for key in _KEYS if entry.get(key) is not None):
-        text = " ".join(str(entry[key]).split())
+        text = " ".join(_plain(entry[key]).split())
         if key == "until":
             problem = "" if until else tr("until must be a day, written 2027-03-31.")
         elif not (problem := _no_text(key, entry[key], text)) and key == "check":
@@ -396,6 +398,11 @@ def _entry(entry: Any, known: set[str], wrong: list[_Wrong]) -> AcceptedRisk | N
             texts[key] = text
     wrong += found
     return None if found or until is None else AcceptedRisk(**texts, until=until, line=begin)
+
+
+def _plain(value: object) -> str:
+    """Return text or a whole number as text, and nothing for a list: one of lists may have no end."""
+    return str(value) if isinstance(value, str | int) else ""
 
 
 def _no_text(key: str, value: object, text: str) -> str:

@@ -100,9 +100,10 @@ def _logo(reader: ConfigReader, node: Any) -> str:
         return reader.wrong(node, tr("the logo {path.name} {why}", path=path, why=why))
 
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        with path.open("rb") as file:  # which may be a device that never ends, of size 0
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
             raise refuse(tr("is larger than {most} MB: save it smaller", most=_MOST_BYTES // 2**20))
-        data = path.read_bytes()
     except OSError as error:
         raise refuse(tr("cannot be read: {why}", why=error.strerror or error)) from error
     lenient = ImageFile.LOAD_TRUNCATED_IMAGES  # WeasyPrint switches it on for the whole process

@@ -57,6 +57,8 @@ def revocation_list_of(text: str | None) -> RevocationList:
     >>> revocation_list_of("no list at all").problem
     'it is no revocation list in PEM'
     """
+    import warnings
+
     from cryptography import x509
 
     if text is None:
@@ -65,8 +67,12 @@ def revocation_list_of(text: str | None) -> RevocationList:
         return RevocationList(problem=tr("it is no revocation list in PEM"))
     try:
         found = x509.load_pem_x509_crl(text.encode())
+        with warnings.catch_warnings():
+            # It warns of names longer than the standard has them, which name a path of this machine.
+            warnings.simplefilter("ignore", UserWarning)
+            issuer = found.issuer.rfc4514_string()
         return RevocationList(
-            issuer=found.issuer.rfc4514_string(),
+            issuer=issuer,
             issued=found.last_update_utc,
             next_update=found.next_update_utc,
             entries=len(found),
@@ -131,4 +137,7 @@ def _time(text: str) -> datetime | None:
         read = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    try:
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except OverflowError:  # hours before the first year, or after the last
+        return read.replace(tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-__all__ = ["visible"]
+__all__ = ["is_unseen", "visible"]
 
 _SPACES = frozenset({0x20, 0x3000})  # the ideographic space is ordinary in Japanese names
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
@@ -23,7 +23,10 @@ def visible(text: str) -> str:
 
 
 def _shown(character: str) -> str:
-    code, kind = ord(character), unicodedata.category(character)
-    if kind in _UNSEEN or (kind == "Zs" and code not in _SPACES):
-        return f"[U+{code:04X}]"
-    return character
+    return f"[U+{ord(character):04X}]" if is_unseen(character) else character
+
+
+def is_unseen(character: str) -> bool:
+    """Tell whether a reader would not see a character for what it is."""
+    kind = unicodedata.category(character)
+    return kind in _UNSEEN or (kind == "Zs" and ord(character) not in _SPACES)

@@ -1,5 +1,7 @@
 """Reading a YAML file that a person wrote, with the line of whatever is wrong in it."""
 
+import errno
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,27 @@ from auditlib.errors import ParameterError
 from auditlib.language import marked, tr
 from auditlib.prefix import SCHEME, Prefix, prefix_of
 
-__all__ = ["ConfigReader", "root_of"]
+__all__ = ["ConfigReader", "root_of", "text_in"]
+
+_MOST = 2 * 2**20
+"""Bytes a file may have that a person wrote: some ten thousand entries."""
+
+
+def text_in(path: Path) -> str:
+    """Return the text of a file that a person wrote, whatever it is and however long it goes on.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read, or is too large for its kind.
+    UnicodeDecodeError
+        When it is not UTF-8.
+    """
+    with path.open("rb") as file:
+        data = file.read(_MOST + 1)
+    if len(data) > _MOST:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def root_of(path: Path) -> Any:
@@ -22,21 +44,22 @@ def root_of(path: Path) -> Any:
     import yaml
 
     try:
-        return yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+        return yaml.compose(text_in(path), Loader=yaml.SafeLoader)
     except OSError as error:
         raise ParameterError(
             tr("{path} cannot be read: {why}", path=path, why=error.strerror or error)
         ) from error
     except UnicodeDecodeError as error:
         raise ParameterError(tr("{path} is not UTF-8 text", path=path)) from error
-    except yaml.YAMLError as error:
+    except Exception as error:
+        # The library raises many kinds of errors for what nobody should have written.
         mark = getattr(error, "problem_mark", None)
         where = f"{path.name}:{mark.line + 1}" if mark else path.name
         raise ParameterError(
             tr(
                 "{where}: no YAML: {error}",
                 where=where,
-                error=getattr(error, "problem", ""),
+                error=getattr(error, "problem", None) or type(error).__name__,
             )
         ) from error
 
@@ -99,6 +122,8 @@ class ConfigReader:
         """Return a file or folder; a relative one is seen from the file that names it."""
         text = self.text(node)
         if "://" in text:
+            raise self.wrong(node, tr("{text} is no folder of this machine", text=text))
+        if "\0" in text:
             raise self.wrong(node, tr("{text} is no folder of this machine", text=text))
         return (self._path.resolve().parent / text).resolve()
 

@@ -243,6 +243,25 @@ def _code_marked(text: str, commands: bool) -> Markup:
 
 # -- objects a notebook shows ---------------------------------------------------------------------
 
+_AS_IT_IS = '<div class="mathjax_ignore tex2jax_ignore">', "</div>"
+
+
+def in_notebook(markup: Markup) -> str:
+    """Return HTML as a notebook is given it: JupyterLab sets no formulas in it.
+
+    It would take what stands between two dollar signs for one, in whatever names those are, and a
+    formula can look like anything and link anywhere.
+    """
+    begin, end = _AS_IT_IS
+    return f"{begin}{markup}{end}"
+
+
+def out_of_notebook(html: str) -> Markup:
+    """Return HTML of the kit's as a page holds it, which sets no formulas anyway."""
+    begin, end = _AS_IT_IS
+    inside = html.removeprefix(begin).removesuffix(end) if html.startswith(begin) else html
+    return Markup(inside)  # noqa: S704 # made by the kit
+
 
 @dataclass(frozen=True, kw_only=True)
 class Html:
@@ -256,7 +275,7 @@ class Html:
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, str], dict[str, Any]]:
         return (
-            {"text/html": str(self.markup), "text/plain": self.text},
+            {"text/html": in_notebook(self.markup), "text/plain": self.text},
             {"text/html": {MARK: self.kind}},
         )
 
@@ -776,7 +795,7 @@ def coverage(audit: "Audit", *, folded: bool = False) -> Html:
 
 def audit_html(audit: "Audit") -> str:
     """Return what a notebook shows for an audit: what was looked at, and what could not be."""
-    return str(coverage(audit).markup)
+    return in_notebook(coverage(audit).markup)
 
 
 def verdict(audit: "Audit") -> Html:
@@ -949,12 +968,12 @@ def found_html(found: "Found") -> str:
         for part, heading in FOUND
         if len(getattr(found, part))
     ]
-    return str(render("found.html.j2", answer=found.answer, tables=tables))
+    return in_notebook(render("found.html.j2", answer=found.answer, tables=tables))
 
 
 def explanation_html(explanation: "explained.Explanation") -> str:
     """Return an explanation as a card: the answer, and every hop of every path."""
-    return str(_explained(explanation).markup)
+    return in_notebook(_explained(explanation).markup)
 
 
 def _explained(explanation: "explained.Explanation") -> Html:

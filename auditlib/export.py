@@ -1,6 +1,7 @@
 """Findings and tables for machines and spreadsheets."""
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 
 from auditlib import summary
 from auditlib.accepted import COLUMNS
+from auditlib.characters import is_unseen, visible
 from auditlib.check import Finding
 from auditlib.errors import AuditError, ParameterError
 from auditlib.language import tr
@@ -126,8 +128,25 @@ def comparison_json(found: "Comparison") -> dict[str, Any]:
 
 
 def json_text(document: object) -> str:
-    """Return a document as JSON text for a file: readable, with a final line break."""
-    return json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    r"""Return a document as JSON text for a file: readable, with a final line break.
+
+    Characters that nobody sees, and those a terminal would obey, are JSON's escapes of them.
+
+    >>> print(json_text(["a" + chr(0x202e), "高"]), end="")
+    [
+      "a\u202e",
+      "高"
+    ]
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+    return _NOT_PLAIN.sub(_in_json, text) + "\n"
+
+
+_NOT_PLAIN = re.compile(r"[^\n -~]")
+
+
+def _in_json(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1] if is_unseen(found[0]) else found[0]
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -210,8 +229,9 @@ def export_tables(
     CSV files are UTF-8 with a byte order mark, so that spreadsheets read them right. Text that a
     spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-``, ``@``, their
     full-width forms, a tab or a line break), and text that begins with an apostrophe, gets an
-    apostrophe in front: take one leading apostrophe away to have the text as AWS gave it. Lists
-    are set apart by spaces, tags are a JSON object. Parquet keeps text and lists as they are.
+    apostrophe in front: take one leading apostrophe away to have the text as AWS gave it.
+    Characters that nobody sees are written out, ``[U+202E]``. Lists are set apart by spaces, tags
+    are a JSON object. Parquet keeps text and lists as they are.
 
     Returns
     -------
@@ -357,7 +377,10 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
         else:
             flat[str(name)] = values
             continue
-        flat[str(name)] = text.str.replace(_FORMULA, "'", regex=True)
+        odd = {one: shown for one in text.dropna().unique() if (shown := visible(one)) != one}
+        if odd:
+            text = text.map(lambda one, odd=odd: odd.get(one, one), na_action="ignore")
+        flat[str(name)] = text.astype("str").str.replace(_FORMULA, "'", regex=True)
     return pd.DataFrame(flat)
 
 

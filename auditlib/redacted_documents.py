@@ -14,6 +14,7 @@ from xml.sax.saxutils import quoteattr
 
 from auditlib import cedar, trail
 from auditlib.certificates import metadata_of, revocation_list_of
+from auditlib.language import tr
 from auditlib.pseudonyms import Pseudonyms
 
 if TYPE_CHECKING:
@@ -139,9 +140,9 @@ def revocation_list(text: str, names: Pseudonyms) -> str:
 def metadata(text: str, names: Pseudonyms) -> str:
     """Return an identity provider's metadata with the same ends; one as unreadable as it was."""
     found = metadata_of(text)
-    if found.problem == "it is no XML":
+    if found.problem == tr("it is no XML"):
         return "<" + names.text(text)
-    if found.problem and "cannot be read" in found.problem:
+    if found.problem == tr("a certificate in it cannot be read"):
         certificates = [base64.b64encode(b"unreadable").decode()]
     else:
         certificates = [_certificate(end, names) for end in found.certificate_ends]

@@ -423,7 +423,7 @@ def _shown(output: Any) -> Markup:
     if kind == "stylesheet":
         return Markup("")
     if kind:
-        return Markup(data["text/html"])  # noqa: S704 # made by display.py in the kernel
+        return display.out_of_notebook(data["text/html"])
     if "image/png" in data:
         return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(
             data["image/png"].strip(), data.get("text/plain", "")

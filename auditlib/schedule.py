@@ -174,7 +174,9 @@ class _Reader(ConfigReader):
         if "trail" not in known:
             return None
         said = self.text(known["trail"])
-        if not (said.isascii() and said.isdigit() and 1 <= int(said) <= MOST_DAYS):
+        if not (
+            said.isascii() and said.isdigit() and len(said) < 9 and 1 <= int(said) <= MOST_DAYS
+        ):
             raise self.wrong(
                 known["trail"],
                 tr(

@@ -796,6 +796,8 @@ def _text(record: Mapping[str, Any], name: str) -> str | None:
     value = record.get(name)
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{name} is {value!r}")
+    if value is not None:
+        value.encode()  # JSON can carry half a character, and nothing else can: a ValueError
     return value
 
 

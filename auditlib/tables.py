@@ -24,7 +24,7 @@ from auditlib.language import marked, sentences, tr, tr_as
 from auditlib.records import Answer, Records, cidr_family, first
 from auditlib.schemas import GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot, shape_problem
-from auditlib.words import listed
+from auditlib.words import clean, listed
 
 __all__ = ["Pending", "Tables", "UnknownNameError", "nearest", "table_of"]
 
@@ -890,7 +890,9 @@ def nearest(name: str, known: Iterable[str], *, noun: str) -> UnknownNameError:
         else known_ones
     )
     return UnknownNameError(
-        sentences(tr('There is no {noun} called "{name}".', noun=tr(noun), name=name), hint)
+        sentences(
+            tr('There is no {noun} called "{name}".', noun=tr(noun), name=clean(name, 100)), hint
+        )
     )
 
 

@@ -1,29 +1,20 @@
 """Worlds that exercise the report: everyday, empty, refused and hostile ones."""
 
+from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
-from tests.worlds import World
+from auditlib.redaction import MEMBERS
+from tests.corpus import HOSTILE, IMAGE, OVERRIDE, SCRIPT
+from tests.worlds import World, revocation_list, saml_metadata
 
-SCRIPT = "<script>document.title='ran'</script>"
-IMAGE = "<img src=x onerror=\"document.title='ran'\">"
-OVERRIDE = "pay\u202eroll\u200b"
-HOSTILE = (
-    SCRIPT,
-    IMAGE,
-    OVERRIDE,
-    "$\\frac{1}{0}$ `code` [link](javascript:alert(1))",
-    "</style></td></details><h1>forged</h1>",
-    "{{ 7 * 7 }}{% raw %}",
-    "\"><svg/onload=document.title='ran'>",
-    "営業部の端末 'quoted' & =1+1",
-    "two\nlines\x00\x1b[31m",
-    "<!-- --><a href='data:text/html,<script>1</script>'>data</a><!--",
-    "\\(\\href{javascript:alert(1)}{x}\\) $$\\unicode{x202e}$$",
-    "\u0430dmin \u2066\u2067isolated\u2069",
-    "\N{GRINNING FACE}" * 255,
-    "../../../../etc/passwd%00",
-    "!!python/object/apply:os.system ['x'] ${jndi:x} $(touch pwned); `touch pwned`",
-)
+__all__ = [
+    "HOSTILE", "IMAGE", "MOMENT", "OVERRIDE", "SCRIPT", "empty", "exposed", "hostile", "refused",
+    "written",
+]  # fmt: skip
+
+
 MOMENT = {
     "started": datetime(2026, 11, 20, 9, 0, tzinfo=UTC),
     "finished": datetime(2026, 11, 20, 9, 4, tzinfo=UTC),
@@ -53,28 +44,126 @@ def exposed() -> World:
 
 
 def hostile() -> World:
-    """The exposed world with hostile text wherever a person can write it."""
+    """The exposed world with each text of the corpus in every field that a person can write."""
     world = exposed()
-    vpc = world.vpc("10.9.0.0/16", name=HOSTILE[4])
-    subnet = world.subnet(vpc, "10.9.1.0/24", name=HOSTILE[5])
+    last = world.vpc("10.9.0.0/16")
     for number, text in enumerate(HOSTILE):
+        vpc = world.vpc(f"10.{100 + number}.0.0/16")
+        subnet = world.subnet(vpc, f"10.{100 + number}.1.0/24")
         endpoint = world.endpoint(
-            vpc, name=text, client_cidr=f"172.2{number}.0.0/22", logging=False, Description=text
+            vpc, name=text, client_cidr=f"172.16.{4 * number}.0/22", logging=bool(number % 2)
         )
+        record = world.record(endpoint)
+        record["ClientLoginBannerOptions"] = {"Enabled": True, "BannerText": text}
+        record["ConnectionLogOptions"] |= {"CloudwatchLogGroup": text, "CloudwatchLogStream": text}
+        record["AuthenticationOptions"][0]["FederatedAuthentication"]["SamlProviderArn"] = (
+            world.saml_provider(text, _entity(text))
+        )
+        world.log_group(text)
+        world.log_stream(text, text)
         world.associate(endpoint, subnet)
-        world.authorize(endpoint, "0.0.0.0/0", description=text)
-        world.record(endpoint)["ClientLoginBannerOptions"] = {"Enabled": True, "BannerText": text}
+        world.authorize(endpoint, "0.0.0.0/0")
+        world.authorize(endpoint, f"10.{100 + number}.0.0/16", text)
         world.connection(endpoint, Username=text, CommonName=text)
-        quoted = (
-            text.replace("\\", "\\\\").replace('"', '\\"').replace("\x00", "").replace("\x1b", "")
+        world.policy(endpoint, _policy(text) if number % 2 else text, description=text)
+        world.revocation_list(endpoint, revocation_list(issuer=text))
+        world.certificate(endpoint)
+        world.connect_handler(
+            endpoint, text, Description=text, StateReason=text, LastUpdateStatusReason=text
         )
-        policy = f'permit(principal, action, resource) when {{ context.jamf["{quoted}"] == 1 }};'
-        world.policy(endpoint, policy if number % 2 else text)
-        world.interface(subnet, world.default_group(vpc), name=text, description=text)
-    group = world.security_group(vpc, SCRIPT, description=IMAGE, tags={"Name": OVERRIDE})
-    world.ingress(group, "10.9.1.0/24", "tcp", (22, 22), SCRIPT)
-    world.interface(subnet, group, name=SCRIPT)
+        world.directory(f"d-{number:010x}", Name=text, Description=text, StageReason=text)
+        world.interface(subnet, world.default_group(vpc))
+        group = world.security_group(vpc, text)
+        world.ingress(group, "10.9.1.0/24", "tcp", (22, 22), text)
+        world.ingress(group, world.prefix_list("10.9.2.0/24"), "tcp", (22, 22), text)
+        world.interface(subnet, group)
+        world.share(group, last)
+        world.peering(last, vpc)
+        last = vpc
+    _fill(world)
     return world
+
+
+def _entity(text: str) -> str:
+    """Return a SAML provider's metadata whose entity is called so, as far as XML can say it."""
+    said = "".join(c for c in text if c.isprintable()).replace("&", "&amp;").replace("<", "&lt;")
+    return saml_metadata().replace("https://idp.example.com/saml", said.replace('"', "&quot;"))
+
+
+def _policy(text: str) -> str:
+    """Return a Cedar policy that asks for a text, as far as Cedar can say it."""
+    said = "".join(c for c in text if c.isprintable()).replace("\\", "\\\\").replace('"', '\\"')
+    return f'permit(principal, action, resource) when {{ context.jamf["{said}"] == 1 }};'
+
+
+FILLED = {"banner", "description", "host", "name", "prefix_list_name", "text", "value"}
+"""What members hold that is filled wherever it stands; other fields are written one by one."""
+
+
+def _fill(world: World) -> None:
+    """Put the corpus into every text that is bound to nothing else, one after the other."""
+    counted: Counter[tuple[str, str]] = Counter()
+
+    def text_for(read_id: str, member: str) -> str:
+        counted[read_id, member] += 1
+        return HOSTILE[(counted[read_id, member] - 1) % len(HOSTILE)]
+
+    def fill(read_id: str, record: Any) -> None:
+        if isinstance(record, list):
+            for inner in record:
+                fill(read_id, inner)
+            return
+        if not isinstance(record, dict):
+            return
+        for member, held in list(record.items()):
+            if member in {"Tags", "TagSet"}:
+                called, key, tag = (text_for(read_id, kind) for kind in ("Name", "Key", "Value"))
+                record[member] = [{"Key": "Name", "Value": called}, {"Key": key, "Value": tag}]
+            elif isinstance(held, dict | list):
+                fill(read_id, held)
+            elif MEMBERS.get(member) in FILLED and not str(held).startswith("ClientVPN Endpoint"):
+                record[member] = text_for(read_id, member)
+            elif member == "Code":
+                record.setdefault("Message", text_for(read_id, "Message"))
+
+    for (_, read_id, _), records in world._lists.items():
+        fill(read_id, records)
+    for (_, read_id, _), document in world._single.items():
+        if read_id != "iam-get-saml-provider":
+            fill(read_id, document)
+    for record in (
+        entry
+        for (_, read_id, _), records in world._lists.items()
+        for entry in records
+        if read_id in GIVEN
+    ):
+        read_id = next(id for id, (known, _) in GIVEN.items() if known in record)
+        record[GIVEN[read_id][1]] = text_for(read_id, GIVEN[read_id][1])
+
+
+GIVEN = {
+    "ec2-get-managed-prefix-list-entries": ("Cidr", "Description"),
+    "ec2-describe-security-group-rules": ("SecurityGroupRuleId", "Description"),
+    "ec2-describe-security-group-vpc-associations": ("VpcOwnerId", "StateReason"),
+}
+"""Reads whose records have a text only where one was given: a member that tells them, and the text."""
+
+
+def written(world: World) -> Iterator[tuple[str, str, str]]:
+    """Yield read, member and text of every text in a world's records."""
+    for (_, read_id, _), held in (*world._lists.items(), *world._single.items()):
+        yield from ((read_id, member, text) for member, text in _texts(held))
+
+
+def _texts(value: Any, member: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner, member)
+    elif isinstance(value, str):
+        yield member, value
 
 
 def refused() -> World:

@@ -14,7 +14,7 @@ import botocore.session
 from botocore.model import ServiceModel, Shape
 from botocore.utils import parse_timestamp
 
-__all__ = ["problems_of_body", "problems_of_document"]
+__all__ = ["output_shape", "problems_of_body", "problems_of_document"]
 
 
 @cache
@@ -23,7 +23,7 @@ def _model(service: str) -> ServiceModel:
 
 
 @cache
-def _output(service: str, operation: str) -> Shape:
+def output_shape(service: str, operation: str) -> Shape:
     """Return the output shape of an operation, in the AWS CLI's spelling or the API's."""
     model = _model(service)
     names = {name.lower(): name for name in model.operation_names}
@@ -34,7 +34,7 @@ def _output(service: str, operation: str) -> Shape:
 
 def problems_of_document(service: str, operation: str, document: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with a document, each problem with the path to it."""
-    return list(_problems(_output(service, operation), document, operation))
+    return list(_problems(output_shape(service, operation), document, operation))
 
 
 def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _problems_of_scalar(shape: Shape, value: Any, path: str) -> Iterator[str]:
 
 def problems_of_body(service: str, operation: str, body: bytes) -> list[str]:
     """Return the members in the raw bytes of an answer that botocore would drop in silence."""
-    shape = _output(service, operation)
+    shape = output_shape(service, operation)
     if body.lstrip().startswith(b"{"):
         return list(_problems_of_names(shape, json.loads(body), operation))
     root = ElementTree.fromstring(body)  # noqa: S314 (our own server wrote it)

@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from auditlib.changes.plans import plan_of
 from auditlib.cli import main
 from auditlib.errors import AuditError, ParameterError
 from auditlib.snapshot import load, save
-from tests.worlds import ACCOUNT, REGION, clean
+from tests.worlds import ACCOUNT, REGION, World, clean
 
 IN_TMP = [HealthCheck.function_scoped_fixture]
 TEXT = st.one_of(
@@ -188,3 +190,80 @@ def test_a_full_disk_behind_the_output_is_told_in_one_line(tmp_path, style):
     assert made.returncode == 2, made.stderr
     assert made.stderr.startswith("auditlib: ")
     assert made.stderr.count("\n") == 1
+
+
+# -- no room, and too much ------------------------------------------------------------------------
+
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """Let the system refuse every larger file, as a full disk or a quota does."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("export", "{s}", "--out", "{out}"),
+        ("tables", "{s}", "--export", "{out}"),
+        ("preview", "{s}", "--fix", "connection-logging-is-off", "--out", "{out}"),
+        ("redact", "{s}", "--out", "{out}"),
+        ("redact", "{s}", "--out", "{out}.zip"),
+        ("new", "client", "--out", "{out}"),
+    ],
+    ids=" ".join,
+)
+def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_file(tmp_path, arguments):
+    world = World()
+    world.endpoint(world.vpc(), logging=False)
+    save(world.snapshot(), tmp_path / "s")
+    with no_file_larger_than(700):
+        told = auditlib(*(a.format(s=tmp_path / "s", out=tmp_path / "out") for a in arguments))
+    assert "File too large" in said_in_one_line(told)
+    assert not (tmp_path / "out.zip").exists()
+    assert not list(tmp_path.rglob("*.part"))
+
+
+MUCH = 100 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("plan.yaml", ("preview", "{s}", "--plan", "{file}")),
+        ("plan.json", ("preview", "{s}", "--plan", "{file}")),
+        ("accepted.yaml", ("check", "{s}", "--accepted", "{file}")),
+        ("runs.yaml", ("run", "{file}", "--check-only")),
+        ("logo", ("report", "{s}", "--out", "{s}/out", "--config", "{config}")),
+    ],
+    ids=lambda a: a if isinstance(a, str) else None,
+)
+def test_a_file_of_100_mb_is_refused_before_it_is_read(tmp_path, name, arguments):
+    save(clean().snapshot(), tmp_path / "s")
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(MUCH)
+    config = tmp_path / "engagement.yaml"
+    config.write_text("branding: {logo: logo}\n", "utf-8")
+    given = {"s": tmp_path / "s", "file": tmp_path / name, "config": config}
+    tracemalloc.start()
+    try:
+        told = said_in_one_line(auditlib(*(a.format(**given) for a in arguments)))
+        assert tracemalloc.get_traced_memory()[1] < MUCH
+    finally:
+        tracemalloc.stop()
+    assert "too large" in told or "larger than 5 MB" in told
+
+
+@pytest.mark.parametrize("filling", [b" ", b"[", b'{"Vpcs": [' + b" " * 54, b"\0"], ids=repr)
+def test_an_answer_of_100_mb_that_is_none_is_one_line(tmp_path, filling):
+    save(clean().snapshot(), tmp_path / "s")
+    (tmp_path / "s" / "manifest.json").unlink()
+    path = tmp_path / "s" / ACCOUNT / REGION / "ec2-describe-vpcs.json"
+    path.write_bytes(filling * (MUCH // len(filling)))
+    assert "ec2-describe-vpcs.json" in said_in_one_line(auditlib("check", tmp_path / "s"))

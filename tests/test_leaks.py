@@ -1,33 +1,62 @@
-"""Nothing of the auditor's machine or credentials is in anything the kit writes."""
+"""Nothing of the auditor's machine or credentials is in anything the kit writes, and nothing is sent.
+
+A whole audit is made in processes whose environment is marked and whose every connection is noted.
+"""
 
 import base64
+import io
+import json
 import os
+import re
 import subprocess
 import sys
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import pyarrow.parquet
+import pypdf
 import pytest
 
 from tests.accounts import REGION, small_account
-from tests.standin import StandIn
+from tests.standin import ACCOUNT, StandIn
 
-MARK = "zqxmark"
+ROOT = Path(__file__).resolve().parent.parent
+MARK = "zqxmarkoftheauditor"
+BUCKET = "example-audits"
 KIT = [sys.executable, "-c", "from auditlib.cli import main; main()"]
+
+NOTE = """
+import os, sys
+def note(event, arguments):
+    if event in {"socket.getaddrinfo", "socket.gethostbyname", "socket.connect", "socket.sendto"}:
+        with open(os.environ["CONNECTIONS"], "a") as file:
+            file.write(f"{event} {arguments[-1] if event == 'socket.connect' else arguments[:2]}\\n")
+sys.addaudithook(note)
+"""
+"""Python starts with this (``sitecustomize``) in each process of the kit, its kernels too."""
 
 
 @pytest.fixture(scope="module")
-def outputs(_standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Return all that a whole audit wrote and printed, in a marked environment."""
+def audited(
+    _standin: StandIn, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, bytes], dict[str, list[str]]]:
+    """Return all that a whole audit wrote and printed, and the connections of each command."""
     _standin.reset()
     small_account(_standin)
     _standin.deny("logs")  # so that an error text of AWS's is told too
+    _standin.client("s3", REGION).create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
     base = tmp_path_factory.mktemp(f"{MARK}-place")
     home = base / f"{MARK}-home"
     home.mkdir()
+    (base / "hook").mkdir()
+    (base / "hook" / "sitecustomize.py").write_text(NOTE, "utf-8")
     environment = {
         **{name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ},
         **_standin.environment,
-        "AWS_ENDPOINT_URL": "",
         # An account is told from a key's first letters; the rest is secret.
         "AWS_ACCESS_KEY_ID": f"{MARK}KEYID",
         "AWS_SECRET_ACCESS_KEY": f"{MARK}SECRET",
@@ -39,47 +68,124 @@ def outputs(_standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> dict
         "HOSTNAME": f"{MARK}host",
         "SOME_TOKEN": f"{MARK}environment",
         "TMPDIR": str(base),
+        "PYTHONPATH": f"{base / 'hook'}{os.pathsep}{ROOT}",
     }
     environment.pop("AWS_ENDPOINT_URL")
     found: dict[str, bytes] = {}
+    connections: dict[str, list[str]] = {}
 
     def run(*arguments: str) -> None:
+        noted = base / f"connections-{len(connections)}"
         made = subprocess.run(
-            [*KIT, *arguments], cwd=base, env=environment, capture_output=True, check=False
+            [*KIT, *arguments],
+            cwd=base,
+            env={**environment, "CONNECTIONS": str(noted)},
+            capture_output=True,
+            check=False,
         )
         assert made.returncode in {0, 1, 3}, made.stderr.decode()
+        command = " ".join(arguments)
+        connections[command] = noted.read_text("utf-8").splitlines() if noted.exists() else []
         # The terminal is the auditor's own: it may name the place that was asked for.
         printed = (made.stdout + made.stderr).replace(str(base).encode(), b"")
-        found[f"{arguments[0]} printed"] = printed
+        found[f"printed by {command}"] = printed
 
     url = ("--endpoint-url", _standin.url)
+    (base / "runs.yaml").write_text(
+        f"output: s3://{BUCKET}/runs\nhistory: s3://{BUCKET}/history\nregions: [{REGION}]\n"
+        f"accounts: ['{ACCOUNT}']\nnotebooks: []\nexports: [xlsx, ocsf]\n",
+        "utf-8",
+    )
     run("permissions", "--region", REGION, *url)
     run("collect", "--region", REGION, "--out", "snapshot", *url)
     run("check", "snapshot", "--format", "json")
-    run("tables", "snapshot", "--export", "tables")
+    run("tables", "snapshot", "--export", "tables", "--format", "parquet")
     run("preview", "snapshot", "--fix", "default-sg-has-rules", "--out", "plan")
-    run("report", "snapshot", "--out", "out")
-    for folder in ("snapshot", "tables", "plan", "out"):
+    run("export", "snapshot", "--out", "exports")
+    run("report", "snapshot", "--out", "out", "--notebook", "00", "--pdf")
+    run("run", "runs.yaml", *url)
+    for folder in ("snapshot", "tables", "plan", "exports", "out"):
         for path in (base / folder).rglob("*"):
             if path.is_file():
                 found[path.relative_to(base).as_posix()] = path.read_bytes()
-    return found
+    bucket = _standin.client("s3", REGION)
+    for one in bucket.list_objects_v2(Bucket=BUCKET)["Contents"]:
+        held = bucket.get_object(Bucket=BUCKET, Key=one["Key"])
+        found[f"s3 {one['Key']}"] = held["Body"].read() + json.dumps(held["Metadata"]).encode()
+    return found, connections
 
 
-def test_no_credential_path_name_or_environment_value_is_in_any_output(outputs):
-    assert any(name.endswith(".ipynb") for name in outputs)
-    assert any(name.endswith(".html") for name in outputs)
-    assert any(name.endswith("manifest.json") for name in outputs)
+@pytest.fixture
+def standin_address(_standin: StandIn) -> str:
+    return _standin.url
+
+
+def unpacked(name: str, data: bytes) -> Iterator[bytes]:
+    """Yield a file and whatever is packed in it."""
+    yield data
+    if data.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            for part in parts.namelist():
+                yield parts.read(part)
+    elif data.startswith(b"PAR1"):
+        table = pyarrow.parquet.read_table(io.BytesIO(data.removesuffix(b"{}")))
+        yield repr((table.schema.metadata, table.to_pylist())).encode()
+    elif data.startswith(b"%PDF"):
+        read = pypdf.PdfReader(io.BytesIO(data))
+        yield repr(read.metadata).encode()
+        for number in range(1, len(read.xref_objStm) + len(read.xref.get(0, {})) + 1):
+            held = read.get_object(number)
+            yield repr(held).encode()
+            if isinstance(held, pypdf.generic.StreamObject):
+                yield held.get_data()
+
+
+def test_no_credential_path_name_or_environment_value_is_in_any_output(audited):
+    outputs, _ = audited
+    for end in (
+        ".ipynb", ".html", "manifest.json", ".pdf", ".xlsx", ".parquet", ".sh", "main.tf", "run.json",
+        "s3 runs/overview/latest", ".junit.xml",
+    ):  # fmt: skip
+        assert any(name.endswith(end) for name in outputs), end
     mark = MARK.encode()
     # Inside a picture or a data: address too, whichever of three ways the letters fall.
     hidden = [base64.b64encode(b" " * shift + mark)[4:-4] for shift in range(3)]
     for name, data in outputs.items():
-        low = data.lower()
-        assert mark not in low, name
-        assert not [one for one in hidden if len(one) > 3 and one in data], name
+        for part in unpacked(name, data):
+            assert mark not in part.lower(), name
+            assert not [one for one in hidden if len(one) > 3 and one in part], name
 
 
-def test_no_path_of_the_interpreter_or_the_kit_is_in_any_file(outputs):
-    traces = [sys.prefix.encode(), str(Path(__file__).resolve().parent.parent).encode()]
-    for name, data in outputs.items():
-        assert not [trace for trace in traces if trace in data], name
+def test_no_path_of_the_interpreter_or_the_kit_is_in_any_file(audited):
+    traces = [sys.prefix.encode(), str(ROOT).encode()]
+    for name, data in audited[0].items():
+        for part in unpacked(name, data):
+            assert not [trace for trace in traces if trace in part], name
+
+
+def test_a_mark_inside_a_workbook_a_table_or_a_pdf_would_be_found(tmp_path):
+    import pyarrow
+    from xlsxwriter import Workbook
+
+    with Workbook(tmp_path / "a.xlsx") as book:
+        book.set_properties({"author": MARK})
+    pyarrow.parquet.write_table(pyarrow.table({"a": [MARK]}), tmp_path / "a.parquet")
+    writer = pypdf.PdfWriter()
+    writer.add_metadata({"/Author": MARK})
+    writer.write(tmp_path / "a.pdf")
+    for path in tmp_path.iterdir():
+        parts = list(unpacked(path.name, path.read_bytes()))
+        assert any(MARK.encode() in part for part in parts), path.name
+
+
+def test_nothing_but_what_reads_aws_opens_a_connection(audited, standin_address):
+    """And that to the address it was given: no telemetry, no update check, nothing else."""
+    place = urlsplit(standin_address)
+    talking = ("permissions", "collect", "run")
+    for command, noted in audited[1].items():
+        if command.split()[0] not in talking:
+            assert noted == [], command
+            continue
+        assert noted, command
+        for line in noted:
+            assert re.search(rf"{re.escape(str(place.hostname))}['\"]?, {place.port}\b", line), line

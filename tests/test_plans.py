@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,27 @@ from auditlib.changes import (
     CreateSecurityGroup,
     ModifyLogging,
 )
-from auditlib.changes.plans import SPOKEN, apply_script, plan_of, rollback_script, terraform_text
+from auditlib.changes.plans import (
+    SPOKEN,
+    apply_script,
+    cli_text,
+    plan_of,
+    rollback_script,
+    terraform_text,
+)
 from auditlib.changes.preview import preview, proposal
 from auditlib.cli import main
 from auditlib.errors import ParameterError
 from auditlib.language import LANGUAGES, spoken, tr
 from auditlib.snapshot import save
 from auditlib.tables import Tables
+from auditlib.terminal import print_preview
+from tests.corpus import CORPUS, OVERRIDE
 from tests.test_changes import ENDPOINT, PLACE, Small
 from tests.worlds import ACCOUNT, REGION
 
 DOCS = Path(__file__).parent.parent / "docs" / "plan-files.md"
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069]")
 HOSTILE = 'a\'; touch pwned; $(touch pwned) `touch pwned` "x" ${HOME} %{if} \\ \nrm -rf ~ ünï'
 HEAD = f'account: "{ACCOUNT}"\nregion: {REGION}\nchanges:\n'
 
@@ -104,12 +115,17 @@ def test_the_example_of_the_page_is_a_plan(tmp_path):
 # -- scripts --------------------------------------------------------------------------------------
 
 
-def hostile_preview(world: Small):
+TEXTS = (HOSTILE, *CORPUS.values(), "--endpoint-url=https://example.com", "file:///etc/passwd")
+
+
+@cache
+def hostile_preview():
+    world = Small()
     made = CreateSecurityGroup(
         **PLACE,
         vpc_id=world.main,
         group_name="x$(a) {};!*&",
-        description="d$(b); !*",
+        description="file:///etc/passwd",
         open_egress=False,
     )
     return preview(
@@ -117,43 +133,62 @@ def hostile_preview(world: Small):
         [
             made,
             AuthorizeRule(**PLACE, group_id=world.app, peer=made.group_id, description="$(c);{}"),
-            AddAuthorizationRule(
-                **PLACE,
-                endpoint_id=ENDPOINT,
-                destination_cidr="10.0.2.0/24",
-                group_id=HOSTILE,
-                description=HOSTILE,
+            *(
+                AddAuthorizationRule(
+                    **PLACE,
+                    endpoint_id=ENDPOINT,
+                    destination_cidr="10.0.2.0/24",
+                    group_id=text,
+                    description=text,
+                )
+                for text in TEXTS
             ),
-            ModifyLogging(**PLACE, endpoint_id=ENDPOINT, enabled=True, log_group=HOSTILE),
+            ModifyLogging(
+                **PLACE, endpoint_id=ENDPOINT, enabled=True, log_group=HOSTILE, log_stream=OVERRIDE
+            ),
         ],
     )
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 @pytest.mark.parametrize("text", [apply_script, rollback_script])
-def test_shellcheck_finds_nothing_even_with_hostile_names(world, tmp_path, text):
-    script = plan(tmp_path, text(hostile_preview(world)), "script.sh")
+def test_shellcheck_finds_nothing_even_with_hostile_names(tmp_path, text):
+    script = plan(tmp_path, text(hostile_preview()), "script.sh")
     checked = subprocess.run(
         ["shellcheck", str(script)], capture_output=True, text=True, check=False
     )
     assert checked.stdout == ""
 
 
+def calls_of(seen: bytes) -> list[list[str]]:
+    """Return the words of each call of the stub."""
+    return [call.split("\0")[:-1] for call in seen.decode().split("\0\n\0")[:-1]]
+
+
+def value(call: list[str], option: str, name: str) -> str | None:
+    """Return what a call gives an option, as a word of its own or in JSON."""
+    if option in call:
+        return call[call.index(option) + 1]
+    apart = json.loads(call[call.index("--cli-input-json") + 1])
+    return apart.get(name)
+
+
 @pytest.mark.parametrize(("text", "name"), [(apply_script, "apply"), (rollback_script, "rollback")])
-def test_hostile_names_reach_the_aws_cli_whole_and_run_nothing(world, tmp_path, text, name):
-    found = hostile_preview(world)
+def test_hostile_names_reach_the_aws_cli_whole_and_run_nothing(tmp_path, text, name):
+    found = hostile_preview()
     script = plan(tmp_path, text(found), "script.sh")
     fake = tmp_path / "bin" / "aws"
     fake.parent.mkdir()
     fake.write_text(
         '#!/usr/bin/env bash\nif [[ "$1" == sts ]]; then echo 111122223333; exit; fi\n'
-        f"printf '%s\\0' \"$@\" >> '{tmp_path}/seen'\nprintf '\\n\\0' >> '{tmp_path}/seen'\n"
+        f"printf '%s\\0' \"$@\" >> '{tmp_path}/seen'\nprintf '\\0\\n\\0' >> '{tmp_path}/seen'\n"
         "echo sg-0123456789abcdef0\n"
     )
     fake.chmod(0o755)
     notes = [f"{step.number}\tsg-0123456789abcdef0\n" for step in found.steps]
     if name == "rollback":
         (tmp_path / "applied.txt").write_text("".join(notes))
+    there = set(tmp_path.iterdir())
     ran = subprocess.run(
         ["bash", str(script), "--apply"],
         input="yes\n" * 9,
@@ -164,19 +199,70 @@ def test_hostile_names_reach_the_aws_cli_whole_and_run_nothing(world, tmp_path, 
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    words = (tmp_path / "seen").read_bytes().decode().split("\0")
-    assert HOSTILE in words
-    assert not (tmp_path / "pwned").exists()
-    if name == "apply":
-        assert "x$(a) {};!*&" in words
-        assert (
-            json.loads(next(w for w in words if w.startswith("{")))["CloudwatchLogGroup"] == HOSTILE
-        )
-        sent = json.loads(next(w for w in words if w.startswith("[{")))
-        assert sent[0]["UserIdGroupPairs"][0] == {
-            "GroupId": "sg-0123456789abcdef0",
-            "Description": "$(c);{}",
-        }
+    assert {path.name for path in set(tmp_path.iterdir()) - there} <= {"seen", "applied.txt"}
+    assert not UNSEEN.search((ran.stdout + ran.stderr).replace("\n", ""))
+    calls = calls_of((tmp_path / "seen").read_bytes())
+    kind = "authorize-client-vpn-ingress" if name == "apply" else "revoke-client-vpn-ingress"
+    rules = [call for call in calls if call[1] == kind]
+    assert {value(call, "--access-group-id", "AccessGroupId") for call in rules} == set(TEXTS)
+    # No word is there but what was meant: an option, what belongs to it, or the text itself.
+    for call in rules:
+        assert len(call) - call.index("--client-vpn-endpoint-id") <= 12, call
+    if name == "rollback":
+        return
+    assert {value(call, "--description", "Description") for call in rules} == set(TEXTS)
+    (made,) = [call for call in calls if call[1] == "create-security-group"]
+    assert value(made, "--group-name", "GroupName") == "x$(a) {};!*&"
+    assert value(made, "--description", "Description") == "file:///etc/passwd"
+    assert "file:///etc/passwd" not in made
+    words = [word for call in calls for word in call]
+    (logging,) = [json.loads(w) for w in words if w.startswith('{"Enabled')]
+    assert (logging["CloudwatchLogGroup"], logging["CloudwatchLogStream"]) == (HOSTILE, OVERRIDE)
+    sent = json.loads(next(w for w in words if w.startswith("[{")))
+    assert sent[0]["UserIdGroupPairs"][0] == {
+        "GroupId": "sg-0123456789abcdef0",
+        "Description": "$(c);{}",
+    }
+
+
+@pytest.mark.parametrize(
+    "text", [apply_script, rollback_script, cli_text, terraform_text], ids=lambda t: t.__name__
+)
+def test_no_code_holds_a_character_that_nobody_sees(text):
+    assert not UNSEEN.search(text(hostile_preview()).replace("\n", ""))
+
+
+def test_a_terminal_that_shows_the_preview_is_driven_by_none_of_it(capsys):
+    print_preview(hostile_preview())
+    assert not UNSEEN.search(capsys.readouterr().out.replace("\n", ""))
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_aws_cli_sends_each_text_as_it_is(aws, text):
+    """The real one: it reads no file that a text names, and takes no text for an option."""
+    from awscli.clidriver import create_clidriver
+
+    change = AddAuthorizationRule(
+        **PLACE, endpoint_id="e", destination_cidr="10.0.2.0/24", group_id=text, description=text
+    )
+    create_clidriver().main([*change.cli(), "--endpoint-url", aws.url])
+    sent = aws.calls[-1].parameters
+    assert (sent["AccessGroupId"], sent["Description"]) == (text, text)
+
+
+@pytest.mark.parametrize(
+    "strange", ["sg-1\nrm -rf ~", "$(x)", "file:///x", "--x", "sg\u202e", "a b", "${x}", ""]
+)
+def test_what_is_no_id_is_refused_before_anything_is_made_of_it(world, strange):
+    tables = Tables(world.snapshot())
+    for change in (
+        AuthorizeRule(**PLACE, group_id=strange, peer=world.app),
+        AuthorizeRule(**PLACE, group_id=world.app, peer=strange),
+        AuthorizeRule(**PLACE, group_id=world.app, peer=world.app, protocol=strange),
+    ):
+        with pytest.raises(ParameterError) as refused:
+            change.apply(tables)
+        assert not UNSEEN.search(str(refused.value))
 
 
 def test_a_blank_that_is_not_set_stops_the_script_before_anything_else(world, tmp_path):
@@ -187,15 +273,39 @@ def test_a_blank_that_is_not_set_stops_the_script_before_anything_else(world, tm
     assert '--access-group-id "${GROUP_FOR_10_0_2_0_24}"' in script
 
 
-def test_the_terraform_text_parses_and_obeys_no_template_in_a_name(world):
+def said_in_terraform(literal: str) -> str:
+    """Return what Terraform takes a quoted text for; a template in it fails the test."""
+    inside = literal.removeprefix('"').removesuffix('"')
+    assert not re.search(r"(?<!\$)\$\{|(?<!%)%\{", inside), inside
+    return re.sub(
+        r"\$\$\{|%%\{|\\(?:u[0-9a-f]{4}|U[0-9a-f]{8}|.)",
+        lambda found: (
+            found[0][1:]
+            if found[0][0] in "$%"
+            else {"n": "\n", "r": "\r", "t": "\t"}.get(found[0][1], found[0][1])
+            if found[0][1] not in "uU"
+            else chr(int(f"0x{found[0][2:]}", 0))
+        ),
+        inside,
+    )
+
+
+def test_the_terraform_text_parses_and_holds_each_text_as_it_is():
     hcl2 = pytest.importorskip("hcl2")
-    text = terraform_text(hostile_preview(world))
-    kinds = [next(iter(block)).strip('"') for block in hcl2.loads(text)["resource"]]
-    assert kinds == [
+    text = terraform_text(hostile_preview())
+    blocks = [
+        (kind.strip('"'), next(iter(named.values())))
+        for block in hcl2.loads(text)["resource"]
+        for kind, named in block.items()
+    ]
+    assert [kind for kind, _ in blocks] == [
         "aws_security_group",
         "aws_vpc_security_group_ingress_rule",
-        "aws_ec2_client_vpn_authorization_rule",
+        *["aws_ec2_client_vpn_authorization_rule"] * len(TEXTS),
     ]
+    rules = [held for kind, held in blocks if "authorization_rule" in kind]
+    for name in ("access_group_id", "description"):
+        assert [said_in_terraform(rule[name]) for rule in rules] == list(TEXTS)
     assert "$${HOME} %%{if}" in text
 
 

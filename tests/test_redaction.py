@@ -19,6 +19,7 @@ from auditlib.cedar import policy_of
 from auditlib.certificates import metadata_of, revocation_list_of
 from auditlib.cli import main
 from auditlib.errors import ParameterError, ReportError
+from auditlib.language import LANGUAGES, spoken
 from auditlib.pseudonyms import KEPT, Pseudonyms
 from auditlib.redacted_documents import metadata, policy, revocation_list
 from auditlib.redaction import (
@@ -441,11 +442,16 @@ def test_a_revocation_list_ends_when_it_did(text, names):
         worlds.saml_metadata(valid_until=worlds.NOW),
         worlds.saml_metadata(400, use="encryption"),
         worlds.saml_metadata().replace("<ds:X509Certificate>", "<ds:X509Certificate>Zebra"),
+        worlds.saml_metadata().replace(
+            "entityID", 'validUntil="9999-12-31T23:59:59-14:00" entityID'
+        ),
         "<Zebra",
     ],
 )
-def test_metadata_ends_when_it_did(text, names):
-    before, after = (metadata_of(one) for one in (text, metadata(text, names)))
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_metadata_ends_when_it_did(text, names, language):
+    with spoken(language):
+        before, after = (metadata_of(one) for one in (text, metadata(text, names)))
     for what in ("problem", "valid_until", "certificate_ends"):
         assert getattr(before, what) == getattr(after, what), what
     assert "example" not in metadata(text, names)

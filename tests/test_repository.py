@@ -1,5 +1,6 @@
 """What holds for the repository as a whole."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -125,6 +126,45 @@ def test_no_module_does_work_at_import():
     code = "import sys, auditlib, auditlib.cli; print(sorted({'pandas', 'boto3', 'matplotlib', 'nbconvert'} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
+
+
+def claims_of_security() -> list[str]:
+    """Return each line of the security sections that claims something."""
+    page = (ROOT / "SECURITY.md").read_text("utf-8").partition("## What is not defended")[0]
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    rows = [row for row in rows if not row.endswith("| shown by |")]
+    for name, heading in (("README.md", "### Security"), ("README.ja.md", "### セキュリティ")):
+        section = re.split(r"\n##", (ROOT / name).read_text("utf-8").partition(f"\n{heading}")[2])[
+            0
+        ]
+        bullets = re.findall(r"^- .*?(?=^- |^$|\Z)", section, re.MULTILINE | re.DOTALL)
+        assert len(bullets) == 7, name
+        rows += bullets
+    return rows
+
+
+def test_each_line_on_security_names_tests_and_they_are_there():
+    claims = claims_of_security()
+    assert len(claims) > 40
+    tests: dict[str, set[str]] = {}
+    for claim in claims:
+        named = NAMED.findall(claim)
+        assert named, claim
+        for file, name in named:
+            if file not in tests:
+                tree = ast.parse((ROOT / file).read_text("utf-8"))
+                tests[file] = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
+            assert name in tests[file], f"{file}::{name}"
+
+
+def test_both_readmes_name_the_same_tests():
+    both = [
+        set(NAMED.findall((ROOT / n).read_text("utf-8"))) for n in ("README.md", "README.ja.md")
+    ]
+    assert both[0] == both[1] != set()
 
 
 def test_both_readmes_show_the_same_commands():

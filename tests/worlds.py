@@ -8,6 +8,7 @@ record for a test that wants to bend it.
 
 import base64
 import copy
+import warnings
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -46,15 +47,20 @@ def _key() -> Ed25519PrivateKey:
 
 
 def _subject(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    with warnings.catch_warnings():
+        # AWS looks at no length of what somebody imports.
+        warnings.simplefilter("ignore", UserWarning)
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name, _validate=False)])
 
 
 @cache
-def revocation_list(*, days: float | None = 90, entries: int = 1) -> str:
+def revocation_list(
+    *, days: float | None = 90, entries: int = 1, issuer: str = "Example VPN CA"
+) -> str:
     """Return a certificate revocation list in PEM that ends so many days after ``NOW``."""
     made = (
         x509.CertificateRevocationListBuilder()
-        .issuer_name(_subject("Example VPN CA"))
+        .issuer_name(_subject(issuer))
         .last_update(NOW - timedelta(days=90))
         .next_update(NOW + timedelta(days=days or 0))
     )
@@ -393,6 +399,7 @@ class World:
             "AddressFamily": "IPv4",
             "State": "create-complete",
             "PrefixListName": f"list-{self._count['pl']}",
+            "Tags": [],
             "OwnerId": owner or self.account,
             "Version": 1,
         }
@@ -856,7 +863,13 @@ class World:
         )
 
     def policy(
-        self, endpoint: str, document: str, *, shadow: str = "disabled", status: str = "active"
+        self,
+        endpoint: str,
+        document: str,
+        *,
+        shadow: str = "disabled",
+        status: str = "active",
+        description: str = "",
     ) -> None:
         """Attach a Cedar authorization policy."""
         self._single[self.region, "ec2-get-client-vpn-endpoint-authorization-policy", endpoint] = {
@@ -864,6 +877,7 @@ class World:
             "PolicyDocument": document,
             "ShadowMode": shadow,
             "Status": status,
+            **({"Description": description} if description else {}),
         }
 
     # -- refusals and the result --------------------------------------------------------------

@@ -9,6 +9,7 @@ References: https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/cvpn-working-
 https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
 """
 
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -34,12 +35,16 @@ __all__ = [
     "limited",
     "whole",
     "with_rows",
+    "with_texts",
     "without",
     "wrong_range",
 ]
 
 TEXT = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
 """What AWS takes as a group's name or description."""
+
+_NAME = re.compile(r"[A-Za-z0-9:][A-Za-z0-9._:/*-]*")
+"""An id, a range, an account, a protocol: nothing that a shell, Terraform or the AWS CLI obeys."""
 
 _BLANK = re.compile(r"<[A-Z][A-Z0-9_]*>")
 
@@ -76,6 +81,8 @@ class Change(ABC):
     phase
         Where it belongs in a plan that must not cut anybody off: 1 create, 2 allow, 3 switch,
         4 authorization (which resets sessions), 5 take away.
+    free
+        Its fields that hold somebody's text; the texts of the others are ids, ranges and words of AWS's.
     never_opens, never_closes
         Whether it can give nobody access, or take none away, whatever the tables say: security
         groups only add up.
@@ -89,6 +96,9 @@ class Change(ABC):
     iam_action: ClassVar[str] = ""
     resets_sessions: ClassVar[bool] = False
     phase: ClassVar[int] = 0
+    free: ClassVar[frozenset[str]] = frozenset(
+        {"description", "group_name", "log_group", "log_stream"}
+    )
     never_opens: ClassVar[bool] = False
     never_closes: ClassVar[bool] = False
 
@@ -122,7 +132,20 @@ class Change(ABC):
                     region=self.region,
                 ),
             )
+        strange = [text for text in self._names() if not _NAME.fullmatch(text)]
+        if strange:
+            return tuple(
+                tr("{text} is no name AWS gives", text=words.clean(one)) for one in strange
+            )
         return tuple(self._problems(tables))
+
+    def _names(self) -> Iterable[str]:
+        """Yield the texts of all fields that are not free."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name not in self.free:
+                texts = value if isinstance(value, tuple) else (value,)
+                yield from (text for text in texts if isinstance(text, str) and not is_blank(text))
 
     def _is_read(self, tables: Tables) -> bool:
         """Tell whether groups or endpoints were read where it is to be made."""
@@ -148,7 +171,7 @@ class Change(ABC):
             raise ParameterError(
                 tr(
                     "Cannot {do}: {why}.",
-                    do=_lower(self.words()),
+                    do=words.clean(_lower(self.words()), 500),
                     why=words.listed(found),
                 )
             )
@@ -204,6 +227,31 @@ def _lower(text: str) -> str:
 def with_rows(tables: Tables, name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return a table with further rows."""
     return appended(tables[name], name, rows)
+
+
+def with_texts(**texts: str | None) -> tuple[str, ...]:
+    """Return options of the AWS CLI that hold somebody's text, by the API's names; empty ones are left out.
+
+    The AWS CLI would send the file that ``file://…`` names in place of such a text, and take
+    ``--…`` for an option; a shell cannot hand on a null. Those go in as JSON, whose texts are texts
+    (https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-parameters-file.html).
+
+    >>> with_texts(GroupName="vpn", Description="file:///etc/passwd")
+    ('--group-name', 'vpn', '--cli-input-json', '{"Description": "file:///etc/passwd"}')
+    """
+    given = {name: text for name, text in texts.items() if text}
+    apart = {name: text for name, text in given.items() if _TAKEN_OTHERWISE.search(text)}
+    options = tuple(
+        word
+        for name, text in given.items()
+        if name not in apart
+        for word in (_CAPITAL.sub(r"-\g<0>", f"-{name}").lower(), text)
+    )
+    return (*options, "--cli-input-json", json.dumps(apart)) if apart else options
+
+
+_TAKEN_OTHERWISE = re.compile(r"\A(-|(file|fileb|https?)://)|\0", re.IGNORECASE)
+_CAPITAL = re.compile(r"[A-Z]")
 
 
 def limited(tables: Tables, change: Change, quota: Quota, before: int, after: int) -> Iterable[str]:

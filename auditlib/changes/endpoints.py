@@ -19,6 +19,7 @@ from auditlib.changes.change import (
     associations,
     limited,
     with_rows,
+    with_texts,
     without,
     wrong_range,
 )
@@ -45,6 +46,7 @@ class AddAuthorizationRule(Change):
     description: str | None = None
 
     kind: ClassVar[str] = "add-authorization-rule"
+    free: ClassVar[frozenset[str]] = Change.free | {"group_id"}
     doing: ClassVar[tuple[str, str]] = (marked("add {count}"), marked("authorization rule"))
     iam_action: ClassVar[str] = "ec2:AuthorizeClientVpnIngress"
     resets_sessions: ClassVar[bool] = True
@@ -103,15 +105,11 @@ class AddAuthorizationRule(Change):
         )
 
     def _cli(self) -> tuple[str, ...]:
-        who = (
-            ("--authorize-all-groups",)
-            if self.group_id is None
-            else ("--access-group-id", self.group_id)
-        )
-        about = ("--description", self.description) if self.description else ()
+        everyone = ("--authorize-all-groups",) if self.group_id is None else ()
+        texts = with_texts(AccessGroupId=self.group_id, Description=self.description)
         return (
             *("ec2", "authorize-client-vpn-ingress", "--client-vpn-endpoint-id", self.endpoint_id),
-            *("--target-network-cidr", self.destination_cidr, *who, *about),
+            *("--target-network-cidr", self.destination_cidr, *everyone, *texts),
         )
 
     def terraform(self) -> str:
@@ -138,6 +136,7 @@ class RemoveAuthorizationRule(Change):
     group_id: str | None = None
 
     kind: ClassVar[str] = "remove-authorization-rule"
+    free: ClassVar[frozenset[str]] = Change.free | {"group_id"}
     doing: ClassVar[tuple[str, str]] = (marked("remove {count}"), marked("authorization rule"))
     iam_action: ClassVar[str] = "ec2:RevokeClientVpnIngress"
     resets_sessions: ClassVar[bool] = True
@@ -178,14 +177,11 @@ class RemoveAuthorizationRule(Change):
         )
 
     def _cli(self) -> tuple[str, ...]:
-        who = (
-            ("--revoke-all-groups",)
-            if self.group_id is None
-            else ("--access-group-id", self.group_id)
-        )
+        everyone = ("--revoke-all-groups",) if self.group_id is None else ()
         return (
             *("ec2", "revoke-client-vpn-ingress", "--client-vpn-endpoint-id", self.endpoint_id),
-            *("--target-network-cidr", self.destination_cidr, *who),
+            *("--target-network-cidr", self.destination_cidr, *everyone),
+            *with_texts(AccessGroupId=self.group_id),
         )
 
     def terraform(self) -> str:
@@ -266,7 +262,7 @@ class CreateRoute(Change):
         )
 
     def _cli(self) -> tuple[str, ...]:
-        about = ("--description", self.description) if self.description else ()
+        about = with_texts(Description=self.description)
         return (
             *("ec2", "create-client-vpn-route", "--client-vpn-endpoint-id", self.endpoint_id),
             *("--destination-cidr-block", self.destination_cidr),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from auditlib import words
 from auditlib.changes.change import is_new
+from auditlib.characters import is_unseen
 
 __all__ = ["Raw", "block", "comment", "identifier", "literal", "reference"]
 
@@ -36,15 +37,29 @@ def reference(id: str) -> "str | Raw":
 
 
 def literal(value: object) -> str:
-    r"""Return a value as Terraform writes it: no template in a text is obeyed.
+    r"""Return a value as Terraform writes it: no template in a text is obeyed, and all of it is seen.
 
-    >>> print(literal('a "b" ${c} %{d}'))
-    "a \"b\" $${c} %%{d}"
+    >>> print(literal('a "b" ${c} %{d}' + chr(0x202e)))
+    "a \"b\" $${c} %%{d}\u202e"
     """
     if isinstance(value, Raw):
         return value.text
-    text = json.dumps(value, ensure_ascii=False)
-    return text.replace("${", "$${").replace("%{", "%%{") if isinstance(value, str) else text
+    if not isinstance(value, str):
+        return json.dumps(value)
+    text = "".join(map(_character, value))
+    return f'"{text.replace("${", "$${").replace("%{", "%%{")}"'
+
+
+_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
+
+
+def _character(character: str) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    code = ord(character)
+    if is_unseen(character):
+        return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+    return character
 
 
 def block(resource: str, name: str, arguments: Mapping[str, object]) -> str:

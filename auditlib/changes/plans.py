@@ -27,6 +27,7 @@ from auditlib.changes import (
     is_new,
 )
 from auditlib.changes.preview import Preview, Step
+from auditlib.config import text_in
 from auditlib.errors import AuditError, ParameterError
 from auditlib.export import records
 from auditlib.language import marked, tr, tr_as
@@ -64,7 +65,7 @@ def plan_of(path: Path) -> tuple[Change, ...]:
         When it is no such plan; names the entry and what is wrong with it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_in(path)
     except OSError as error:
         raise ParameterError(
             tr("{path} cannot be read: {error}.", path=path, error=error.strerror or error)
@@ -85,7 +86,8 @@ def plan_of(path: Path) -> tuple[Change, ...]:
 
         try:
             plan = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+        except Exception as error:
+            # The library raises many kinds of errors for what nobody should have written.
             raise ParameterError(
                 tr("{path} is no YAML: {error}.", path=path, error=error)
             ) from None
@@ -117,7 +119,8 @@ def _change(where: str, place: Mapping[str, Any], entry: Any) -> Change:
         )
     kind = entry["change"]
     if not isinstance(kind, str) or kind not in CHANGES:
-        raise ParameterError(f"{where}: {nearest(str(kind), CHANGES, noun=marked('change'))}")
+        said = kind if isinstance(kind, str) else ""  # a list of lists may be without end
+        raise ParameterError(f"{where}: {nearest(said, CHANGES, noun=marked('change'))}")
     made = CHANGES[kind]
     given = {**place, **{name: value for name, value in entry.items() if name != "change"}}
     known = {field.name: field for field in fields(made)}
@@ -237,7 +240,10 @@ def cli_text(preview: Preview) -> str:
         for step in window:
             lines.append(f"# {step.number}. {words.clean(step.change.words(), 500)}")
             lines += step_lines(preview, step)
-        lines += [f"# {tr('Verify: {text}', text=text)}" for text in verify_points(window)]
+        lines += [
+            f"# {tr('Verify: {text}', text=words.clean(text, 1000))}"
+            for text in verify_points(window)
+        ]
     lines += ["", f"# {tr('Rollback, if needed, in this order')}"]
     for step in reversed(preview.steps):
         lines += [
@@ -542,7 +548,7 @@ def apply_script(preview: Preview) -> str:
                     "fi",
                 ]
         body += [
-            f"echo {shlex.quote('   ' + tr('verify: {text}', text=text))}"
+            f"echo {shlex.quote('   ' + tr('verify: {text}', text=words.clean(text, 1000)))}"
             for text in verify_points(window)
         ]
         body.append("")

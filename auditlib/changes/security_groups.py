@@ -15,7 +15,16 @@ from typing import Any, ClassVar
 
 from auditlib import words
 from auditlib.changes import hcl
-from auditlib.changes.change import TEXT, Change, is_new, limited, whole, with_rows, without
+from auditlib.changes.change import (
+    TEXT,
+    Change,
+    is_new,
+    limited,
+    whole,
+    with_rows,
+    with_texts,
+    without,
+)
 from auditlib.changes.edits import groups_in, rules_in
 from auditlib.checks._parts import rows_of
 from auditlib.frames import frame_of_rows
@@ -138,8 +147,9 @@ class CreateSecurityGroup(Change):
 
     def _cli(self) -> tuple[str, ...]:
         return (
-            *("ec2", "create-security-group", "--group-name", self.group_name),
-            *("--description", self.description, "--vpc-id", self.vpc_id),
+            *("ec2", "create-security-group"),
+            *with_texts(GroupName=self.group_name, Description=self.description),
+            *("--vpc-id", self.vpc_id),
             *("--query", "GroupId"),
         )
 
@@ -359,7 +369,10 @@ class AuthorizeRule(Change):
             if low is None or high is None or not (-1 <= low <= 255 and -1 <= high <= 255):
                 yield tr("{protocol} needs a type and a code, -1 for any", protocol=self.protocol)
         elif self.protocol != "all" and not (
-            self.protocol.isdecimal() and int(self.protocol) <= 255
+            self.protocol.isascii()
+            and self.protocol.isdecimal()
+            and len(self.protocol) < 4
+            and int(self.protocol) <= 255
         ):
             yield tr("{protocol} is no protocol", protocol=words.clean(self.protocol))
         elif low is not None or high is not None:

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 from click.testing import CliRunner
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from auditlib import snapshot as snapshots
 from auditlib.cli import main
@@ -15,21 +15,35 @@ from auditlib.report import KERNELSPEC, notebooks
 from tests import report_worlds as worlds
 from tests.browser.chromium import chromium
 from tests.browser.lab import HOST, Lab, server
+from tests.corpus import CORPUS
 
 pytestmark = [
     # It belongs to the tools of development: where those are, it must run.
     pytest.mark.skipif(find_spec("jupyterlab") is None, reason="jupyterlab is not installed"),
 ]
-HOSTILE = ".jp-OutputArea script:not([type]), .jp-OutputArea [onerror], .jp-OutputArea iframe"
+HOSTILE = ", ".join(
+    f".jp-OutputArea {theirs}"
+    for theirs in (
+        "script:not([type])", "[onerror]", "[onload]", "iframe", "svg[onload]", ".MathJax", "mjx-container",
+        "a[href^='javascript:']", "a[href^='data:']", "img[src='x']",
+    )
+)  # fmt: skip
 CARD = re.compile(r'<article class="card (\w+)" id="([a-z-]+)"')
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Return a folder with a snapshot with a hostile name, and working copies set to it."""
+    """Return a folder with a snapshot with hostile names, and working copies set to it."""
     home = tmp_path_factory.mktemp("engagement")
     world = worlds.exposed()
-    world.record(world.endpoint(world.vpc("10.8.0.0/16")))["Description"] = worlds.SCRIPT
+    vpc = world.vpc("10.8.0.0/16", name=worlds.IMAGE)
+    subnet = world.subnet(vpc, "10.8.1.0/24", name=worlds.OVERRIDE)
+    endpoint = world.endpoint(vpc, name=worlds.SCRIPT, client_cidr="172.22.0.0/22")
+    world.record(endpoint)["Description"] = worlds.SCRIPT
+    world.associate(endpoint, subnet)
+    world.authorize(endpoint, "0.0.0.0/0", description=worlds.IMAGE)
+    for text in worlds.HOSTILE:
+        world.interface(subnet, world.default_group(vpc), name=text, description=text)
     snapshots.save(world.snapshot(**worlds.MOMENT), home / "snapshot")
     working_copies(home / "notebooks", home / "snapshot")
     return home
@@ -68,14 +82,16 @@ def test_every_working_copy_runs_whole_and_together_they_say_what_check_says(lab
         cards = {id: status for status, id in CARD.findall(html_of(node))}
         assert cards == {id: verdicts[id] for id in cards}, name
         told |= cards
-        assert lab.page.value(f"document.querySelectorAll('{HOSTILE}').length") == 0, name
+        assert lab.page.value(f"document.querySelectorAll({HOSTILE!r}).length") == 0, name
+        assert lab.page.value("document.title") != "ran", name
         assert lab.page.value("document.querySelectorAll('.jp-OutputArea .audit').length"), name
         lab.close()
     assert told == verdicts
 
 
-def written(place, name: str, source: str) -> str:
-    node = new_notebook(cells=[new_code_cell(source)], metadata={"kernelspec": KERNELSPEC})
+def written(place, name: str, source: str, *markdown: str) -> str:
+    cells = [new_code_cell(source), *map(new_markdown_cell, markdown)]
+    node = new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC})
     (place / "notebooks" / name).write_text(json.dumps(node), "utf-8")
     return name
 
@@ -89,6 +105,29 @@ def test_a_mistake_is_a_short_card(lab, place):
     assert "nowhere" in shown
     assert "Traceback" not in shown
     assert len(shown.splitlines()) <= 4
+    lab.close()
+
+
+TABLE = """
+import pandas as pd
+from auditlib import display as show
+from auditlib import open_audit
+show.init_notebook(open_audit())
+pd.DataFrame({"name": [%r, "$x$ and $$y$$"]})
+"""
+
+
+def test_no_name_is_set_as_a_formula(lab, place):
+    source = (TABLE % CORPUS["MathJax"]).strip()
+    cell, _ = lab.run_all(written(place, "formula.ipynb", source, "$a^2$"))["cells"]
+    assert [o["output_type"] for o in cell["outputs"]] == ["execute_result"]
+    lab.until("document.querySelector('.jp-OutputArea .audit table')")
+    # The consultant's own formula is set: the typesetter is there, and had its turn.
+    lab.until("document.querySelector('.jp-MarkdownOutput mjx-container')")
+    assert lab.page.value("document.querySelectorAll('.jp-OutputArea mjx-container').length") == 0
+    assert "$x$ and $$y$$" in lab.page.value(
+        "document.querySelector('.jp-OutputArea .audit table').innerText"
+    )
     lab.close()
 
 

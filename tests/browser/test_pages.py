@@ -1,10 +1,14 @@
 """The report in a real browser, without a network: it opens, it complains of nothing, it runs nothing."""
 
+import re
+
 import pytest
 
 from auditlib import snapshot as snapshots
+from auditlib import words
 from auditlib.report import report
 from tests import report_worlds as worlds
+from tests.corpus import CORPUS
 from tests.sample_report import FOLDER as SAMPLE
 from tests.sample_report import NAMES
 
@@ -36,6 +40,29 @@ def test_hostile_names_run_nothing(browser, folder, name, trusting):
     assert page.value("document.title") != "ran"
     assert page.value("document.querySelectorAll('script, iframe, object, embed, svg').length") == 0
     assert page.complaints == []
+
+
+THEIRS = (
+    "a[href^='javascript:' i], a[href^='data:' i], a[href*='..'], base, form, link:not([rel=icon])"
+)
+
+
+@pytest.mark.parametrize("trusting", [False, True], ids=["with-policy", "without-policy"])
+def test_hostile_names_are_all_there_to_be_read(browser, folder, trusting):
+    """Each text of the corpus as the beginning of it is shown, what nobody sees written out."""
+    shown = ""
+    for name in NAMES:
+        page = browser.open((folder / f"{name}.html").as_uri(), ignore_policy=trusting)
+        shown += page.value("document.body.textContent")
+        assert page.value(f"document.querySelectorAll({THEIRS!r}).length") == 0
+        page.close()
+    folded = " ".join(shown.split())
+    for kind, text in CORPUS.items():
+        assert words.clean(text)[:40] in folded, kind
+    assert "pay[U+202E]roll[U+200B]" in folded
+    assert not re.search(
+        "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069]", shown
+    )
 
 
 @pytest.mark.parametrize("trusting", [False, True], ids=["with-policy", "without-policy"])
