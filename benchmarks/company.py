@@ -175,6 +175,8 @@ def made_rules(groups: list[dict[str, Any]], some: random.Random) -> list[dict[s
             roll = some.random()
             if roll < 0.3:
                 add(group, False, port, CidrIpv4=f"10.{number * 10}.0.0/16")
+                if roll < 0.1:  # narrower, and older
+                    add(group, False, port, CidrIpv4=f"10.{number * 10}.{some.randrange(6) * 16}.0/20")  # fmt: skip
             elif roll < 0.5:
                 add(group, False, port, CidrIpv4=f"10.{number * 10}.{some.randrange(6) * 16}.0/20")
             elif roll < 0.6:

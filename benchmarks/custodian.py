@@ -63,7 +63,7 @@ def measured(aws: StandIn, commands: list[list[str]], folder: Path) -> Measured:
     for command in commands:
         start = time.perf_counter()
         with (folder / "said").open("wb") as said:
-            made = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
+            made = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
             _, status, used = os.wait4(made.pid, 0)
         took["seconds"] += time.perf_counter() - start
         took["processor"] += used.ru_utime + used.ru_stime
