@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types leaks coverage sample sample-report standin lock docs clean mutate fuzz sbom licences advisories benchmark-all benchmark benchmark-fleet fleet messages
+.PHONY: help demo test lint types leaks coverage sample sample-report standin lock docs clean mutate fuzz sbom licences advisories benchmark-all benchmark benchmark-custodian benchmark-fleet fleet messages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -70,11 +70,14 @@ licences: $(VENV)/.base ## List the licences of all dependencies; fails on one t
 advisories: $(VENV)/.audit ## Ask the PyPI advisory service about every locked version (needs the network)
 	@$(VENV)/.audit/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip
 
-benchmark-all: $(VENV)/.base ## Time start, load, check, reach and report on the sample, as ratios to their floors
-	@$(BIN)/python -m benchmarks
+benchmark-all: $(VENV)/.dev ## Time start, load, check, reach, report and collect against their floors; BIG=1: to a million rules
+	@$(BIN)/python -m benchmarks $(if $(BIG),--big)
 
 benchmark: $(VENV)/.base ## Time reach on a million rules against parsing the same files (minutes, some GB)
 	@$(BIN)/python -m benchmarks.reach
+
+benchmark-custodian: $(VENV)/.dev ## Time collect and check beside Cloud Custodian, installed from PyPI for that alone
+	@$(BIN)/python -m benchmarks.custodian --make $$(mktemp -d)
 
 benchmark-fleet: $(VENV)/.dev ## Time a scheduled run's accounts: collect, judge, report, on one core and on two (long)
 	@$(BIN)/python -m benchmarks.fleet

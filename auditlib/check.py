@@ -491,8 +491,11 @@ def audit(
         Tells which evidence is accepted; none of it when not given.
     """
     wanted = None if only is None else set(only)
+    unseen: _Unseen = {}
     return tuple(
-        _judge(made, tables, accept) for made in checks() if wanted is None or made.id in wanted
+        _judge(made, tables, accept, unseen)
+        for made in checks()
+        if wanted is None or made.id in wanted
     )
 
 
@@ -504,14 +507,18 @@ def evidence_in(made: Check, tables: TableSource) -> pd.DataFrame:
     population = made.population_in(tables)
     evidence = made.function(**_given(made.function, tables, population))
     if "by_absence" in evidence and evidence["by_absence"].eq(True).any():
-        return _without_guesses(evidence, _gaps(made, tables, population))
+        return _without_guesses(evidence, _gaps(made, tables, population, {}))
     return evidence
 
 
-def _judge(made: Check, tables: TableSource, accept: Accept | None) -> Finding:
+_Unseen = dict[tuple[object, ...], pd.DataFrame]
+"""What tables mention and do not hold, by who tells it and about which rows: checks share it."""
+
+
+def _judge(made: Check, tables: TableSource, accept: Accept | None, unseen_of: _Unseen) -> Finding:
     everything = tables[made.population]
     population = made.population_in(tables)
-    gaps = _gaps(made, tables, population)
+    gaps = _gaps(made, tables, population, unseen_of)
     evidence = made.function(**_given(made.function, tables, population))
     if missing := {name: 0 for name in _ASIDE if name not in evidence}:
         evidence = evidence.assign(**missing)
@@ -593,7 +600,9 @@ def _without_guesses(evidence: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame
     return evidence[~(by_absence & (evidence["region"].isin(everywhere) | about.isin(here)))]
 
 
-def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.DataFrame:
+def _gaps(
+    made: Check, tables: TableSource, population: pd.DataFrame, unseen_of: _Unseen
+) -> pd.DataFrame:
     """Return what could not be read and may hide evidence.
 
     Groups, interfaces and rules can belong to another account of the Region (shared VPCs, shared
@@ -602,10 +611,10 @@ def _gaps(made: Check, tables: TableSource, population: pd.DataFrame) -> pd.Data
     whether there is. A gap of a service that is the same in every Region counts wherever there is.
     """
     gaps = tables.gaps(made.population, *made.needs)
-    if made.unseen is not None:
-        unseen = made.unseen(**_given(made.unseen, tables, population))
-    else:
-        unseen = pd.DataFrame()
+    about = (made.unseen, made.population, made.among)
+    if made.unseen is not None and about not in unseen_of:
+        unseen_of[about] = made.unseen(**_given(made.unseen, tables, population))
+    unseen = unseen_of.get(about, pd.DataFrame())
     if len(unseen):
         known = set(_keys(gaps, ["table", "account", "region"]))
         places = set(_keys(gaps, ["account", "region"]))

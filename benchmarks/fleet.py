@@ -4,8 +4,10 @@
 
 Each account is the bundled sample's. Measured, each in a process of its own, with its peak memory:
 
-- collect, from the stand-in for AWS, which takes ``--latency`` seconds longer for every call. Floor: as many calls, one after the other, as its longest chain of calls that need
-  each other's answers. Aim: at most 1.5 times.
+- collect, from a server that gives again what the stand-in for AWS answered, each time after
+  ``--latency`` seconds (``benchmarks.replay``): the stand-in's own time is part of nothing. Imports are
+  not counted. Floor: as many calls, one after the other, as its longest chain of calls that need each
+  other's answers, each as long as one call of botocore to that server takes. Aim: at most 1.5 times.
 - judge: open the snapshot and run all checks.
 - report of all notebooks. Floor: the command lines of ``papermill`` and ``jupyter nbconvert``, one after
   the other, on one notebook that imports pandas and matplotlib and draws one figure, in this same
@@ -18,6 +20,7 @@ Prints a line per stage; exits 1 when an aim is missed. Machines are noisy: run 
 """
 
 import argparse
+import asyncio
 import json
 import os
 import resource
@@ -27,10 +30,12 @@ import sys
 import tempfile
 import time
 from concurrent.futures import wait
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import auditlib
+from auditlib.lanes import Lanes
 
 SAMPLE = Path(auditlib.__file__).with_name("sample")
 DATE = "2026-11-20"
@@ -50,51 +55,80 @@ def account_of(number: int) -> str:
 # -- stages, each in a process of its own ---------------------------------------------------------
 
 
-def serve(folder: Path, latency: float) -> dict[str, float]:
-    """Answer as AWS until there is nobody to answer; return how many calls there were."""
-    from tests.standin import StandIn
-    from tests.standin.sample_world import build
+def serve(folder: Path, latency: float, world: str) -> dict[str, float]:
+    """Answer as AWS until there is nobody to answer; tell how many calls a collection made."""
+    from benchmarks.replay import Replay
+    from tests.standin import StandIn, company_world, sample_world
 
     with StandIn() as aws:
-        build(aws)
+        (sample_world if world == "sample" else company_world).build(aws)
         aws.forget()
-        aws.delay("*", seconds=latency)
-        print(json.dumps(aws.environment), flush=True)
-        sys.stdin.readline()
-        calls = aws.calls  # what comes after is for timing one
-        print(json.dumps({"calls": len(calls), "chain": longest_chain(calls)}), flush=True)
-        sys.stdin.readline()
+        replay = Replay(aws.url, latency)
+
+        def ready() -> None:
+            print(json.dumps({**aws.environment, "AWS_ENDPOINT_URL": replay.url}), flush=True)
+
+        def until() -> None:
+            sys.stdin.readline()
+            calls = aws.calls
+            print(json.dumps({"calls": len(calls), "chain": longest_chain(calls)}), flush=True)
+            sys.stdin.readline()
+
+        asyncio.run(replay.serve(ready, until))
     return {"seconds": 0.0}
 
 
-def collect(folder: Path, latency: float) -> dict[str, float]:
-    """Collect the sample's world from another process, and time a call by itself."""
-    import boto3
-
-    from auditlib.aws.collect import collect as collected
-    from tests.standin.sample_world import NOW, REGIONS
-
+def collect(folder: Path, latency: float, world: str = "sample") -> dict[str, float]:
+    """Collect a world of the stand-in a second time, and time a call by itself."""
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.fleet", "--stage", "serve", repr(latency)],
+        [sys.executable, "-m", "benchmarks.fleet", "--stage", "serve", repr(latency), world],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as aws:
         os.environ.update(json.loads(aws.stdout.readline()))
-        url = os.environ["AWS_ENDPOINT_URL"]
-        start = time.perf_counter()
-        collected(folder / "snapshot", regions=REGIONS, endpoint_url=url, clock=lambda: NOW)
-        taken = time.perf_counter() - start
+        # What is asked of the stand-in, in a process of its own: nothing is warm when it is timed.
+        with Lanes(1) as executor:
+            executor.submit(_read, folder / "first", world).result()
         print(file=aws.stdin, flush=True)
         told = json.loads(aws.stdout.readline())
-        ec2 = boto3.client("ec2", region_name=REGIONS[0])
+        import auditlib.aws.collect  # noqa: F401 # imports are not counted
+
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        start = time.perf_counter()
+        _read(folder / "second", world)
+        taken = time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        import boto3
+
+        ec2 = boto3.client("ec2")
+        ec2.describe_vpcs()
         ec2.describe_vpcs()
         start = time.perf_counter()
         for _ in range(10):
             ec2.describe_vpcs()
         one = (time.perf_counter() - start) / 10
         aws.communicate()
-    return {**told, "seconds": taken, "one": one, "floor": told["chain"] * one}
+    processor = after.ru_utime - used.ru_utime + after.ru_stime - used.ru_stime
+    floor = told["chain"] * one
+    return {**told, "seconds": taken, "processor": processor, "one": one, "floor": floor}
+
+
+def _read(folder: Path, world: str) -> None:
+    from auditlib.aws.collect import collect as collected
+
+    clock = datetime(2026, 11, 2, 1, tzinfo=UTC)
+    url = os.environ["AWS_ENDPOINT_URL"]
+    made = collected(folder, regions=_REGIONS[world], endpoint_url=url, clock=lambda: clock)
+    if lost := [call for call in made.manifest.calls if call.status != "ok"]:
+        raise SystemExit(f"{len(lost)} calls failed, the first: {lost[0]}")
+
+
+_REGIONS = {
+    "sample": ("ap-northeast-1", "us-east-1"),
+    "company": ("ap-northeast-1", "eu-west-1", "us-east-1"),
+}
+"""As the worlds of the stand-in say; not read there, so that it is not imported where time is taken."""
 
 
 def longest_chain(calls: Any) -> int:
@@ -148,7 +182,6 @@ def trivial(folder: Path) -> dict[str, float]:
 
 def lanes(folder: Path, accounts: int, cores: int) -> dict[str, float]:
     """Judge and report on so many accounts on so many cores."""
-    from auditlib.lanes import Lanes
     from auditlib.schedule import Account
     from auditlib.visit import Visit, reported
 
@@ -187,8 +220,6 @@ def lead(folder: Path, accounts: int) -> dict[str, float]:
             (home / name).write_bytes(held.replace(account_of(0).encode(), account.encode()))
         (home.parent / "latest").write_text(f"{DATE}\n")
     file.write_text("\n".join(lines) + "\n", "utf-8")
-    from datetime import UTC, datetime
-
     from auditlib.fleet import run
 
     told: list[Any] = []
@@ -240,6 +271,14 @@ def staged(name: str, *given: float) -> dict[str, float]:
     return told
 
 
+def _read_as(word: str) -> Any:
+    """Return a parameter of a stage: a number, or a text."""
+    try:
+        return float(word) if "." in word else int(word)
+    except ValueError:
+        return word
+
+
 def line(name: str, told: dict[str, float], ratio: float = 0.0, aim: str = "", missed: bool = False) -> None:  # fmt: skip
     said = f"{ratio:>8.2f}  {aim}{', missed' if missed else ''}" if aim else ""
     print(f"{name:<34}{told['seconds']:>9.2f} s{told['peak']:>8.0f} MiB{said}", flush=True)
@@ -255,7 +294,7 @@ def main() -> int:
     if asked.stage:
         name, *given = asked.stage
         with tempfile.TemporaryDirectory() as folder:
-            told = STAGES[name](Path(folder), *(float(g) if "." in g else int(g) for g in given))
+            told = STAGES[name](Path(folder), *map(_read_as, given))
         peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))  # fmt: skip
         if name == "lead":
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

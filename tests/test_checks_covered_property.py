@@ -4,11 +4,13 @@ from collections import defaultdict
 from ipaddress import ip_network
 from types import SimpleNamespace as Row
 
+import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditlib.addresses import Ranges, addresses
-from auditlib.checks.dead_configuration import _covered, _covered_rules
+from auditlib.checks._covered import covered_rules
+from auditlib.checks.dead_configuration import _covered
 
 GROUPS = ("*", "a", "b")
 WORLD = [str(host) for host in ip_network("10.0.0.0/29")]
@@ -63,40 +65,88 @@ def test_covered_authorization_rules_are_exactly_those_that_change_nothing(rules
             raise AssertionError("a rule for a group beside one for everyone changes nothing")
 
 
-rule_rows = st.lists(st.tuples(networks, st.integers(1, 6), st.integers(0, 3)), max_size=7).map(
+LISTS = {"pl-1": addresses("10.0.0.0/31") | addresses("10.0.0.6/32"), "pl-2": addresses("10.0.0.2")}
+kinds = st.one_of(
+    st.tuples(st.just("ipv4"), networks),
+    st.tuples(st.just("prefix_list"), st.sampled_from(["pl-1", "pl-2", "pl-unread"])),
+    st.tuples(st.just("security_group"), st.sampled_from(["sg-a", "sg-b"])),
+    st.just(("unknown", None)),
+)
+protocols = st.one_of(
+    st.tuples(st.sampled_from(["tcp", "udp"]), st.integers(1, 6), st.integers(0, 3)),
+    st.sampled_from([("all", None, None), ("47", None, None), ("made-up", 1, 2)]),
+)
+rule_rows = st.lists(
+    st.tuples(st.sampled_from(["sg-1", "sg-2"]), st.booleans(), protocols, kinds), max_size=12
+).map(
     lambda given: [
         Row(
             rule_id=f"sgr-{number}",
-            protocol="tcp",
+            group_id=group,
+            is_egress=egress,
+            protocol=protocol,
             from_port=low,
-            to_port=low + more,
-            peer_kind="ipv4",
-            peer=net,
+            to_port=None if low is None else low + more,
+            peer_kind=kind,
+            peer=peer,
         )
-        for number, (net, low, more) in enumerate(given)
+        for number, (group, egress, (protocol, low, more), (kind, peer)) in enumerate(given)
     ]
 )
 
 
+def framed(rules):
+    names = [
+        "rule_id",
+        "group_id",
+        "is_egress",
+        "protocol",
+        "from_port",
+        "to_port",
+        "peer_kind",
+        "peer",
+    ]
+    frame = pd.DataFrame([vars(rule) for rule in rules], columns=names)
+    types = dict.fromkeys(names, "str") | {"is_egress": "bool", "peer_kind": "category"}
+    return frame.astype(types | {"from_port": "Int64", "to_port": "Int64"})
+
+
 def admitted(rules):
+    """Return all that rules admit, one packet at a time: in which group and direction, from whom."""
     return {
-        (address, port)
+        (rule.group_id, rule.is_egress, peer, protocol, port)
         for rule in rules
-        for address in WORLD
-        if addresses(address) <= addresses(rule.peer)
-        for port in range(rule.from_port, rule.to_port + 1)
+        for peer in peers_of(rule)
+        for protocol in (["tcp", "udp", "47"] if rule.protocol == "all" else [rule.protocol])
+        for port in (
+            range(11) if rule.from_port is None else range(rule.from_port, rule.to_port + 1)
+        )
+        if protocol != "made-up"
     }
 
 
-@settings(max_examples=150, deadline=None)
+def peers_of(rule):
+    if rule.peer_kind == "security_group":
+        return [rule.peer]
+    held = addresses(rule.peer) if rule.peer_kind == "ipv4" else LISTS.get(rule.peer, Ranges())
+    return [address for address in WORLD if addresses(address) <= held]
+
+
+@settings(max_examples=80, deadline=None)
 @given(rule_rows)
 def test_covered_security_group_rules_admit_nothing_of_their_own_and_the_kept_ones_do(rules):
-    found = _covered_rules(rules, defaultdict(Ranges))
+    found = list(covered_rules(framed(rules), LISTS))
     dead = {rule.rule_id for rule, _ in found}
     kept = [rule for rule in rules if rule.rule_id not in dead]
     assert admitted(kept) == admitted(rules)
     for rule in kept:
-        assert admitted([other for other in kept if other is not rule]) != admitted(kept)
+        if admitted([rule]):
+            others = [other for other in kept if other is not rule]
+            assert admitted(others) != admitted(kept), (
+                f"{rule.rule_id} is covered and was not found"
+            )
     by_id = {rule.rule_id: rule for rule in rules}
     for rule, by in found:
-        assert admitted([rule]) <= admitted([by_id[id] for id in by])
+        mine = by_id[rule.rule_id]
+        assert admitted([mine]), "a rule that admits nothing is covered by nothing"
+        assert admitted([mine]) <= admitted([by_id[id] for id in by])

@@ -14,9 +14,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import UnknownServiceError
 from click.testing import CliRunner, Result
 
 from auditlib.aws.collect import collect
+from auditlib.aws.models import session_of
 from auditlib.aws.reads import READS, read_of
 from auditlib.cli import main
 from auditlib.errors import AwsError, SnapshotError
@@ -842,3 +844,13 @@ def test_a_code_about_the_endpoint_is_never_taken_for_no_policy():
 def test_sign_in_errors_are_the_kits_own(aws, tmp_path):
     with pytest.raises(AwsError):
         read_all(aws, tmp_path / "s", regions=["nowhere"])
+
+
+def test_sessions_and_threads_share_what_botocore_knows_of_a_service():
+    loaders = [session_of()._session.get_component("data_loader") for _ in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        models = list(pool.map(lambda n: loaders[n % 4].load_service_model("iam", "service-2"), range(16)))  # fmt: skip
+    assert models[0]["metadata"]["endpointPrefix"] == "iam"
+    assert len({id(model) for model in models}) == 1
+    with pytest.raises(UnknownServiceError):
+        loaders[0].load_service_model("no-such-service", "service-2")

@@ -28,6 +28,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
 from auditlib import __version__
+from auditlib.aws.models import read_ahead, session_of
 from auditlib.aws.outcomes import message_of
 from auditlib.errors import AwsError
 from auditlib.language import tr, tr_as
@@ -92,7 +93,7 @@ def sign_in(
         nothing answers; or a region is unknown. One line that says what to do.
     """
     try:
-        session = boto3.session.Session(profile_name=profile)
+        session = session_of(profile)
         # Read early: a damaged configuration file shows here.
         session.get_credentials()
         configured = session.region_name
@@ -130,7 +131,7 @@ def home_region(session: boto3.session.Session, region: str) -> str:
 
 def known_regions(session: boto3.session.Session | None = None) -> tuple[str, ...]:
     """Return the regions the installed SDK knows, of all partitions."""
-    session = session or boto3.session.Session()
+    session = session or session_of()
     return tuple(
         region
         for partition in session.get_available_partitions()
@@ -201,6 +202,8 @@ def _caller(
 ) -> dict[str, Any]:
     try:
         client = _sts(session, region, endpoint_url)
+        # Nearly all that comes after asks EC2.
+        client.meta.events.register("before-send", lambda **_: read_ahead(session, "ec2"))
         caller = client.get_caller_identity()
         return {"Account": str(caller["Account"]), "Arn": str(caller["Arn"])}
     except (BotoCoreError, ClientError, ResponseParserError, ValueError, KeyError) as error:
@@ -235,13 +238,12 @@ def _assumed(
             )
         ) from error
     # A core session of its own: the profile's settings stay, its credentials do not.
-    core = botocore.session.Session(profile=session.profile_name) if _named(session) else None
-    return boto3.session.Session(
+    return session_of(
+        session.profile_name if _named(session) else None,
         aws_access_key_id=keys["AccessKeyId"],
         aws_secret_access_key=keys["SecretAccessKey"],
         aws_session_token=keys["SessionToken"],
         region_name=session.region_name,
-        botocore_session=core,
     )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.access import standing
+from auditlib.addresses import Ranges, addresses
 from auditlib.aws.reads import read_of
 from auditlib.cedar import Policy, policy_of
 from auditlib.language import sentences, tr
@@ -491,6 +492,14 @@ def other_interfaces(
     return rows.assign(
         client_vpn=rows["eni_id"].isin(endpoint_interfaces["eni_id"]) | marked_client_vpn(rows)
     )
+
+
+def listed_addresses(prefix_list_entries: pd.DataFrame) -> dict[str, Ranges]:
+    """Return the addresses of each prefix list that has any."""
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for entry in rows_of(prefix_list_entries):
+        spans.setdefault(entry.prefix_list_id, []).extend(addresses(entry.cidr_block).spans)
+    return {id: Ranges.of(held) for id, held in spans.items()}
 
 
 def names_of(frame: pd.DataFrame, id: str, *names: str) -> dict[str, str]:

@@ -7,14 +7,16 @@ from typing import Any
 import pandas as pd
 
 from auditlib import words
-from auditlib.addresses import NONE, Ranges, Traffic, addresses, ports
+from auditlib.addresses import Ranges, addresses
 from auditlib.check import Severity, check, evidence_of
+from auditlib.checks._covered import covered_rules
 from auditlib.checks._parts import (
     ENDPOINT,
     GUIDE,
     called,
     gap,
     groups_in_force,
+    listed_addresses,
     living,
     names_of,
     place_of,
@@ -546,13 +548,10 @@ def security_group_rule_covered_by_another(
     pairs = pd.concat([carried[[*ENDPOINT, "group_id"]], reached]).drop_duplicates()
     endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
     pairs = pairs[pairs["endpoint_id"].isin(list(endpoint_of))]
-    lists: dict[str, Ranges] = defaultdict(lambda: NONE)
-    for entry in rows_of(prefix_list_entries):
-        lists[entry.prefix_list_id] |= addresses(entry.cidr_block)
     rules = security_group_rules[security_group_rules["group_id"].isin(pairs["group_id"])]
     covered: dict[str, list[tuple[Any, tuple[str, ...]]]] = defaultdict(list)
-    for (group, _), held in rules.groupby(["group_id", "is_egress"]):
-        covered[str(group)] += _covered_rules(list(rows_of(held)), lists)
+    for rule, by in covered_rules(rules, listed_addresses(prefix_list_entries)):
+        covered[rule.group_id].append((rule, by))
     mine = set(zip(carried["endpoint_id"], carried["group_id"], strict=True))
     rows = []
     for pair in rows_of(pairs):
@@ -590,72 +589,3 @@ def security_group_rule_covered_by_another(
     return evidence_of(
         "account region endpoint_id group_id rule_id covered_by reason source record", rows
     )
-
-
-def _covered_rules(rules: list[Any], lists: dict[str, Ranges]) -> list[tuple[Any, tuple[str, ...]]]:
-    """Return rules of one group and direction that the rules kept cover, and which those are.
-
-    The narrowest are tried first, and what is covered no longer covers: of two equal rules one
-    stays.
-    """
-    found = []
-    for peers in _by_kind_of_peer(rules, lists).values():
-        kept = dict(sorted(peers.items(), key=lambda item: (_extent(item[1][1]), item[0])))
-        boxes = {id: _box(traffic) for id, (_, traffic) in kept.items()}
-        for id, (rule, traffic) in list(kept.items()):
-            near = {
-                other: there & traffic
-                for other, (_, there) in kept.items()
-                if other != id and _touch(boxes[other], boxes[id]) and there & traffic
-            }
-            if near and traffic <= Traffic.union(near.values()):
-                del kept[id]
-                alone = [other for other, there in near.items() if traffic <= there]
-                found.append((rule, tuple(alone[:1] or sorted(near))))
-    return found
-
-
-Box = tuple[int, int, int, int]
-
-
-def _box(traffic: Traffic) -> Box:
-    """Return the first and last address and port of a set: what do not touch in it share nothing."""
-    spans = [span for _, _, on in traffic.parts for span in (on.spans[0], on.spans[-1])]
-    return (
-        traffic.parts[0][0],
-        traffic.parts[-1][1],
-        min(first for first, _ in spans),
-        max(last for _, last in spans),
-    )
-
-
-def _touch(one: Box, two: Box) -> bool:
-    return one[0] <= two[1] and two[0] <= one[1] and one[2] <= two[3] and two[2] <= one[3]
-
-
-def _extent(traffic: Traffic) -> int:
-    return sum((last - first + 1) * on.size for first, last, on in traffic.parts)
-
-
-def _by_kind_of_peer(
-    rules: list[Any], lists: dict[str, Ranges]
-) -> dict[str, dict[str, tuple[Any, Traffic]]]:
-    """Return what each rule admits, addresses together and each named group for itself."""
-    found: dict[str, dict[str, tuple[Any, Traffic]]] = defaultdict(dict)
-    for rule in rules:
-        try:
-            on = ports(
-                rule.protocol,
-                None if pd.isna(rule.from_port) else int(rule.from_port),
-                None if pd.isna(rule.to_port) else int(rule.to_port),
-            )
-        except ValueError:  # a protocol nobody knows covers nothing and is covered by nothing
-            continue
-        if rule.peer_kind in {"ipv4", "ipv6"}:
-            found["addresses"][rule.rule_id] = (rule, Traffic.of(addresses(rule.peer), on))
-        elif rule.peer_kind == "prefix_list" and lists[rule.peer]:
-            found["addresses"][rule.rule_id] = (rule, Traffic.of(lists[rule.peer], on))
-        elif rule.peer_kind == "security_group":
-            members = addresses("0.0.0.0/32")  # any one address stands for the group's members
-            found[rule.peer][rule.rule_id] = (rule, Traffic.of(members, on))
-    return found

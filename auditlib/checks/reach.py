@@ -8,13 +8,14 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.access import standing
-from auditlib.addresses import Ranges, addresses, ports
+from auditlib.addresses import NONE, Ranges, addresses, ports
 from auditlib.check import Severity, check, evidence_of
 from auditlib.checks._parts import (
     ENDPOINT,
     GUIDE,
     called,
     changing_rules,
+    listed_addresses,
     living,
     place_of,
     rows_of,
@@ -692,41 +693,46 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
 ) -> pd.DataFrame:
     """Return inbound rules that admit the endpoint and, beside it, at least a whole VPC."""
     endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
+    blocks: dict[str, list[Ranges]] = defaultdict(list)
+    for block in rows_of(vpc_cidr_blocks[vpc_cidr_blocks["state"].isin(["associated"])]):
+        blocks[block.vpc_id].append(addresses(block.cidr_block))
     reached = reached_interfaces[reached_interfaces["rule_ids"].map(len).gt(0)]
     reached = _receivers(reached, judged, endpoint_network_interfaces)
     pairs = reached[[*ENDPOINT, "vpc_id", "eni_id", "rule_ids"]].explode("rule_ids")
     pairs = pairs.rename(columns={"rule_ids": "rule_id"})
-    used = ingress_rules[ingress_rules["rule_id"].isin(pairs["rule_id"])]
-    rule_of = {row.rule_id: row for row in rows_of(used)}
-    lists: dict[str, Ranges] = defaultdict(Ranges)
-    for entry in rows_of(prefix_list_entries):
-        lists[entry.prefix_list_id] |= addresses(entry.cidr_block)
+    lists = listed_addresses(prefix_list_entries)
+    used = ingress_rules[ingress_rules["rule_id"].isin(pairs["rule_id"].unique())]
     # Two halves of a range in two rules admit the whole of it.
-    beside: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
-    for rule in rows_of(ingress_rules[ingress_rules["group_id"].isin(used["group_id"])]):
-        beside[_traffic_of(rule)].append(rule)
-    blocks: dict[str, list[Ranges]] = defaultdict(list)
-    for block in rows_of(vpc_cidr_blocks[vpc_cidr_blocks["state"].isin(["associated"])]):
-        blocks[block.vpc_id].append(addresses(block.cidr_block))
+    beside = ingress_rules[ingress_rules["group_id"].isin(used["group_id"])]
+    smallest = min((block.size for held in blocks.values() for block in held), default=0)
+    beside = beside[_many_addresses(beside, lists, smallest)]
+    alike: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+    for rule in rows_of(beside):
+        alike[_traffic_of(rule)].append(rule)
+    admitted = {
+        traffic: Ranges.of(span for rule in held for span in _source_of(rule, lists).spans)
+        for traffic, held in alike.items()
+    }
+    rule_of = {rule.rule_id: rule for held in alike.values() for rule in held}
+    let_in: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for pair in rows_of(pairs[pairs["rule_id"].isin(beside["rule_id"])]):
+        let_in[pair.endpoint_id, pair.rule_id].append(pair)
     rows = []
-    for (id, rule_id), held in pairs.groupby(["endpoint_id", "rule_id"]):
-        rule, endpoint = rule_of.get(rule_id), endpoint_of[id]
-        if rule is None:
-            continue
-        others = [other for other in beside[_traffic_of(rule)] if other.rule_id != rule_id]
-        source = own = _source_of(rule, lists)
-        for other in others:
-            source |= _source_of(other, lists)
-        vpcs = {*held["vpc_id"], endpoint.vpc_id}
+    for (id, rule_id), held in sorted(let_in.items(), key=lambda item: item[0]):
+        rule, endpoint = rule_of[rule_id], endpoint_of[id]
+        own, source = _source_of(rule, lists), admitted[_traffic_of(rule)]
+        vpcs = {*(pair.vpc_id for pair in held), endpoint.vpc_id}
         whole = sorted(v for v in vpcs for b in blocks.get(v, ()) if b <= source and b & own)
         if not whole:
             continue
+        others = [other for other in alike[_traffic_of(rule)] if other.rule_id != rule_id]
         alone = all(any(b <= own for b in blocks[v]) for v in whole)
         source = own if alone else source
         internet = source.size > 2**31
+        interfaces = len({pair.eni_id for pair in held})
         said = {
             "endpoint": called(endpoint),
-            "interfaces": words.count(held["eni_id"].nunique(), "interface"),
+            "interfaces": words.count(interfaces, "interface"),
             "rule": rule,
             "admitted": tr("the internet")
             if internet
@@ -739,7 +745,7 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
                 **place_of(endpoint),
                 "group_id": rule.group_id,
                 "rule_id": rule_id,
-                "interfaces": held["eni_id"].nunique(),
+                "interfaces": interfaces,
                 "range": words.clean(rule.peer),
                 "source": rule.source,
                 "record": rule.record,
@@ -763,6 +769,21 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
     )
 
 
+def _many_addresses(rules: pd.DataFrame, lists: dict[str, Ranges], least: int) -> pd.Series:
+    """Tell which rules admit so many addresses, together with those of the same group and ports.
+
+    Added up as if none were admitted twice: who is told apart here need not be worked out exactly.
+    """
+    peers = rules[["peer_kind", "peer"]].drop_duplicates()
+    sizes = {row.peer: float(_source_of(row, lists).size) for row in rows_of(peers)}
+    size = rules["peer"].map(sizes).fillna(0.0).astype(float)
+    together = size.groupby(
+        [rules[column] for column in ("group_id", "protocol", "from_port", "to_port")],
+        dropna=False,
+    ).transform("sum")
+    return together * (1 + 1e-9) >= least  # sums of great floating-point numbers are rounded
+
+
 def _traffic_of(rule: Any) -> tuple[Any, ...]:
     """Return what a rule is about but its source; missing ports as one value."""
     ends = (None if pd.isna(port) else int(port) for port in (rule.from_port, rule.to_port))
@@ -776,4 +797,4 @@ def _named_rules(rules: list[Any]) -> str:
 def _source_of(rule: Any, lists: dict[str, Ranges]) -> Ranges:
     if rule.peer_kind in {"ipv4", "ipv6"}:
         return addresses(rule.peer)
-    return lists[rule.peer] if rule.peer_kind == "prefix_list" else Ranges()
+    return lists.get(rule.peer, NONE) if rule.peer_kind == "prefix_list" else NONE
