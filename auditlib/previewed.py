@@ -132,7 +132,7 @@ def outcome(preview: "Preview") -> str:
     """Return the verdict as a sentence; where there is no change, why."""
     if not preview.steps:
         return "".join(preview.decisions[:1]) or tr("There is no change to make.")
-    verdict = preview.verdict
+    verdict = preview.brief
     if current() == "en":
         verdict = verdict[:1].upper() + verdict[1:]
     return tr("{verdict}.", verdict=verdict)

@@ -315,7 +315,7 @@ def test_coverage_tells_what_was_read_as_whom_and_what_was_refused(refused):
 def test_coverage_of_a_complete_reading_says_so(exposed):
     assert "Every call was answered." in display.coverage(exposed).markup
     assert str(display.coverage(exposed)).startswith("All ")
-    assert display.audit_html(exposed) == str(display.coverage(exposed).markup)
+    assert str(display.coverage(exposed).markup) in display.audit_html(exposed)
 
 
 def test_the_verdict_counts_every_finding_once(exposed):
