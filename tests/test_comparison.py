@@ -201,7 +201,7 @@ def test_no_two_rows_of_evidence_of_the_sample_are_about_the_same():
 
 def test_the_sample_shows_each_kind_of_change():
     found = compare(open_audit()).drift
-    assert set(found.findings["state"]) == {"new", "resolved", "unchanged"}
+    assert set(found.findings["state"]) == {"new", "worsened", "resolved", "unchanged"}
     assert set(found.objects["change"]) == {"added", "removed", "changed"}
     assert len(found.recreated) == 1
     assert "lost" in set(found.access["state"])
