@@ -132,7 +132,7 @@ def _untold_use(
         "An endpoint whose users fail at mutual authentication: AWS does not log those attempts.",
     ),
     bearing=(
-        "Nobody used it in the 30 days before it was read: where nobody needs it any more, deleting "
+        "Nothing shows that it was used in the 30 days before it was read: where nobody needs it, deleting "
         "it ends all that is found at it, without a fix for each."
     ),
     decision="Whether an endpoint is still needed, for emergencies say, only its owner knows.",
