@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from auditlib import trail, words
 from auditlib.aws.reads import Read, read_of, reads_for
-from auditlib.checks._parts import rows_of
+from auditlib.frames import rows_of
 from auditlib.language import marked, tr
 
 if TYPE_CHECKING:

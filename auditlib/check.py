@@ -27,7 +27,8 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.characters import visible
-from auditlib.gaps import of_every_region
+from auditlib.frames import frame_of_rows
+from auditlib.gaps import GapRow, of_every_region
 from auditlib.language import current, sentences, tr, tr_as
 from auditlib.schemas import GAPS, SCHEMAS
 
@@ -95,8 +96,11 @@ class TableSource(Protocol):
     def __getitem__(self, name: str, /) -> pd.DataFrame:
         """Return a table or view."""
 
-    def gaps(self, *names: str) -> pd.DataFrame:
-        """Return the gaps of tables or views, in the columns of ``schemas.GAPS``."""
+    def shared(self, name: str, /) -> pd.DataFrame:
+        """Return a table or view that is not to be written into."""
+
+    def gap_rows(self, *names: str) -> list[GapRow]:
+        """Return the gaps of tables or views, each with what ``schemas.GAPS`` has columns for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +150,8 @@ class Check:
     function
         Returns the evidence.
     unseen
-        Returns, from tables it names, what those tables mention and do not hold, in the columns
-        of ``schemas.GAPS``: something the check would have to look at and that nobody read.
+        Returns, from tables it names, a gap for each thing that those tables mention and do not
+        hold: something the check would have to look at and that nobody read.
     """
 
     id: str
@@ -166,7 +170,7 @@ class Check:
     wording: tuple[str, ...] = ()
     among: Callable[[pd.DataFrame], pd.Series] | None = field(default=None, repr=False)
     left_out: Callable[..., str] | None = field(default=None, repr=False)
-    unseen: Callable[..., pd.DataFrame] | None = field(default=None, repr=False)
+    unseen: Callable[..., list[GapRow]] | None = field(default=None, repr=False)
     false_alarms: tuple[str, ...] = ()
     controls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ratings: Mapping[str, str] = field(default_factory=dict)
@@ -182,16 +186,19 @@ class Check:
         return tuple(dict.fromkeys((*self.tables, *(n for n in beside if n != _JUDGED))))
 
     def population_in(self, tables: TableSource) -> pd.DataFrame:
-        """Return the rows the check judges; kept with the tables, for many checks judge the same."""
+        """Return the rows the check judges; kept with the tables, for many checks judge the same.
+
+        They are not to be written into.
+        """
         if self.among is None:
-            return tables[self.population]
+            return tables.shared(self.population)
         kept = vars(tables).setdefault("_populations", {})
         key = (self.population, self.among)
         if key not in kept:
-            frame = tables[self.population]
+            frame = tables.shared(self.population)
             kept[key] = frame[self.among(frame).astype(bool)]
         found: pd.DataFrame = kept[key]
-        return found.copy(deep=False)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -511,12 +518,12 @@ def evidence_in(made: Check, tables: TableSource) -> pd.DataFrame:
     return evidence
 
 
-_Unseen = dict[tuple[object, ...], pd.DataFrame]
+_Unseen = dict[tuple[object, ...], list[GapRow]]
 """What tables mention and do not hold, by who tells it and about which rows: checks share it."""
 
 
 def _judge(made: Check, tables: TableSource, accept: Accept | None, unseen_of: _Unseen) -> Finding:
-    everything = tables[made.population]
+    everything = tables.shared(made.population)
     population = made.population_in(tables)
     gaps = _gaps(made, tables, population, unseen_of)
     evidence = made.function(**_given(made.function, tables, population))
@@ -544,15 +551,15 @@ def _left_out(made: Check, tables: TableSource, everything: pd.DataFrame) -> str
     if made.left_out is None:
         return ""
     _, *more = inspect.signature(made.left_out).parameters
-    return str(made.left_out(everything, *(tables[name] for name in more)))
+    return str(made.left_out(everything, *(tables.shared(name) for name in more)))
 
 
 def _given(
-    function: Callable[..., pd.DataFrame], tables: TableSource, population: pd.DataFrame
+    function: Callable[..., object], tables: TableSource, population: pd.DataFrame
 ) -> dict[str, pd.DataFrame]:
     """Return what a function asks for by the names of its parameters."""
     names = inspect.signature(function).parameters
-    return {name: population if name == _JUDGED else tables[name] for name in names}
+    return {name: population if name == _JUDGED else tables.shared(name) for name in names}
 
 
 def _in_order(evidence: pd.DataFrame, key: list[str]) -> pd.DataFrame:
@@ -593,7 +600,7 @@ def _without_guesses(evidence: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame
         "endpoint_id" in evidence
     )
     everywhere = set(gaps.loc[~elsewhere, "region"])
-    if of_every_region(gaps).any():
+    if any(map(of_every_region, gaps["service"], gaps["operation"])):
         everywhere |= set(evidence["region"])
     here = set(gaps.loc[elsewhere, "resource"])
     about = evidence["endpoint_id"] if "endpoint_id" in evidence else evidence["region"]
@@ -610,30 +617,34 @@ def _gaps(
     in every account of a Region where there is something to judge, or where nobody could see
     whether there is. A gap of a service that is the same in every Region counts wherever there is.
     """
-    gaps = tables.gaps(made.population, *made.needs)
+    gaps = tables.gap_rows(made.population, *made.needs)
     about = (made.unseen, made.population, made.among)
     if made.unseen is not None and about not in unseen_of:
         unseen_of[about] = made.unseen(**_given(made.unseen, tables, population))
-    unseen = unseen_of.get(about, pd.DataFrame())
-    if len(unseen):
-        known = set(_keys(gaps, ["table", "account", "region"]))
-        places = set(_keys(gaps, ["account", "region"]))
-        # Where a call was refused, that is the reason to name, not AWS's silence.
-        new = [
-            (table, account, region) not in known
-            and not (status == "untold" and (account, region) in places)
-            for table, account, region, status in _keys(
-                unseen, ["table", "account", "region", "status"]
-            )
-        ]
-        gaps = pd.concat([gaps, unseen[pd.Series(new, index=unseen.index, dtype=bool)]])
-    if gaps.empty:
-        return gaps
-    regions = {*population["region"], *tables.gaps(made.population)["region"]}
-    kept = gaps[gaps["region"].isin(regions) | (of_every_region(gaps) & bool(regions))]
-    return kept[list(GAPS.names)].sort_values(
-        ["account", "region", "table", "operation", "resource"], ignore_index=True
-    )
+    known = {(gap["table"], gap["account"], gap["region"]) for gap in gaps}
+    places = {(account, region) for _, account, region in known}
+    # Where a call was refused, that is the reason to name, not AWS's silence.
+    new = [
+        gap
+        for gap in unseen_of.get(about, ())
+        if (gap["table"], gap["account"], gap["region"]) not in known
+        and not (gap["status"] == "untold" and (gap["account"], gap["region"]) in places)
+    ]
+    own = tables.gap_rows(made.population)
+    regions = {*population["region"].unique(), *(gap["region"] for gap in own)}
+    kept = [
+        gap
+        for gap in (*gaps, *new)
+        if gap["region"] in regions
+        or (regions and of_every_region(gap["service"], gap["operation"]))
+    ]
+    return frame_of_rows(GAPS, sorted(kept, key=_position))
+
+
+def _position(gap: Mapping[str, Any]) -> list[tuple[bool, str]]:
+    """Return where a gap stands among others: what is not told comes last."""
+    names = ("account", "region", "table", "operation", "resource")
+    return [(gap.get(name) is None, str(gap.get(name))) for name in names]
 
 
 def _texts(frame: pd.DataFrame, columns: list[str]) -> list[list[str]]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from auditlib import authorship, drift, summary, words
 from auditlib.audit import Audit, open_audit
-from auditlib.checks._parts import rows_of
+from auditlib.frames import rows_of
 from auditlib.language import marked, tr
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from auditlib.authorship import COLUMNS, Authorship, resource_of
 from auditlib.aws.reads import Read, read_of, reads_for
 from auditlib.changes.difference import DIFFERENCE, difference
 from auditlib.check import Finding, Identity, Severity, audit, identities
-from auditlib.checks._parts import rows_of
+from auditlib.frames import rows_of
 from auditlib.language import marked, tr, tr_as
 from auditlib.records import is_at_least
 from auditlib.schemas import SCHEMAS

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from auditlib import words
-from auditlib.checks._parts import rows_of
 from auditlib.errors import ParameterError
+from auditlib.frames import rows_of
 from auditlib.language import sentences, tr, tr_as
 from auditlib.schemas import SCHEMAS, Schema
 from auditlib.tables import Tables

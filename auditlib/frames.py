@@ -1,6 +1,9 @@
 """Typed frames: columns of Python values become a DataFrame exactly as its schema says."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import weakref
+from collections import namedtuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -8,7 +11,7 @@ import pandas as pd
 
 from auditlib.schemas import Column, Schema
 
-__all__ = ["DTYPES", "empty_frame", "frame_of", "frame_of_rows"]
+__all__ = ["DTYPES", "empty_frame", "frame_of", "frame_of_rows", "rows_of"]
 
 DTYPES: dict[str, Any] = {
     "str": "str",
@@ -21,6 +24,9 @@ DTYPES: dict[str, Any] = {
     "category": "category",
 }
 """The pandas type of each kind of column."""
+
+# Found once: pandas takes longer to understand a name than to make most columns.
+_DTYPES: dict[str, Any] = {kind: pd.api.types.pandas_dtype(name) for kind, name in DTYPES.items()}
 
 
 def frame_of(schema: Schema, columns: Mapping[str, Any] | pd.DataFrame) -> pd.DataFrame:
@@ -46,6 +52,43 @@ def empty_frame(schema: Schema) -> pd.DataFrame:
     return frame_of(schema, dict.fromkeys(schema.names, ()))
 
 
+def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
+    """Return the rows of a frame, each with the columns as attributes.
+
+    As ``itertuples``, which takes several times as long on short and wide frames. Of a short frame
+    the rows are kept as long as it is there, for checks ask for those of the same table again and
+    again: so such a frame is not to be written into.
+    """
+    if frame.empty:
+        return iter(())
+    if len(frame) > _SHORT:
+        return _rows(frame)
+    held = _HELD.get(id(frame))
+    if held is None or held[0]() is not frame:
+        forget = partial(_forget, id(frame))
+        held = _HELD[id(frame)] = (weakref.ref(frame, forget), list(_rows(frame)))
+    return iter(held[1])
+
+
+_SHORT = 2_000
+_HELD: dict[int, tuple[weakref.ref[pd.DataFrame], list[Any]]] = {}
+
+
+def _forget(key: int, gone: object) -> None:
+    if key in _HELD and _HELD[key][0] is gone:
+        del _HELD[key]
+
+
+def _rows(frame: pd.DataFrame) -> Iterator[Any]:
+    made = _row_type(tuple(map(str, frame.columns)))
+    return map(made._make, frame.to_numpy(dtype=object).tolist())
+
+
+@cache
+def _row_type(columns: tuple[str, ...]) -> Any:
+    return namedtuple("Row", columns, rename=True)
+
+
 def _array(column: Column, values: Any) -> Any:
     if isinstance(values, pd.Series):
         values = values.array
@@ -53,7 +96,7 @@ def _array(column: Column, values: Any) -> Any:
         return values
     if isinstance(values, (pd.api.extensions.ExtensionArray, np.ndarray)):
         return (
-            pd.array(values, dtype=DTYPES[column.kind])
+            pd.array(values, dtype=_DTYPES[column.kind])
             if column.kind != "bool"
             else np.asarray(values, dtype=bool)
         )
@@ -61,7 +104,7 @@ def _array(column: Column, values: Any) -> Any:
 
 
 def _strings(values: Sequence[str | None]) -> Any:
-    return pd.array(values, dtype="str")
+    return pd.array(values, dtype=_DTYPES["str"])
 
 
 def _is_missing(value: object) -> bool:
@@ -90,7 +133,7 @@ def _booleans(values: Sequence[bool]) -> Any:
 
 
 def _times(values: Sequence[Any]) -> Any:
-    return pd.array(values, dtype=DTYPES["time"])
+    return pd.array(values, dtype=_DTYPES["time"])
 
 
 def _objects(values: Sequence[tuple[Any, ...]]) -> Any:
@@ -102,7 +145,7 @@ def _objects(values: Sequence[tuple[Any, ...]]) -> Any:
 
 def _categories(values: Sequence[str | None]) -> Any:
     known = sorted({value for value in values if isinstance(value, str)})
-    return pd.Categorical(list(values), categories=pd.Index(known, dtype="str"))
+    return pd.Categorical(list(values), categories=pd.Index(known, dtype=_DTYPES["str"]))
 
 
 _FROM_LIST: dict[str, Any] = {

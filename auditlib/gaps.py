@@ -18,28 +18,31 @@ from auditlib.schemas import COVERAGE, GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot
 
 __all__ = [
+    "GapRow",
     "coverage_frame",
-    "gap_frame",
+    "gap_rows",
     "not_understood",
     "of_every_region",
+    "once",
     "reads_behind",
     "unlisted_groups",
 ]
 
-Row = dict[str, Any]
+GapRow = dict[str, Any]
+"""A gap: what ``schemas.GAPS`` has columns for; what is missing may be left out."""
 
 _NOT_ALL_LISTED = marked(
     "{id} shows more sources and destinations in describe-security-groups than rules were listed"
 )
 
 
-def gap_frame(
+def gap_rows(
     snapshot: Snapshot,
     found: Callable[[str, str, Read], set[str]],
     unsettled: pd.DataFrame,
     unlisted: pd.DataFrame,
-) -> pd.DataFrame:
-    """Return the gaps of all base tables, in the columns of ``schemas.GAPS``.
+) -> list[GapRow]:
+    """Return the gaps of all base tables.
 
     Parameters
     ----------
@@ -100,11 +103,18 @@ def gap_frame(
             unlisted["account"], unlisted["region"], unlisted["group_id"], strict=True
         )
     ]
-    frame = frame_of_rows(GAPS, rows)
-    return frame.drop_duplicates(list(GAPS.key)).reset_index(drop=True)
+    return once(rows)
 
 
-def _left_over(snapshot: Snapshot, found: Callable[[str, str, Read], set[str]]) -> Iterator[Row]:
+def once(gaps: Iterable[GapRow]) -> list[GapRow]:
+    """Return gaps without those that are about what an earlier one is about."""
+    first: dict[tuple[Any, ...], GapRow] = {}
+    for one in gaps:
+        first.setdefault(tuple(one.get(name) for name in GAPS.key), one)
+    return list(first.values())
+
+
+def _left_over(snapshot: Snapshot, found: Callable[[str, str, Read], set[str]]) -> Iterator[GapRow]:
     """Yield a gap for each resource that was asked about and that no list names.
 
     A list that lost a record would otherwise read as an account that never had it.
@@ -173,13 +183,13 @@ as good as not read in full, for "not active" would read as "not there". Associa
 rules and routes of endpoints are not here: reach and the checks doubt each of those by itself."""
 
 
-def not_understood(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+def not_understood(table: str, frame: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each place or endpoint where a table says something the kit cannot read."""
     rows = []
     for column, known in _KNOWN.get(table, {}).items():
-        told = frame[column].astype(object).where(frame[column].notna(), None)
-        if set(told.unique()) <= known:
+        if {None if pd.isna(value) else value for value in frame[column].unique()} <= known:
             continue
+        told = frame[column].astype(object).where(frame[column].notna(), None)
         strange = frame.assign(told=told)[
             ~told.isin(list(known - {None})) & ~(told.isna() & (None in known))
         ]
@@ -204,7 +214,7 @@ def not_understood(table: str, frame: pd.DataFrame) -> pd.DataFrame:
             others = None if table == "vpc_peering_connections" else str(some[name].iloc[0])
             resource = endpoint[0] if endpoint else others
             rows.append(_row(read, account, region, "untold", resource, message=message) | more)
-    return frame_of_rows(GAPS, rows)
+    return rows
 
 
 def coverage_frame(snapshot: Snapshot, found: Callable[[str, str, Read], set[str]]) -> pd.DataFrame:
@@ -241,7 +251,7 @@ def coverage_frame(snapshot: Snapshot, found: Callable[[str, str, Read], set[str
     return frame_of_rows(COVERAGE, rows)
 
 
-def unlisted_groups(groups: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
+def unlisted_groups(groups: pd.DataFrame, rules: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each security group that has rules and is not in its account's list.
 
     AWS lists the rules of groups it lists: such a group got lost, or was made between two calls.
@@ -250,7 +260,7 @@ def unlisted_groups(groups: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
     places = {place[:2] for place in known}
     named = rules[["account", "region", "group_id"]].drop_duplicates()
     read = read_of("ec2-describe-security-groups")
-    rows = [
+    return [
         _row(
             read,
             account,
@@ -263,7 +273,6 @@ def unlisted_groups(groups: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
         for account, region, id in named.itertuples(index=False, name=None)
         if (account, region, id) not in known and (account, region) in places
     ]
-    return frame_of_rows(GAPS, rows)
 
 
 def reads_behind(*names: str) -> set[str]:
@@ -281,14 +290,16 @@ def reads_behind(*names: str) -> set[str]:
     return found
 
 
-def of_every_region(gaps: pd.DataFrame) -> pd.Series:
-    """Tell which gaps are of services that are the same in every Region.
+def of_every_region(service: str, operation: str) -> bool:
+    """Tell whether a read is of a service that is the same in every Region.
 
-    Such a gap stands at the Region whose folder would hold the answer, and concerns whoever names
-    the resource, wherever that is.
+    Its gap stands at the Region whose folder would hold the answer, and concerns whoever names the
+    resource, wherever that is.
     """
-    everywhere = {f"{read.service} {read.operation}" for read in READS if read.region}
-    return (gaps["service"] + " " + gaps["operation"]).isin(everywhere)
+    return (service, operation) in _EVERYWHERE
+
+
+_EVERYWHERE = frozenset((read.service, read.operation) for read in READS if read.region)
 
 
 def _asked(snapshot: Snapshot) -> tuple[Read, ...]:
@@ -315,7 +326,7 @@ def _calls_by_read(snapshot: Snapshot) -> Mapping[tuple[str, str, str], list[Cal
 
 def _gaps(
     snapshot: Snapshot, account: str, region: str, read: Read, resources: Iterable[str]
-) -> Iterator[Row]:
+) -> Iterator[GapRow]:
     """Yield the gaps of one read in one place, without the tables they are gaps of."""
     if read.resources is None:
         yield from _outcome(snapshot, account, region, read)
@@ -332,7 +343,7 @@ def _gaps(
 
 def _outcome(
     snapshot: Snapshot, account: str, region: str, read: Read, resource: str | None = None
-) -> Iterator[Row]:
+) -> Iterator[GapRow]:
     """Yield a gap unless the call went well."""
     call = snapshot.call(account, region, read.id, resource)
     if call is None:
@@ -354,7 +365,7 @@ def _outcome(
 
 def _too_old(
     snapshot: Snapshot, account: str, region: str, read: Read, resource: str | None = None
-) -> Iterator[Row]:
+) -> Iterator[GapRow]:
     """Yield a gap where a call went well with an SDK that drops what it does not know."""
     call = snapshot.call(account, region, read.id, resource)
     version = snapshot.manifest.botocore_version
@@ -379,7 +390,7 @@ def _row(
     *,
     code: str | None = None,
     message: str | None = None,
-) -> Row:
+) -> GapRow:
     return {
         "account": account,
         "region": region,

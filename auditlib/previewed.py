@@ -12,7 +12,7 @@ import pandas as pd
 
 from auditlib.addresses import NONE, Ranges, address_text, addresses, port_text, ports
 from auditlib.check import Status, checks
-from auditlib.checks._parts import rows_of
+from auditlib.frames import rows_of
 from auditlib.language import current, sentences, tr
 from auditlib.reached import group_word
 from auditlib.words import clean, count, deciding, listed

@@ -18,8 +18,15 @@ from auditlib import certificates, trail, views
 from auditlib.addresses import is_protocol
 from auditlib.aws.reads import READS, Read, read_of, reads_for
 from auditlib.errors import ParameterError, SnapshotError
-from auditlib.frames import frame_of
-from auditlib.gaps import coverage_frame, gap_frame, not_understood, unlisted_groups
+from auditlib.frames import frame_of, frame_of_rows
+from auditlib.gaps import (
+    GapRow,
+    coverage_frame,
+    gap_rows,
+    not_understood,
+    once,
+    unlisted_groups,
+)
 from auditlib.language import marked, sentences, tr, tr_as
 from auditlib.records import Answer, Records, cidr_family, first
 from auditlib.schemas import GAPS, SCHEMAS
@@ -920,9 +927,9 @@ class Tables:
         self._snapshot = snapshot
         self._frames: dict[str, pd.DataFrame | Pending] = {}
         self._resources: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-        self._gaps: pd.DataFrame | None = None
-        self._gaps_of: dict[frozenset[str], pd.DataFrame] = {}
-        self._doubts: dict[str, pd.DataFrame] = {}
+        self._gaps: list[GapRow] | None = None
+        self._gaps_of: dict[frozenset[str], list[GapRow]] = {}
+        self._doubts: dict[str, list[GapRow]] = {}
         self._doubts_of = self._not_understood
         self._accounts, self._regions = (
             pd.CategoricalDtype(pd.Index(sorted(set(names)), dtype="str"))
@@ -958,6 +965,16 @@ class Tables:
         SnapshotError
             When a record it is built from cannot be understood.
         """
+        # A shallow copy: what a notebook writes into it stays there.
+        return self.shared(name).copy(deep=False)
+
+    def shared(self, name: str) -> pd.DataFrame:
+        """Return a table or view as it is kept: to be read, and not to be written into."""
+        held = self.held(name)
+        return held if isinstance(held, pd.DataFrame) else held.frame
+
+    def held(self, name: str) -> "pd.DataFrame | Pending":
+        """Return what stands for a table: the same object as long as it is the same table."""
         if name not in SCHEMAS:
             raise nearest(name, SCHEMAS, noun=marked("table"))
         if name not in self._frames:
@@ -966,14 +983,6 @@ class Tables:
             else:
                 for read in reads_for(name):
                     self._build(read)
-        held = self._frames[name]
-        # A shallow copy: what a notebook writes into it stays there.
-        return (held if isinstance(held, pd.DataFrame) else held.frame).copy(deep=False)
-
-    def held(self, name: str) -> "pd.DataFrame | Pending":
-        """Return what stands for a base table: the same object as long as it is the same table."""
-        if name not in self._frames:
-            self[name]
         return self._frames[name]
 
     def hold(self, name: str, held: Pending) -> None:
@@ -1016,20 +1025,21 @@ class Tables:
         DataFrame
             The columns of ``schemas.GAPS``. A view has the gaps of all tables it rests on.
         """
+        return frame_of_rows(GAPS, self.gap_rows(*names))
+
+    def gap_rows(self, *names: str) -> list[GapRow]:
+        """Return the same as rows: to be read, and not to be written into."""
         wanted = frozenset(base for name in names or self.names for base in self.bases(name))
         if wanted not in self._gaps_of:
-            self._gaps_of[wanted] = self._gaps_in(wanted)
-        return self._gaps_of[wanted].copy(deep=False)
-
-    def _gaps_in(self, wanted: frozenset[str]) -> pd.DataFrame:
-        if self._gaps is None:
-            self._gaps = gap_frame(
-                self._snapshot, self._found, self._unsettled(), self._unlisted_rules()
+            if self._gaps is None:
+                self._gaps = gap_rows(
+                    self._snapshot, self._found, self._unsettled(), self._unlisted_rules()
+                )
+            doubts = [doubt for name in sorted(wanted) for doubt in self._doubts_of(name)]
+            self._gaps_of[wanted] = once(
+                [*(gap for gap in self._gaps if gap["table"] in wanted), *doubts]
             )
-        gaps = self._gaps
-        found = gaps[gaps["table"].isin(list(wanted))]
-        doubts = [doubt for name in sorted(wanted) if len(doubt := self._doubts_of(name))]
-        return pd.concat([found, *doubts]).drop_duplicates(list(GAPS.key)).reset_index(drop=True)
+        return self._gaps_of[wanted]
 
     def coverage(self) -> pd.DataFrame:
         """Return one row per read and place, in the columns of ``schemas.COVERAGE``."""
@@ -1053,7 +1063,7 @@ class Tables:
         """
         # What could not be read stays so, whatever is exchanged.
         if self._gaps is None:
-            self.gaps()
+            self.gap_rows()
         changed = Tables.__new__(Tables)
         changed._snapshot, changed._resources = self._snapshot, self._resources
         changed._accounts, changed._regions = self._accounts, self._regions
@@ -1101,7 +1111,7 @@ class Tables:
 
     def _view(self, name: str) -> pd.DataFrame:
         # A view that must know what could not be read asks for all tables, gaps included.
-        inputs = {one: self if one == "tables" else self[one] for one in _inputs(name)}
+        inputs = {one: self if one == "tables" else self.shared(one) for one in _inputs(name)}
         return frame_of(SCHEMAS[name], views.VIEWS[name](**inputs))
 
     def _build(self, read: Read) -> None:
@@ -1166,13 +1176,12 @@ class Tables:
             self[read_of(parent).tables[0]]
         return self._resources[account, read.folder(region), read.id]
 
-    def _not_understood(self, name: str) -> pd.DataFrame:
+    def _not_understood(self, name: str) -> list[GapRow]:
         """Return the gaps of a base table that come of what its records say."""
         if name not in self._doubts:
-            found = not_understood(name, self[name])
+            found = not_understood(name, self.shared(name))
             if name == "security_groups":
-                lost = unlisted_groups(self[name], self["security_group_rules"])
-                found = pd.concat([found, lost]) if len(lost) else found
+                found += unlisted_groups(self.shared(name), self.shared("security_group_rules"))
             self._doubts[name] = found
         return self._doubts[name]
 

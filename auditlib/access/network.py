@@ -224,15 +224,14 @@ class Network:
 
     def __init__(self, tables: TableSource) -> None:
         self._tables = tables
-        gaps = tables.gaps(*TABLES, *BOUNDS)
         self._places: set[tuple[str, str, str]] = set()
         self._resources: set[tuple[str, str, str, str]] = set()
-        for row in rows_of(gaps[["table", "account", "region", "resource"]]):
-            place = (row["table"], row["account"], row["region"])
-            if row["resource"] is None:
+        for gap in tables.gap_rows(*TABLES, *BOUNDS):
+            place = (gap["table"], gap["account"], gap["region"])
+            if gap["resource"] is None:
                 self._places.add(place)
             else:
-                self._resources.add((*place, row["resource"]))
+                self._resources.add((*place, gap["resource"]))
 
     def reads(self, table: str, place: Place, resource: str | None = None) -> bool:
         """Tell whether a table was read in full at a place (for a resource)."""

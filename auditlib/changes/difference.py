@@ -12,7 +12,7 @@ import pandas as pd
 
 from auditlib.access import EVERYONE, access_of, reach
 from auditlib.addresses import NONE, Ranges, addresses, cidrs, port_rows, ports
-from auditlib.checks._parts import rows_of
+from auditlib.frames import rows_of
 from auditlib.tables import Tables
 
 __all__ = ["DIFFERENCE", "Key", "access_held", "difference", "sure_access"]

@@ -26,7 +26,7 @@ from auditlib.changes import (
     RevokeRule,
 )
 from auditlib.changes.change import whole
-from auditlib.checks._parts import rows_of
+from auditlib.frames import rows_of
 from auditlib.language import tr
 from auditlib.tables import Tables
 

@@ -13,7 +13,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.changes import hcl
 from auditlib.changes.change import Change, associations, limited, with_rows, without
-from auditlib.checks._parts import rows_of
+from auditlib.frames import rows_of
 from auditlib.language import marked, tr
 from auditlib.quotas import ENDPOINT_GROUPS, INTERFACE_GROUPS
 from auditlib.tables import Tables

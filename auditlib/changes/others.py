@@ -13,7 +13,7 @@ from auditlib import words
 from auditlib.addresses import Ranges, addresses, ports
 from auditlib.changes import AuthorizeRule, Change, RevokeRule, SetInterfaceGroups
 from auditlib.changes.change import is_new, whole
-from auditlib.checks._parts import rows_of
+from auditlib.frames import rows_of
 from auditlib.language import tr
 from auditlib.tables import Tables
 

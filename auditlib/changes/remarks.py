@@ -17,7 +17,7 @@ from auditlib.changes import (
 from auditlib.changes.change import whole
 from auditlib.changes.difference import access_held, sure_access
 from auditlib.changes.others import Others
-from auditlib.checks._parts import rows_of
+from auditlib.frames import rows_of
 from auditlib.language import tr
 from auditlib.tables import Tables
 

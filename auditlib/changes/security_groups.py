@@ -26,8 +26,7 @@ from auditlib.changes.change import (
     without,
 )
 from auditlib.changes.edits import groups_in, rules_in
-from auditlib.checks._parts import rows_of
-from auditlib.frames import frame_of_rows
+from auditlib.frames import frame_of_rows, rows_of
 from auditlib.language import marked, tr
 from auditlib.quotas import RULES, rules_used
 from auditlib.schemas import SCHEMAS

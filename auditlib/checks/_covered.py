@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from auditlib.addresses import NONE, Ranges, Traffic, addresses, ports
-from auditlib.checks._parts import rows_of
+from auditlib.frames import rows_of
 
 Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

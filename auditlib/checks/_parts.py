@@ -1,8 +1,7 @@
 """What several checks share: which endpoints are judged, and the groups and interfaces they hold."""
 
-from collections import namedtuple
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -12,8 +11,9 @@ from auditlib.access import standing
 from auditlib.addresses import Ranges, addresses
 from auditlib.aws.reads import read_of
 from auditlib.cedar import Policy, policy_of
+from auditlib.frames import rows_of
+from auditlib.gaps import GapRow, once
 from auditlib.language import sentences, tr
-from auditlib.schemas import GAPS
 from auditlib.views import marked_client_vpn
 
 GUIDE = "https://docs.aws.amazon.com/vpn/latest/clientvpn-admin/"
@@ -100,26 +100,29 @@ def unread_groups(
     judged: pd.DataFrame,
     endpoint_security_groups: pd.DataFrame,
     security_groups: pd.DataFrame,
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return a gap for each group of an endpoint, or for all its groups, that no answer holds.
 
     A group shared by another account, say, or the default group of somebody else's VPC: its rules
     are then unknown, and an unknown rule must not read as no rule.
     """
-    held = judged[ENDPOINT].merge(endpoint_security_groups, on=ENDPOINT, how="left")
-    unread = held[~held["group_id"].isin(security_groups["group_id"])]
-    rows = [
+    known = set(security_groups["group_id"])
+    held: dict[tuple[str, ...], list[str | None]] = defaultdict(list)
+    for row in rows_of(endpoint_security_groups):
+        held[row.account, row.region, row.endpoint_id].append(row.group_id)
+    return [
         gap(
             "security_groups",
             "describe-security-groups",
             account=row.account,
             region=row.region,
-            resource=row.group_id,
+            resource=group_id,
             message=tr("{row.endpoint_id} has a group that the answer does not hold", row=row),
         )
-        for row in rows_of(unread)
+        for row in rows_of(judged)
+        for group_id in held.get((row.account, row.region, row.endpoint_id), [None])
+        if group_id not in known
     ]
-    return pd.DataFrame(rows, columns=list(GAPS.names))
 
 
 def unread_members(
@@ -127,7 +130,7 @@ def unread_members(
     endpoint_security_groups: pd.DataFrame,
     security_groups: pd.DataFrame,
     security_group_vpc_associations: pd.DataFrame,
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return, beside groups that were not read, accounts whose interfaces may carry a group too.
 
     A group can be associated with a VPC of another account of the Region, and the endpoint's own
@@ -155,36 +158,34 @@ def unread_members(
         for row in rows_of(security_group_vpc_associations[held & ~read])
     ]
     owned = set(security_groups.loc[security_groups["is_default"], "vpc_id"])
-    placed = endpoint_security_groups.merge(judged[ENDPOINT], on=ENDPOINT)
+    vpcs = dict.fromkeys(
+        (row.account, row.region, row.vpc_id) for row in rows_at(endpoint_security_groups, judged)
+    )
     rows += [
         gap(
             "network_interfaces",
             "describe-network-interfaces",
-            account=row.account,
-            region=row.region,
-            resource=row.vpc_id,
+            account=account,
+            region=region,
+            resource=vpc_id,
             message=tr(
-                "no answer holds the default group of {row.vpc_id}: it belongs to an account that was "
+                "no answer holds the default group of {vpc_id}: it belongs to an account that was "
                 "not read, and interfaces of others there are not shown",
-                row=row,
+                vpc_id=vpc_id,
             ),
         )
-        for row in rows_of(placed[["account", "region", "vpc_id"]].drop_duplicates())
-        if row.vpc_id not in owned
+        for account, region, vpc_id in vpcs
+        if vpc_id not in owned
     ]
-    members = pd.DataFrame(rows, columns=list(GAPS.names))
-    return pd.concat(
-        [unread_groups(judged, endpoint_security_groups, security_groups), members],
-        ignore_index=True,
-    )
+    return unread_groups(judged, endpoint_security_groups, security_groups) + rows
 
 
-def untold_authentication(judged: pd.DataFrame) -> pd.DataFrame:
+def untold_authentication(judged: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each endpoint of which it is not known how its users authenticate.
 
     The answer says nothing, or names a way that AWS had not invented when the kit was written.
     """
-    rows = [
+    return [
         gap(
             "client_vpn_endpoints",
             "describe-client-vpn-endpoints",
@@ -203,7 +204,6 @@ def untold_authentication(judged: pd.DataFrame) -> pd.DataFrame:
         for row in rows_of(judged)
         if not row.authentication_types or not _AUTHENTICATION.issuperset(row.authentication_types)
     ]
-    return pd.DataFrame(rows, columns=list(GAPS.names))
 
 
 _AUTHENTICATION = frozenset(
@@ -220,7 +220,7 @@ def changing_rules(
     client_vpn_target_networks: pd.DataFrame,
     client_vpn_authorization_rules: pd.DataFrame,
     client_vpn_routes: pd.DataFrame,
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return a gap for each association, authorization rule and route that may hold or not.
 
     It is being made or taken away, or its status is not one that is known today.
@@ -230,9 +230,8 @@ def changing_rules(
         (client_vpn_authorization_rules, "authorization-rules", _authorization_rule),
         (client_vpn_routes, "routes", _route),
     )
-    rows = []
+    rows: list[GapRow] = []
     for frame, what, named in described:
-        changing = frame[frame["status"].map(standing, na_action=None).eq("changing").astype(bool)]
         rows += [
             gap(
                 f"client_vpn_{what.replace('-', '_')}",
@@ -256,10 +255,10 @@ def changing_rules(
                 ),
                 status="untold",
             )
-            for row in rows_of(changing.merge(judged[ENDPOINT], on=ENDPOINT))
+            for row in rows_at(frame, judged)
+            if standing(row.status) == "changing"
         ]
-    frame = pd.DataFrame(rows, columns=list(GAPS.names))
-    return frame.drop_duplicates(list(GAPS.key), ignore_index=True)
+    return once(rows)
 
 
 def _association(row: Any) -> str:
@@ -276,7 +275,7 @@ def _route(row: Any) -> str:
 
 def untold_settings(
     table: str, operation: str, column: str, what: str, *, since: str | None = None
-) -> Callable[..., pd.DataFrame]:
+) -> Callable[..., list[GapRow]]:
     """Return what finds the judged rows of which AWS's answer leaves out a setting.
 
     Parameters
@@ -292,8 +291,8 @@ def untold_settings(
         First botocore release that is sure to say it, where an older one is what leaves it out.
     """
 
-    def unseen(judged: pd.DataFrame) -> pd.DataFrame:
-        rows = [
+    def unseen(judged: pd.DataFrame) -> list[GapRow]:
+        return [
             gap(
                 table,
                 operation,
@@ -317,21 +316,20 @@ def untold_settings(
             for row in rows_of(judged)
             if pd.isna(getattr(row, column)) or getattr(row, column) == "unknown"
         ]
-        return pd.DataFrame(rows, columns=list(GAPS.names))
 
     return unseen
 
 
-def untold(column: str, what: str, *, since: str | None = None) -> Callable[..., pd.DataFrame]:
+def untold(column: str, what: str, *, since: str | None = None) -> Callable[..., list[GapRow]]:
     """Return what finds the endpoints of which the answer leaves out a setting."""
     return untold_settings(
         "client_vpn_endpoints", "describe-client-vpn-endpoints", column, what, since=since
     )
 
 
-def unread_policies(client_vpn_authorization_policies: pd.DataFrame) -> pd.DataFrame:
+def unread_policies(client_vpn_authorization_policies: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each authorization policy that cannot be read as Cedar, or not followed."""
-    rows = [
+    return [
         gap(
             "client_vpn_authorization_policies",
             "get-client-vpn-endpoint-authorization-policy",
@@ -354,12 +352,11 @@ def unread_policies(client_vpn_authorization_policies: pd.DataFrame) -> pd.DataF
         for row in rows_of(client_vpn_authorization_policies)
         if policy_text(row).doubt
     ]
-    return pd.DataFrame(rows, columns=list(GAPS.names))
 
 
 def not_said(
     read_id: str, found: Iterable[tuple[Any, str, str]], *, table: str | None = None
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return gaps for what an answer of AWS does not say.
 
     Parameters
@@ -370,7 +367,7 @@ def not_said(
         A row with account and region, the resource, and what is not said.
     """
     read = read_of(read_id)
-    rows = [
+    return [
         {
             "table": table or read.tables[0],
             "account": row.account,
@@ -384,7 +381,6 @@ def not_said(
         }
         for row, resource, message in found
     ]
-    return pd.DataFrame(rows, columns=list(GAPS.names))
 
 
 def policy_text(row: Any) -> Policy:
@@ -442,10 +438,10 @@ def gap(
     *,
     account: str,
     region: str,
-    resource: str,
+    resource: Any,
     message: str,
     status: str = "missing",
-) -> dict[str, Any]:
+) -> GapRow:
     """Return a row of ``schemas.GAPS`` about an answer of EC2 that leaves something open."""
     action = "".join(word.capitalize() for word in operation.split("-"))
     return {
@@ -454,7 +450,7 @@ def gap(
         "region": region,
         "service": "ec2",
         "operation": operation,
-        "resource": resource,
+        "resource": resource if isinstance(resource, str) else None,
         "status": status,
         "error_message": message,
         "iam_action": f"ec2:{action}",
@@ -511,20 +507,12 @@ def names_of(frame: pd.DataFrame, id: str, *names: str) -> dict[str, str]:
     return found
 
 
-def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
-    """Return the rows of a frame, each with the columns as attributes.
-
-    As ``itertuples``, which takes several times as long on the short and wide frames of checks.
-    """
-    if frame.empty:
-        return iter(())
-    made = _row_type(tuple(map(str, frame.columns)))
-    return map(made._make, zip(*(column.tolist() for _, column in frame.items()), strict=True))
-
-
-@cache
-def _row_type(columns: tuple[str, ...]) -> Any:
-    return namedtuple("Row", columns, rename=True)
+def rows_at(frame: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Any]:
+    """Return the rows of a frame that belong to the endpoints judged."""
+    endpoints = set(zip(*(judged[name].tolist() for name in ENDPOINT), strict=True))
+    return (
+        row for row in rows_of(frame) if (row.account, row.region, row.endpoint_id) in endpoints
+    )
 
 
 def called(row: Any) -> str:

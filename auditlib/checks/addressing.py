@@ -18,12 +18,13 @@ from auditlib.checks._parts import (
     names_of,
     outside_subnets,
     place_of,
-    rows_of,
+    rows_at,
     untold,
 )
+from auditlib.frames import rows_of
+from auditlib.gaps import GapRow
 from auditlib.language import marked, tr
 from auditlib.quotas import CONNECTIONS_BY_ASSOCIATIONS
-from auditlib.schemas import GAPS
 
 _RULES = f"{GUIDE}what-is-best-practices.html"
 _JUDGED: dict[str, Any] = {
@@ -47,36 +48,39 @@ def _with_range(endpoints: pd.DataFrame) -> pd.Series:
 
 def unread_vpcs(
     judged: pd.DataFrame, client_vpn_target_networks: pd.DataFrame, vpc_cidr_blocks: pd.DataFrame
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return a gap for each VPC of an endpoint whose ranges no answer holds: another account's."""
-    held = client_vpn_target_networks.merge(judged[ENDPOINT], on=ENDPOINT)
-    named = pd.concat(
-        [held[["account", "region", "vpc_id"]], judged[["account", "region", "vpc_id"]]]
+    known = set(vpc_cidr_blocks["vpc_id"])
+    named = dict.fromkeys(
+        (row.account, row.region, row.vpc_id)
+        for row in (*rows_at(client_vpn_target_networks, judged), *rows_of(judged))
+        if not pd.isna(row.vpc_id)
     )
-    unread = named.dropna(subset=["vpc_id"]).drop_duplicates()
-    rows = [
+    return [
         gap(
             "vpc_cidr_blocks",
             "describe-vpcs",
-            account=row.account,
-            region=row.region,
-            resource=row.vpc_id,
-            message=tr("no answer holds the ranges of {row.vpc_id}", row=row),
+            account=account,
+            region=region,
+            resource=vpc_id,
+            message=tr("no answer holds the ranges of {vpc_id}", vpc_id=vpc_id),
         )
-        for row in rows_of(unread[~unread["vpc_id"].isin(vpc_cidr_blocks["vpc_id"])])
+        for account, region, vpc_id in named
+        if vpc_id not in known
     ]
-    return pd.DataFrame(rows, columns=list(GAPS.names))
 
 
 def unread_route_tables(
     judged: pd.DataFrame,
     client_vpn_target_networks: pd.DataFrame,
     route_table_associations: pd.DataFrame,
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return a gap for each associated subnet whose route table no answer holds."""
-    networks = client_vpn_target_networks
-    held = networks[~networks["status"].isin(_GONE)].merge(judged[ENDPOINT], on=ENDPOINT)
-    rows = [
+    held: dict[tuple[str, ...], Any] = {}
+    for row in rows_at(client_vpn_target_networks, judged):
+        if row.status not in _GONE:
+            held.setdefault((row.account, row.region, row.endpoint_id, row.subnet_id), row)
+    return [
         gap(
             "routes",
             "describe-route-tables",
@@ -85,10 +89,9 @@ def unread_route_tables(
             resource=row.subnet_id,
             message=tr("no answer holds the route table of {row.subnet_id}", row=row),
         )
-        for row in rows_of(held.drop_duplicates([*ENDPOINT, "subnet_id"]))
+        for row in held.values()
         if not tables_in_force({row.subnet_id}, {row.vpc_id}, route_table_associations)
     ]
-    return pd.DataFrame(rows, columns=list(GAPS.names))
 
 
 def _unread_overlaps(
@@ -96,16 +99,13 @@ def _unread_overlaps(
     client_vpn_target_networks: pd.DataFrame,
     vpc_cidr_blocks: pd.DataFrame,
     route_table_associations: pd.DataFrame,
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return a gap for everything that may overlap a clients' range and was not read."""
-    return pd.concat(
-        [
-            _untold_range(judged),
-            unread_vpcs(judged, client_vpn_target_networks, vpc_cidr_blocks),
-            unread_route_tables(judged, client_vpn_target_networks, route_table_associations),
-        ],
-        ignore_index=True,
-    )
+    return [
+        *_untold_range(judged),
+        *unread_vpcs(judged, client_vpn_target_networks, vpc_cidr_blocks),
+        *unread_route_tables(judged, client_vpn_target_networks, route_table_associations),
+    ]
 
 
 def _behind_gateways(endpoints: pd.DataFrame) -> str:

@@ -19,10 +19,11 @@ from auditlib.checks._parts import (
     mutual,
     not_said,
     place_of,
-    rows_of,
     untold,
     untold_authentication,
 )
+from auditlib.frames import rows_of
+from auditlib.gaps import GapRow
 from auditlib.language import marked, tr
 
 _ENDPOINTS: dict[str, Any] = {
@@ -78,7 +79,7 @@ def _silent(
     judged: pd.DataFrame,
     server_certificates: pd.DataFrame,
     silence: Callable[[Any], str | None],
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return a gap for each endpoint without a known certificate, and each certificate's silence."""
     found = _presented(judged, server_certificates)
     silent = not_said(
@@ -89,10 +90,10 @@ def _silent(
             if (why := silence(row)) is not None
         ),
     )
-    return pd.concat([_NO_CERTIFICATE(judged), silent], ignore_index=True)
+    return _NO_CERTIFICATE(judged) + silent
 
 
-def _untold_certificates(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> pd.DataFrame:
+def _untold_certificates(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each certificate whose end, or time of reading, is not known."""
 
     def silence(row: Any) -> str | None:
@@ -103,7 +104,7 @@ def _untold_certificates(judged: pd.DataFrame, server_certificates: pd.DataFrame
     return _silent(judged, server_certificates, silence)
 
 
-def _untold_keys(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> pd.DataFrame:
+def _untold_keys(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each certificate whose key or signature is not known."""
 
     def silence(row: Any) -> str | None:
@@ -116,7 +117,7 @@ def _untold_keys(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> pd.
     return _silent(judged, server_certificates, silence)
 
 
-def _untold_renewal(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> pd.DataFrame:
+def _untold_renewal(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each certificate of which nobody can tell whether ACM renews it."""
 
     def silence(row: Any) -> str | None:
@@ -452,7 +453,7 @@ def _lists(judged: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
 
 def _unread_lists(
     judged: pd.DataFrame, client_certificate_revocation_lists: pd.DataFrame
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return a gap for each list that cannot be read, or of which nobody knows when it was."""
     found = _lists(judged, client_certificate_revocation_lists)
     found = found[found["imported"] & (found["problem"].notna() | found["read_at"].isna())]
@@ -469,7 +470,7 @@ def _unread_lists(
             for row in rows_of(found)
         ),
     )
-    return pd.concat([untold_authentication(judged), unread], ignore_index=True)
+    return untold_authentication(judged) + unread
 
 
 def _list_rows(found: pd.DataFrame, *, soon: bool) -> Iterator[dict[str, Any]]:
@@ -664,7 +665,7 @@ def _providers(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> pd.DataFra
     return named.merge(saml_providers.drop(columns=["region"]), on=["account", "provider_arn"])
 
 
-def _untold_providers(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> pd.DataFrame:
+def _untold_providers(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each provider whose metadata, or time of reading, is not known."""
     found = _providers(judged, saml_providers)
     found = found[found["problem"].notna() | found["read_at"].isna()]
@@ -685,16 +686,16 @@ def _untold_providers(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> pd.
     unnamed = _nameless(
         nameless, "saml_provider", marked("which SAML provider tells who users are of")
     )
-    return pd.concat([unnamed, unread], ignore_index=True)
+    return unnamed + unread
 
 
-def _untold_directories(judged: pd.DataFrame) -> pd.DataFrame:
+def _untold_directories(judged: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each endpoint of which nobody can tell which directory it asks."""
     nameless = judged[judged["directory_ids"].map(len).eq(0)]
     return _nameless(nameless, "directory", marked("which directory knows the users of"))
 
 
-def _nameless(endpoints: pd.DataFrame, column: str, what: str) -> pd.DataFrame:
+def _nameless(endpoints: pd.DataFrame, column: str, what: str) -> list[GapRow]:
     return untold(column, what)(endpoints.assign(**{column: None}))
 
 

@@ -15,12 +15,13 @@ from auditlib.checks._parts import (
     names_of,
     place_of,
     policy_text,
-    rows_of,
     unread_policies,
     untold,
     untold_authentication,
     yes,
 )
+from auditlib.frames import rows_of
+from auditlib.gaps import GapRow
 from auditlib.language import marked, tr, tr_as
 
 _JUDGED: dict[str, Any] = {
@@ -144,7 +145,7 @@ def authorization_allows_everyone(
 
 def _unread_enforced_policies(
     judged: pd.DataFrame, client_vpn_authorization_policies: pd.DataFrame
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return a gap for each policy in force that cannot be read, and each handler not told of.
 
     Either may look at the address; a handler that is not told of matters only where no policy does.
@@ -155,7 +156,7 @@ def _unread_enforced_policies(
     handlers = untold(
         "connect_handler_enabled", marked("whether a client connect handler is asked by")
     )(judged[~judged["endpoint_id"].isin(looking)])
-    return pd.concat([unread_policies(mine), handlers], ignore_index=True)
+    return unread_policies(mine) + handlers
 
 
 def _may_look(policy: Any) -> bool:

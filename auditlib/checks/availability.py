@@ -16,10 +16,11 @@ from auditlib.checks._parts import (
     names_of,
     outside_subnets,
     place_of,
-    rows_of,
+    rows_at,
 )
+from auditlib.frames import rows_of
+from auditlib.gaps import GapRow
 from auditlib.language import tr
-from auditlib.schemas import GAPS
 
 _TARGETS = f"{GUIDE}cvpn-working-target.html"
 _GONE = ["association-failed", "disassociated", "disassociating"]
@@ -41,10 +42,9 @@ def _holding(client_vpn_target_networks: pd.DataFrame) -> pd.DataFrame:
     return networks[~networks["status"].isin(_GONE)]
 
 
-def _unsettled(judged: pd.DataFrame, client_vpn_target_networks: pd.DataFrame) -> pd.DataFrame:
+def _unsettled(judged: pd.DataFrame, client_vpn_target_networks: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each association of which nobody can tell yet whether it stands."""
-    held = _holding(client_vpn_target_networks).merge(judged[ENDPOINT], on=ENDPOINT)
-    rows = [
+    return [
         gap(
             "client_vpn_target_networks",
             "describe-client-vpn-target-networks",
@@ -64,10 +64,9 @@ def _unsettled(judged: pd.DataFrame, client_vpn_target_networks: pd.DataFrame) -
             ),
             status="untold",
         )
-        for row in rows_of(held)
+        for row in rows_at(_holding(client_vpn_target_networks), judged)
         if not (told := not pd.isna(row.status) and bool(row.status)) or row.status != "associated"
     ]
-    return pd.DataFrame(rows, columns=list(GAPS.names))
 
 
 @check(
@@ -134,11 +133,10 @@ def endpoint_in_one_zone(
 
 def _uncounted(
     judged: pd.DataFrame, client_vpn_target_networks: pd.DataFrame, subnets: pd.DataFrame
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return a gap for each associated subnet whose free addresses are not known."""
-    held = _holding(client_vpn_target_networks).merge(judged[ENDPOINT], on=ENDPOINT)
     counted = set(subnets.loc[subnets["available_addresses"].notna(), "subnet_id"])
-    rows = [
+    return [
         gap(
             "subnets",
             "describe-subnets",
@@ -147,10 +145,9 @@ def _uncounted(
             resource=row.subnet_id,
             message=tr("the free addresses of a subnet of {row.endpoint_id} are not told", row=row),
         )
-        for row in rows_of(held)
+        for row in rows_at(_holding(client_vpn_target_networks), judged)
         if row.subnet_id not in counted
     ]
-    return pd.DataFrame(rows, columns=list(GAPS.names))
 
 
 @check(

@@ -20,14 +20,14 @@ from auditlib.checks._parts import (
     names_of,
     place_of,
     policy_text,
-    rows_of,
     unread_policies,
     untold,
     untold_settings,
     yes,
 )
+from auditlib.frames import rows_of
+from auditlib.gaps import GapRow
 from auditlib.language import marked, tr
-from auditlib.schemas import GAPS
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_authorization_policies",
@@ -131,7 +131,7 @@ def authorization_policy_missing(
     )
 
 
-def _untold_modes(judged: pd.DataFrame) -> pd.DataFrame:
+def _untold_modes(judged: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each policy of which nobody can tell whether it refuses or only logs."""
     mode = judged["shadow_mode"].where(judged["shadow_mode"].isin(["enabled", "disabled"]))
     return untold_settings(
@@ -142,11 +142,11 @@ def _untold_modes(judged: pd.DataFrame) -> pd.DataFrame:
     )(judged.assign(shadow_mode=mode))
 
 
-def _untold_trials(judged: pd.DataFrame, client_vpn_endpoints: pd.DataFrame) -> pd.DataFrame:
+def _untold_trials(judged: pd.DataFrame, client_vpn_endpoints: pd.DataFrame) -> list[GapRow]:
     """Return, beside those, a gap for each endpoint with a policy of which the log is not told."""
     endpoints = client_vpn_endpoints.merge(judged[ENDPOINT], on=ENDPOINT)
     logged = untold("connection_log_enabled", marked("whether connections are logged by"))
-    return pd.concat([_untold_modes(judged), logged(endpoints)], ignore_index=True)
+    return _untold_modes(judged) + logged(endpoints)
 
 
 @check(
@@ -307,7 +307,7 @@ def authorization_policy_dotted_hyphen(
     )
 
 
-def _unread_or_scoped(client_vpn_authorization_policies: pd.DataFrame) -> pd.DataFrame:
+def _unread_or_scoped(client_vpn_authorization_policies: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each policy of which nobody can say whom its permits let in."""
     scoped = [
         gap(
@@ -343,10 +343,7 @@ def _unread_or_scoped(client_vpn_authorization_policies: pd.DataFrame) -> pd.Dat
         for row in rows_of(client_vpn_authorization_policies)
         if any(not (one.always or one.scoped or one.demands) for one in policy_text(row).permits)
     ]
-    unread = unread_policies(client_vpn_authorization_policies)
-    return pd.concat(
-        [unread, pd.DataFrame(scoped + undecided, columns=list(GAPS.names))], ignore_index=True
-    )
+    return unread_policies(client_vpn_authorization_policies) + scoped + undecided
 
 
 @check(
@@ -533,7 +530,7 @@ def authorization_policy_reads_unlisted_attribute(
 
 def _unread_or_untold(
     client_vpn_authorization_policies: pd.DataFrame, client_vpn_endpoints: pd.DataFrame
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return a gap for each policy that cannot be read, or whose endpoint's providers are untold."""
     policies = client_vpn_authorization_policies
     mine = client_vpn_endpoints[
@@ -543,7 +540,7 @@ def _unread_or_untold(
             | client_vpn_endpoints["authentication_types"].map(len).eq(0)
         )
     ]
-    rows = [
+    untold = [
         gap(
             "client_vpn_endpoints",
             "describe-client-vpn-endpoints",
@@ -558,8 +555,7 @@ def _unread_or_untold(
         )
         for row in rows_of(mine)
     ]
-    untold = pd.DataFrame(rows, columns=list(GAPS.names))
-    return pd.concat([unread_policies(policies), untold], ignore_index=True)
+    return unread_policies(policies) + untold
 
 
 @check(

@@ -12,10 +12,11 @@ from auditlib.checks._parts import (
     living,
     not_said,
     place_of,
-    rows_of,
     untold,
     yes,
 )
+from auditlib.frames import rows_of
+from auditlib.gaps import GapRow
 from auditlib.language import marked, tr
 
 _PREFIX = "AWSClientVPN-"
@@ -31,7 +32,7 @@ _TOLD = untold("connect_handler_enabled", marked("whether a client connect handl
 
 def _silent(
     judged: pd.DataFrame, connect_handlers: pd.DataFrame, column: str, why: str
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return a gap for each endpoint of unknown handler, and each function that leaves out a state."""
     named = set(map(tuple, judged[_FUNCTION].dropna().astype("str").to_numpy()))
     silent = not_said(
@@ -43,20 +44,20 @@ def _silent(
             and pd.isna(getattr(row, column))
         ),
     )
-    return pd.concat([_TOLD(judged), silent], ignore_index=True)
+    return _TOLD(judged) + silent
 
 
 _FUNCTION = ["account", "region", "connect_handler_function_arn"]
 
 
-def _stateless(judged: pd.DataFrame, connect_handlers: pd.DataFrame) -> pd.DataFrame:
+def _stateless(judged: pd.DataFrame, connect_handlers: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each function of which Lambda does not say in what state it is."""
     return _silent(
         judged, connect_handlers, "state", tr("it does not say in which state the function is")
     )
 
 
-def _unapplied(judged: pd.DataFrame, connect_handlers: pd.DataFrame) -> pd.DataFrame:
+def _unapplied(judged: pd.DataFrame, connect_handlers: pd.DataFrame) -> list[GapRow]:
     """Return a gap where nobody says whether a handler is applied, or how its update ended."""
     status = untold(
         "connect_handler_status", marked("whether the client connect handler is applied to")
@@ -67,7 +68,7 @@ def _unapplied(judged: pd.DataFrame, connect_handlers: pd.DataFrame) -> pd.DataF
         "last_update",
         tr("it does not say how the function's last update ended"),
     )
-    return pd.concat([silent, status(_asking(judged))], ignore_index=True)
+    return silent + status(_asking(judged))
 
 
 def _asking(judged: pd.DataFrame) -> pd.DataFrame:

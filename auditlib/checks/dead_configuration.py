@@ -20,14 +20,14 @@ from auditlib.checks._parts import (
     living,
     names_of,
     place_of,
-    rows_of,
     unread_groups,
     with_security_groups,
     without_security_groups,
 )
 from auditlib.checks.addressing import tables_in_force, unread_route_tables
+from auditlib.frames import rows_of
+from auditlib.gaps import GapRow
 from auditlib.language import tr
-from auditlib.schemas import GAPS
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
@@ -207,7 +207,7 @@ def _covered(
                 yield row, tr("another rule of the same network already lets everyone in")
 
 
-def _beyond_peers(security_groups: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
+def _beyond_peers(security_groups: pd.DataFrame, judged: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each account and Region whose groups rules name and that was not read."""
     read = set(
         security_groups[["account", "region"]].astype("str").itertuples(index=False, name=None)
@@ -232,7 +232,7 @@ def _beyond_peers(security_groups: pd.DataFrame, judged: pd.DataFrame) -> pd.Dat
                     row=row,
                 ),
             )
-    return pd.DataFrame(list(rows.values()), columns=list(GAPS.names))
+    return list(rows.values())
 
 
 @check(
@@ -332,13 +332,13 @@ def _groups_elsewhere(
     endpoint_security_groups: pd.DataFrame,
     security_groups: pd.DataFrame,
     vpcs: pd.DataFrame,
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return a gap for each unread group of an endpoint that may be another account's."""
     unread = unread_groups(judged, endpoint_security_groups, security_groups)
     held = endpoint_security_groups[["account", "region", "group_id", "vpc_id"]]
     own = _own_vpcs(vpcs)
     mine = {str(row.group_id) for row in rows_of(held) if row.vpc_id in own}
-    return unread[~unread["resource"].astype(str).isin(mine)]
+    return [one for one in unread if str(one["resource"]) not in mine]
 
 
 def _own_vpcs(vpcs: pd.DataFrame) -> set[str]:

@@ -6,7 +6,8 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.check import Severity, check, evidence_of
-from auditlib.checks._parts import names_of, rows_of
+from auditlib.checks._parts import names_of
+from auditlib.frames import rows_of
 from auditlib.language import tr
 
 _JUDGED: dict[str, Any] = {

@@ -13,10 +13,10 @@ from auditlib.checks._parts import (
     living,
     place_of,
     policy_text,
-    rows_of,
     unread_policies,
     untold,
 )
+from auditlib.frames import rows_of
 from auditlib.language import marked, tr
 
 _CONCEPTS = f"{GUIDE}device-posture-concepts.html"
@@ -82,16 +82,13 @@ def device_posture_not_checked(judged: pd.DataFrame) -> pd.DataFrame:
     population="client_vpn_endpoints",
     among=living,
     noun="Client VPN endpoint",
-    unseen=lambda judged, client_vpn_authorization_policies: pd.concat(
-        [
-            _TOLD(judged),
-            unread_policies(
-                client_vpn_authorization_policies[
-                    client_vpn_authorization_policies["endpoint_id"].isin(judged["endpoint_id"])
-                ]
-            ),
-        ],
-        ignore_index=True,
+    unseen=lambda judged, client_vpn_authorization_policies: (
+        _TOLD(judged)
+        + unread_policies(
+            client_vpn_authorization_policies[
+                client_vpn_authorization_policies["endpoint_id"].isin(judged["endpoint_id"])
+            ]
+        )
     ),
     condition=(
         "names a device trust provider that decides nothing",

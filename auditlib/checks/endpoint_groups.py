@@ -20,12 +20,12 @@ from auditlib.checks._parts import (
     names_of,
     other_interfaces,
     place_of,
-    rows_of,
     unread_groups,
     unread_members,
     with_security_groups,
     without_security_groups,
 )
+from auditlib.frames import rows_of
 from auditlib.language import marked, tr
 
 _JUDGED: dict[str, Any] = {

@@ -8,7 +8,9 @@ import pandas as pd
 from auditlib import words
 from auditlib.aws.reads import read_of
 from auditlib.check import Severity, check, evidence_of
-from auditlib.checks._parts import ENDPOINT, GUIDE, called, day, living, not_said, place_of, rows_of
+from auditlib.checks._parts import ENDPOINT, GUIDE, called, day, living, not_said, place_of
+from auditlib.frames import rows_of
+from auditlib.gaps import GapRow
 from auditlib.language import tr
 
 _IDLE = pd.Timedelta(days=30)
@@ -83,7 +85,7 @@ def _untold_use(
     client_vpn_connections: pd.DataFrame,
     log_groups: pd.DataFrame,
     log_streams: pd.DataFrame,
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return a gap for each endpoint of which nothing tells whether anybody used it lately."""
     log = _Log(judged, log_groups, log_streams)
     quiet = judged[~_in_use(judged, client_vpn_connections) & ~_young(judged)]

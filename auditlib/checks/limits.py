@@ -4,13 +4,15 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.check import Severity, check, evidence_of
-from auditlib.checks._parts import GUIDE, not_said, rows_of
+from auditlib.checks._parts import GUIDE, not_said
+from auditlib.frames import rows_of
+from auditlib.gaps import GapRow
 from auditlib.language import tr
 
 _NEAR = 0.8
 
 
-def _uncounted_lists(client_certificate_revocation_lists: pd.DataFrame) -> pd.DataFrame:
+def _uncounted_lists(client_certificate_revocation_lists: pd.DataFrame) -> list[GapRow]:
     """Return a gap for each revocation list whose entries cannot be counted."""
     lists = client_certificate_revocation_lists
     return not_said(

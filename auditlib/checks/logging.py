@@ -7,7 +7,8 @@ import pandas as pd
 from auditlib import words
 from auditlib.aws.reads import read_of
 from auditlib.check import Severity, check, evidence_of
-from auditlib.checks._parts import GUIDE, called, living, place_of, rows_of, untold, yes
+from auditlib.checks._parts import GUIDE, called, living, place_of, untold, yes
+from auditlib.frames import rows_of
 from auditlib.language import marked, tr
 
 

@@ -1,6 +1,6 @@
 """Checks that rest on who reaches what: authorization, routes, and receivers that are reached."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,10 +18,11 @@ from auditlib.checks._parts import (
     listed_addresses,
     living,
     place_of,
-    rows_of,
+    rows_at,
 )
+from auditlib.frames import rows_of
+from auditlib.gaps import GapRow, once
 from auditlib.language import marked, tr
-from auditlib.schemas import GAPS
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
@@ -70,7 +71,7 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
     client_vpn_target_networks: pd.DataFrame,
     client_vpn_authorization_rules: pd.DataFrame,
     client_vpn_routes: pd.DataFrame,
-) -> pd.DataFrame:
+) -> list[GapRow]:
     """Return a gap for each endpoint of which it cannot be told what it reaches, whoever asks.
 
     Where everything was read, that is behind a transit gateway, whose routes are not read, and
@@ -78,17 +79,24 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
     left out: there is no rule to judge. Nor can it be told where receivers stand in a VPC that was
     not read: across a peering, behind a transit gateway, or shared by another account.
     """
-    doubt = reached_interfaces[
-        reached_interfaces["unknown_ports"].map(len).gt(0)
-        & reached_interfaces["group_ids"].map(len).gt(0)
-    ]
     changing = changing_rules(
         judged, client_vpn_target_networks, client_vpn_authorization_rules, client_vpn_routes
     )
-    many = doubt.groupby("endpoint_id").size()
-    rows = []
-    settled = judged[~judged["endpoint_id"].isin(changing["resource"])]
-    for endpoint in rows_of(settled[settled["endpoint_id"].isin(many.index)]):
+    many = Counter(
+        endpoint_id
+        for endpoint_id, unknown, groups in zip(
+            reached_interfaces["endpoint_id"].tolist(),
+            reached_interfaces["unknown_ports"].tolist(),
+            reached_interfaces["group_ids"].tolist(),
+            strict=True,
+        )
+        if unknown and groups
+    )
+    unsettled = {one["resource"] for one in changing}
+    rows: list[GapRow] = []
+    for endpoint in rows_of(judged):
+        if endpoint.endpoint_id in unsettled or endpoint.endpoint_id not in many:
+            continue
         on_gateway = endpoint.attachment == "transit_gateway"
         because = (
             tr("the kit does not read the routes of transit gateways")
@@ -98,7 +106,7 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
                 "was seen where it is associated"
             )
         )
-        interfaces = words.count(int(many[endpoint.endpoint_id]), "interface")
+        interfaces = words.count(many[endpoint.endpoint_id], "interface")
         rows.append(
             {
                 "table": "routes" if on_gateway else "client_vpn_endpoints",
@@ -139,11 +147,10 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
             ),
             "iam_action": "ec2:DescribeNetworkInterfaces",
         }
-        for network in rows_of(unlisted.merge(judged[ENDPOINT], on=ENDPOINT))
+        for network in rows_at(unlisted, judged)
         if network.endpoint_id not in told
     ]
-    frame = pd.concat([changing, pd.DataFrame(rows, columns=list(GAPS.names))])
-    return frame.drop_duplicates(list(GAPS.key), ignore_index=True)
+    return once(changing + rows)
 
 
 @check(

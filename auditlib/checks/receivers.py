@@ -20,11 +20,11 @@ from auditlib.checks._parts import (
     names_of,
     other_interfaces,
     place_of,
-    rows_of,
     unread_groups,
     with_security_groups,
     without_security_groups,
 )
+from auditlib.frames import rows_of
 from auditlib.language import sentences, tr
 
 

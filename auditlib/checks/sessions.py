@@ -11,7 +11,8 @@ import pandas as pd
 from auditlib import words
 from auditlib.addresses import ALL_IPV4, Ranges, addresses
 from auditlib.check import Severity, check, evidence_of
-from auditlib.checks._parts import GUIDE, called, living, place_of, rows_of, untold
+from auditlib.checks._parts import GUIDE, called, living, place_of, untold
+from auditlib.frames import rows_of
 from auditlib.language import marked, tr
 
 _JUDGED: dict[str, Any] = {
