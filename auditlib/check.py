@@ -498,9 +498,9 @@ def audit(
         Tells which evidence is accepted; none of it when not given.
     """
     wanted = None if only is None else set(only)
-    unseen: _Unseen = {}
+    asked: _Asked = {}
     return tuple(
-        _judge(made, tables, accept, unseen)
+        _judge(made, tables, accept, asked)
         for made in checks()
         if wanted is None or made.id in wanted
     )
@@ -518,15 +518,19 @@ def evidence_in(made: Check, tables: TableSource) -> pd.DataFrame:
     return evidence
 
 
-_Unseen = dict[tuple[object, ...], list[GapRow]]
-"""What tables mention and do not hold, by who tells it and about which rows: checks share it."""
+_Asked = dict[tuple[object, ...], Any]
+"""What tables mention and do not hold, and what is not judged, by who tells it and about which
+rows: checks share it."""
 
 
-def _judge(made: Check, tables: TableSource, accept: Accept | None, unseen_of: _Unseen) -> Finding:
-    everything = tables.shared(made.population)
+def _judge(made: Check, tables: TableSource, accept: Accept | None, asked: _Asked) -> Finding:
     population = made.population_in(tables)
-    gaps = _gaps(made, tables, population, unseen_of)
+    gaps = _gaps(made, tables, population, asked)
+    left_out = _left_out(made, tables, asked)
     evidence = made.function(**_given(made.function, tables, population))
+    if evidence.empty:
+        nothing = _nothing(tuple(evidence.columns))
+        return finding_of(made, nothing, gaps, len(population), 0, left_out=left_out)
     if missing := {name: 0 for name in _ASIDE if name not in evidence}:
         evidence = evidence.assign(**missing)
     key = list(SCHEMAS[made.population].key)
@@ -543,15 +547,25 @@ def _judge(made: Check, tables: TableSource, accept: Accept | None, unseen_of: _
         len(population),
         len(set(_keys(left if len(left) else accepted, key))),
         accepted=accepted.reset_index(drop=True),
-        left_out=_left_out(made, tables, everything),
+        left_out=left_out,
     )
 
 
-def _left_out(made: Check, tables: TableSource, everything: pd.DataFrame) -> str:
+def _nothing(columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return evidence without a row."""
+    kept = dict.fromkeys((*(name for name in columns if name not in _ASIDE), "source", "record"))
+    types: dict[str, Any] = {"source": "str", "record": "Int64"}
+    return pd.DataFrame({name: pd.Series(dtype=types.get(name, "object")) for name in kept})
+
+
+def _left_out(made: Check, tables: TableSource, asked: _Asked) -> str:
     if made.left_out is None:
         return ""
-    _, *more = inspect.signature(made.left_out).parameters
-    return str(made.left_out(everything, *(tables.shared(name) for name in more)))
+    about = (made.left_out, made.population)
+    if about not in asked:
+        _, *more = inspect.signature(made.left_out).parameters
+        asked[about] = made.left_out(*map(tables.shared, (made.population, *more)))
+    return str(asked[about])
 
 
 def _given(
@@ -577,7 +591,7 @@ def _in_order(evidence: pd.DataFrame, key: list[str]) -> pd.DataFrame:
 def _traced(evidence: pd.DataFrame, population: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Name the file and record of every row: where it rests on no single record, the judged one."""
     records = zip(population["source"].tolist(), population["record"].tolist(), strict=True)
-    judged = dict(zip(_keys(population, key), records, strict=True)) if len(evidence) else {}
+    judged = dict(zip(_keys(population, key), records, strict=True))
     of_judged = [judged.get(about, (None, None)) for about in _keys(evidence, key)]
     traced = evidence.copy(deep=False)
     for at, (name, dtype) in enumerate((("source", "str"), ("record", "Int64"))):
@@ -608,7 +622,7 @@ def _without_guesses(evidence: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame
 
 
 def _gaps(
-    made: Check, tables: TableSource, population: pd.DataFrame, unseen_of: _Unseen
+    made: Check, tables: TableSource, population: pd.DataFrame, asked: _Asked
 ) -> pd.DataFrame:
     """Return what could not be read and may hide evidence.
 
@@ -619,14 +633,14 @@ def _gaps(
     """
     gaps = tables.gap_rows(made.population, *made.needs)
     about = (made.unseen, made.population, made.among)
-    if made.unseen is not None and about not in unseen_of:
-        unseen_of[about] = made.unseen(**_given(made.unseen, tables, population))
+    if made.unseen is not None and about not in asked:
+        asked[about] = made.unseen(**_given(made.unseen, tables, population))
     known = {(gap["table"], gap["account"], gap["region"]) for gap in gaps}
     places = {(account, region) for _, account, region in known}
     # Where a call was refused, that is the reason to name, not AWS's silence.
     new = [
         gap
-        for gap in unseen_of.get(about, ())
+        for gap in asked.get(about, ())
         if (gap["table"], gap["account"], gap["region"]) not in known
         and not (gap["status"] == "untold" and (gap["account"], gap["region"]) in places)
     ]

@@ -206,8 +206,9 @@ def refused_calls(gaps: pd.DataFrame) -> pd.DataFrame:
         "iam_action",
     ]
     tables: dict[tuple[str, ...], set[str]] = {}
-    for record in gaps[[*call, "table"]].astype(object).fillna("").itertuples(index=False):
-        tables.setdefault(tuple(record)[:-1], set()).add(record[-1])
+    for record in gaps[[*call, "table"]].to_numpy(dtype=object).tolist():
+        told = tuple(value if isinstance(value, str) else "" for value in record)
+        tables.setdefault(told[:-1], set()).add(told[-1])
     rows = [(*key, tuple(sorted(lacking))) for key, lacking in sorted(tables.items())]
     return pd.DataFrame(rows, columns=[*call, "tables"])
 
