@@ -70,7 +70,7 @@ def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
     return iter(held[1])
 
 
-_SHORT = 2_000
+_SHORT = 20_000
 _HELD: dict[int, tuple[weakref.ref[pd.DataFrame], list[Any]]] = {}
 
 

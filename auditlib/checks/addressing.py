@@ -239,22 +239,20 @@ Overlap = tuple[str, str, str, Any]
 def _of_vpcs(
     vpc_ids: set[str], vpc_cidr_blocks: pd.DataFrame, names: dict[str, str]
 ) -> Iterator[Overlap]:
-    blocks = vpc_cidr_blocks[
-        vpc_cidr_blocks["vpc_id"].isin(vpc_ids)
-        & ~vpc_cidr_blocks["state"].isin(["disassociated", "failed"])
-    ]
-    for block in rows_of(blocks):
-        yield (
-            block.cidr_block,
-            "vpc",
-            tr("a range of {vpc}", vpc=words.named(block.vpc_id, names.get(block.vpc_id))),
-            block,
-        )
+    for block in rows_of(vpc_cidr_blocks):
+        if block.vpc_id in vpc_ids and block.state not in {"disassociated", "failed"}:
+            yield (
+                block.cidr_block,
+                "vpc",
+                tr("a range of {vpc}", vpc=words.named(block.vpc_id, names.get(block.vpc_id))),
+                block,
+            )
 
 
 def _of_peers(vpc_ids: set[str], vpc_peering_connections: pd.DataFrame) -> Iterator[Overlap]:
-    active = vpc_peering_connections[vpc_peering_connections["status"] == "active"]
-    for peering in rows_of(active):
+    for peering in rows_of(vpc_peering_connections):
+        if peering.status != "active":
+            continue
         for here, there in (("requester", "accepter"), ("accepter", "requester")):
             if getattr(peering, f"{here}_vpc_id") in vpc_ids:
                 for cidr in getattr(peering, f"{there}_cidr_blocks"):
@@ -268,18 +266,18 @@ def _of_peers(vpc_ids: set[str], vpc_peering_connections: pd.DataFrame) -> Itera
 
 
 def _of_endpoint(row: Any, client_vpn_routes: pd.DataFrame) -> Iterator[Overlap]:
-    mine = client_vpn_routes[
-        (client_vpn_routes["endpoint_id"] == row.endpoint_id)
-        & client_vpn_routes["target_subnet"].ne("local")
-        & ~client_vpn_routes["status"].isin(["failed", "deleting"])
-    ]
-    for route in rows_of(mine):
-        yield (
-            route.destination_cidr,
-            "endpoint_route",
-            tr("which the endpoint itself routes"),
-            route,
-        )
+    for route in rows_of(client_vpn_routes):
+        if (
+            route.endpoint_id == row.endpoint_id
+            and route.target_subnet != "local"
+            and route.status not in {"failed", "deleting"}
+        ):
+            yield (
+                route.destination_cidr,
+                "endpoint_route",
+                tr("which the endpoint itself routes"),
+                route,
+            )
 
 
 def _of_route_tables(
@@ -290,21 +288,18 @@ def _of_route_tables(
     prefix_list_entries: pd.DataFrame,
 ) -> Iterator[Overlap]:
     """Return what the route tables in force for the associated subnets lead out of the VPC."""
-    for route in rows_of(
-        routes[
-            routes["route_table_id"].isin(
-                tables_in_force(subnet_ids, vpc_ids, route_table_associations)
-            )
-            & routes["target_kind"].ne("local")
-        ]
-    ):
+    tables = tables_in_force(subnet_ids, vpc_ids, route_table_associations)
+    for route in rows_of(routes):
+        if route.route_table_id not in tables or route.target_kind == "local":
+            continue
         said = {"route": route, "target": words.clean(route.target_id)}
         destination = route.destination
         if not isinstance(destination, str):
             continue
         if destination.startswith("pl-"):
-            entries = prefix_list_entries[prefix_list_entries["prefix_list_id"] == destination]
-            for entry in rows_of(entries):
+            for entry in rows_of(prefix_list_entries):
+                if entry.prefix_list_id != destination:
+                    continue
                 yield (
                     entry.cidr_block,
                     "vpc_route",
@@ -327,12 +322,11 @@ def tables_in_force(
     subnet_ids: set[str], vpc_ids: set[str], route_table_associations: pd.DataFrame
 ) -> set[str]:
     """Return the route tables of some subnets: their own, or else the main one of their VPC."""
-    associations = route_table_associations
-    own = associations[associations["subnet_id"].isin(subnet_ids)]
-    found = set(own["route_table_id"])
-    if subnet_ids - set(own["subnet_id"]):
-        main = associations[associations["main"] & associations["vpc_id"].isin(vpc_ids)]
-        found |= set(main["route_table_id"])
+    associations = list(rows_of(route_table_associations))
+    own = [one for one in associations if one.subnet_id in subnet_ids]
+    found = {one.route_table_id for one in own}
+    if subnet_ids - {one.subnet_id for one in own}:
+        found |= {one.route_table_id for one in associations if one.main and one.vpc_id in vpc_ids}
     return found
 
 
@@ -340,14 +334,14 @@ def _of_gateway(row: Any, judged: pd.DataFrame) -> Iterator[Overlap]:
     """Return the ranges of other endpoints on the same transit gateway, which sees them all."""
     if not isinstance(row.transit_gateway_id, str):
         return
-    others = judged[
-        (judged["transit_gateway_id"] == row.transit_gateway_id)
-        & (judged["endpoint_id"] != row.endpoint_id)
-        & judged["client_cidr_block"].notna()
-    ]
-    for other in rows_of(others):
-        what = tr("the range of {other} on the same transit gateway", other=called(other))
-        yield other.client_cidr_block, "other_endpoint", what, other
+    for other in rows_of(judged):
+        if (
+            other.transit_gateway_id == row.transit_gateway_id
+            and other.endpoint_id != row.endpoint_id
+            and isinstance(other.client_cidr_block, str)
+        ):
+            what = tr("the range of {other} on the same transit gateway", other=called(other))
+            yield other.client_cidr_block, "other_endpoint", what, other
 
 
 @check(

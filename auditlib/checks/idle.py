@@ -1,6 +1,7 @@
 """Checks of endpoints that nobody uses."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -8,7 +9,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.aws.reads import read_of
 from auditlib.check import Severity, check, evidence_of
-from auditlib.checks._parts import ENDPOINT, GUIDE, called, day, living, not_said, place_of
+from auditlib.checks._parts import GUIDE, called, day, living, not_said, place_of
 from auditlib.frames import rows_of
 from auditlib.gaps import GapRow
 from auditlib.language import tr
@@ -23,16 +24,16 @@ class _Log:
     def __init__(
         self, judged: pd.DataFrame, log_groups: pd.DataFrame, log_streams: pd.DataFrame
     ) -> None:
-        at = ["account", "region", "log_group_name"]
-        keys = map(tuple, log_groups[at].astype("str").to_numpy())
-        self._groups = dict(zip(keys, log_groups["created"], strict=True))
-        self._streams: dict[tuple[str, str, str], pd.DataFrame] = {}
-        for account, region, group in set(map(tuple, log_streams[at].astype("str").to_numpy())):
-            here = log_streams["account"].eq(account) & log_streams["region"].eq(region)
-            rows = log_streams[here & log_streams["log_group_name"].eq(group)]
-            self._streams[account, region, group] = rows
-        named = judged[["account", "region", "connection_log_group"]].astype("str")
-        self._writers = Counter(map(tuple, named.to_numpy()))
+        self._groups = {
+            (row.account, row.region, row.log_group_name): row.created
+            for row in rows_of(log_groups)
+        }
+        self._streams: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
+        for row in rows_of(log_streams):
+            self._streams[row.account, row.region, row.log_group_name].append(row)
+        self._writers = Counter(
+            (row.account, row.region, row.connection_log_group) for row in rows_of(judged)
+        )
         self._most = read_of("logs-describe-log-streams").most or 0
 
     def last_entry(self, endpoint: Any) -> tuple[bool, Any]:
@@ -49,35 +50,42 @@ class _Log:
             return False, pd.NaT
         streams = self._streams.get(key)
         before = endpoint.read_at - _IDLE
-        if streams is None:
+        if not streams:
             # An empty group tells nothing while it is new.
             named = isinstance(endpoint.connection_log_stream, str)
             return not named and self._groups[key] < before, pd.NaT
-        names = streams["log_stream_name"]
-        own = streams[
-            names.eq(endpoint.connection_log_stream)
-            | names.str.contains(endpoint.endpoint_id, regex=False)
+        own = [
+            stream
+            for stream in streams
+            if stream.log_stream_name == endpoint.connection_log_stream
+            or endpoint.endpoint_id in stream.log_stream_name
         ]
-        if len(own):
-            last = own["last_event"].max()
-            return not pd.isna(last) or own["created"].min() < before, last
+        if own:
+            last = _newest(own)
+            oldest = min((s.created for s in own if not pd.isna(s.created)), default=pd.NaT)
+            return not pd.isna(last) or oldest < before, last
         if isinstance(endpoint.connection_log_stream, str):
             return False, pd.NaT
-        last = streams["last_event"].max()
+        last = _newest(streams)
         alone = self._writers.get(key) == 1
         old = last < before if not pd.isna(last) else self._groups[key] < before
         return old or (alone and not pd.isna(last) and len(streams) < self._most), last
 
 
-def _in_use(judged: pd.DataFrame, client_vpn_connections: pd.DataFrame) -> pd.Series:
-    """Tell which endpoints had a connection, live or ended within the hour, when read."""
-    keys = set(map(tuple, client_vpn_connections[ENDPOINT].astype("str").to_numpy()))
-    found = [tuple(row) in keys for row in judged[ENDPOINT].astype("str").to_numpy()]
-    return pd.Series(found, index=judged.index, dtype=bool)
+def _newest(streams: list[Any]) -> Any:
+    return max((s.last_event for s in streams if not pd.isna(s.last_event)), default=pd.NaT)
 
 
-def _young(judged: pd.DataFrame) -> pd.Series:
-    return judged["created"] > judged["read_at"] - _IDLE
+def _quiet(judged: pd.DataFrame, client_vpn_connections: pd.DataFrame) -> Iterator[Any]:
+    """Return the endpoints that are not young and had no connection when they were read.
+
+    None that was live, and none that had ended within the hour.
+    """
+    used = {(row.account, row.region, row.endpoint_id) for row in rows_of(client_vpn_connections)}
+    for row in rows_of(judged):
+        young = row.created > row.read_at - _IDLE
+        if not young and (row.account, row.region, row.endpoint_id) not in used:
+            yield row
 
 
 def _untold_use(
@@ -88,9 +96,8 @@ def _untold_use(
 ) -> list[GapRow]:
     """Return a gap for each endpoint of which nothing tells whether anybody used it lately."""
     log = _Log(judged, log_groups, log_streams)
-    quiet = judged[~_in_use(judged, client_vpn_connections) & ~_young(judged)]
     found = []
-    for row in rows_of(quiet):
+    for row in _quiet(judged, client_vpn_connections):
         if pd.isna(row.read_at) or pd.isna(row.created):
             found.append((row, row.endpoint_id, tr("the age of the endpoint is not known")))
         elif not log.last_entry(row)[0]:
@@ -149,16 +156,17 @@ def endpoint_is_idle(
 ) -> pd.DataFrame:
     """Return endpoints whose log shows no attempt to connect in the 30 days before it was read."""
     log = _Log(judged, log_groups, log_streams)
-    networks = client_vpn_target_networks
-    bound = networks[networks["status"].isin(_ASSOCIATED)].groupby("endpoint_id").size()
+    bound = Counter(
+        row.endpoint_id for row in rows_of(client_vpn_target_networks) if row.status in _ASSOCIATED
+    )
     rows = []
-    for row in rows_of(judged[~_in_use(judged, client_vpn_connections) & ~_young(judged)]):
+    for row in _quiet(judged, client_vpn_connections):
         known, last = log.last_entry(row)
         if not known or pd.isna(row.read_at) or pd.isna(row.created):
             continue
         if not pd.isna(last) and last >= row.read_at - _IDLE:
             continue
-        associations = int(bound.get(row.endpoint_id, 0))
+        associations = bound[row.endpoint_id]
         since = row.created if pd.isna(last) else last
         hours = int((row.read_at - since) / pd.Timedelta(hours=1)) * associations
         seen = (

@@ -12,7 +12,6 @@ import pandas as pd
 from auditlib import words
 from auditlib.check import Severity, check, evidence_of
 from auditlib.checks._parts import (
-    ENDPOINT,
     GUIDE,
     called,
     groups_in_force,
@@ -20,6 +19,7 @@ from auditlib.checks._parts import (
     names_of,
     other_interfaces,
     place_of,
+    rows_at,
     unread_groups,
     with_security_groups,
     without_security_groups,
@@ -237,35 +237,37 @@ def _addresses(
     judged: pd.DataFrame, endpoint_interfaces: pd.DataFrame, subnets: pd.DataFrame
 ) -> Iterator[_Trace]:
     """Return the present addresses of the endpoints' interfaces."""
-    placed = endpoint_interfaces.merge(judged[ENDPOINT], on=ENDPOINT).merge(
-        subnets[["subnet_id", "cidr_block"]], on="subnet_id"
-    )
-    for row in rows_of(placed[placed["private_ip"].notna()]):
-        address = IPv4Address(row.private_ip)
-        yield _Trace(
-            endpoint_id=row.endpoint_id,
-            why="fragile_address",
-            within=IPv4Network(row.cidr_block),
-            around=address,
-            what=row.eni_id,
-        )
+    block_of = {row.subnet_id: row.cidr_block for row in rows_of(subnets)}
+    for row in rows_at(endpoint_interfaces, judged):
+        block = block_of.get(row.subnet_id)
+        if isinstance(row.private_ip, str) and isinstance(block, str):
+            yield _Trace(
+                endpoint_id=row.endpoint_id,
+                why="fragile_address",
+                within=IPv4Network(block),
+                around=IPv4Address(row.private_ip),
+                what=row.eni_id,
+            )
 
 
 def _subnets(
     judged: pd.DataFrame, target_networks: pd.DataFrame, subnets: pd.DataFrame
 ) -> Iterator[_Trace]:
     """Return the subnets the endpoints are associated with."""
-    gone = target_networks["status"].isin(["disassociated", "association-failed"])
-    held = target_networks.loc[~gone, [*ENDPOINT, "subnet_id"]].drop_duplicates()
-    known = subnets.loc[subnets["cidr_block"].notna(), ["subnet_id", "name", "cidr_block"]]
-    placed = held.merge(judged[ENDPOINT], on=ENDPOINT).merge(known, on="subnet_id")
-    for row in rows_of(placed):
-        yield _Trace(
-            endpoint_id=row.endpoint_id,
-            why="whole_subnet",
-            within=IPv4Network(row.cidr_block),
-            what=words.named(row.subnet_id, row.name),
-        )
+    known = {row.subnet_id: row for row in rows_of(subnets) if isinstance(row.cidr_block, str)}
+    held = dict.fromkeys(
+        (row.endpoint_id, row.subnet_id)
+        for row in rows_at(target_networks, judged)
+        if row.status not in {"disassociated", "association-failed"}
+    )
+    for endpoint_id, subnet_id in held:
+        if subnet_id in known:
+            yield _Trace(
+                endpoint_id=endpoint_id,
+                why="whole_subnet",
+                within=IPv4Network(known[subnet_id].cidr_block),
+                what=words.named(subnet_id, known[subnet_id].name),
+            )
 
 
 def _client_ranges(judged: pd.DataFrame, every_endpoint: pd.DataFrame) -> Iterator[_Trace]:
@@ -330,17 +332,13 @@ def _near_vpcs(
     judged: pd.DataFrame, target_networks: pd.DataFrame, peerings: pd.DataFrame
 ) -> dict[str, set[str]]:
     """Return, by endpoint, the VPCs where a rule can name its group: its own and peered ones."""
-    pairs = pd.concat(
-        [judged[["endpoint_id", "vpc_id"]], target_networks[["endpoint_id", "vpc_id"]]]
-    )
-    own = pairs[pairs["vpc_id"].notna()].groupby("endpoint_id")["vpc_id"].agg(set).to_dict()
     peers: dict[str, set[str]] = defaultdict(set)
-    inside = (peerings["status"] == "active") & (
-        peerings["requester_region"].astype(str) == peerings["accepter_region"].astype(str)
-    )
-    for one, two in peerings.loc[inside, ["requester_vpc_id", "accepter_vpc_id"]].to_numpy():
-        peers[one].add(two)
-        peers[two].add(one)
-    return {
-        endpoint: vpcs.union(*(peers[vpc] for vpc in vpcs)) for endpoint, vpcs in own.items()
-    } | {endpoint: set() for endpoint in judged["endpoint_id"] if endpoint not in own}
+    for row in rows_of(peerings):
+        if row.status == "active" and str(row.requester_region) == str(row.accepter_region):
+            peers[row.requester_vpc_id].add(row.accepter_vpc_id)
+            peers[row.accepter_vpc_id].add(row.requester_vpc_id)
+    own: dict[str, set[str]] = {row.endpoint_id: set() for row in rows_of(judged)}
+    for row in (*rows_of(judged), *rows_of(target_networks)):
+        if isinstance(row.vpc_id, str):
+            own.setdefault(row.endpoint_id, set()).add(row.vpc_id)
+    return {endpoint: vpcs.union(*(peers[vpc] for vpc in vpcs)) for endpoint, vpcs in own.items()}
