@@ -11,6 +11,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from auditlib import language
+from tests.aws_cli import AwsCli
 from tests.standin import StandIn
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +39,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatIsShar
 def _standin() -> Iterator[StandIn]:
     with StandIn() as standin:
         yield standin
+
+
+@pytest.fixture(scope="session")
+def aws_cli(_standin: StandIn) -> Iterator[AwsCli]:
+    with AwsCli(_standin.environment) as cli:
+        yield cli
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -29,11 +28,18 @@ from auditlib.changes.preview import Preview, preview, proposal
 from auditlib.schemas import SCHEMAS
 from auditlib.snapshot import load
 from auditlib.tables import Tables
+from tests.aws_cli import AwsCli
 from tests.standin import StandIn
 from tests.standin.sample_world import REGIONS, Place, build
 
 BASES = [name for name, schema in SCHEMAS.items() if not schema.inputs]
 BLANKS = {"LOG_GROUP": "/vpn/new log's", "GROUP_FOR_10_30_0_0_16": "S-1-5-21-1234"}
+
+
+@pytest.fixture(autouse=True)
+def found_first(aws_cli: AwsCli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let scripts find the AWS CLI that was started already."""
+    monkeypatch.setenv("PATH", f"{aws_cli.folder}:{os.environ['PATH']}")
 
 
 def read(aws: StandIn, folder: Path, *regions: str) -> Tables:
@@ -42,12 +48,7 @@ def read(aws: StandIn, folder: Path, *regions: str) -> Tables:
 
 
 def run(aws: StandIn, script: Path, *arguments: str, yes: int = 9) -> subprocess.CompletedProcess:
-    environment = {
-        **os.environ,
-        **aws.environment,
-        **BLANKS,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
+    environment = {**os.environ, **aws.environment, **BLANKS}
     return subprocess.run(
         ["bash", str(script), *arguments],
         input="yes\n" * yes,
