@@ -23,7 +23,7 @@ from auditlib.changes import (
     RevokeRule,
     SetInterfaceGroups,
 )
-from auditlib.check import audit, checks, identities
+from auditlib.check import audit, identities
 from auditlib.drift import ACCESS, FINDINGS, LEFT_OUT, OBJECTS, STATES, drift
 from auditlib.schemas import SCHEMAS
 from auditlib.tables import Tables
@@ -92,7 +92,7 @@ def test_a_name_does_not_tell_what_a_finding_is_about():
         return {found.check.id: identities(found.evidence) for found in audit(tables_of(world))}
 
     one = told("one")
-    assert sum(map(len, one.values())) > len(one)
+    assert any(one.values())
     assert one == told("other")
 
 
