@@ -141,7 +141,8 @@ class Check:
     ends_as
         The check that finds it once what this one warns of has happened; empty for none.
     bearing
-        What it means for all else that is said of the endpoint it is found at, in a sentence.
+        What it means for all else that is said of the endpoint it is found at: sentences, or what
+        makes them from the tables and from its evidence there.
     accepted_by_design
         For conditions the kit recommends and other scanners report: the text to hand to them.
     tables, wording
@@ -176,7 +177,7 @@ class Check:
     ratings: Mapping[str, str] = field(default_factory=dict)
     decision: str = ""
     ends_as: str = ""
-    bearing: str = ""
+    bearing: str | Callable[[TableSource, pd.DataFrame], str] = field(default="", repr=False)
     accepted_by_design: str = ""
 
     @property
@@ -184,6 +185,10 @@ class Check:
         """The tables in which a gap may hide evidence, views included."""
         beside = inspect.signature(self.unseen).parameters if self.unseen else ()
         return tuple(dict.fromkeys((*self.tables, *(n for n in beside if n != _JUDGED))))
+
+    def bearing_of(self, tables: TableSource, evidence: pd.DataFrame) -> str:
+        """Return what its evidence at one endpoint means for all else that is said of that one."""
+        return self.bearing if isinstance(self.bearing, str) else self.bearing(tables, evidence)
 
     def population_in(self, tables: TableSource) -> pd.DataFrame:
         """Return the rows the check judges; kept with the tables, for many checks judge the same.
@@ -312,16 +317,24 @@ _TEXTS = (
 _NUMBERS = ("one", "many")
 
 
+def _written(made: Check, name: str) -> str | None:
+    """Return a text of a check as it is written; ``None`` where a function makes it from data."""
+    text = getattr(made, name)
+    return text if isinstance(text, str) else None
+
+
 def texts_of(made: Check) -> Iterator[tuple[str | None, str]]:
     """Yield the texts of a check that a translator translates, each with its role in a sentence."""
-    yield from ((None, text) for name in _TEXTS if (text := getattr(made, name)))
+    yield from ((None, text) for name in _TEXTS if (text := _written(made, name)))
     yield from zip(_NUMBERS, made.condition, strict=True)
     yield from ((None, text) for text in made.false_alarms)
 
 
 def _translated(made: Check) -> Check:
     singular, plural = map(tr_as, _NUMBERS, made.condition)
-    texts: dict[str, Any] = {name: tr(getattr(made, name)) for name in _TEXTS}
+    texts: dict[str, Any] = {
+        name: tr(text) for name in _TEXTS if (text := _written(made, name)) is not None
+    }
     return replace(
         made,
         condition=(singular, plural),

@@ -91,7 +91,7 @@ def stories(audit: "Audit") -> tuple[Story, ...]:
             endpoint_id=key[2],
             name=str(row["name"] or ""),
             faults=tuple(_fault(finding, key) for finding in found[key]),
-            bearing=tuple(f.check.bearing for f in found[key] if f.check.bearing),
+            bearing=tuple(filter(None, (_bearing(audit, f, key) for f in found[key]))),
             lacking=int(row["not_assessed"]),
         )
         for key, row in zip(keys, rows, strict=True)
@@ -107,11 +107,20 @@ def _fault(finding: Finding, place: tuple[str, str, str]) -> Fault:
         phrase = tr("its {noun} {singular}", noun=check.noun, singular=check.condition[0])
     else:
         phrase = headline(finding).rstrip(".。")
-    evidence = finding.evidence
+    rows = len(_at(finding.evidence, place))
+    return Fault(check_id=check.id, severity=check.severity, phrase=phrase, rows=rows)
+
+
+def _bearing(audit: "Audit", finding: Finding, place: tuple[str, str, str]) -> str:
+    return finding.check.bearing_of(audit.tables, _at(finding.evidence, place))
+
+
+def _at(evidence: pd.DataFrame, place: tuple[str, str, str]) -> pd.DataFrame:
+    """Return the evidence of one account, Region and endpoint."""
     here = (evidence["account"] == place[0]) & (evidence["region"] == place[1])
     if "endpoint_id" in evidence:
         here &= evidence["endpoint_id"].fillna(NO_ENDPOINT) == place[2]
-    return Fault(check_id=check.id, severity=check.severity, phrase=phrase, rows=int(here.sum()))
+    return evidence[here]
 
 
 def bearings(audit: "Audit") -> dict[str, tuple[str, ...]]:

@@ -87,6 +87,48 @@ def test_a_list_that_has_ended_bears_on_all_else_at_its_endpoint_alone():
     assert "worse finding" not in audit["server-certificate-expires-soon"].answer
 
 
+def _of_ended_list(hours: int | None = 24, *, refused: bool = False, **sessions: str) -> str:
+    """Return what is said of an endpoint whose list ended on 1 November, with these sessions."""
+    world = World()
+    vpc = world.vpc()
+    endpoint = world.endpoint(vpc, authentication=("certificate-authentication",))
+    world.record(endpoint)["SessionTimeoutHours"] = hours
+    world.revocation_list(endpoint, revocation_list(days=-1))
+    for status, began in sessions.items():
+        world.connection(
+            endpoint, ConnectionEstablishedTime=began, Status={"Code": status.replace("_", "-")}
+        )
+    if refused:
+        world.refuse("ec2-describe-client-vpn-connections")
+    return endpoints.bearings(Audit(world.snapshot()))[endpoint][0]
+
+
+def test_sessions_that_began_before_the_list_ended_are_said_to_go_on():
+    one = _of_ended_list(active="2026-10-31 14:40:00", terminated="2026-10-31 10:00:00")
+    assert "here since 2026-11-01 01:00 UTC: no new session begins" in one
+    assert "One session that began before was still live" in one
+    assert "it began at 2026-10-31 14:40 UTC and may last until 2026-11-01 14:40 UTC." in one
+    two = _of_ended_list(active="2026-10-31 14:40:00", failed_to_terminate="2026-10-31 10:00:00")
+    assert "Two sessions that began before were still live" in two
+    assert "the oldest began at 2026-10-31 10:00 UTC, and the newest may last until" in two
+    untold = _of_ended_list(None, active="2026-10-31 14:40:00")
+    assert "it began at 2026-10-31 14:40 UTC." in untold
+    assert "may last" not in untold
+
+
+def test_where_no_session_is_seen_it_is_said_whether_there_is_none():
+    assert "No session was live when the account was read." in _of_ended_list()
+    refused = _of_ended_list(refused=True)
+    assert "was not seen: its connections were not read" in refused
+    assert "No session was live" not in refused
+
+
+def test_a_session_that_began_after_the_list_ended_contradicts_aws():
+    told = _of_ended_list(active="2026-11-01 14:40:00")
+    assert "One session listed as live did not begin before that" in told
+    assert "that began before" not in told
+
+
 def test_nothing_found_and_nothing_there_are_said():
     assert "No endpoint was seen." in display.stories(Audit(worlds.empty().snapshot())).markup
     names = Audit(worlds.refused().snapshot())
