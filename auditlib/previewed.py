@@ -189,12 +189,16 @@ def remarks(
 
 def _rivals(preview: "Preview", beside: Iterable["Preview"]) -> tuple[str, ...]:
     """Say which other previews give the same endpoint other groups: only one of them can."""
+    from auditlib.changes.change import is_new
+
     mine = _switched(preview)
     rivals: dict[str, list[str]] = {}
     for other in beside:
         if other is not preview and other.checks:
-            for endpoint in mine & _switched(other):
-                rivals.setdefault(endpoint, []).append(" ".join(other.checks))
+            theirs = _switched(other)
+            for endpoint in mine.keys() & theirs.keys():
+                if mine[endpoint] != theirs[endpoint] or any(map(is_new, mine[endpoint])):
+                    rivals.setdefault(endpoint, []).append(" ".join(other.checks))
     return tuple(
         tr(
             "The fixes of {checks} give other groups to {endpoint} as well: choose one of them, for the last "
@@ -213,12 +217,16 @@ def _rivals(preview: "Preview", beside: Iterable["Preview"]) -> tuple[str, ...]:
     )
 
 
-def _switched(preview: "Preview") -> set[str]:
-    """Return the endpoints that a preview gives other groups."""
+def _switched(preview: "Preview") -> dict[str, frozenset[str]]:
+    """Return the endpoints that a preview gives other groups, with those groups."""
     from auditlib.changes import ApplySecurityGroups
 
     changes = (step.change for step in preview.steps)
-    return {change.endpoint_id for change in changes if isinstance(change, ApplySecurityGroups)}
+    return {
+        change.endpoint_id: frozenset(change.group_ids)
+        for change in changes
+        if isinstance(change, ApplySecurityGroups)
+    }
 
 
 # -- access ---------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from auditlib.changes import (
     AddAuthorizationRule,
     ApplySecurityGroups,
     AuthorizeRule,
+    CreateSecurityGroup,
     DeleteSecurityGroup,
     RemoveAuthorizationRule,
     RevokeRule,
@@ -172,14 +173,77 @@ def test_a_group_that_keeps_what_members_reach_says_that_it_stays_open():
     assert kept not in " ".join(proposal(tables_of(world), ["vpn-sg-lets-members-in"]).decisions)
 
 
-def test_a_group_that_is_configured_and_not_in_force_is_asked_about_first():
-    world = OnDefault()
+def with_intention(world: World) -> str:
+    """Have the settings name a group of the endpoint's own that is not in force; return it."""
     new = world.security_group(world.main, "vpn-new")
     world.record(ENDPOINT)["SecurityGroupIds"] = [new]
+    return new
+
+
+@pytest.mark.parametrize("id", ["vpn-sg-is-default", "vpn-sg-is-shared", "vpn-sg-lets-members-in"])
+def test_a_configured_group_of_its_own_is_applied_and_no_third_one_made(id):
+    world = OnDefault()
+    world.interface(world.far, world.default, name="wiki")
+    meant = with_intention(world)
+    found = proposal(tables_of(world), [id])
+    (switch,) = (s.change for s in found.steps if isinstance(s.change, ApplySecurityGroups))
+    (plain,) = proposal(tables_of(world), ["vpn-sg-not-yet-effective"]).steps
+    assert switch == plain.change
+    assert switch.group_ids == (meant,)
+    assert not any(isinstance(s.change, CreateSecurityGroup) for s in found.steps)
+    assert {s.change.peer for s in found.steps if isinstance(s.change, AuthorizeRule)} == {meant}
+    assert any(f"name {meant}, and that is not in force" in text for text in found.decisions)
+    assert ("lost", "side_effect", world.eni) not in parts(found)
+    left = found.findings.query("state != 'resolved'")["check"]
+    assert not {id, "vpn-sg-not-yet-effective"} & set(left)
+
+
+def test_what_receivers_admit_by_the_configured_group_opens_and_no_rule_is_made_twice():
+    world = OnDefault()
+    meant = with_intention(world)
+    world.ingress(world.app, meant, "tcp", (1, 65535))
     found = proposal(tables_of(world), ["vpn-sg-is-default"])
-    assert found.decisions[0].startswith(f"{ENDPOINT} is configured with {new} already")
+    (step,) = found.steps
+    assert step.change.group_ids == (meant,)
+    assert found.verdict.startswith(f"opens TCP 1–442 and 444–65535 on {world.eni}")
+
+
+def test_a_configured_group_that_is_not_fit_is_not_applied_and_it_is_said_why():
+    def unfit(bend) -> str:
+        world = OnDefault()
+        bend(world, with_intention(world))
+        found = proposal(tables_of(world), ["vpn-sg-is-default"])
+        assert any(isinstance(s.change, CreateSecurityGroup) for s in found.steps)
+        (told,) = [t for t in found.decisions if "a new group is made all the same" in t]
+        return told
+
+    assert "has inbound rules" in unfit(lambda w, g: w.ingress(g, "10.0.0.0/8", "tcp", (1, 1)))
+    assert "is on eni-" in unfit(lambda w, g: w.interface(w.far, g))
+    assert "no outbound rule lets anything out" in unfit(lambda w, g: w.revoke(g))
+    other = unfit(lambda w, g: w.associate(w.endpoint(w.main, (g,)), w.vpn))
+    assert "is on cvpn-endpoint-00000000000000002" in other
+    default = unfit(lambda w, g: w.record(ENDPOINT).update(SecurityGroupIds=[g, w.default]))
+    assert "is a default group" in default
     plain = proposal(tables_of(OnDefault()), ["vpn-sg-is-default"])
-    assert not any("is configured with" in text for text in plain.decisions)
+    assert not any("settings of" in text for text in plain.decisions)
+
+
+def test_what_waits_for_a_group_of_its_own_names_the_configured_one():
+    world = OnDefault()
+    world.interface(world.far, world.default, name="wiki")
+    world.ingress(world.app, "10.0.1.0/24", "tcp", (8443, 8443))
+    ids = ("receiver-allows-address-not-group", "vpn-sg-has-inbound-rules")
+
+    def told(id: str) -> str:
+        return " ".join(proposal(tables_of(world), [id]).decisions)
+
+    assert all("ix vpn-sg-is-default or vpn-sg-is-shared first" in told(id) for id in ids)
+    meant = with_intention(world)
+    for id in ids:
+        assert f"Its settings name {meant}, which is not in force yet" in told(id)
+        assert "vpn-sg-is-default" not in told(id)
+    both = proposal(tables_of(world), ["vpn-sg-not-yet-effective", ids[0]])
+    assert meant in {s.change.peer for s in both.steps if isinstance(s.change, AuthorizeRule)}
 
 
 def test_two_endpoints_that_share_a_group_each_get_their_own():

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from auditlib import words
-from auditlib.addresses import addresses
+from auditlib.addresses import addresses, ports
 from auditlib.changes import (
     AddAuthorizationRule,
     ApplySecurityGroups,
@@ -27,7 +27,7 @@ from auditlib.changes import (
 )
 from auditlib.changes.change import whole
 from auditlib.frames import rows_of
-from auditlib.language import tr
+from auditlib.language import sentences, tr
 from auditlib.tables import Tables
 
 __all__ = ["FIXES", "Fix", "Named"]
@@ -146,41 +146,48 @@ def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str])
         its = held[held["endpoint_id"] == id]
         mine = its[its["effective"] | its["by_omission"]]
         staying = tuple(sorted(set(mine["group_id"].dropna()) - leaving))
-        name = _free_name(tables, str(id), taken)
-        taken.add(name)
+        place = {"account": str(account), "region": str(region)}
         vpc = str(mine["vpc_id"].iloc[0])
-        egress = _egress(tables, leaving, vpc)
-        made = CreateSecurityGroup(
-            account=str(account),
-            region=str(region),
-            vpc_id=vpc,
-            group_name=name,
-            description=f"Client VPN endpoint {id}",
-            open_egress=egress is None,
-        )
-        changes.append(made)
+        intended = _intended(tables, str(id))
+        objections = _objections(tables, str(id), intended)
+        egress: list[Any] | None = None
+        if intended and not objections:
+            group_ids = intended
+            own = next(group for group in intended if group not in set(mine["group_id"]))
+            decisions.append(_applied_as_meant(str(id), intended))
+        else:
+            egress = _egress(tables, leaving, vpc)
+            name = _free_name(tables, str(id), taken)
+            taken.add(name)
+            made = CreateSecurityGroup(
+                **place,
+                vpc_id=vpc,
+                group_name=name,
+                description=f"Client VPN endpoint {id}",
+                open_egress=egress is None,
+            )
+            changes.append(made)
+            group_ids, own = (*staying, made.group_id), made.group_id
+            if intended:
+                decisions.append(
+                    tr(
+                        "The settings of {id} name {groups}, which is not in force on it yet, and a new "
+                        "group is made all the same, because {why}. Find out first whether that change is "
+                        "still under way (vpn-sg-not-yet-effective).",
+                        id=id,
+                        groups=words.listed(intended),
+                        why=words.listed(objections),
+                    )
+                )
         admitting = tuple(_admitting(tables, str(id), leaving, without))
         rules = (*admitting, *(egress or ()))
-        changes += [_copied(row, made.group_id) for row in rules]
+        copies = (_copied(row, own) for row in rules)
+        changes += [copy for copy in copies if copy.is_egress or not _is_there(tables, copy)]
         changes.append(
             ApplySecurityGroups(
-                account=str(account),
-                region=str(region),
-                endpoint_id=str(id),
-                vpc_id=vpc,
-                group_ids=(*staying, made.group_id),
+                **place, endpoint_id=str(id), vpc_id=vpc, group_ids=tuple(group_ids)
             )
         )
-        waiting = its.loc[its["configured"] & ~its["effective"] & ~its["by_omission"], "group_id"]
-        if pending := sorted(set(waiting.dropna()) - leaving):
-            decisions.append(
-                tr(
-                    "{id} is configured with {groups} already, which is not in force on it yet: find out "
-                    "first whether that change is still under way (vpn-sg-not-yet-effective).",
-                    id=id,
-                    groups=words.listed(pending),
-                )
-            )
         if kept := sorted({row.group_id for row in admitting} & leaving):
             decisions.append(
                 tr(
@@ -199,6 +206,76 @@ def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str])
             )
         )
     return Fix(changes=tuple(changes), decisions=tuple(decisions))
+
+
+def _intended(tables: Tables, endpoint_id: str) -> tuple[str, ...]:
+    """Return the groups that an endpoint's settings name, where one of them is not in force yet."""
+    endpoints, held = tables["client_vpn_endpoints"], tables["endpoint_security_groups"]
+    (row,) = rows_of(endpoints[endpoints["endpoint_id"] == endpoint_id])
+    mine = held[held["endpoint_id"] == endpoint_id]
+    waiting = mine["configured"] & ~mine["effective"]
+    return tuple(row.security_group_ids) if waiting.any() else ()
+
+
+def _objections(tables: Tables, endpoint_id: str, group_ids: Iterable[str]) -> list[str]:
+    """Say why groups are not an endpoint's own, or of no use to it; nothing where they are fit."""
+    wanted = list(group_ids)
+    groups, held = tables["security_groups"], tables["network_interface_groups"]
+    used, own = tables["endpoint_security_groups"], tables["endpoint_network_interfaces"]
+    mine = set(own.loc[own["endpoint_id"] == endpoint_id, "eni_id"])
+    told = []
+    for id in wanted:
+        known = groups[groups["group_id"] == id]
+        others = [
+            *sorted(set(used.loc[used["group_id"] == id, "endpoint_id"]) - {endpoint_id}),
+            *sorted(set(held.loc[held["group_id"] == id, "eni_id"]) - mine),
+        ]
+        if known.empty:
+            told.append(tr("{group} was not read", group=id))
+        if known["is_default"].any():
+            told.append(tr("{group} is a default group", group=id))
+        if others:
+            others_told = words.listed(others, most=3)
+            told.append(tr("{group} is on {others} too", group=id, others=others_told))
+        if (tables["ingress_rules"]["group_id"] == id).any():
+            told.append(tr("{group} has inbound rules", group=id))
+    if wanted and not tables["egress_rules"]["group_id"].isin(wanted).any():
+        told.append(tr("no outbound rule lets anything out"))
+    return told
+
+
+def _applied_as_meant(endpoint_id: str, groups: tuple[str, ...]) -> str:
+    return tr(
+        "The settings of {id} name {groups}, and that is not in force on it yet. Nothing else carries it "
+        "and it has no inbound rules, so it is applied as the fix of vpn-sg-not-yet-effective would, and "
+        "no new group is made: what receivers admit by it opens, and what its outbound rules do not let "
+        "out closes.",
+        id=endpoint_id,
+        groups=words.listed(groups),
+    )
+
+
+def _first(tables: Tables, endpoint_id: str) -> str:
+    """Say what gives an endpoint a group of its own: the one its settings name, or a new one."""
+    intended = _intended(tables, endpoint_id)
+    if intended and not _objections(tables, endpoint_id, intended):
+        return tr(
+            "Its settings name {groups}, which is not in force yet: apply it first (fix "
+            "vpn-sg-not-yet-effective).",
+            groups=words.listed(intended),
+        )
+    return tr("Fix vpn-sg-is-default or vpn-sg-is-shared first.")
+
+
+def _is_there(tables: Tables, rule: AuthorizeRule) -> bool:
+    """Tell whether an inbound rule that is to be added is there already, as it is or wider."""
+    rules = tables["ingress_rules"]
+    wanted = ports(rule.protocol, rule.from_port, rule.to_port)
+    return any(
+        row.peer == rule.peer
+        and wanted <= ports(row.protocol, whole(row.from_port), whole(row.to_port))
+        for row in rows_of(rules[rules["group_id"] == rule.group_id])
+    )
 
 
 def _free_name(tables: Tables, endpoint_id: str, taken: set[str]) -> str:
@@ -293,14 +370,16 @@ def _rules(tables: Tables, ids: Iterable[str]) -> Iterator[Any]:
 def no_inbound_rules(tables: Tables, evidence: pd.DataFrame) -> Fix:
     """Return the removal of inbound rules from groups that only endpoints carry."""
     shared, free = _lived_in(tables, evidence)
+    on = evidence.groupby("group_id")["endpoint_id"].agg(sorted)
     return Fix(
         changes=tuple(_revoke(row) for row in _rules(tables, free["rule_id"])),
         decisions=tuple(
             tr(
-                "{group} is also on {others}, which may need its rules: move the endpoint first (fix "
-                "vpn-sg-is-shared or vpn-sg-is-default), then look again.",
+                "{group} is also on {others}, which may need its rules: move the endpoint first, then look "
+                "again. {how}",
                 group=group,
                 others=words.listed(others, most=3),
+                how=sentences(*dict.fromkeys(_first(tables, id) for id in on[group])),
             )
             for group, others in shared.items()
         ),
@@ -430,10 +509,10 @@ def _in_place_of(
             changes.append(_naming(rule, group))
     decisions = [
         tr(
-            "{endpoint} has no group of its own to name in place of {rules}: fix vpn-sg-is-default "
-            "or vpn-sg-is-shared first.",
+            "{endpoint} has no group of its own in force to name in place of {rules}. {how}",
             endpoint=endpoint,
             rules=words.listed(dict.fromkeys(ids)),
+            how=_first(tables, endpoint),
         )
         for endpoint, ids in unfit.items()
     ]
@@ -498,8 +577,9 @@ def open_outbound(tables: Tables, evidence: pd.DataFrame) -> Fix:
             decisions.append(
                 tr(
                     "{row.endpoint_id} has no group of its own: an outbound rule would open other interfaces "
-                    "too. Fix vpn-sg-is-default or vpn-sg-is-shared first.",
+                    "too. {how}",
                     row=row,
+                    how=_first(tables, row.endpoint_id),
                 )
             )
         else:
