@@ -143,6 +143,9 @@ class Check:
     bearing
         What it means for all else that is said of the endpoint it is found at: sentences, or what
         makes them from the tables and from its evidence there.
+    names_access
+        Whether its evidence names access through the VPN, by the rule that admits: the same access
+        may be there by another rule once the evidence is gone.
     accepted_by_design
         For conditions the kit recommends and other scanners report: the text to hand to them.
     tables, wording
@@ -178,6 +181,7 @@ class Check:
     decision: str = ""
     ends_as: str = ""
     bearing: str | Callable[[TableSource, pd.DataFrame], str] = field(default="", repr=False)
+    names_access: bool = False
     accepted_by_design: str = ""
 
     @property

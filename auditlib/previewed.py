@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ACCESS",
     "access",
+    "access_stays",
     "chosen",
     "findings",
     "fixes",
@@ -298,9 +299,21 @@ def _differing(hops: Iterable[str], others: Sequence[str]) -> tuple[str, ...]:
 def findings(preview: "Preview") -> pd.DataFrame:
     """Return a row per check whose evidence changes, or which the preview answers.
 
-    Columns ``check``, ``resolved``, ``still_open`` and ``newly_raised`` count pieces of evidence.
+    Columns ``check``, ``resolved``, ``still_open`` and ``newly_raised`` count pieces of evidence;
+    ``access_stays`` those of the resolved ones whose access stays open by other rules.
     """
+    stays = preview.findings.groupby("check")["access_stays"].sum()
     counts = preview.findings.groupby(["check", "state"]).size().unstack(fill_value=0)
     frame = counts.reindex(columns=["resolved", "still_open", "newly_raised"], fill_value=0)
     touched = (frame["resolved"] + frame["newly_raised"] > 0) | frame.index.isin(preview.checks)
-    return frame[touched].reset_index()
+    return frame[touched].assign(access_stays=stays.astype(int)).reset_index()
+
+
+def access_stays(rows: int, resolved: int) -> str:
+    """Say of how many pieces of evidence that are no longer found the access stays open."""
+    if rows == resolved:
+        return tr("no longer found, but the same access stays open by other rules")
+    return tr(
+        "of these {number:,} no longer found, but the same access stays open by other rules",
+        number=rows,
+    )

@@ -23,6 +23,7 @@ from auditlib.changes import (
 )
 from auditlib.changes.difference import DIFFERENCE, difference, sure_access
 from auditlib.changes.fixes import FIXES, Named
+from auditlib.changes.plans import preview_json
 from auditlib.changes.preview import VERDICTS, preview, proposal
 from auditlib.check import audit, checks
 from auditlib.errors import ParameterError
@@ -170,7 +171,18 @@ def test_a_group_that_keeps_what_members_reach_says_that_it_stays_open():
     found = proposal(tables_of(world), ["vpn-sg-is-default"])
     (told,) = [text for text in found.decisions if kept in text]
     assert f"what {world.default} opened to users of {ENDPOINT}" in told
-    assert kept not in " ".join(proposal(tables_of(world), ["vpn-sg-lets-members-in"]).decisions)
+    closing = proposal(tables_of(world), ["vpn-sg-lets-members-in"])
+    assert kept not in " ".join(closing.decisions)
+
+    def of_members(preview) -> list[tuple]:
+        rows = preview.findings.query("check == 'vpn-sg-lets-members-in'")
+        return list(zip(rows["state"], rows["access_stays"], strict=True))
+
+    assert of_members(found) == [("resolved", True)]
+    assert of_members(closing) == [("resolved", False)]
+    assert preview_json(found)["findings"][0]["access_stays"] in {True, False}
+    inbound = proposal(tables_of(world), ["vpn-sg-has-inbound-rules"]).decisions
+    assert any("Fix vpn-sg-lets-members-in first" in text for text in inbound)
 
 
 def with_intention(world: World) -> str:
@@ -237,7 +249,7 @@ def test_what_waits_for_a_group_of_its_own_names_the_configured_one():
     def told(id: str) -> str:
         return " ".join(proposal(tables_of(world), [id]).decisions)
 
-    assert all("ix vpn-sg-is-default or vpn-sg-is-shared first" in told(id) for id in ids)
+    assert all("Fix vpn-sg-lets-members-in first" in told(id) for id in ids)
     meant = with_intention(world)
     for id in ids:
         assert f"Its settings name {meant}, which is not in force yet" in told(id)

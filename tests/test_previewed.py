@@ -19,6 +19,7 @@ from auditlib.display import (
     proposal_of,
 )
 from auditlib.errors import ParameterError
+from auditlib.terminal import print_preview
 from tests import report_worlds
 from tests.pages import page
 from tests.test_changes import ENDPOINT, PLACE, Small
@@ -159,6 +160,21 @@ def test_one_preview_is_open_and_several_are_folded(audit):
     assert len(shown) > 1
     assert page(str(preview_steps(shown).markup)).all("details")
     assert not page(str(preview_steps(shown[:1]).markup)).all("details")
+
+
+def test_a_finding_that_is_gone_while_its_access_stays_says_so_in_its_row(capsys):
+    world = OnDefault()
+    world.interface(world.far, world.default, name="wiki")
+    kept = "no longer found, but the same access stays open by other rules"
+
+    def shown(id: str) -> str:
+        found = proposal(tables_of(world), [id])
+        print_preview(found)
+        assert (kept in capsys.readouterr().out) == (id != "vpn-sg-lets-members-in")
+        return page(str(preview_findings([found]).markup)).words
+
+    assert kept in shown("vpn-sg-is-default")
+    assert kept not in shown("vpn-sg-lets-members-in")
 
 
 def test_fixes_are_rivals_unless_they_give_an_endpoint_the_same_groups():

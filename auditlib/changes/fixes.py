@@ -264,7 +264,24 @@ def _first(tables: Tables, endpoint_id: str) -> str:
             "vpn-sg-not-yet-effective).",
             groups=words.listed(intended),
         )
+    if _lets_members_in(tables, endpoint_id):
+        return tr(
+            "Fix vpn-sg-lets-members-in first: the fixes of vpn-sg-is-default and vpn-sg-is-shared would "
+            "keep what members of its group open to VPN users."
+        )
     return tr("Fix vpn-sg-is-default or vpn-sg-is-shared first.")
+
+
+def _lets_members_in(tables: Tables, endpoint_id: str) -> bool:
+    """Tell whether a group of an endpoint is on other interfaces and admits the endpoint's groups."""
+    used, held = tables["endpoint_security_groups"], tables["network_interface_groups"]
+    mine = used[(used["endpoint_id"] == endpoint_id) & used["effective"]]
+    groups = set(mine["group_id"].dropna())
+    own = set(tables["endpoint_network_interfaces"]["eni_id"])
+    shared = groups & set(held.loc[~held["eni_id"].isin(own), "group_id"])
+    rules = tables["ingress_rules"]
+    named = rules[rules["group_id"].isin(shared)]["referenced_group_id"]
+    return bool(named.isin(groups).any())
 
 
 def _is_there(tables: Tables, rule: AuthorizeRule) -> bool:

@@ -15,6 +15,7 @@ from auditlib.changes.remarks import doubts, extent, regions_touched, warnings
 from auditlib.check import Check, Finding, Identity, Status, audit, evidence_in, identities
 from auditlib.check import checks as all_checks
 from auditlib.errors import ParameterError
+from auditlib.frames import rows_of
 from auditlib.language import marked, sentences, tr, tr_as
 from auditlib.tables import Tables, nearest
 
@@ -113,9 +114,10 @@ class Preview:
     def findings(self) -> pd.DataFrame:
         """What becomes of the findings: a row per piece of evidence.
 
-        Columns ``check``, ``state`` (resolved, still_open, newly_raised) and ``reason``.
+        Columns ``check``, ``state`` (resolved, still_open, newly_raised), ``reason`` and
+        ``access_stays``: resolved, and yet the access it names stays open by other rules.
         """
-        return _findings(self.before, self.after, self.known)
+        return _findings(self.before, self.after, self.known, self.access)
 
     @property
     def resets_sessions(self) -> bool:
@@ -411,8 +413,11 @@ def _for_users(tables: Tables, access: pd.DataFrame) -> str:
 # -- the findings ---------------------------------------------------------------------------------
 
 
-def _findings(before: Tables, after: Tables, known: Iterable[Finding]) -> pd.DataFrame:
+def _findings(
+    before: Tables, after: Tables, known: Iterable[Finding], access: pd.DataFrame
+) -> pd.DataFrame:
     was = {finding.check.id: finding for finding in known}
+    moved = _moved(access)
     differing = before.differing(after)
     rows = []
     for check in all_checks():
@@ -424,15 +429,40 @@ def _findings(before: Tables, after: Tables, known: Iterable[Finding]) -> pd.Dat
         else:  # whether somebody accepted it, it is there
             old = _evidence(was[id].evidence) | _evidence(was[id].accepted)
         new = old if same else _evidence(evidence_in(check, after))
-        rows += [(id, "resolved", old[key]) for key in old if key not in new]
-        rows += [(id, "still_open", new[key]) for key in new if key in old]
+        rows += [
+            (id, "resolved", old[key], check.names_access and _is_moved(key, moved))
+            for key in old
+            if key not in new
+        ]
+        rows += [(id, "still_open", new[key], False) for key in new if key in old]
         # A blank stands for what the client knows: that there is no such thing is no finding.
         rows += [
-            (id, "newly_raised", new[key])
+            (id, "newly_raised", new[key], False)
             for key in new
             if key not in old and not any(value.startswith("<") for _, value in key)
         ]
-    return pd.DataFrame(rows, columns=["check", "state", "reason"])
+    return pd.DataFrame(rows, columns=["check", "state", "reason", "access_stays"])
+
+
+def _moved(access: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Return where access rests on other rules after the changes: endpoint, receiver, rules before."""
+    both = access[access["via_before"].map(len).gt(0) & access["via_after"].map(len).gt(0)]
+    return [
+        (row.endpoint_id, row.eni_id, " ".join(row.via_before))
+        for row in rows_of(both)
+        if row.via_before != row.via_after
+    ]
+
+
+def _is_moved(about: Identity, moved: Iterable[tuple[str, str, str]]) -> bool:
+    """Tell whether some of the access that a piece of evidence names is open by other rules."""
+    named = dict(about)
+    return any(
+        named.get("endpoint_id") == endpoint
+        and named.get("eni_id") == eni
+        and named["rule_id"] in via
+        for endpoint, eni, via in moved
+    )
 
 
 def _bases(check: Check, tables: Tables) -> set[str]:

@@ -249,6 +249,7 @@ def vpn_sg_is_shared(
         "shares a security group that admits every member, VPN clients among them",
         "share a security group that admits every member, VPN clients among them",
     ),
+    names_access=True,
     rationale=(
         "A rule that admits the group itself admits everything that carries the group, and traffic "
         "of VPN clients leaves through an interface that carries it. So every other member of the "
