@@ -521,6 +521,50 @@ def test_fixes_one_after_the_other_build_on_each_other():
     assert both.verdict == "changes nothing anyone can reach"
 
 
+def test_a_verdict_names_the_ports_of_each_receiver_and_the_users_of_each_port():
+    world = Small()
+    db = world.security_group(world.main, "db")
+    eni = world.interface(world.vpn, db, ip="10.0.1.77", name="db")
+    world.authorize(ENDPOINT, "10.0.1.77/32", "dba")
+    changes = [
+        AuthorizeRule(
+            **PLACE,
+            group_id=group,
+            from_port=port,
+            to_port=port,
+            protocol="tcp",
+            peer=world.clients,
+        )
+        for group, port in ((world.app, 8080), (db, 5432))
+    ]
+    found = preview(tables_of(world), changes)
+    assert found.verdict == (
+        f"opens TCP 8080 on {world.eni} for group staff of {ENDPOINT} and "
+        f"TCP 5432 on {eni} (db) for group dba of {ENDPOINT}"
+    )
+
+
+def test_a_verdict_counts_the_receivers_it_does_not_name():
+    world = Small()
+    changes = []
+    for port in range(1, 7):
+        group = world.security_group(world.main, f"app-{port}")
+        world.interface(world.vpn, group)
+        changes.append(
+            AuthorizeRule(
+                **PLACE,
+                group_id=group,
+                from_port=port,
+                to_port=port,
+                protocol="tcp",
+                peer=world.clients,
+            )
+        )
+    verdict = preview(tables_of(world), changes).verdict
+    assert "TCP 1 on" in verdict
+    assert verdict.endswith(f"for group staff of {ENDPOINT}, and more on two receivers")
+
+
 # -- what cannot be judged, and what cannot be undone ---------------------------------------------
 
 
