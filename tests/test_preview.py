@@ -459,6 +459,43 @@ def test_a_rule_on_a_subnet_cannot_be_judged_while_others_stand_in_it():
     assert found.verdict.endswith("it changes nothing anyone can reach")
 
 
+def test_a_rule_on_a_subnet_in_which_nothing_else_stands_is_judged_and_that_is_said():
+    def notes(peer: str, more=lambda w: None) -> tuple[str, str]:
+        world = Small()
+        more(world)
+        rule = world.ingress(world.app, peer, "tcp", (5432, 5432))
+        change = RevokeRule(**PLACE, group_id=world.app, rule_id=rule)
+        found = preview(tables_of(world), [change])
+        return found.verdict, " ".join(found.warnings)
+
+    said = "nothing else had an address there"
+    verdict, noted = notes("10.0.1.0/24")
+    assert verdict.startswith("also closes TCP 5432")
+    assert (
+        f"Rules on 10.0.1.0/24 are removed. They admit nobody beside VPN users today: {said}"
+        in noted
+    )
+    verdict, noted = notes("10.0.1.0/24", lambda w: w.interface(w.vpn, w.app))
+    assert verdict.startswith("cannot be judged")
+    assert said not in noted
+    own = tables_of(Small())["endpoint_network_interfaces"]["private_ip"].iloc[0]
+    for peer in (f"{own}/32", "172.20.0.0/22"):  # where nothing else can come to stand
+        assert said not in notes(peer)[1]
+
+
+def test_a_range_of_a_vpc_that_another_account_shares_is_not_known_to_be_empty():
+    world = Small()
+    theirs = world.vpc("10.9.0.0/16")
+    groups = world._lists[world.region, "ec2-describe-security-groups", None]
+    groups[:] = [g for g in groups if (g["VpcId"], g["GroupName"]) != (theirs, "default")]
+    rules = world._lists[world.region, "ec2-describe-security-group-rules", None]
+    known = {group["GroupId"] for group in groups}
+    rules[:] = [rule for rule in rules if rule["GroupId"] in known]
+    rule = world.ingress(world.app, "10.9.1.0/24", "tcp", (5432, 5432))
+    found = preview(tables_of(world), [RevokeRule(**PLACE, group_id=world.app, rule_id=rule)])
+    assert any("addresses outside the VPCs that were read" in doubt for doubt in found.doubts)
+
+
 def test_missing_outbound_is_added_to_a_group_of_its_own():
     world = Small()
     world.revoke(world.clients)

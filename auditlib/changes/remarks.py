@@ -263,6 +263,12 @@ def warnings(
             what=extent(before, weaker),
         )
     yield from _other_sessions(before, access)
+    if empty := Others(before, after, changes).empty(changes):
+        yield tr(
+            "Rules on {networks} are removed. They admit nobody beside VPN users today: nothing else had "
+            "an address there when the account was read. What comes there later is admitted no more.",
+            networks=words.listed(empty),
+        )
     yield from _emptied_defaults(before, after)
 
 
