@@ -306,7 +306,7 @@ def findings(preview: "Preview") -> pd.DataFrame:
     counts = preview.findings.groupby(["check", "state"]).size().unstack(fill_value=0)
     frame = counts.reindex(columns=["resolved", "still_open", "newly_raised"], fill_value=0)
     touched = (frame["resolved"] + frame["newly_raised"] > 0) | frame.index.isin(preview.checks)
-    return frame[touched].assign(access_stays=stays.astype(int)).reset_index()
+    return frame.assign(access_stays=stays.astype(int))[touched].reset_index()
 
 
 def access_stays(rows: int, resolved: int) -> str:

@@ -157,10 +157,24 @@ def test_what_members_reach_is_closed_and_nothing_else():
     world = OnDefault()
     wiki = world.interface(world.far, world.default, name="wiki")
     found = proposal(tables_of(world), ["vpn-sg-lets-members-in"])
-    assert found.verdict == "closes only what the finding names"
+    lost = f"everything on {wiki} (wiki) for group staff of {ENDPOINT}"
+    assert found.verdict == f"closes only what the finding names: {lost}"
     assert parts(found) == {("lost", "intended", wiki), ("ground", "side_effect", world.eni)}
-    assert found.decisions[0].startswith(f"Users of {ENDPOINT} no longer reach {wiki}")
-    assert "first add rules that name the new group" in found.decisions[0]
+    told = found.decisions[0]
+    assert f"users of {ENDPOINT} lose all traffic on {wiki}" in told
+    (made,) = (s.change for s in found.steps if isinstance(s.change, CreateSecurityGroup))
+    assert f"that name {made.group_id} (authorize-rule in a plan file) before the switch" in told
+
+
+def test_a_verdict_that_opens_says_what_it_closes_of_the_finding_too():
+    world = OnDefault()
+    wiki = world.interface(world.far, world.default)
+    world.ingress(world.app, with_intention(world), "tcp", (22, 22))
+    found = proposal(tables_of(world), ["vpn-sg-lets-members-in"])
+    whom = f"for group staff of {ENDPOINT}"
+    assert found.verdict == (
+        f"opens TCP 22 on {world.eni} {whom}; closes everything on {wiki} {whom}, as the finding asks"
+    )
 
 
 def test_a_group_that_keeps_what_members_reach_says_that_it_stays_open():
@@ -180,6 +194,11 @@ def test_a_group_that_keeps_what_members_reach_says_that_it_stays_open():
 
     assert of_members(found) == [("resolved", True)]
     assert of_members(closing) == [("resolved", False)]
+    # Part of it is open by another rule, as it was before: that is no finding, and not the same.
+    world.ingress(world.default, "10.0.1.0/24", "tcp", (445, 445))
+    assert of_members(proposal(tables_of(world), ["vpn-sg-lets-members-in"])) == [
+        ("resolved", False)
+    ]
     assert preview_json(found)["findings"][0]["access_stays"] in {True, False}
     inbound = proposal(tables_of(world), ["vpn-sg-has-inbound-rules"]).decisions
     assert any("Fix vpn-sg-lets-members-in first" in text for text in inbound)
@@ -533,7 +552,9 @@ def test_a_route_between_clients_is_removed_and_closes_only_that():
     world.endpoint_route(ENDPOINT, "172.20.0.0/22", "local")
     world.authorize(ENDPOINT, "172.20.0.0/22")
     found = proposal(tables_of(world), ["client-to-client-is-open"])
-    assert found.verdict == "closes only what the finding names"
+    assert found.verdict.startswith(
+        "closes only what the finding names: everything on 172.20.0.0/22"
+    )
 
 
 @pytest.mark.parametrize("more", [(), ("vpn-sg-has-inbound-rules",)])

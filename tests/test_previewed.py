@@ -162,6 +162,11 @@ def test_one_preview_is_open_and_several_are_folded(audit):
     assert not page(str(preview_steps(shown[:1]).markup)).all("details")
 
 
+def test_where_no_finding_changes_no_row_is_told():
+    found = proposal(tables_of(OnDefault()), ["client-to-client-is-open"])
+    assert previewed.findings(found).empty
+
+
 def test_a_finding_that_is_gone_while_its_access_stays_says_so_in_its_row(capsys):
     world = OnDefault()
     world.interface(world.far, world.default, name="wiki")

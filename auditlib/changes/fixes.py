@@ -110,22 +110,38 @@ def own_group_and_no_members(tables: Tables, evidence: pd.DataFrame) -> Fix:
         for row in rows_of(evidence)
         if isinstance(row.eni_id, str)
     }
-    switched = {c.endpoint_id for c in made.changes if isinstance(c, ApplySecurityGroups)}
+    used = tables["endpoint_security_groups"]
+    in_force = set(used.loc[used["effective"], "group_id"])
     cut_off = [
         tr(
-            "Users of {endpoint} no longer reach {interfaces} by the rules of the old group once it is "
-            "switched. To what they need, first add rules that name the new group (authorize-rule in "
-            "a plan file), and test them.",
-            endpoint=endpoint,
-            interfaces=words.listed(dict.fromkeys(enis), most=4),
+            "No step keeps what the finding is about: once it is switched, users of {endpoint} lose {what}, "
+            "but for what other rules admit. Say first what they need of that, and add rules to those "
+            "receivers that name {group} (authorize-rule in a plan file) before the switch.",
+            endpoint=change.endpoint_id,
+            what=_of_members(tables, evidence[evidence["endpoint_id"] == change.endpoint_id]),
+            group=next(id for id in change.group_ids if id not in in_force),
         )
-        for endpoint, enis in evidence.dropna(subset=["eni_id"]).groupby("endpoint_id")["eni_id"]
-        if endpoint in switched
+        for change in made.changes
+        if isinstance(change, ApplySecurityGroups)
     ]
     return Fix(
         changes=made.changes,
         named=tuple(sorted(named, key=repr)),
         decisions=(*cut_off, *made.decisions),
+    )
+
+
+def _of_members(tables: Tables, evidence: pd.DataFrame) -> str:
+    """Say what some evidence is about: what each rule admits, and on which interfaces."""
+    rules = {row.rule_id: row for row in _rules(tables, evidence["rule_id"])}
+    on: dict[str, dict[str, None]] = {}
+    for row in rows_of(evidence.dropna(subset=["eni_id"])):
+        rule = rules[row.rule_id]
+        traffic = words.traffic(rule.protocol, rule.from_port, rule.to_port)
+        on.setdefault(traffic, {})[row.eni_id] = None
+    return words.listed(
+        tr("{traffic} on {receivers}", traffic=traffic, receivers=words.listed(enis, most=4))
+        for traffic, enis in on.items()
     )
 
 

@@ -115,7 +115,7 @@ class Preview:
         """What becomes of the findings: a row per piece of evidence.
 
         Columns ``check``, ``state`` (resolved, still_open, newly_raised), ``reason`` and
-        ``access_stays``: resolved, and yet the access it names stays open by other rules.
+        ``access_stays``: resolved, and yet all the access it names stays open by other rules.
         """
         return _findings(self.before, self.after, self.known, self.access)
 
@@ -405,8 +405,15 @@ def _for_users(tables: Tables, access: pd.DataFrame) -> str:
         )
         if rows.any()
     ]
+    if (lost & meant).any():
+        text = (
+            marked("closes {what}, as the finding asks")
+            if said
+            else marked("closes only what the finding names: {what}")
+        )
+        said.append(tr(text, what=extent(tables, told[lost & meant])))
     if not said:
-        said = [tr(VERDICTS[1] if (lost & meant).any() else VERDICTS[0])]
+        said = [tr(VERDICTS[0])]
     return tr_as("list", "; ").join(said)
 
 
@@ -444,25 +451,29 @@ def _findings(
     return pd.DataFrame(rows, columns=["check", "state", "reason", "access_stays"])
 
 
-def _moved(access: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """Return where access rests on other rules after the changes: endpoint, receiver, rules before."""
-    both = access[access["via_before"].map(len).gt(0) & access["via_after"].map(len).gt(0)]
+def _moved(access: pd.DataFrame) -> list[tuple[str, str, str, bool]]:
+    """Return where access by some rules changes, and whether it stays by others.
+
+    Endpoint, receiver, the hops before in one text.
+    """
+    before = access[access["via_before"].map(len).gt(0)]
     return [
-        (row.endpoint_id, row.eni_id, " ".join(row.via_before))
-        for row in rows_of(both)
+        (row.endpoint_id, row.eni_id, " ".join(row.via_before), row.change != "lost")
+        for row in rows_of(before)
         if row.via_before != row.via_after
     ]
 
 
-def _is_moved(about: Identity, moved: Iterable[tuple[str, str, str]]) -> bool:
-    """Tell whether some of the access that a piece of evidence names is open by other rules."""
+def _is_moved(about: Identity, moved: Iterable[tuple[str, str, str, bool]]) -> bool:
+    """Tell whether all the access that a piece of evidence names is open by other rules."""
     named = dict(about)
-    return any(
-        named.get("endpoint_id") == endpoint
-        and named.get("eni_id") == eni
+    stays = [
+        on
+        for endpoint, eni, via, on in moved
+        if (named.get("endpoint_id"), named.get("eni_id")) == (endpoint, eni)
         and named["rule_id"] in via
-        for endpoint, eni, via in moved
-    )
+    ]
+    return bool(stays) and all(stays)
 
 
 def _bases(check: Check, tables: Tables) -> set[str]:

@@ -259,9 +259,10 @@ def vpn_sg_is_shared(
         "Client VPN's source address translation for IPv4; AWS does not spell it out itself."
     ),
     remedy=(
-        "Move each endpoint to a group of its own: create it with outbound open, add rules that "
-        "name it to those receivers that its users need, apply it to the endpoint, and check the "
-        "groups on its interfaces. The rule that admits the group itself may then stay for the "
+        "Move each endpoint to a group of its own: create it with outbound open, decide which of these "
+        "members its users need on which ports, and add rules that name it there; what has no such "
+        "rule is cut off from them once it is applied to the endpoint. Then check the groups on its "
+        "interfaces. The rule that admits the group itself may then stay for the "
         "members that need each other, or go last when nobody does. Emptying the group while the "
         "endpoint still carries it would leave VPN users without any way out."
     ),
