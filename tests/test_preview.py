@@ -525,6 +525,32 @@ def test_missing_outbound_is_added_to_a_group_of_its_own():
     assert found.verdict.endswith(", as the finding asks")
 
 
+def test_outbound_is_opened_for_ipv6_where_clients_use_it():
+    world = Small()
+    world.record(ENDPOINT)["TrafficIpAddressType"] = "dual-stack"
+    world.revoke(world.clients)
+    found = proposal(tables_of(world), ["vpn-sg-limits-outbound"])
+    assert [(s.change.peer_kind, s.change.peer) for s in found.steps] == [
+        ("ipv4", "0.0.0.0/0"),
+        ("ipv6", "::/0"),
+    ]
+    left = found.findings.query("check == 'vpn-sg-limits-outbound'")["state"]
+    assert set(left) == {"resolved"}
+    world.egress(world.clients, "0.0.0.0/0")
+    kept = " ".join(proposal(tables_of(world), ["vpn-sg-limits-outbound"]).decisions)
+    assert "add a rule for all traffic to ::/0 with" in kept
+    assert "authorized-but-unreachable" not in kept
+
+
+def test_what_outbound_rules_stop_is_named_with_the_check_of_the_opposite_remedy():
+    world = Small()
+    world.revoke(world.clients)
+    world.egress(world.clients, "10.0.1.0/24")
+    world.authorize(ENDPOINT, "10.0.2.0/24", "dba")
+    told = " ".join(proposal(tables_of(world), ["vpn-sg-limits-outbound"]).decisions)
+    assert f"authorized-but-unreachable names 10.0.2.0/24 of {ENDPOINT}" in told
+
+
 def test_everyone_is_narrowed_to_a_blank_for_the_group():
     world = Small()
     world.authorize(ENDPOINT, "10.0.2.0/24")

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from auditlib import words
+from auditlib.access.views import STOPPED_BY_OUTBOUND
 from auditlib.addresses import addresses, ports
 from auditlib.changes import (
     AddAuthorizationRule,
@@ -595,17 +596,33 @@ def open_outbound(tables: Tables, evidence: pd.DataFrame) -> Fix:
     named = []
     decisions = []
     alone = _dedicated(tables)
+    opened = tables["opened_networks"]
     for row in rows_of(evidence):
         groups = sorted(set(row.group_ids) & alone)
         if row.extent != "nothing":
             decisions.append(
                 tr(
                     "The outbound rules of {row.endpoint_id} let something out: whether they are a second "
-                    "barrier on purpose is yours to say. If not, add a rule for all traffic to 0.0.0.0/0 "
+                    "barrier on purpose is yours to say. If not, add a rule for all traffic to {networks} "
                     "with authorize-rule in a plan file.",
                     row=row,
+                    networks=words.listed(row.not_let_out),
                 )
             )
+            stopped = opened[
+                (opened["endpoint_id"] == row.endpoint_id)
+                & (opened["stopped_by"] == STOPPED_BY_OUTBOUND)
+            ]
+            if len(stopped):
+                decisions.append(
+                    tr(
+                        "authorized-but-unreachable names {networks} of {row.endpoint_id}, which these "
+                        "rules may be what stops: either its rule or route goes, or the way is opened "
+                        "here, not both.",
+                        row=row,
+                        networks=words.listed(dict.fromkeys(stopped["destination_cidr"])),
+                    )
+                )
         elif not groups:
             decisions.append(
                 tr(
@@ -616,16 +633,17 @@ def open_outbound(tables: Tables, evidence: pd.DataFrame) -> Fix:
                 )
             )
         else:
-            changes.append(
+            changes += [
                 AuthorizeRule(
                     account=str(row.account),
                     region=str(row.region),
                     group_id=groups[0],
                     is_egress=True,
-                    peer_kind="ipv4",
-                    peer="0.0.0.0/0",
+                    peer_kind="ipv6" if ":" in network else "ipv4",
+                    peer=network,
                 )
-            )
+                for network in row.not_let_out
+            ]
             named.append(Named(change="gained", endpoint_id=row.endpoint_id))
     return Fix(changes=tuple(changes), named=tuple(named), decisions=tuple(decisions))
 

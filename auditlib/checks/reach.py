@@ -263,7 +263,9 @@ def _prefix(cidr: str) -> int:
     remedy=(
         "Remove the rule or route if it is left over; otherwise open what the reason names. Ask "
         "auditlib explain about one address of the network to see every blocker and the smallest "
-        "change that opens it. Changing authorization rules resets sessions: plan a window."
+        "change that opens it. Changing authorization rules resets sessions: plan a window. Where the "
+        "reason names the endpoint's security groups, vpn-sg-limits-outbound may tell the same from the "
+        "other side, and its remedy opens what this one removes: decide on one of the two."
     ),
     verify=(
         "auditlib explain with an address of the network says that it is reached, or the network "
