@@ -583,10 +583,11 @@ def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
         "nor the receivers tell administrators from everybody else."
     ),
     remedy=(
-        "Authorize the network of these receivers for the group that administers them instead of "
-        "for everyone, or give administrators an endpoint with a security group of its own and "
-        "name that group in the receivers' rules. Changing authorization rules resets sessions: "
-        "plan a window."
+        "Let only those who administer these receivers reach them: authorize the receivers' network "
+        "for their group instead of for everyone (all others then lose the rest of that network, "
+        "unless their groups are authorized too, and the change resets sessions, so plan a window), "
+        "or give administrators an endpoint with a security group of its own and name that group in "
+        "the receivers' rules."
     ),
     verify=(
         'auditlib reach SNAPSHOT --group "*" --port <port> no longer lists the interface, after '
@@ -598,7 +599,7 @@ def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
         "An endpoint whose authorization policy admits administrators only: policies are not "
         "worked out here.",
     ),
-    decision="Only you know who administers these receivers. Authorize their network for that group instead of for everyone (fix authorization-allows-everyone makes a proposal), or narrow the receiver's rule in a plan file.",
+    decision="Only you know who administers these receivers. Authorize their network for that group instead of for everyone (fix authorization-allows-everyone makes a proposal; all others lose that network), or narrow the receiver's rule in a plan file.",
     reference=f"{GUIDE}cvpn-working-rules.html",
     controls=_NIST,
 )
