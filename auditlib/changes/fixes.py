@@ -689,7 +689,8 @@ def narrowed_authorization(tables: Tables, evidence: pd.DataFrame) -> Fix:
             decisions.append(
                 tr(
                     "{row.endpoint_id} authenticates by certificate only, so AWS leaves no choice but "
-                    "everyone: give each group of users an endpoint, or add SAML or Active Directory.",
+                    "everyone: narrow {row.destination_cidr} to what all of its users need, give each "
+                    "group of users an endpoint, or add SAML or Active Directory.",
                     row=row,
                 )
             )
