@@ -44,6 +44,7 @@ __all__ = [
     "evidence_in",
     "evidence_of",
     "finding_of",
+    "found_of",
     "identities",
     "registered",
     "texts_of",
@@ -421,7 +422,7 @@ def finding_of(
     if len(evidence):
         status = Status.FAIL
         partly = len(gaps) > 0 and bool((gaps["table"] == made.population).any())
-        said.append(_found(made, population, affected, partly=partly))
+        said.append(found_of(made, population, affected, partly=partly))
         if len(gaps):
             said.append(tr("There may be more: {missing}.", missing=_missing(gaps)))
         if len(waived):
@@ -434,7 +435,7 @@ def finding_of(
     elif len(waived):
         status = Status.ACCEPTED
         said += [
-            _found(made, population, affected),
+            found_of(made, population, affected),
             tr("All of it is accepted: {accepted}.", accepted=_accepted(waived)),
         ]
     elif population == 0:
@@ -462,7 +463,7 @@ def _clear(made: Check, population: int) -> str:
     return tr("None of the {population:,} {nouns} {singular}.", **forms)
 
 
-def _found(made: Check, population: int, affected: int, *, partly: bool = False) -> str:
+def found_of(made: Check, population: int, affected: int, *, partly: bool = False) -> str:
     """Return in a sentence how many of those judged are affected; ``partly``: there may be others."""
     forms = {**_forms(made, population), "affected": affected}
     if population == 1:

@@ -7,7 +7,7 @@ from auditlib.audit import Audit
 from auditlib.check import Status
 from tests import report_worlds as worlds
 from tests.pages import page
-from tests.worlds import World, revocation_list
+from tests.worlds import REGION, World, revocation_list
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,26 @@ def test_a_phrase_has_the_endpoint_or_its_policy_as_its_subject(exposed):
             else:
                 assert not fault.phrase.endswith(".")
     assert len(seen) >= 2
+
+
+def test_what_is_counted_at_a_region_is_counted_there():
+    world = World()
+    for region, number in ((REGION, 3), ("us-east-1", 1)):
+        world.at(region)
+        for n in range(number):
+            vpc = world.vpc(f"10.{n}.0.0/16")
+            if n == 2:
+                world.revoke(world.default_group(vpc))
+    told = {
+        story.region: fault.phrase
+        for story in endpoints.stories(Audit(world.snapshot()))
+        for fault in story.faults
+        if fault.check_id == "default-sg-has-rules"
+    }
+    assert told == {
+        REGION: "2 of the 3 default security groups have rules",
+        "us-east-1": "The only default security group has rules",
+    }
 
 
 def test_the_worst_endpoint_and_the_worst_fault_come_first(exposed):
