@@ -123,6 +123,9 @@ class Check:
         first parameter is the whole table, further ones name tables.
     condition
         The bad condition as a verb phrase, for one and for many: ``("uses …", "use …")``.
+    clear
+        Its opposite in the same form, where the condition is a negation itself and the opposite made
+        from it would be a double one; empty otherwise.
     rationale, remedy, verify
         Who could do what because of it; what to do (begins with a verb); how to see it is done.
     false_alarms
@@ -176,6 +179,7 @@ class Check:
     among: Callable[[pd.DataFrame], pd.Series] | None = field(default=None, repr=False)
     left_out: Callable[..., str] | None = field(default=None, repr=False)
     unseen: Callable[..., list[GapRow]] | None = field(default=None, repr=False)
+    clear: tuple[str, str] | tuple[()] = ()
     false_alarms: tuple[str, ...] = ()
     controls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ratings: Mapping[str, str] = field(default_factory=dict)
@@ -332,17 +336,20 @@ def texts_of(made: Check) -> Iterator[tuple[str | None, str]]:
     """Yield the texts of a check that a translator translates, each with its role in a sentence."""
     yield from ((None, text) for name in _TEXTS if (text := _written(made, name)))
     yield from zip(_NUMBERS, made.condition, strict=True)
+    yield from zip(_NUMBERS, made.clear, strict=False)
     yield from ((None, text) for text in made.false_alarms)
 
 
 def _translated(made: Check) -> Check:
     singular, plural = map(tr_as, _NUMBERS, made.condition)
+    clear = (tr_as("one", made.clear[0]), tr_as("many", made.clear[1])) if made.clear else ()
     texts: dict[str, Any] = {
         name: tr(text) for name in _TEXTS if (text := _written(made, name)) is not None
     }
     return replace(
         made,
         condition=(singular, plural),
+        clear=clear,
         false_alarms=tuple(map(tr, made.false_alarms)),
         **texts,
     )
@@ -457,6 +464,8 @@ def finding_of(
 
 def _clear(made: Check, population: int) -> str:
     """Return in a sentence that none of those judged is affected."""
+    if made.clear:
+        return found_of(replace(made, condition=made.clear), population, population)
     forms = _forms(made, population)
     if population == 1:
         return tr("The only {noun} {negated}.", **forms, negated=_negated(made.condition))

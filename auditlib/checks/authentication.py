@@ -170,6 +170,10 @@ _CERTIFICATE_DECISION = (
         "presents a server certificate that is not valid",
         "present server certificates that are not valid",
     ),
+    clear=(
+        "presents a valid server certificate",
+        "present valid server certificates",
+    ),
     rationale=(
         "Clients check the certificate before they send anything. When it has ended, they refuse "
         "to connect, all of them at once, and whoever is asked for help on that day is tempted to "
@@ -678,6 +682,10 @@ def revocation_list_expires_soon(
         "works without a certificate revocation list",
         "work without certificate revocation lists",
     ),
+    clear=(
+        "has a revocation list that AWS reports as active",
+        "have revocation lists that AWS reports as active",
+    ),
     rationale=(
         "A client certificate is good until it ends, whatever happened to the laptop it was on or "
         "to the person it was for. Only a revocation list can end it sooner. Without one, no "
@@ -983,6 +991,10 @@ def saml_metadata_expires_soon(judged: pd.DataFrame, saml_providers: pd.DataFram
     condition=(
         "authenticates users with a directory that is gone or not active",
         "authenticate users with directories that are gone or not active",
+    ),
+    clear=(
+        "authenticates users with a directory that is there and active",
+        "authenticate users with directories that are there and active",
     ),
     rationale=(
         "Users sign in with the directory's passwords. While it is impaired or inoperable they "

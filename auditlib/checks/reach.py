@@ -331,6 +331,10 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
         "routes a network that nobody is authorized for",
         "route networks that nobody is authorized for",
     ),
+    clear=(
+        "routes only networks that somebody is authorized for",
+        "route only networks that somebody is authorized for",
+    ),
     rationale=(
         "Nobody gets through such a route, so it opens nothing today. With split tunnel it still "
         "reaches every client's route table and sends that traffic into a tunnel that drops it: "
