@@ -44,6 +44,7 @@ __all__ = [
     "evidence_in",
     "evidence_of",
     "finding_of",
+    "found_of",
     "identities",
     "registered",
     "texts_of",
@@ -122,6 +123,9 @@ class Check:
         first parameter is the whole table, further ones name tables.
     condition
         The bad condition as a verb phrase, for one and for many: ``("uses …", "use …")``.
+    clear
+        Its opposite in the same form, where the condition is a negation itself and the opposite made
+        from it would be a double one; empty otherwise.
     rationale, remedy, verify
         Who could do what because of it; what to do (begins with a verb); how to see it is done.
     false_alarms
@@ -141,7 +145,11 @@ class Check:
     ends_as
         The check that finds it once what this one warns of has happened; empty for none.
     bearing
-        What it means for all else that is said of the endpoint it is found at, in a sentence.
+        What it means for all else that is said of the endpoint it is found at: sentences, or what
+        makes them from the tables and from its evidence there.
+    names_access
+        Whether its evidence names access through the VPN, by the rule that admits: the same access
+        may be there by another rule once the evidence is gone.
     accepted_by_design
         For conditions the kit recommends and other scanners report: the text to hand to them.
     tables, wording
@@ -171,12 +179,14 @@ class Check:
     among: Callable[[pd.DataFrame], pd.Series] | None = field(default=None, repr=False)
     left_out: Callable[..., str] | None = field(default=None, repr=False)
     unseen: Callable[..., list[GapRow]] | None = field(default=None, repr=False)
+    clear: tuple[str, str] | tuple[()] = ()
     false_alarms: tuple[str, ...] = ()
     controls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ratings: Mapping[str, str] = field(default_factory=dict)
     decision: str = ""
     ends_as: str = ""
-    bearing: str = ""
+    bearing: str | Callable[[TableSource, pd.DataFrame], str] = field(default="", repr=False)
+    names_access: bool = False
     accepted_by_design: str = ""
 
     @property
@@ -184,6 +194,10 @@ class Check:
         """The tables in which a gap may hide evidence, views included."""
         beside = inspect.signature(self.unseen).parameters if self.unseen else ()
         return tuple(dict.fromkeys((*self.tables, *(n for n in beside if n != _JUDGED))))
+
+    def bearing_of(self, tables: TableSource, evidence: pd.DataFrame) -> str:
+        """Return what its evidence at one endpoint means for all else that is said of that one."""
+        return self.bearing if isinstance(self.bearing, str) else self.bearing(tables, evidence)
 
     def population_in(self, tables: TableSource) -> pd.DataFrame:
         """Return the rows the check judges; kept with the tables, for many checks judge the same.
@@ -312,19 +326,30 @@ _TEXTS = (
 _NUMBERS = ("one", "many")
 
 
+def _written(made: Check, name: str) -> str | None:
+    """Return a text of a check as it is written; ``None`` where a function makes it from data."""
+    text = getattr(made, name)
+    return text if isinstance(text, str) else None
+
+
 def texts_of(made: Check) -> Iterator[tuple[str | None, str]]:
     """Yield the texts of a check that a translator translates, each with its role in a sentence."""
-    yield from ((None, text) for name in _TEXTS if (text := getattr(made, name)))
+    yield from ((None, text) for name in _TEXTS if (text := _written(made, name)))
     yield from zip(_NUMBERS, made.condition, strict=True)
+    yield from zip(_NUMBERS, made.clear, strict=False)
     yield from ((None, text) for text in made.false_alarms)
 
 
 def _translated(made: Check) -> Check:
     singular, plural = map(tr_as, _NUMBERS, made.condition)
-    texts: dict[str, Any] = {name: tr(getattr(made, name)) for name in _TEXTS}
+    clear = (tr_as("one", made.clear[0]), tr_as("many", made.clear[1])) if made.clear else ()
+    texts: dict[str, Any] = {
+        name: tr(text) for name in _TEXTS if (text := _written(made, name)) is not None
+    }
     return replace(
         made,
         condition=(singular, plural),
+        clear=clear,
         false_alarms=tuple(map(tr, made.false_alarms)),
         **texts,
     )
@@ -404,7 +429,7 @@ def finding_of(
     if len(evidence):
         status = Status.FAIL
         partly = len(gaps) > 0 and bool((gaps["table"] == made.population).any())
-        said.append(_found(made, population, affected, partly=partly))
+        said.append(found_of(made, population, affected, partly=partly))
         if len(gaps):
             said.append(tr("There may be more: {missing}.", missing=_missing(gaps)))
         if len(waived):
@@ -417,7 +442,7 @@ def finding_of(
     elif len(waived):
         status = Status.ACCEPTED
         said += [
-            _found(made, population, affected),
+            found_of(made, population, affected),
             tr("All of it is accepted: {accepted}.", accepted=_accepted(waived)),
         ]
     elif population == 0:
@@ -439,13 +464,15 @@ def finding_of(
 
 def _clear(made: Check, population: int) -> str:
     """Return in a sentence that none of those judged is affected."""
+    if made.clear:
+        return found_of(replace(made, condition=made.clear), population, population)
     forms = _forms(made, population)
     if population == 1:
         return tr("The only {noun} {negated}.", **forms, negated=_negated(made.condition))
     return tr("None of the {population:,} {nouns} {singular}.", **forms)
 
 
-def _found(made: Check, population: int, affected: int, *, partly: bool = False) -> str:
+def found_of(made: Check, population: int, affected: int, *, partly: bool = False) -> str:
     """Return in a sentence how many of those judged are affected; ``partly``: there may be others."""
     forms = {**_forms(made, population), "affected": affected}
     if population == 1:

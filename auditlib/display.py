@@ -1130,12 +1130,17 @@ def preview_findings(previews: Sequence["Preview"]) -> Html:
 
     def body(preview: "Preview") -> Markup:
         found = previewed.findings(preview)
-        columns = list(found.columns)
+        columns = [name for name in found.columns if name != "access_stays"]
+        rows = _rows(found, columns, {})
+        at = columns.index("resolved")
+        for row, stays, of in zip(rows, found["access_stays"], found["resolved"], strict=True):
+            if stays:
+                row[at] = replace(row[at], below=previewed.access_stays(stays, of))
         new = preview.findings[preview.findings["state"] == "newly_raised"]
         return render(
             "preview-findings.html.j2",
             columns=_columns(found, columns),
-            rows=_rows(found, columns, {}),
+            rows=rows,
             raised=list(zip(new["check"], new["reason"], strict=True))[:FOLDED],
         )
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from auditlib.check import Finding, Severity, Status
+from auditlib.check import Finding, Severity, Status, found_of
 from auditlib.language import marked, tr
 from auditlib.schemas import SCHEMAS
-from auditlib.summary import by_urgency, headline
+from auditlib.summary import by_urgency
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -90,15 +90,15 @@ def stories(audit: "Audit") -> tuple[Story, ...]:
             region=key[1],
             endpoint_id=key[2],
             name=str(row["name"] or ""),
-            faults=tuple(_fault(finding, key) for finding in found[key]),
-            bearing=tuple(f.check.bearing for f in found[key] if f.check.bearing),
+            faults=tuple(_fault(audit, finding, key) for finding in found[key]),
+            bearing=tuple(filter(None, (_bearing(audit, f, key) for f in found[key]))),
             lacking=int(row["not_assessed"]),
         )
         for key, row in zip(keys, rows, strict=True)
     )
 
 
-def _fault(finding: Finding, place: tuple[str, str, str]) -> Fault:
+def _fault(audit: "Audit", finding: Finding, place: tuple[str, str, str]) -> Fault:
     check = finding.check
     judged = tuple(SCHEMAS[check.population].key)
     if check.population == "client_vpn_endpoints":
@@ -106,12 +106,35 @@ def _fault(finding: Finding, place: tuple[str, str, str]) -> Fault:
     elif judged == _JUDGED_BY_ENDPOINT:
         phrase = tr("its {noun} {singular}", noun=check.noun, singular=check.condition[0])
     else:
-        phrase = headline(finding).rstrip(".。")
-    evidence = finding.evidence
-    here = (evidence["account"] == place[0]) & (evidence["region"] == place[1])
-    if "endpoint_id" in evidence:
-        here &= evidence["endpoint_id"].fillna(NO_ENDPOINT) == place[2]
-    return Fault(check_id=check.id, severity=check.severity, phrase=phrase, rows=int(here.sum()))
+        phrase = _counted(audit, finding, place).rstrip(".。")
+    rows = len(_at(finding.evidence, place))
+    return Fault(check_id=check.id, severity=check.severity, phrase=phrase, rows=rows)
+
+
+def _counted(audit: "Audit", finding: Finding, place: tuple[str, str, str]) -> str:
+    """Return in a sentence how many of those judged at a place are affected."""
+    check = finding.check
+    judged, evidence = _at(check.population_in(audit.tables), place), _at(finding.evidence, place)
+    key = list(SCHEMAS[check.population].key)
+    unread = finding.gaps[finding.gaps["table"] == check.population]
+    return found_of(
+        check,
+        len(judged),
+        len(evidence[key].astype(str).drop_duplicates()),
+        partly=bool(((unread["account"] == place[0]) & (unread["region"] == place[1])).any()),
+    )
+
+
+def _bearing(audit: "Audit", finding: Finding, place: tuple[str, str, str]) -> str:
+    return finding.check.bearing_of(audit.tables, _at(finding.evidence, place))
+
+
+def _at(rows: pd.DataFrame, place: tuple[str, str, str]) -> pd.DataFrame:
+    """Return the rows of one account, Region and endpoint."""
+    here = (rows["account"] == place[0]) & (rows["region"] == place[1])
+    if "endpoint_id" in rows:
+        here &= rows["endpoint_id"].fillna(NO_ENDPOINT) == place[2]
+    return rows[here]
 
 
 def bearings(audit: "Audit") -> dict[str, tuple[str, ...]]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ACCESS",
     "access",
+    "access_stays",
     "chosen",
     "findings",
     "fixes",
@@ -189,12 +190,16 @@ def remarks(
 
 def _rivals(preview: "Preview", beside: Iterable["Preview"]) -> tuple[str, ...]:
     """Say which other previews give the same endpoint other groups: only one of them can."""
+    from auditlib.changes.change import is_new
+
     mine = _switched(preview)
     rivals: dict[str, list[str]] = {}
     for other in beside:
         if other is not preview and other.checks:
-            for endpoint in mine & _switched(other):
-                rivals.setdefault(endpoint, []).append(" ".join(other.checks))
+            theirs = _switched(other)
+            for endpoint in mine.keys() & theirs.keys():
+                if mine[endpoint] != theirs[endpoint] or any(map(is_new, mine[endpoint])):
+                    rivals.setdefault(endpoint, []).append(" ".join(other.checks))
     return tuple(
         tr(
             "The fixes of {checks} give other groups to {endpoint} as well: choose one of them, for the last "
@@ -213,12 +218,16 @@ def _rivals(preview: "Preview", beside: Iterable["Preview"]) -> tuple[str, ...]:
     )
 
 
-def _switched(preview: "Preview") -> set[str]:
-    """Return the endpoints that a preview gives other groups."""
+def _switched(preview: "Preview") -> dict[str, frozenset[str]]:
+    """Return the endpoints that a preview gives other groups, with those groups."""
     from auditlib.changes import ApplySecurityGroups
 
     changes = (step.change for step in preview.steps)
-    return {change.endpoint_id for change in changes if isinstance(change, ApplySecurityGroups)}
+    return {
+        change.endpoint_id: frozenset(change.group_ids)
+        for change in changes
+        if isinstance(change, ApplySecurityGroups)
+    }
 
 
 # -- access ---------------------------------------------------------------------------------------
@@ -290,9 +299,21 @@ def _differing(hops: Iterable[str], others: Sequence[str]) -> tuple[str, ...]:
 def findings(preview: "Preview") -> pd.DataFrame:
     """Return a row per check whose evidence changes, or which the preview answers.
 
-    Columns ``check``, ``resolved``, ``still_open`` and ``newly_raised`` count pieces of evidence.
+    Columns ``check``, ``resolved``, ``still_open`` and ``newly_raised`` count pieces of evidence;
+    ``access_stays`` those of the resolved ones whose access stays open by other rules.
     """
+    stays = preview.findings.groupby("check")["access_stays"].sum()
     counts = preview.findings.groupby(["check", "state"]).size().unstack(fill_value=0)
     frame = counts.reindex(columns=["resolved", "still_open", "newly_raised"], fill_value=0)
     touched = (frame["resolved"] + frame["newly_raised"] > 0) | frame.index.isin(preview.checks)
-    return frame[touched].reset_index()
+    return frame.assign(access_stays=stays.astype(int))[touched].reset_index()
+
+
+def access_stays(rows: int, resolved: int) -> str:
+    """Say of how many pieces of evidence that are no longer found the access stays open."""
+    if rows == resolved:
+        return tr("no longer found, but the same access stays open by other rules")
+    return tr(
+        "of these {number:,} no longer found, but the same access stays open by other rules",
+        number=rows,
+    )

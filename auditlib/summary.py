@@ -13,6 +13,7 @@ import pandas as pd
 
 from auditlib.aws.reads import Read
 from auditlib.check import Check, Finding, Severity, Status, checks
+from auditlib.frames import rows_of
 from auditlib.gaps import reads_behind
 from auditlib.language import current, marked, sentences, tr, tr_as
 from auditlib.words import acceptance, clean, count, listed, named, opening, plural
@@ -477,9 +478,9 @@ def first_steps(audit: "Audit", number: int = 3) -> tuple[Step, ...]:
     called = names(audit)
     again = _read_again(audit)
     steps = [
-        *(_step(f, called) for f in urgent),
+        *(_step(f, called, failing) for f in urgent),
         *again,
-        *(_step(f, called) for f in rest),
+        *(_step(f, called, failing) for f in rest),
     ]
     return (*steps[:number], *(step for step in again if step not in steps[:number]))
 
@@ -524,6 +525,8 @@ def acceptances(finding: Finding) -> tuple[str, ...]:
 def where(finding: Finding, called: Mapping[str, str]) -> str:
     """Return the endpoints and security groups of a finding's evidence by name, three of each.
 
+    Where it names no groups, its interfaces.
+
     Where all evidence is accepted, those of the accepted evidence.
 
     What has no name is called by its id; so is a group called ``default``, for every VPC has one.
@@ -538,8 +541,9 @@ def where(finding: Finding, called: Mapping[str, str]) -> str:
     for column, noun in (
         ("endpoint_id", marked("endpoint")),
         ("group_id", marked("security group")),
+        ("eni_id", marked("interface")),
     ):
-        if column not in shown:
+        if column not in shown or (column == "eni_id" and "group_id" in shown):
             continue
         ids = list(dict.fromkeys(shown[column].dropna().astype(str)))
         if noun == "security group":  # an authorization rule's group is one of users
@@ -558,7 +562,7 @@ def _label(id: str, called: Mapping[str, str], others: Sequence[str]) -> str:
     return named(id, name) if not name or name == "default" or alike > 1 else name
 
 
-def _step(finding: Finding, called: Mapping[str, str]) -> Step:
+def _step(finding: Finding, called: Mapping[str, str], failing: Sequence[Finding]) -> Step:
     what, how = _parted(finding.check.remedy)
     return Step(
         what=what,
@@ -567,10 +571,45 @@ def _step(finding: Finding, called: Mapping[str, str]) -> Step:
         why=tr(
             "{severity}: {answer}",
             severity=opening(tr(finding.check.severity.value)),
-            answer=short(finding),
+            answer=sentences(short(finding), *_gone_with(finding, failing)),
         ),
         check_id=finding.check.id,
     )
+
+
+def _gone_with(finding: Finding, failing: Iterable[Finding]) -> list[str]:
+    """Say how much of a finding goes with others: its rows that rest on what they name alone."""
+    evidence = finding.evidence
+    if not {"endpoint_id", "eni_id", "rule_ids"} <= set(evidence):
+        return []
+    said = []
+    for other in failing:
+        if not other.check.names_access:
+            continue
+        named: dict[tuple[str, str], set[str]] = {}
+        for row in rows_of(other.evidence):
+            named.setdefault((row.endpoint_id, row.eni_id), set()).add(row.rule_id)
+        gone = sum(
+            bool(row.rule_ids)
+            and set(row.rule_ids) <= named.get((row.endpoint_id, row.eni_id), set())
+            for row in rows_of(evidence)
+        )
+        if gone:
+            told = {"gone": gone, "all": len(evidence), "check": other.check.id}
+            said.append(
+                tr("All of it goes with the fix of {check}, as no other rule opens it.", **told)
+                if gone == len(evidence)
+                else tr(
+                    "One of its {all:,} rows goes with the fix of {check}, as no other rule opens it.",
+                    **told,
+                )
+                if gone == 1
+                else tr(
+                    "{gone:,} of its {all:,} rows go with the fix of {check}, as no other rule opens them.",
+                    **told,
+                )
+            )
+    return said
 
 
 def _read_again(audit: "Audit") -> list[Step]:

@@ -14,6 +14,7 @@ import pandas as pd
 from auditlib import summary, words
 from auditlib.characters import visible
 from auditlib.check import Severity, Status, checks
+from auditlib.frames import rows_of
 from auditlib.language import sentences, tr, tr_as
 from auditlib.words import acceptance, count, deciding, gap, listed, traffic, value
 
@@ -401,6 +402,19 @@ def print_preview(preview: "Preview", *, file: IO[str] | None = None) -> None:
     ]
     print_lines(
         [_verdict(preview), tr("Findings: {counts}.", counts=tr_as("list", ", ").join(counts))],
+        file=file,
+    )
+    print_lines(
+        [
+            tr(
+                "{row.check}: {resolved} of evidence {stays}.",
+                row=row,
+                resolved=count(row.resolved, "piece"),
+                stays=previewed.access_stays(row.access_stays, row.resolved),
+            )
+            for row in rows_of(previewed.findings(preview))
+            if row.access_stays
+        ],
         file=file,
     )
     for heading, lines in previewed.remarks(preview):

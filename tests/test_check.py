@@ -96,6 +96,15 @@ def test_the_answer_is_right_english_for_any_number(population, affected, answer
     assert finding_of(made(), rows(affected), gaps(), population, affected).answer == answer
 
 
+def test_a_condition_that_is_a_negation_has_an_opposite_of_its_own():
+    check = made(condition=("lacks no leak", "lack no leak"), clear=("leaks", "leak"))
+    answers = [finding_of(check, rows(0), gaps(), number, 0).answer for number in (1, 2, 5)]
+    assert answers == ["The only endpoint leaks.", "Both endpoints leak.", "All 5 endpoints leak."]
+    assert (
+        finding_of(check, rows(1), gaps(), 5, 1).answer == "One of the 5 endpoints lacks no leak."
+    )
+
+
 def test_the_opposite_of_being_is_not_being():
     found = finding_of(made(condition=("is open", "are open")), rows(0), gaps(), 1, 0)
     assert found.answer == "The only endpoint is not open."

@@ -324,6 +324,20 @@ def test_no_outbound_rule_at_all_is_broken(place):
     )
 
 
+@pytest.mark.parametrize(
+    ("carried", "rules", "lacking"),
+    [
+        ("ipv4", ("10.0.0.0/8",), ("0.0.0.0/0",)),
+        ("ipv6", ("10.0.0.0/8",), ("::/0",)),
+        ("dual-stack", ("10.0.0.0/8",), ("0.0.0.0/0", "::/0")),
+        ("dual-stack", ("0.0.0.0/0",), ("::/0",)),
+    ],
+)
+def test_what_is_not_let_out_is_told_by_family(place, carried, rules, lacking):
+    found, _ = outbound(place, *((rule,) for rule in rules), TrafficIpAddressType=carried)
+    assert found.evidence["not_let_out"].tolist() == [lacking]
+
+
 def test_a_rule_to_loopback_is_nothing(place):
     found, ids = outbound(place, ("127.0.0.1/32",))
     assert column(found, "extent") == {"nothing"}

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from auditlib.audit import Audit
 from auditlib.check import Status, audit
 from auditlib.checks import limits
+from auditlib.endpoints import bearings
 from auditlib.tables import Tables
 from tests.worlds import (
     NOW,
@@ -448,10 +450,21 @@ def idle_world(days: float | None, **more) -> tuple[World, str]:
 
 def test_an_endpoint_without_an_attempt_in_thirty_days_is_idle():
     text = reason(idle_world(45)[0], "endpoint-is-idle")
-    assert "the newest entry in its log is of 2026-09-18" in text
-    assert "one association of it came to about 1,080 billed hours since 2026-09-18" in text
-    assert "its log holds no entry at all" in reason(idle_world(None)[0], "endpoint-is-idle")
+    assert "since 2026-09-18, 45 days before it was read" in text
+    assert "One association of it came to about 1,080 billed hours since 2026-09-18" in text
+    assert "it holds no entry at all" in reason(idle_world(None)[0], "endpoint-is-idle")
     assert status(idle_world(29)[0], "endpoint-is-idle") is Status.PASS
+
+
+def test_where_certificates_are_asked_for_it_is_said_that_failures_leave_no_trace():
+    world, endpoint = idle_world(45, authentication=MUTUAL)
+    assert "AWS does not log who fails with one" in reason(world, "endpoint-is-idle")
+    told = bearings(Audit(world.snapshot()))[endpoint][0]
+    assert "not show who fails with a certificate" in told
+    assert "it was used after 2026-09-18, 45 days before it was read." in told
+    world, endpoint = idle_world(None)
+    assert "does not log" not in reason(world, "endpoint-is-idle")
+    assert "in the 30 days before it was read." in bearings(Audit(world.snapshot()))[endpoint][0]
 
 
 def test_an_endpoint_in_use_or_new_is_not_idle():

@@ -15,6 +15,7 @@ from auditlib.changes import (
     AddAuthorizationRule,
     ApplySecurityGroups,
     AuthorizeRule,
+    CreateSecurityGroup,
     DeleteSecurityGroup,
     RemoveAuthorizationRule,
     RevokeRule,
@@ -22,6 +23,7 @@ from auditlib.changes import (
 )
 from auditlib.changes.difference import DIFFERENCE, difference, sure_access
 from auditlib.changes.fixes import FIXES, Named
+from auditlib.changes.plans import preview_json
 from auditlib.changes.preview import VERDICTS, preview, proposal
 from auditlib.check import audit, checks
 from auditlib.errors import ParameterError
@@ -155,10 +157,24 @@ def test_what_members_reach_is_closed_and_nothing_else():
     world = OnDefault()
     wiki = world.interface(world.far, world.default, name="wiki")
     found = proposal(tables_of(world), ["vpn-sg-lets-members-in"])
-    assert found.verdict == "closes only what the finding names"
+    lost = f"everything on {wiki} (wiki) for group staff of {ENDPOINT}"
+    assert found.verdict == f"closes only what the finding names: {lost}"
     assert parts(found) == {("lost", "intended", wiki), ("ground", "side_effect", world.eni)}
-    assert found.decisions[0].startswith(f"Users of {ENDPOINT} no longer reach {wiki}")
-    assert "first add rules that name the new group" in found.decisions[0]
+    told = found.decisions[0]
+    assert f"users of {ENDPOINT} lose all traffic on {wiki}" in told
+    (made,) = (s.change for s in found.steps if isinstance(s.change, CreateSecurityGroup))
+    assert f"that name {made.group_id} (authorize-rule in a plan file) before the switch" in told
+
+
+def test_a_verdict_that_opens_says_what_it_closes_of_the_finding_too():
+    world = OnDefault()
+    wiki = world.interface(world.far, world.default)
+    world.ingress(world.app, with_intention(world), "tcp", (22, 22))
+    found = proposal(tables_of(world), ["vpn-sg-lets-members-in"])
+    whom = f"for group staff of {ENDPOINT}"
+    assert found.verdict == (
+        f"opens TCP 22 on {world.eni} {whom}; closes everything on {wiki} {whom}, as the finding asks"
+    )
 
 
 def test_a_group_that_keeps_what_members_reach_says_that_it_stays_open():
@@ -169,17 +185,96 @@ def test_a_group_that_keeps_what_members_reach_says_that_it_stays_open():
     found = proposal(tables_of(world), ["vpn-sg-is-default"])
     (told,) = [text for text in found.decisions if kept in text]
     assert f"what {world.default} opened to users of {ENDPOINT}" in told
-    assert kept not in " ".join(proposal(tables_of(world), ["vpn-sg-lets-members-in"]).decisions)
+    closing = proposal(tables_of(world), ["vpn-sg-lets-members-in"])
+    assert kept not in " ".join(closing.decisions)
+
+    def of_members(preview) -> list[tuple]:
+        rows = preview.findings.query("check == 'vpn-sg-lets-members-in'")
+        return list(zip(rows["state"], rows["access_stays"], strict=True))
+
+    assert of_members(found) == [("resolved", True)]
+    assert of_members(closing) == [("resolved", False)]
+    # Part of it is open by another rule, as it was before: that is no finding, and not the same.
+    world.ingress(world.default, "10.0.1.0/24", "tcp", (445, 445))
+    assert of_members(proposal(tables_of(world), ["vpn-sg-lets-members-in"])) == [
+        ("resolved", False)
+    ]
+    assert preview_json(found)["findings"][0]["access_stays"] in {True, False}
+    inbound = proposal(tables_of(world), ["vpn-sg-has-inbound-rules"]).decisions
+    assert any("Fix vpn-sg-lets-members-in first" in text for text in inbound)
 
 
-def test_a_group_that_is_configured_and_not_in_force_is_asked_about_first():
-    world = OnDefault()
+def with_intention(world: World) -> str:
+    """Have the settings name a group of the endpoint's own that is not in force; return it."""
     new = world.security_group(world.main, "vpn-new")
     world.record(ENDPOINT)["SecurityGroupIds"] = [new]
+    return new
+
+
+@pytest.mark.parametrize("id", ["vpn-sg-is-default", "vpn-sg-is-shared", "vpn-sg-lets-members-in"])
+def test_a_configured_group_of_its_own_is_applied_and_no_third_one_made(id):
+    world = OnDefault()
+    world.interface(world.far, world.default, name="wiki")
+    meant = with_intention(world)
+    found = proposal(tables_of(world), [id])
+    (switch,) = (s.change for s in found.steps if isinstance(s.change, ApplySecurityGroups))
+    (plain,) = proposal(tables_of(world), ["vpn-sg-not-yet-effective"]).steps
+    assert switch == plain.change
+    assert switch.group_ids == (meant,)
+    assert not any(isinstance(s.change, CreateSecurityGroup) for s in found.steps)
+    assert {s.change.peer for s in found.steps if isinstance(s.change, AuthorizeRule)} == {meant}
+    assert any(f"name {meant}, and that is not in force" in text for text in found.decisions)
+    assert ("lost", "side_effect", world.eni) not in parts(found)
+    left = found.findings.query("state != 'resolved'")["check"]
+    assert not {id, "vpn-sg-not-yet-effective"} & set(left)
+
+
+def test_what_receivers_admit_by_the_configured_group_opens_and_no_rule_is_made_twice():
+    world = OnDefault()
+    meant = with_intention(world)
+    world.ingress(world.app, meant, "tcp", (1, 65535))
     found = proposal(tables_of(world), ["vpn-sg-is-default"])
-    assert found.decisions[0].startswith(f"{ENDPOINT} is configured with {new} already")
+    (step,) = found.steps
+    assert step.change.group_ids == (meant,)
+    assert found.verdict.startswith(f"opens TCP 1–442 and 444–65535 on {world.eni}")
+
+
+def test_a_configured_group_that_is_not_fit_is_not_applied_and_it_is_said_why():
+    def unfit(bend) -> str:
+        world = OnDefault()
+        bend(world, with_intention(world))
+        found = proposal(tables_of(world), ["vpn-sg-is-default"])
+        assert any(isinstance(s.change, CreateSecurityGroup) for s in found.steps)
+        (told,) = [t for t in found.decisions if "a new group is made all the same" in t]
+        return told
+
+    assert "has inbound rules" in unfit(lambda w, g: w.ingress(g, "10.0.0.0/8", "tcp", (1, 1)))
+    assert "is on eni-" in unfit(lambda w, g: w.interface(w.far, g))
+    assert "no outbound rule lets anything out" in unfit(lambda w, g: w.revoke(g))
+    other = unfit(lambda w, g: w.associate(w.endpoint(w.main, (g,)), w.vpn))
+    assert "is on cvpn-endpoint-00000000000000002" in other
+    default = unfit(lambda w, g: w.record(ENDPOINT).update(SecurityGroupIds=[g, w.default]))
+    assert "is a default group" in default
     plain = proposal(tables_of(OnDefault()), ["vpn-sg-is-default"])
-    assert not any("is configured with" in text for text in plain.decisions)
+    assert not any("settings of" in text for text in plain.decisions)
+
+
+def test_what_waits_for_a_group_of_its_own_names_the_configured_one():
+    world = OnDefault()
+    world.interface(world.far, world.default, name="wiki")
+    world.ingress(world.app, "10.0.1.0/24", "tcp", (8443, 8443))
+    ids = ("receiver-allows-address-not-group", "vpn-sg-has-inbound-rules")
+
+    def told(id: str) -> str:
+        return " ".join(proposal(tables_of(world), [id]).decisions)
+
+    assert all("Fix vpn-sg-lets-members-in first" in told(id) for id in ids)
+    meant = with_intention(world)
+    for id in ids:
+        assert f"Its settings name {meant}, which is not in force yet" in told(id)
+        assert "vpn-sg-is-default" not in told(id)
+    both = proposal(tables_of(world), ["vpn-sg-not-yet-effective", ids[0]])
+    assert meant in {s.change.peer for s in both.steps if isinstance(s.change, AuthorizeRule)}
 
 
 def test_two_endpoints_that_share_a_group_each_get_their_own():
@@ -383,6 +478,43 @@ def test_a_rule_on_a_subnet_cannot_be_judged_while_others_stand_in_it():
     assert found.verdict.endswith("it changes nothing anyone can reach")
 
 
+def test_a_rule_on_a_subnet_in_which_nothing_else_stands_is_judged_and_that_is_said():
+    def notes(peer: str, more=lambda w: None) -> tuple[str, str]:
+        world = Small()
+        more(world)
+        rule = world.ingress(world.app, peer, "tcp", (5432, 5432))
+        change = RevokeRule(**PLACE, group_id=world.app, rule_id=rule)
+        found = preview(tables_of(world), [change])
+        return found.verdict, " ".join(found.warnings)
+
+    said = "nothing else had an address there"
+    verdict, noted = notes("10.0.1.0/24")
+    assert verdict.startswith("also closes TCP 5432")
+    assert (
+        f"Rules on 10.0.1.0/24 are removed. They admit nobody beside VPN users today: {said}"
+        in noted
+    )
+    verdict, noted = notes("10.0.1.0/24", lambda w: w.interface(w.vpn, w.app))
+    assert verdict.startswith("cannot be judged")
+    assert said not in noted
+    own = tables_of(Small())["endpoint_network_interfaces"]["private_ip"].iloc[0]
+    for peer in (f"{own}/32", "172.20.0.0/22"):  # where nothing else can come to stand
+        assert said not in notes(peer)[1]
+
+
+def test_a_range_of_a_vpc_that_another_account_shares_is_not_known_to_be_empty():
+    world = Small()
+    theirs = world.vpc("10.9.0.0/16")
+    groups = world._lists[world.region, "ec2-describe-security-groups", None]
+    groups[:] = [g for g in groups if (g["VpcId"], g["GroupName"]) != (theirs, "default")]
+    rules = world._lists[world.region, "ec2-describe-security-group-rules", None]
+    known = {group["GroupId"] for group in groups}
+    rules[:] = [rule for rule in rules if rule["GroupId"] in known]
+    rule = world.ingress(world.app, "10.9.1.0/24", "tcp", (5432, 5432))
+    found = preview(tables_of(world), [RevokeRule(**PLACE, group_id=world.app, rule_id=rule)])
+    assert any("addresses outside the VPCs that were read" in doubt for doubt in found.doubts)
+
+
 def test_missing_outbound_is_added_to_a_group_of_its_own():
     world = Small()
     world.revoke(world.clients)
@@ -391,6 +523,32 @@ def test_missing_outbound_is_added_to_a_group_of_its_own():
     assert step.change.is_egress
     assert found.verdict.startswith("opens ")
     assert found.verdict.endswith(", as the finding asks")
+
+
+def test_outbound_is_opened_for_ipv6_where_clients_use_it():
+    world = Small()
+    world.record(ENDPOINT)["TrafficIpAddressType"] = "dual-stack"
+    world.revoke(world.clients)
+    found = proposal(tables_of(world), ["vpn-sg-limits-outbound"])
+    assert [(s.change.peer_kind, s.change.peer) for s in found.steps] == [
+        ("ipv4", "0.0.0.0/0"),
+        ("ipv6", "::/0"),
+    ]
+    left = found.findings.query("check == 'vpn-sg-limits-outbound'")["state"]
+    assert set(left) == {"resolved"}
+    world.egress(world.clients, "0.0.0.0/0")
+    kept = " ".join(proposal(tables_of(world), ["vpn-sg-limits-outbound"]).decisions)
+    assert "add a rule for all traffic to ::/0 with" in kept
+    assert "authorized-but-unreachable" not in kept
+
+
+def test_what_outbound_rules_stop_is_named_with_the_check_of_the_opposite_remedy():
+    world = Small()
+    world.revoke(world.clients)
+    world.egress(world.clients, "10.0.1.0/24")
+    world.authorize(ENDPOINT, "10.0.2.0/24", "dba")
+    told = " ".join(proposal(tables_of(world), ["vpn-sg-limits-outbound"]).decisions)
+    assert f"authorized-but-unreachable names 10.0.2.0/24 of {ENDPOINT}" in told
 
 
 def test_everyone_is_narrowed_to_a_blank_for_the_group():
@@ -420,7 +578,9 @@ def test_a_route_between_clients_is_removed_and_closes_only_that():
     world.endpoint_route(ENDPOINT, "172.20.0.0/22", "local")
     world.authorize(ENDPOINT, "172.20.0.0/22")
     found = proposal(tables_of(world), ["client-to-client-is-open"])
-    assert found.verdict == "closes only what the finding names"
+    assert found.verdict.startswith(
+        "closes only what the finding names: everything on 172.20.0.0/22"
+    )
 
 
 @pytest.mark.parametrize("more", [(), ("vpn-sg-has-inbound-rules",)])
@@ -443,6 +603,50 @@ def test_fixes_one_after_the_other_build_on_each_other():
     both = proposal(tables_of(world), ["vpn-sg-is-default", "default-sg-has-rules"])
     assert [s.window for s in both.steps] == ["Prepare", "Switch", "Take away", "Take away"]
     assert both.verdict == "changes nothing anyone can reach"
+
+
+def test_a_verdict_names_the_ports_of_each_receiver_and_the_users_of_each_port():
+    world = Small()
+    db = world.security_group(world.main, "db")
+    eni = world.interface(world.vpn, db, ip="10.0.1.77", name="db")
+    world.authorize(ENDPOINT, "10.0.1.77/32", "dba")
+    changes = [
+        AuthorizeRule(
+            **PLACE,
+            group_id=group,
+            from_port=port,
+            to_port=port,
+            protocol="tcp",
+            peer=world.clients,
+        )
+        for group, port in ((world.app, 8080), (db, 5432))
+    ]
+    found = preview(tables_of(world), changes)
+    assert found.verdict == (
+        f"opens TCP 8080 on {world.eni} for group staff of {ENDPOINT} and "
+        f"TCP 5432 on {eni} (db) for group dba of {ENDPOINT}"
+    )
+
+
+def test_a_verdict_counts_the_receivers_it_does_not_name():
+    world = Small()
+    changes = []
+    for port in range(1, 7):
+        group = world.security_group(world.main, f"app-{port}")
+        world.interface(world.vpn, group)
+        changes.append(
+            AuthorizeRule(
+                **PLACE,
+                group_id=group,
+                from_port=port,
+                to_port=port,
+                protocol="tcp",
+                peer=world.clients,
+            )
+        )
+    verdict = preview(tables_of(world), changes).verdict
+    assert "TCP 1 on" in verdict
+    assert verdict.endswith(f"for group staff of {ENDPOINT}, and more on two receivers")
 
 
 # -- what cannot be judged, and what cannot be undone ---------------------------------------------

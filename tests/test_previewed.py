@@ -19,10 +19,11 @@ from auditlib.display import (
     proposal_of,
 )
 from auditlib.errors import ParameterError
+from auditlib.terminal import print_preview
 from tests import report_worlds
 from tests.pages import page
 from tests.test_changes import ENDPOINT, PLACE, Small
-from tests.test_preview import OnDefault, tables_of
+from tests.test_preview import OnDefault, tables_of, with_intention
 
 
 @pytest.fixture
@@ -159,6 +160,38 @@ def test_one_preview_is_open_and_several_are_folded(audit):
     assert len(shown) > 1
     assert page(str(preview_steps(shown).markup)).all("details")
     assert not page(str(preview_steps(shown[:1]).markup)).all("details")
+
+
+def test_where_no_finding_changes_no_row_is_told():
+    found = proposal(tables_of(OnDefault()), ["client-to-client-is-open"])
+    assert previewed.findings(found).empty
+
+
+def test_a_finding_that_is_gone_while_its_access_stays_says_so_in_its_row(capsys):
+    world = OnDefault()
+    world.interface(world.far, world.default, name="wiki")
+    kept = "no longer found, but the same access stays open by other rules"
+
+    def shown(id: str) -> str:
+        found = proposal(tables_of(world), [id])
+        print_preview(found)
+        assert (kept in capsys.readouterr().out) == (id != "vpn-sg-lets-members-in")
+        return page(str(preview_findings([found]).markup)).words
+
+    assert kept in shown("vpn-sg-is-default")
+    assert kept not in shown("vpn-sg-lets-members-in")
+
+
+def test_fixes_are_rivals_unless_they_give_an_endpoint_the_same_groups():
+    def notes(world: OnDefault, second: str) -> str:
+        found = [proposal(tables_of(world), [id]) for id in ("vpn-sg-is-default", second)]
+        return " ".join(text for _, lines in previewed.remarks(found[0], found) for text in lines)
+
+    world = OnDefault()
+    world.interface(world.far, world.default, name="wiki")
+    assert "choose one of the two" in notes(world, "vpn-sg-lets-members-in")
+    with_intention(world)
+    assert "choose one of the two" not in notes(world, "vpn-sg-not-yet-effective")
 
 
 def test_nothing_to_preview_reads_as_that():

@@ -244,3 +244,32 @@ def test_a_picture_of_nothing_is_drawn_and_says_so():
     made = severity_by_endpoint(audited(worlds.empty()))
     assert made.text == "No endpoint was seen."
     assert made.svg.startswith(b"<?xml")
+
+
+def test_a_step_says_how_much_of_it_goes_with_the_fix_of_another():
+    world = World()
+    vpc = world.vpc()
+    default = world.default_group(vpc)
+    vpn, app = world.subnet(vpc, "10.0.1.0/24"), world.subnet(vpc, "10.0.2.0/24")
+    endpoint = world.endpoint(vpc, name="staff")
+    world.associate(endpoint, vpn)
+    world.authorize(endpoint, "10.0.0.0/16")
+    world.interface(app, default, name="wiki")
+
+    def told() -> tuple[str, str]:
+        (step,) = (
+            s
+            for s in summary.first_steps(audited(world), 20)
+            if s.check_id == "sensitive-port-reachable-by-everyone"
+        )
+        return step.where, step.why
+
+    where, why = told()
+    assert where == "endpoint staff; interface wiki"
+    assert "All of it goes with the fix of vpn-sg-lets-members-in" in why
+    ssh = world.security_group(vpc, "ssh")
+    world.ingress(ssh, "10.0.1.0/24", "tcp", (22, 22))
+    world.interface(app, default, ssh, name="both")  # stays open by its own rule
+    assert "One of its 2 rows goes with the fix of vpn-sg-lets-members-in" in told()[1]
+    world.interface(app, default, name="files")
+    assert "2 of its 3 rows go with the fix of vpn-sg-lets-members-in" in told()[1]

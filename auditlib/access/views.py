@@ -16,7 +16,7 @@ from auditlib.frames import frame_of_rows
 from auditlib.language import marked, tr_as
 from auditlib.schemas import SCHEMAS
 
-__all__ = ["opened_networks", "reached_interfaces"]
+__all__ = ["STOPPED_BY_OUTBOUND", "opened_networks", "reached_interfaces"]
 
 _NOBODY = np.array([], dtype=np.int64)
 _TCP, _UDP = ports("tcp"), ports("udp")
@@ -165,13 +165,18 @@ def _opened(access: Access, ways: Iterable[Way], territory: Ranges) -> dict[str,
     }
 
 
+STOPPED_BY_OUTBOUND = marked(
+    "the endpoint's security groups and its network ACL let nothing out there"
+)
+"""What ``stopped_by`` says where nothing leaves the endpoint."""
+
 _STOPS = (
     marked("no association of the endpoint is in force"),
     marked("no active route of the endpoint leads there"),
     marked("no active authorization rule decides there"),
     marked("the VPC's route table has no working route there"),
     marked("no interface that was read has an address there"),
-    marked("the endpoint's security groups and its network ACL let nothing out there"),
+    STOPPED_BY_OUTBOUND,
     marked("no receiver there admits the endpoint"),
 )
 """What can stop everything on the way to a network, from the endpoint on; shown through ``tr``."""

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from auditlib import words
-from auditlib.addresses import addresses
+from auditlib.access.views import STOPPED_BY_OUTBOUND
+from auditlib.addresses import addresses, ports
 from auditlib.changes import (
     AddAuthorizationRule,
     ApplySecurityGroups,
@@ -27,7 +28,7 @@ from auditlib.changes import (
 )
 from auditlib.changes.change import whole
 from auditlib.frames import rows_of
-from auditlib.language import tr
+from auditlib.language import sentences, tr
 from auditlib.tables import Tables
 
 __all__ = ["FIXES", "Fix", "Named"]
@@ -110,22 +111,38 @@ def own_group_and_no_members(tables: Tables, evidence: pd.DataFrame) -> Fix:
         for row in rows_of(evidence)
         if isinstance(row.eni_id, str)
     }
-    switched = {c.endpoint_id for c in made.changes if isinstance(c, ApplySecurityGroups)}
+    used = tables["endpoint_security_groups"]
+    in_force = set(used.loc[used["effective"], "group_id"])
     cut_off = [
         tr(
-            "Users of {endpoint} no longer reach {interfaces} by the rules of the old group once it is "
-            "switched. To what they need, first add rules that name the new group (authorize-rule in "
-            "a plan file), and test them.",
-            endpoint=endpoint,
-            interfaces=words.listed(dict.fromkeys(enis), most=4),
+            "No step keeps what the finding is about: once it is switched, users of {endpoint} lose {what}, "
+            "but for what other rules admit. Say first what they need of that, and add rules to those "
+            "receivers that name {group} (authorize-rule in a plan file) before the switch.",
+            endpoint=change.endpoint_id,
+            what=_of_members(tables, evidence[evidence["endpoint_id"] == change.endpoint_id]),
+            group=next(id for id in change.group_ids if id not in in_force),
         )
-        for endpoint, enis in evidence.dropna(subset=["eni_id"]).groupby("endpoint_id")["eni_id"]
-        if endpoint in switched
+        for change in made.changes
+        if isinstance(change, ApplySecurityGroups)
     ]
     return Fix(
         changes=made.changes,
         named=tuple(sorted(named, key=repr)),
         decisions=(*cut_off, *made.decisions),
+    )
+
+
+def _of_members(tables: Tables, evidence: pd.DataFrame) -> str:
+    """Say what some evidence is about: what each rule admits, and on which interfaces."""
+    rules = {row.rule_id: row for row in _rules(tables, evidence["rule_id"])}
+    on: dict[str, dict[str, None]] = {}
+    for row in rows_of(evidence.dropna(subset=["eni_id"])):
+        rule = rules[row.rule_id]
+        traffic = words.traffic(rule.protocol, rule.from_port, rule.to_port)
+        on.setdefault(traffic, {})[row.eni_id] = None
+    return words.listed(
+        tr("{traffic} on {receivers}", traffic=traffic, receivers=words.listed(enis, most=4))
+        for traffic, enis in on.items()
     )
 
 
@@ -146,41 +163,48 @@ def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str])
         its = held[held["endpoint_id"] == id]
         mine = its[its["effective"] | its["by_omission"]]
         staying = tuple(sorted(set(mine["group_id"].dropna()) - leaving))
-        name = _free_name(tables, str(id), taken)
-        taken.add(name)
+        place = {"account": str(account), "region": str(region)}
         vpc = str(mine["vpc_id"].iloc[0])
-        egress = _egress(tables, leaving, vpc)
-        made = CreateSecurityGroup(
-            account=str(account),
-            region=str(region),
-            vpc_id=vpc,
-            group_name=name,
-            description=f"Client VPN endpoint {id}",
-            open_egress=egress is None,
-        )
-        changes.append(made)
+        intended = _intended(tables, str(id))
+        objections = _objections(tables, str(id), intended)
+        egress: list[Any] | None = None
+        if intended and not objections:
+            group_ids = intended
+            own = next(group for group in intended if group not in set(mine["group_id"]))
+            decisions.append(_applied_as_meant(str(id), intended))
+        else:
+            egress = _egress(tables, leaving, vpc)
+            name = _free_name(tables, str(id), taken)
+            taken.add(name)
+            made = CreateSecurityGroup(
+                **place,
+                vpc_id=vpc,
+                group_name=name,
+                description=f"Client VPN endpoint {id}",
+                open_egress=egress is None,
+            )
+            changes.append(made)
+            group_ids, own = (*staying, made.group_id), made.group_id
+            if intended:
+                decisions.append(
+                    tr(
+                        "The settings of {id} name {groups}, which is not in force on it yet, and a new "
+                        "group is made all the same, because {why}. Find out first whether that change is "
+                        "still under way (vpn-sg-not-yet-effective).",
+                        id=id,
+                        groups=words.listed(intended),
+                        why=words.listed(objections),
+                    )
+                )
         admitting = tuple(_admitting(tables, str(id), leaving, without))
         rules = (*admitting, *(egress or ()))
-        changes += [_copied(row, made.group_id) for row in rules]
+        copies = (_copied(row, own) for row in rules)
+        changes += [copy for copy in copies if copy.is_egress or not _is_there(tables, copy)]
         changes.append(
             ApplySecurityGroups(
-                account=str(account),
-                region=str(region),
-                endpoint_id=str(id),
-                vpc_id=vpc,
-                group_ids=(*staying, made.group_id),
+                **place, endpoint_id=str(id), vpc_id=vpc, group_ids=tuple(group_ids)
             )
         )
-        waiting = its.loc[its["configured"] & ~its["effective"] & ~its["by_omission"], "group_id"]
-        if pending := sorted(set(waiting.dropna()) - leaving):
-            decisions.append(
-                tr(
-                    "{id} is configured with {groups} already, which is not in force on it yet: find out "
-                    "first whether that change is still under way (vpn-sg-not-yet-effective).",
-                    id=id,
-                    groups=words.listed(pending),
-                )
-            )
         if kept := sorted({row.group_id for row in admitting} & leaving):
             decisions.append(
                 tr(
@@ -199,6 +223,93 @@ def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str])
             )
         )
     return Fix(changes=tuple(changes), decisions=tuple(decisions))
+
+
+def _intended(tables: Tables, endpoint_id: str) -> tuple[str, ...]:
+    """Return the groups that an endpoint's settings name, where one of them is not in force yet."""
+    endpoints, held = tables["client_vpn_endpoints"], tables["endpoint_security_groups"]
+    (row,) = rows_of(endpoints[endpoints["endpoint_id"] == endpoint_id])
+    mine = held[held["endpoint_id"] == endpoint_id]
+    waiting = mine["configured"] & ~mine["effective"]
+    return tuple(row.security_group_ids) if waiting.any() else ()
+
+
+def _objections(tables: Tables, endpoint_id: str, group_ids: Iterable[str]) -> list[str]:
+    """Say why groups are not an endpoint's own, or of no use to it; nothing where they are fit."""
+    wanted = list(group_ids)
+    groups, held = tables["security_groups"], tables["network_interface_groups"]
+    used, own = tables["endpoint_security_groups"], tables["endpoint_network_interfaces"]
+    mine = set(own.loc[own["endpoint_id"] == endpoint_id, "eni_id"])
+    told = []
+    for id in wanted:
+        known = groups[groups["group_id"] == id]
+        others = [
+            *sorted(set(used.loc[used["group_id"] == id, "endpoint_id"]) - {endpoint_id}),
+            *sorted(set(held.loc[held["group_id"] == id, "eni_id"]) - mine),
+        ]
+        if known.empty:
+            told.append(tr("{group} was not read", group=id))
+        if known["is_default"].any():
+            told.append(tr("{group} is a default group", group=id))
+        if others:
+            others_told = words.listed(others, most=3)
+            told.append(tr("{group} is on {others} too", group=id, others=others_told))
+        if (tables["ingress_rules"]["group_id"] == id).any():
+            told.append(tr("{group} has inbound rules", group=id))
+    if wanted and not tables["egress_rules"]["group_id"].isin(wanted).any():
+        told.append(tr("no outbound rule lets anything out"))
+    return told
+
+
+def _applied_as_meant(endpoint_id: str, groups: tuple[str, ...]) -> str:
+    return tr(
+        "The settings of {id} name {groups}, and that is not in force on it yet. Nothing else carries it "
+        "and it has no inbound rules, so it is applied as the fix of vpn-sg-not-yet-effective would, and "
+        "no new group is made: what receivers admit by it opens, and what its outbound rules do not let "
+        "out closes.",
+        id=endpoint_id,
+        groups=words.listed(groups),
+    )
+
+
+def _first(tables: Tables, endpoint_id: str) -> str:
+    """Say what gives an endpoint a group of its own: the one its settings name, or a new one."""
+    intended = _intended(tables, endpoint_id)
+    if intended and not _objections(tables, endpoint_id, intended):
+        return tr(
+            "Its settings name {groups}, which is not in force yet: apply it first (fix "
+            "vpn-sg-not-yet-effective).",
+            groups=words.listed(intended),
+        )
+    if _lets_members_in(tables, endpoint_id):
+        return tr(
+            "Fix vpn-sg-lets-members-in first: the fixes of vpn-sg-is-default and vpn-sg-is-shared would "
+            "keep what members of its group open to VPN users."
+        )
+    return tr("Fix vpn-sg-is-default or vpn-sg-is-shared first.")
+
+
+def _lets_members_in(tables: Tables, endpoint_id: str) -> bool:
+    """Tell whether a group of an endpoint is on other interfaces and admits the endpoint's groups."""
+    used, held = tables["endpoint_security_groups"], tables["network_interface_groups"]
+    mine = used[(used["endpoint_id"] == endpoint_id) & used["effective"]]
+    groups = set(mine["group_id"].dropna())
+    own = set(tables["endpoint_network_interfaces"]["eni_id"])
+    shared = groups & set(held.loc[~held["eni_id"].isin(own), "group_id"])
+    rules = tables["ingress_rules"]
+    named = rules[rules["group_id"].isin(shared)]["referenced_group_id"]
+    return bool(named.isin(groups).any())
+
+
+def _is_there(tables: Tables, rule: AuthorizeRule) -> bool:
+    """Tell whether an inbound rule that is to be added is there already, as it is or wider."""
+    rules = tables["ingress_rules"]
+    wanted = ports(rule.protocol, rule.from_port, rule.to_port)
+    return any(
+        row.peer == rule.peer
+        and wanted <= ports(row.protocol, whole(row.from_port), whole(row.to_port))
+        for row in rows_of(rules[rules["group_id"] == rule.group_id])
+    )
 
 
 def _free_name(tables: Tables, endpoint_id: str, taken: set[str]) -> str:
@@ -293,14 +404,16 @@ def _rules(tables: Tables, ids: Iterable[str]) -> Iterator[Any]:
 def no_inbound_rules(tables: Tables, evidence: pd.DataFrame) -> Fix:
     """Return the removal of inbound rules from groups that only endpoints carry."""
     shared, free = _lived_in(tables, evidence)
+    on = evidence.groupby("group_id")["endpoint_id"].agg(sorted)
     return Fix(
         changes=tuple(_revoke(row) for row in _rules(tables, free["rule_id"])),
         decisions=tuple(
             tr(
-                "{group} is also on {others}, which may need its rules: move the endpoint first (fix "
-                "vpn-sg-is-shared or vpn-sg-is-default), then look again.",
+                "{group} is also on {others}, which may need its rules: move the endpoint first, then look "
+                "again. {how}",
                 group=group,
                 others=words.listed(others, most=3),
+                how=sentences(*dict.fromkeys(_first(tables, id) for id in on[group])),
             )
             for group, others in shared.items()
         ),
@@ -430,10 +543,10 @@ def _in_place_of(
             changes.append(_naming(rule, group))
     decisions = [
         tr(
-            "{endpoint} has no group of its own to name in place of {rules}: fix vpn-sg-is-default "
-            "or vpn-sg-is-shared first.",
+            "{endpoint} has no group of its own in force to name in place of {rules}. {how}",
             endpoint=endpoint,
             rules=words.listed(dict.fromkeys(ids)),
+            how=_first(tables, endpoint),
         )
         for endpoint, ids in unfit.items()
     ]
@@ -483,36 +596,54 @@ def open_outbound(tables: Tables, evidence: pd.DataFrame) -> Fix:
     named = []
     decisions = []
     alone = _dedicated(tables)
+    opened = tables["opened_networks"]
     for row in rows_of(evidence):
         groups = sorted(set(row.group_ids) & alone)
         if row.extent != "nothing":
             decisions.append(
                 tr(
                     "The outbound rules of {row.endpoint_id} let something out: whether they are a second "
-                    "barrier on purpose is yours to say. If not, add a rule for all traffic to 0.0.0.0/0 "
+                    "barrier on purpose is yours to say. If not, add a rule for all traffic to {networks} "
                     "with authorize-rule in a plan file.",
                     row=row,
+                    networks=words.listed(row.not_let_out),
                 )
             )
+            stopped = opened[
+                (opened["endpoint_id"] == row.endpoint_id)
+                & (opened["stopped_by"] == STOPPED_BY_OUTBOUND)
+            ]
+            if len(stopped):
+                decisions.append(
+                    tr(
+                        "authorized-but-unreachable names {networks} of {row.endpoint_id}, which these "
+                        "rules may be what stops: either its rule or route goes, or the way is opened "
+                        "here, not both.",
+                        row=row,
+                        networks=words.listed(dict.fromkeys(stopped["destination_cidr"])),
+                    )
+                )
         elif not groups:
             decisions.append(
                 tr(
                     "{row.endpoint_id} has no group of its own: an outbound rule would open other interfaces "
-                    "too. Fix vpn-sg-is-default or vpn-sg-is-shared first.",
+                    "too. {how}",
                     row=row,
+                    how=_first(tables, row.endpoint_id),
                 )
             )
         else:
-            changes.append(
+            changes += [
                 AuthorizeRule(
                     account=str(row.account),
                     region=str(row.region),
                     group_id=groups[0],
                     is_egress=True,
-                    peer_kind="ipv4",
-                    peer="0.0.0.0/0",
+                    peer_kind="ipv6" if ":" in network else "ipv4",
+                    peer=network,
                 )
-            )
+                for network in row.not_let_out
+            ]
             named.append(Named(change="gained", endpoint_id=row.endpoint_id))
     return Fix(changes=tuple(changes), named=tuple(named), decisions=tuple(decisions))
 
@@ -558,7 +689,8 @@ def narrowed_authorization(tables: Tables, evidence: pd.DataFrame) -> Fix:
             decisions.append(
                 tr(
                     "{row.endpoint_id} authenticates by certificate only, so AWS leaves no choice but "
-                    "everyone: give each group of users an endpoint, or add SAML or Active Directory.",
+                    "everyone: narrow {row.destination_cidr} to what all of its users need, give each "
+                    "group of users an endpoint, or add SAML or Active Directory.",
                     row=row,
                 )
             )

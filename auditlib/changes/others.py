@@ -49,14 +49,13 @@ class Others:
                     change=change,
                 )
             )
-        if not isinstance(change, AuthorizeRule | RevokeRule):
+        if (
+            not isinstance(change, AuthorizeRule | RevokeRule)
+            or (rule := self._deciding(change)) is None
+        ):
             return
         new = isinstance(change, AuthorizeRule)
-        carriers = self._members[change.group_id] - self._own
-        rule = self._rules[new].get(change.rule_id)
-        if not carriers or rule is None or _says_as_much(rule, self._together[not new]):
-            return
-        if others := self._peers(rule, carriers):
+        if others := self._peers(rule, self._members[change.group_id] - self._own):
             told = {"group": change.group_id, "others": words.listed(others, most=4)}
             if new:
                 yield tr(
@@ -75,6 +74,34 @@ class Others:
                     **told,
                     rule=change.rule_id,
                 )
+
+    def empty(self, changes: Iterable[Change]) -> list[str]:
+        """Return the ranges of rules to be removed in which nothing but Client VPN's own was seen."""
+        found = dict[str, None]()
+        for change in changes:
+            if not isinstance(change, RevokeRule) or (rule := self._deciding(change)) is None:
+                continue
+            if rule.peer_kind == "security_group" or self._peers(rule, set()):
+                continue
+            if self._range_of(rule) - self._taken:  # where something else may come to stand
+                found[rule.peer] = None
+        return sorted(found)
+
+    def _deciding(self, change: AuthorizeRule | RevokeRule) -> Any | None:
+        """Return the rule of a change where something else carries its group and no other says the same."""
+        new = isinstance(change, AuthorizeRule)
+        rule = self._rules[new].get(change.rule_id)
+        alone = not self._members[change.group_id] - self._own
+        return (
+            None if alone or rule is None or _says_as_much(rule, self._together[not new]) else rule
+        )
+
+    @cached_property
+    def _taken(self) -> Ranges:
+        """The addresses that nothing else of the account can have: VPN users', and the endpoints' own."""
+        clients = self._tables["client_vpn_endpoints"]["client_cidr_block"].dropna()
+        own = [(first, last) for first, last, eni in self._addresses if eni in self._own]
+        return Ranges.of([*(span for text in clients for span in addresses(text).spans), *own])
 
     @cached_property
     def _members(self) -> Mapping[str, set[str]]:
@@ -103,8 +130,15 @@ class Others:
 
     @cached_property
     def _told(self) -> Ranges:
-        """The addresses of which is known who has them: of VPCs, and of VPN users."""
+        """The addresses of which is known who has them: of VPCs, and of VPN users.
+
+        Of a VPC that another account shares, one sees one's own interfaces only; it is not known
+        here whole, as its default group is not.
+        """
+        groups = self._tables["security_groups"]
+        owned = groups.loc[groups["is_default"], "vpc_id"]
         blocks, endpoints = self._tables["vpc_cidr_blocks"], self._tables["client_vpn_endpoints"]
+        blocks = blocks[blocks["vpc_id"].isin(owned)]
         texts = [*blocks["cidr_block"], *endpoints["client_cidr_block"].dropna()]
         return Ranges.of(span for text in texts for span in addresses(text).spans)
 

@@ -15,6 +15,7 @@ from auditlib.changes.remarks import doubts, extent, regions_touched, warnings
 from auditlib.check import Check, Finding, Identity, Status, audit, evidence_in, identities
 from auditlib.check import checks as all_checks
 from auditlib.errors import ParameterError
+from auditlib.frames import rows_of
 from auditlib.language import marked, sentences, tr, tr_as
 from auditlib.tables import Tables, nearest
 
@@ -113,9 +114,10 @@ class Preview:
     def findings(self) -> pd.DataFrame:
         """What becomes of the findings: a row per piece of evidence.
 
-        Columns ``check``, ``state`` (resolved, still_open, newly_raised) and ``reason``.
+        Columns ``check``, ``state`` (resolved, still_open, newly_raised), ``reason`` and
+        ``access_stays``: resolved, and yet all the access it names stays open by other rules.
         """
-        return _findings(self.before, self.after, self.known)
+        return _findings(self.before, self.after, self.known, self.access)
 
     @property
     def resets_sessions(self) -> bool:
@@ -403,16 +405,26 @@ def _for_users(tables: Tables, access: pd.DataFrame) -> str:
         )
         if rows.any()
     ]
+    if (lost & meant).any():
+        text = (
+            marked("closes {what}, as the finding asks")
+            if said
+            else marked("closes only what the finding names: {what}")
+        )
+        said.append(tr(text, what=extent(tables, told[lost & meant])))
     if not said:
-        said = [tr(VERDICTS[1] if (lost & meant).any() else VERDICTS[0])]
+        said = [tr(VERDICTS[0])]
     return tr_as("list", "; ").join(said)
 
 
 # -- the findings ---------------------------------------------------------------------------------
 
 
-def _findings(before: Tables, after: Tables, known: Iterable[Finding]) -> pd.DataFrame:
+def _findings(
+    before: Tables, after: Tables, known: Iterable[Finding], access: pd.DataFrame
+) -> pd.DataFrame:
     was = {finding.check.id: finding for finding in known}
+    moved = _moved(access)
     differing = before.differing(after)
     rows = []
     for check in all_checks():
@@ -424,15 +436,44 @@ def _findings(before: Tables, after: Tables, known: Iterable[Finding]) -> pd.Dat
         else:  # whether somebody accepted it, it is there
             old = _evidence(was[id].evidence) | _evidence(was[id].accepted)
         new = old if same else _evidence(evidence_in(check, after))
-        rows += [(id, "resolved", old[key]) for key in old if key not in new]
-        rows += [(id, "still_open", new[key]) for key in new if key in old]
+        rows += [
+            (id, "resolved", old[key], check.names_access and _is_moved(key, moved))
+            for key in old
+            if key not in new
+        ]
+        rows += [(id, "still_open", new[key], False) for key in new if key in old]
         # A blank stands for what the client knows: that there is no such thing is no finding.
         rows += [
-            (id, "newly_raised", new[key])
+            (id, "newly_raised", new[key], False)
             for key in new
             if key not in old and not any(value.startswith("<") for _, value in key)
         ]
-    return pd.DataFrame(rows, columns=["check", "state", "reason"])
+    return pd.DataFrame(rows, columns=["check", "state", "reason", "access_stays"])
+
+
+def _moved(access: pd.DataFrame) -> list[tuple[str, str, str, bool]]:
+    """Return where access by some rules changes, and whether it stays by others.
+
+    Endpoint, receiver, the hops before in one text.
+    """
+    before = access[access["via_before"].map(len).gt(0)]
+    return [
+        (row.endpoint_id, row.eni_id, " ".join(row.via_before), row.change != "lost")
+        for row in rows_of(before)
+        if row.via_before != row.via_after
+    ]
+
+
+def _is_moved(about: Identity, moved: Iterable[tuple[str, str, str, bool]]) -> bool:
+    """Tell whether all the access that a piece of evidence names is open by other rules."""
+    named = dict(about)
+    stays = [
+        on
+        for endpoint, eni, via, on in moved
+        if (named.get("endpoint_id"), named.get("eni_id")) == (endpoint, eni)
+        and named["rule_id"] in via
+    ]
+    return bool(stays) and all(stays)
 
 
 def _bases(check: Check, tables: Tables) -> set[str]:

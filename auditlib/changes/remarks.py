@@ -7,7 +7,7 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.access import EVERYONE, TABLES
-from auditlib.addresses import NONE, Ranges, port_text, ports
+from auditlib.addresses import Ranges, port_text, ports
 from auditlib.changes import (
     ApplySecurityGroups,
     AuthorizeRule,
@@ -24,30 +24,86 @@ from auditlib.tables import Tables
 __all__ = ["doubts", "extent", "regions_touched", "warnings"]
 
 
+_MOST = 4
+"""Parts of a sentence, and receivers or groups in one, that are told; the rest is counted."""
+
+
 def extent(tables: Tables, rows: pd.DataFrame) -> str:
-    """Say what some rows of a difference amount to: ports, receivers, users."""
-    on = NONE
+    """Say what some rows of a difference amount to: which ports on which receivers, for which users.
+
+    Receivers stand together only where the same ports are open to the same users.
+    """
+    on: dict[tuple[str, str, str], Ranges] = defaultdict(Ranges)
     for row in rows_of(rows):
-        on |= ports(row.protocol, whole(row.from_port), whole(row.to_port))
-    groups = sorted({words.clean(group) for group in rows["group"] if group != EVERYONE})
-    endpoints = _names(tables, "client_vpn_endpoints", "endpoint_id", rows["endpoint_id"])
-    return tr(
-        "{traffic} on {receivers} for users of {endpoints}"
-        if EVERYONE in set(rows["group"])
-        else "{traffic} on {receivers} for {groups} of {endpoints}",
-        traffic=port_text(on),
-        receivers=words.listed(_called(tables, rows), most=4),
-        groups=words.listed((tr("group {group}", group=group) for group in groups), most=4),
-        endpoints=words.listed(endpoints.values(), most=3),
+        receiver = row.eni_id or row.ip
+        on[receiver, row.endpoint_id, row.group] |= ports(
+            row.protocol, whole(row.from_port), whole(row.to_port)
+        )
+    users: dict[tuple[str, Ranges], list[tuple[str, str]]] = defaultdict(list)
+    for (receiver, endpoint, group), traffic in sorted(on.items(), key=lambda one: one[0]):
+        users[receiver, traffic].append((endpoint, group))
+    receivers: dict[tuple[str, ...], dict[Ranges, list[str]]] = defaultdict(dict)
+    for (receiver, traffic), pairs in users.items():
+        receivers[_users(tables, pairs)].setdefault(traffic, []).append(receiver)
+    parts = [
+        (who, traffic, found) for who, held in receivers.items() for traffic, found in held.items()
+    ]
+    shown = parts[:_MOST] if len(parts) > _MOST else parts
+    called = _called(tables, [receiver for *_, found in shown for receiver in found])
+    together: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for who, traffic, found in shown:
+        together[who].append(
+            tr(
+                "{traffic} on {receivers}",
+                traffic=port_text(traffic),
+                receivers=words.listed((called[receiver] for receiver in found), most=_MOST),
+            )
+        )
+    said = words.listed(
+        tr("{what} for {who}", what=words.listed(what), who=words.listed(who))
+        for who, what in together.items()
+    )
+    if rest := {receiver for *_, found in parts[len(shown) :] for receiver in found}:
+        return tr(
+            "{what}, and more on {receivers}",
+            what=said,
+            receivers=words.count(len(rest), "receiver"),
+        )
+    return said
+
+
+def _users(tables: Tables, who: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return in words whom pairs of endpoint and group mean, endpoint by endpoint."""
+    groups: dict[str, set[str]] = defaultdict(set)
+    for endpoint, group in who:
+        groups[endpoint].add(group)
+    names = _names(tables, "client_vpn_endpoints", "endpoint_id", groups)
+    everyone = [names[id] for id, held in groups.items() if EVERYONE in held]
+    said = (
+        [tr("users of {endpoints}", endpoints=words.listed(everyone, most=3))] if everyone else []
+    )
+    return (
+        *said,
+        *(
+            tr(
+                "{groups} of {endpoint}",
+                groups=words.listed(
+                    (tr("group {group}", group=words.clean(group)) for group in sorted(held)),
+                    most=_MOST,
+                ),
+                endpoint=names[id],
+            )
+            for id, held in groups.items()
+            if EVERYONE not in held
+        ),
     )
 
 
-def _called(tables: Tables, rows: pd.DataFrame) -> list[str]:
-    """Return the receivers of some rows, interfaces with their names, then networks."""
-    there = rows["eni_id"].ne("")
-    networks = sorted(set(rows.loc[~there, "ip"]))
-    named = _names(tables, "network_interfaces", "eni_id", rows.loc[there, "eni_id"])
-    return [*named.values(), *networks]
+def _called(tables: Tables, receivers: Iterable[str]) -> dict[str, str]:
+    """Return what receivers are called: interfaces with their names, networks as they are."""
+    ids = list(receivers)
+    named = _names(tables, "network_interfaces", "eni_id", [id for id in ids if "-" in id])
+    return {id: named.get(id, id) for id in ids}
 
 
 def _names(tables: Tables, table: str, key: str, ids: Iterable[str]) -> dict[str, str]:
@@ -207,6 +263,12 @@ def warnings(
             what=extent(before, weaker),
         )
     yield from _other_sessions(before, access)
+    if empty := Others(before, after, changes).empty(changes):
+        yield tr(
+            "Rules on {networks} are removed. They admit nobody beside VPN users today: nothing else had "
+            "an address there when the account was read. What comes there later is admitted no more.",
+            networks=words.listed(empty),
+        )
     yield from _emptied_defaults(before, after)
 
 
@@ -222,14 +284,15 @@ def _other_sessions(before: Tables, access: pd.DataFrame) -> Iterator[str]:
         for row in rows_of(gained)
     ]
     already = gained[pd.Series(known, index=gained.index, dtype=bool)]
-    if len(already):
-        yield (
-            tr(
-                "Users have {what} today only in sessions that land on another subnet; from then on in "
-                "sessions on {subnets} too.",
-                what=extent(before, already),
-                subnets=words.listed(sorted(set(already["subnet_id"]))),
-            )
+    subnets: dict[str, list[str]] = defaultdict(list)
+    for subnet, rows in already.groupby("subnet_id"):
+        subnets[extent(before, rows)].append(str(subnet))
+    for what, those in subnets.items():
+        yield tr(
+            "Users have {what} today only in sessions that land on another subnet; from then on in "
+            "sessions on {subnets} too.",
+            what=what,
+            subnets=words.listed(those),
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from auditlib import words
-from auditlib.check import Severity, check, evidence_of
+from auditlib.check import Severity, TableSource, check, evidence_of
 from auditlib.checks._parts import (
     ENDPOINT,
     GUIDE,
@@ -16,6 +16,7 @@ from auditlib.checks._parts import (
     ending,
     living,
     may_ask_for,
+    minute,
     mutual,
     not_said,
     place_of,
@@ -24,7 +25,7 @@ from auditlib.checks._parts import (
 )
 from auditlib.frames import rows_of
 from auditlib.gaps import GapRow
-from auditlib.language import marked, tr
+from auditlib.language import marked, sentences, tr
 
 _ENDPOINTS: dict[str, Any] = {
     "population": "client_vpn_endpoints",
@@ -168,6 +169,10 @@ _CERTIFICATE_DECISION = (
     condition=(
         "presents a server certificate that is not valid",
         "present server certificates that are not valid",
+    ),
+    clear=(
+        "presents a valid server certificate",
+        "present valid server certificates",
     ),
     rationale=(
         "Clients check the certificate before they send anything. When it has ended, they refuse "
@@ -508,6 +513,96 @@ _LIST_VERIFY = (
 )
 
 
+def _nobody_new(tables: TableSource, evidence: pd.DataFrame) -> str:
+    """Say since when nobody can connect to an endpoint, and whose sessions go on nevertheless."""
+    (found,) = rows_of(evidence)
+    endpoints, connections = tables.shared("client_vpn_endpoints"), "client_vpn_connections"
+    (endpoint,) = rows_of(endpoints[endpoints["endpoint_id"] == found.endpoint_id])
+    held = tables.shared(connections)
+    live = held[
+        held["endpoint_id"].eq(found.endpoint_id)
+        & held["ended"].isna()
+        & held["status"].ne("terminated")
+    ]
+    before = live[live["established"] <= found.next_update].sort_values("established")
+    unread = any(
+        gap["account"] == found.account
+        and gap["region"] == found.region
+        and gap["resource"] in {None, found.endpoint_id}
+        for gap in tables.gap_rows(connections)
+    )
+    said = [
+        tr(
+            "AWS says that nobody can connect while the revocation list has ended, here since {end}: "
+            "no new session begins before it is replaced.",
+            end=minute(found.next_update),
+        )
+    ]
+    if unread:
+        said.append(
+            tr(
+                "Whether sessions that began before go on was not seen: its connections were not read."
+            )
+        )
+    elif live.empty:
+        said.append(tr("No session was live when the account was read."))
+    if len(before):
+        said.append(_going_on(before, endpoint.session_timeout_hours))
+    if rest := len(live) - len(before):
+        said.append(
+            tr(
+                "{sessions} listed as live did not begin before that, or AWS does not say when: do "
+                "not rely on it that nobody can connect.",
+                sessions=words.opening(words.count(rest, "session")),
+            )
+        )
+    said.append(
+        tr(
+            "Importing a new list resets the sessions, and whoever holds a certificate that it does "
+            "not revoke can connect again: from then on all else that is found at the endpoint, and "
+            "what it reaches, counts for everybody again."
+        )
+    )
+    return sentences(*said)
+
+
+def _going_on(sessions: pd.DataFrame, hours: Any) -> str:
+    """Say how many sessions go on, since when, and until when where the endpoint tells that."""
+    told = {
+        "sessions": words.opening(words.count(len(sessions), "session")),
+        "since": minute(sessions["established"].iloc[0]),
+    }
+    one = len(sessions) == 1
+    if pd.isna(hours):
+        return (
+            tr(
+                "{sessions} that began before was still live when the account was read: it began at "
+                "{since}.",
+                **told,
+            )
+            if one
+            else tr(
+                "{sessions} that began before were still live when the account was read: the oldest "
+                "began at {since}.",
+                **told,
+            )
+        )
+    told["until"] = minute(sessions["established"].iloc[-1] + pd.Timedelta(hours=int(hours)))
+    return (
+        tr(
+            "{sessions} that began before was still live when the account was read: it began at "
+            "{since} and may last until {until}.",
+            **told,
+        )
+        if one
+        else tr(
+            "{sessions} that began before were still live when the account was read: the oldest began "
+            "at {since}, and the newest may last until {until}.",
+            **told,
+        )
+    )
+
+
 @check(
     id="revocation-list-has-expired",
     title="Certificate revocation lists are valid",
@@ -527,10 +622,7 @@ _LIST_VERIFY = (
     remedy=_LIST_REMEDY,
     verify=_LIST_VERIFY,
     false_alarms=("An endpoint nobody uses any more; then it is better deleted.",),
-    bearing=(
-        "AWS says that nobody can connect while the revocation list has ended: whatever else is "
-        "found at it, and what it reaches, counts again from the day the list is replaced."
-    ),
+    bearing=_nobody_new,
     decision=_LIST_DECISION,
     reference=f"{GUIDE}cvpn-working-certificates.html",
 )
@@ -589,6 +681,10 @@ def revocation_list_expires_soon(
     condition=(
         "works without a certificate revocation list",
         "work without certificate revocation lists",
+    ),
+    clear=(
+        "has a revocation list that AWS reports as active",
+        "have revocation lists that AWS reports as active",
     ),
     rationale=(
         "A client certificate is good until it ends, whatever happened to the laptop it was on or "
@@ -895,6 +991,10 @@ def saml_metadata_expires_soon(judged: pd.DataFrame, saml_providers: pd.DataFram
     condition=(
         "authenticates users with a directory that is gone or not active",
         "authenticate users with directories that are gone or not active",
+    ),
+    clear=(
+        "authenticates users with a directory that is there and active",
+        "authenticate users with directories that are there and active",
     ),
     rationale=(
         "Users sign in with the directory's passwords. While it is impaired or inoperable they "

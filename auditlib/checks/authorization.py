@@ -67,9 +67,9 @@ def speaks_of_people(description: str) -> bool:
         "needs, have users of each group test, then revoke the rule for everyone. Authorization "
         "rules of the longest prefix decide, so add the narrow ones for every group that needs "
         "them. Changing authorization rules resets sessions: plan a window. With certificates as "
-        "the only authentication groups cannot be used; then give each group of users an "
-        "endpoint of its own, add SAML or Active Directory authentication, or attach an "
-        "authorization policy."
+        "the only authentication groups cannot be used; then narrow the network to what all of its "
+        "users need, give each group of users an endpoint of its own, add SAML or Active Directory "
+        "authentication, or attach an authorization policy."
     ),
     verify=(
         "aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id <endpoint id> "
@@ -78,7 +78,9 @@ def speaks_of_people(description: str) -> bool:
     false_alarms=(
         "An endpoint that serves one group of users only, with a narrow network.",
         "A rule for everyone on what everyone needs, such as a resolver's address.",
-        "On a certificate-only endpoint every rule is for everyone: AWS leaves no choice.",
+        "On a certificate-only endpoint every rule is for everyone: AWS leaves no choice. It is counted "
+        "all the same, as anybody with a certificate gets in; accept it where the network is no wider "
+        "than all of its users need.",
     ),
     reference=f"{GUIDE}cvpn-working-rules.html",
     controls={
@@ -121,7 +123,10 @@ def authorization_allows_everyone(
             remarks.append(tr("the rule is {status}", status=words.clean(row.status)))
         if endpoint.authentication_types == _CERTIFICATE_ONLY:
             remarks.append(
-                tr("it authenticates by certificate only, so a rule can be for nobody less")
+                tr(
+                    "it authenticates by certificate only, so a rule can be for nobody less, and only its "
+                    "network can be narrowed"
+                )
             )
         if row.endpoint_id in enforced:
             remarks.append(tr("its authorization policy may refuse some of them"))

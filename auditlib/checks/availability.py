@@ -222,6 +222,10 @@ def association_subnet_nearly_full(
         "has an association that is not in place",
         "have associations that are not in place",
     ),
+    clear=(
+        "has every association in place",
+        "have every association in place",
+    ),
     rationale=(
         "Users of an association that failed cannot connect through its subnet, and the zone that it "
         "was made for is no second leg. One that has been on its way for long is stuck. Whoever "
@@ -290,6 +294,10 @@ def association_not_in_place(
     severity=Severity.INFO,
     **_JUDGED,
     condition=("lacks a subnet", "lack a subnet"),
+    clear=(
+        "has a subnet associated",
+        "have subnets associated",
+    ),
     rationale=(
         "Nobody can connect to an endpoint without an association, and AWS bills associations and "
         "connections, not the endpoint: it costs nothing. It keeps its certificate, rules and "

@@ -86,6 +86,10 @@ def _row(row: Any, reason: str, **more: Any) -> dict[str, Any]:
     among=living,
     noun="Client VPN endpoint",
     condition=("runs without an authorization policy", "run without an authorization policy"),
+    clear=(
+        "has an authorization policy",
+        "have authorization policies",
+    ),
     rationale=(
         "Without a policy whoever authenticates is connected, from any device and any address, for "
         "as long as the session lasts. A Cedar policy (since October 2026) can refuse a device that "

@@ -93,6 +93,10 @@ _COLUMNS = "account region endpoint_id function_arn reason source record"
         "asks a client connect handler that cannot answer",
         "ask client connect handlers that cannot answer",
     ),
+    clear=(
+        "asks a client connect handler that can answer",
+        "ask client connect handlers that can answer",
+    ),
     rationale=(
         "AWS refuses the connection when the handler does not answer as expected. A function that "
         "is gone, has failed or may not be called therefore locks everybody out, and the quick "
@@ -210,6 +214,10 @@ def _function(arn: str) -> str:
     condition=(
         "asks a client connect handler that is not in force as configured",
         "ask client connect handlers that are not in force as configured",
+    ),
+    clear=(
+        "asks its client connect handler as configured",
+        "ask their client connect handlers as configured",
     ),
     rationale=(
         "While a handler is being applied, clients may connect without being asked by it. And a "

@@ -16,9 +16,11 @@ from auditlib.checks._parts import (
     called,
     gap,
     groups_in_force,
+    in_subnets,
     listed_addresses,
     living,
     names_of,
+    outside_subnets,
     place_of,
     unread_groups,
     with_security_groups,
@@ -358,6 +360,10 @@ def _own_vpcs(vpcs: pd.DataFrame) -> set[str]:
         "names a security group that does not exist",
         "name security groups that do not exist",
     ),
+    clear=(
+        "names only security groups that exist",
+        "name only security groups that exist",
+    ),
     rationale=(
         "An endpoint that names a deleted group has settings that cannot be put in force: the next "
         "change of its groups, or the next association, fails or falls back on something nobody "
@@ -422,7 +428,10 @@ def endpoint_names_missing_security_group(
     id="association-route-leads-nowhere",
     title="The route tables of associated subnets lead somewhere",
     severity=Severity.LOW,
-    **_JUDGED,
+    population="client_vpn_endpoints",
+    among=in_subnets,
+    left_out=outside_subnets,
+    noun="VPC-attached Client VPN endpoint",
     unseen=unread_route_tables,
     condition=(
         "stands in a subnet whose route table leads nowhere",

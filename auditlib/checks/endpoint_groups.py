@@ -249,6 +249,7 @@ def vpn_sg_is_shared(
         "shares a security group that admits every member, VPN clients among them",
         "share a security group that admits every member, VPN clients among them",
     ),
+    names_access=True,
     rationale=(
         "A rule that admits the group itself admits everything that carries the group, and traffic "
         "of VPN clients leaves through an interface that carries it. So every other member of the "
@@ -258,9 +259,10 @@ def vpn_sg_is_shared(
         "Client VPN's source address translation for IPv4; AWS does not spell it out itself."
     ),
     remedy=(
-        "Move each endpoint to a group of its own: create it with outbound open, add rules that "
-        "name it to those receivers that its users need, apply it to the endpoint, and check the "
-        "groups on its interfaces. The rule that admits the group itself may then stay for the "
+        "Move each endpoint to a group of its own: create it with outbound open, decide which of these "
+        "members its users need on which ports, and add rules that name it there; what has no such "
+        "rule is cut off from them once it is applied to the endpoint. Then check the groups on its "
+        "interfaces. The rule that admits the group itself may then stay for the "
         "members that need each other, or go last when nobody does. Emptying the group while the "
         "endpoint still carries it would leave VPN users without any way out."
     ),
@@ -462,12 +464,14 @@ def vpn_sg_has_inbound_rules(
         "Add one outbound rule for all traffic to 0.0.0.0/0 (and ::/0 where clients use IPv6) to "
         "one of the endpoint's groups, after checking that authorization rules and the receivers' "
         "groups say what users may reach. Keep narrow outbound rules only where they are a "
-        "deliberate second barrier, and write down who maintains them."
+        "deliberate second barrier, and write down who maintains them. A network that they stop may "
+        "stand under authorized-but-unreachable too: there the rule or route goes, here the way is "
+        "opened, so decide on one of the two."
     ),
     verify=(
         "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<group ids> --query "
         "'SecurityGroupRules[?IsEgress==`true`]' shows, over all groups of the endpoint, all "
-        "protocols to 0.0.0.0/0."
+        "protocols to 0.0.0.0/0 (CidrIpv4), and to ::/0 (CidrIpv6) where clients use IPv6."
     ),
     false_alarms=(
         "Narrow outbound rules kept on purpose as a second barrier, known to those who grant "
@@ -573,14 +577,22 @@ def vpn_sg_limits_outbound(
                 "group_ids": tuple(sorted(held["group_id"])),
                 "rule_ids": tuple(union["rule_id"]),
                 "extent": "limited" if useful else "nothing",
+                "not_let_out": tuple(
+                    network
+                    for network, family in _FAMILIES.items()
+                    if not Traffic.of(wanted & family, ALL_PORTS) <= all_let_out
+                ),
                 "reason": reason,
                 "rank": 1 if useful else 0,
                 "by_absence": True,
             }
         )
-    return evidence_of("account region endpoint_id extent group_ids rule_ids reason", rows)
+    return evidence_of(
+        "account region endpoint_id extent not_let_out group_ids rule_ids reason", rows
+    )
 
 
+_FAMILIES = {"0.0.0.0/0": ALL_IPV4, "::/0": ALL_IPV6}
 _WANTED = {"ipv4": ALL_IPV4, "ipv6": ALL_IPV6, "dual-stack": ALL_IPV4 | ALL_IPV6}
 _NOWHERE = Traffic.of(addresses("127.0.0.0/8") | addresses("::1/128"), ALL_PORTS)
 

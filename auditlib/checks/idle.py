@@ -8,11 +8,11 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.aws.reads import read_of
-from auditlib.check import Severity, check, evidence_of
+from auditlib.check import Severity, TableSource, check, evidence_of
 from auditlib.checks._parts import GUIDE, called, day, living, not_said, place_of
 from auditlib.frames import rows_of
 from auditlib.gaps import GapRow
-from auditlib.language import tr
+from auditlib.language import sentences, tr
 
 _IDLE = pd.Timedelta(days=30)
 _ASSOCIATED = ["associated", "associating"]
@@ -109,6 +109,36 @@ def _untold_use(
     return not_said("logs-describe-log-streams", found)
 
 
+def _asks_for_certificates(endpoint: Any) -> bool:
+    return "certificate-authentication" in endpoint.authentication_types
+
+
+def _unused_since(tables: TableSource, evidence: pd.DataFrame) -> str:
+    """Say since when nothing shows that an endpoint was used, and what its log would not show."""
+    (found,) = rows_of(evidence)
+    endpoints = tables.shared("client_vpn_endpoints")
+    (endpoint,) = rows_of(endpoints[endpoints["endpoint_id"] == found.endpoint_id])
+    return sentences(
+        tr("Nothing shows that it was used in the 30 days before it was read.")
+        if pd.isna(found.last_entry)
+        else tr(
+            "Nothing shows that it was used after {last}, {days} before it was read.",
+            last=day(found.last_entry),
+            days=_days(found.last_entry, endpoint.read_at),
+        ),
+        tr("Its log would not show who fails with a certificate: AWS does not log that.")
+        if _asks_for_certificates(endpoint)
+        else "",
+        tr(
+            "Where nobody needs it, deleting it ends all that is found at it, without a fix for each."
+        ),
+    )
+
+
+def _days(since: Any, until: Any) -> str:
+    return words.count(int((until - since) / pd.Timedelta(days=1)), "day")
+
+
 @check(
     id="endpoint-is-idle",
     title="Endpoints are used",
@@ -138,12 +168,10 @@ def _untold_use(
         "A season in which nobody works, as the kit looks at the last 30 days only.",
         "A log whose retention is shorter than the time between two connections, or that was "
         "switched on less than 30 days before, into a group that was there already.",
-        "An endpoint whose users fail at mutual authentication: AWS does not log those attempts.",
+        "An endpoint whose users fail at mutual authentication: AWS does not log those attempts, so where "
+        "an endpoint asks for certificates its row says so.",
     ),
-    bearing=(
-        "Nothing shows that it was used in the 30 days before it was read: where nobody needs it, deleting "
-        "it ends all that is found at it, without a fix for each."
-    ),
+    bearing=_unused_since,
     decision="Whether an endpoint is still needed, for emergencies say, only its owner knows.",
     reference=f"{GUIDE}what-is.html",
 )
@@ -169,11 +197,30 @@ def endpoint_is_idle(
         associations = bound[row.endpoint_id]
         since = row.created if pd.isna(last) else last
         hours = int((row.read_at - since) / pd.Timedelta(hours=1)) * associations
-        seen = (
-            tr("its log holds no entry at all")
+        said = [
+            tr(
+                "Nobody connected to {endpoint} in the last 30 days, as far as its log goes: it holds no "
+                "entry at all.",
+                endpoint=called(row),
+            )
             if pd.isna(last)
-            else tr("the newest entry in its log is of {last}", last=day(last))
-        )
+            else tr(
+                "Nobody connected to {endpoint} since {last}, {days} before it was read, as far as its log "
+                "goes: its newest entry is of that day.",
+                endpoint=called(row),
+                last=day(last),
+                days=_days(last, row.read_at),
+            )
+        ]
+        if _asks_for_certificates(row):
+            said.append(
+                tr(
+                    "Users may have tried: it asks for a client certificate, and AWS does not log who "
+                    "fails with one."
+                )
+            )
+        if associations:
+            said.append(tr("{cost}.", cost=words.opening(_cost(associations, hours, since))))
         rows.append(
             {
                 **place_of(row),
@@ -182,20 +229,7 @@ def endpoint_is_idle(
                 "association_hours": hours,
                 "source": row.source,
                 "record": row.record,
-                "reason": tr(
-                    "Nobody connected to {endpoint} in the last 30 days, as far as its log goes: "
-                    "{seen}; {cost}.",
-                    endpoint=called(row),
-                    seen=seen,
-                    cost=_cost(associations, hours, since),
-                )
-                if associations
-                else tr(
-                    "Nobody connected to {endpoint} in the last 30 days, as far as its log goes: "
-                    "{seen}.",
-                    endpoint=called(row),
-                    seen=seen,
-                ),
+                "reason": sentences(*said),
                 "by_absence": True,
                 "rank": -hours,
             }

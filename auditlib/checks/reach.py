@@ -263,7 +263,9 @@ def _prefix(cidr: str) -> int:
     remedy=(
         "Remove the rule or route if it is left over; otherwise open what the reason names. Ask "
         "auditlib explain about one address of the network to see every blocker and the smallest "
-        "change that opens it. Changing authorization rules resets sessions: plan a window."
+        "change that opens it. Changing authorization rules resets sessions: plan a window. Where the "
+        "reason names the endpoint's security groups, vpn-sg-limits-outbound may tell the same from the "
+        "other side, and its remedy opens what this one removes: decide on one of the two."
     ),
     verify=(
         "auditlib explain with an address of the network says that it is reached, or the network "
@@ -328,6 +330,10 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
     condition=(
         "routes a network that nobody is authorized for",
         "route networks that nobody is authorized for",
+    ),
+    clear=(
+        "routes only networks that somebody is authorized for",
+        "route only networks that somebody is authorized for",
     ),
     rationale=(
         "Nobody gets through such a route, so it opens nothing today. With split tunnel it still "
@@ -581,10 +587,11 @@ def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
         "nor the receivers tell administrators from everybody else."
     ),
     remedy=(
-        "Authorize the network of these receivers for the group that administers them instead of "
-        "for everyone, or give administrators an endpoint with a security group of its own and "
-        "name that group in the receivers' rules. Changing authorization rules resets sessions: "
-        "plan a window."
+        "Let only those who administer these receivers reach them: authorize the receivers' network "
+        "for their group instead of for everyone (all others then lose the rest of that network, "
+        "unless their groups are authorized too, and the change resets sessions, so plan a window), "
+        "or give administrators an endpoint with a security group of its own and name that group in "
+        "the receivers' rules."
     ),
     verify=(
         'auditlib reach SNAPSHOT --group "*" --port <port> no longer lists the interface, after '
@@ -596,7 +603,7 @@ def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
         "An endpoint whose authorization policy admits administrators only: policies are not "
         "worked out here.",
     ),
-    decision="Only you know who administers these receivers. Authorize their network for that group instead of for everyone (fix authorization-allows-everyone makes a proposal), or narrow the receiver's rule in a plan file.",
+    decision="Only you know who administers these receivers. Authorize their network for that group instead of for everyone (fix authorization-allows-everyone makes a proposal; all others lose that network), or narrow the receiver's rule in a plan file.",
     reference=f"{GUIDE}cvpn-working-rules.html",
     controls=_NIST,
 )

@@ -138,6 +138,10 @@ def session_reconnects_at_timeout(judged: pd.DataFrame) -> pd.DataFrame:
     among=living,
     unseen=untold("banner_enabled", marked("whether a login banner is shown by")),
     condition=("connects users without a login banner", "connect users without a login banner"),
+    clear=(
+        "has its login banner on",
+        "have their login banners on",
+    ),
     rationale=(
         "A banner tells whoever connects whose network this is, that use is logged and what is "
         "allowed; some rules of law and some standards ask for that before access is given. It "

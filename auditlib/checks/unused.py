@@ -29,6 +29,10 @@ def not_default(groups: pd.DataFrame) -> pd.Series:
     among=with_prefix_list,
     noun="prefix-list rule",
     condition=("names an empty prefix list", "name empty prefix lists"),
+    clear=(
+        "names a prefix list with entries",
+        "name prefix lists with entries",
+    ),
     rationale=(
         "A rule for an empty prefix list admits nobody, and lets nothing out. Whoever reads the "
         "rule believes otherwise, and when the access is missed, adds a wider rule beside it. And "
