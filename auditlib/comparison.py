@@ -10,6 +10,7 @@ import pandas as pd
 
 from auditlib import authorship, drift, summary, words
 from auditlib.audit import Audit, open_audit
+from auditlib.check import Severity
 from auditlib.frames import rows_of
 from auditlib.language import marked, tr
 
@@ -42,6 +43,7 @@ _WHEN = {
 }
 _STATUS = {
     "fail": marked("fails"),
+    "information": marked("information"),
     "not_assessed": marked("not assessed"),
     "not_applicable": marked("not applicable"),
     "pass": marked("passes"),
@@ -151,8 +153,10 @@ class Comparison:
         differs = (found["before"] != found["now"]) | (
             found[[s for s in drift.STATES if s != "unchanged"]].sum(axis=1) > 0
         )
-        said = {status: tr(word) for status, word in _STATUS.items()}
-        found = found.assign(before=found["before"].map(said), now=found["now"].map(said))
+        only_told = found["severity"] == Severity.INFO.value
+        for when in ("before", "now"):
+            outcome = found[when].mask(only_told & (found[when] == "fail"), "information")
+            found[when] = [tr(_STATUS[one]) for one in outcome]
         shown = found.loc[differs, columns]
         spare = [s for s in drift.STATES if not shown[s].any()]
         return shown.drop(columns=spare).reset_index(drop=True)

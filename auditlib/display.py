@@ -89,24 +89,6 @@ TELLING = 3
 LONGEST = 400
 """Characters of one text in a table cell."""
 
-STATUS_WORDS = {
-    Status.FAIL: ("✕", marked("Fails")),
-    Status.NOT_ASSESSED: ("?", marked("Not assessed")),
-    Status.ACCEPTED: ("≈", marked("Accepted")),
-    Status.NOT_APPLICABLE: ("–", marked("Not applicable")),
-    Status.PASS: ("✓", marked("Passes")),
-}
-"""How a status is shown: a sign and a word, so that colour never says it alone."""
-
-NOTE = ("i", marked("Information"))
-"""How a finding that is only information is shown."""
-
-_OUTCOME_WORDS: dict[str, tuple[str, str]] = {
-    **{status.value: words for status, words in STATUS_WORDS.items()},
-    "note": NOTE,
-}
-
-
 # -- text ---------------------------------------------------------------------------------------
 
 
@@ -134,7 +116,7 @@ def add_filters(environment: Environment) -> Environment:
         commanded=commanded, prose=prose, unbroken=unbroken, when=summary.when
     )
     environment.globals.update(
-        STATUS_WORDS=_OUTCOME_WORDS, opening=opening, sentences=_sentences, tr=_said
+        OUTCOMES=summary.OUTCOMES, opening=opening, sentences=_sentences, tr=_said
     )
     return environment
 
@@ -643,7 +625,7 @@ def card(
 
 def _outcome(finding: Finding) -> str:
     """Return how a finding came out, by sign and word."""
-    sign, word = NOTE if summary.is_note(finding) else STATUS_WORDS[finding.status]
+    sign, word = summary.OUTCOMES[summary.outcome(finding)]
     return f"{sign} {tr(word)}"
 
 
@@ -1023,7 +1005,7 @@ def compared(
 
 
 def fixes(audit: "Audit") -> Html:
-    """Return a row per failing finding: what its fix would do, or why people decide."""
+    """Return a row per finding that fails or is information: what its fix would do, or why people decide."""
     found = previewed.fixes(audit)
     rows = [
         [
@@ -1042,7 +1024,8 @@ def fixes(audit: "Audit") -> Html:
         total=len(found),
         empty=tr("No check fails, so there is nothing to fix."),
     )
-    return Html(markup=markup, text=tr("{number} findings", number=len(found)))
+    failing = [f for f in audit.findings if f.status is Status.FAIL]
+    return Html(markup=markup, text=summary.failing_counted(failing))
 
 
 def preview_verdicts(previews: Sequence["Preview"]) -> Html:

@@ -35,7 +35,7 @@ LONGEST_BOX = 36
 
 
 def severity_by_endpoint(audit: "Audit") -> Picture:
-    """Return a bar per endpoint: how many checks fail at each severity, how many lack an answer."""
+    """Return a bar per endpoint: how many checks fail at each severity, are information, lack an answer."""
     frame = endpoints.by_endpoint(audit)
     columns = [*(s.value for s in reversed(Severity)), "not_assessed"]
     used = [column for column in columns if frame[column].any()]
@@ -66,8 +66,11 @@ def _bars_explained(audit: "Audit") -> str:
     """Return how to read the bars, and how many checks the hatched parts are in all."""
     lacking = len(summary.blocked_checks(audit.findings))
     if not lacking:
-        return tr("Checks that fail, by endpoint and severity.")
-    first = tr("Checks that fail, by endpoint and severity; hatched: checks that lack an answer.")
+        return tr("Checks that fail, by endpoint and severity; info: checks that are information.")
+    first = tr(
+        "Checks that fail, by endpoint and severity; info: checks that are information; hatched: "
+        "checks that lack an answer."
+    )
     if lacking == 1:
         more = tr("There is one such check in all; it stands at each endpoint it concerns.")
     else:
@@ -132,7 +135,10 @@ def _in_words(frame: pd.DataFrame, used: list[str]) -> str:
         parts = [f"{row[column]} {tr(WORDS.get(column, column))}" for column in used if row[column]]
         who = visible(row["name"] or tr(str(row["endpoint_id"])))
         said.append(f"{who} ({row['region']}): {', '.join(parts) or tr('none')}")
-    return sentences(tr("Failing checks by endpoint."), tr("{list}.", list="; ".join(said)))
+    return sentences(
+        tr("Checks that fail, or are information (info), by endpoint."),
+        tr("{list}.", list="; ".join(said)),
+    )
 
 
 # -- who reaches what -------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from auditlib import controls, summary
 from auditlib.accepted import as_shown
 from auditlib.check import Finding
 from auditlib.language import sentences, tr
-from auditlib.words import gap, value
+from auditlib.words import gap
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -58,7 +58,10 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
         Sheet(
             name="findings",
             title=tr("Findings"),
-            about=tr("Every check once, the failing ones first. Severity is the kit's own rating."),
+            about=tr(
+                "Every check once, the failing ones first. Information is what fails and is only to be "
+                "known: a choice that AWS leaves open. Severity is the kit's own rating."
+            ),
             frame=finding_rows(audit),
         ),
     ]
@@ -119,8 +122,8 @@ def _summary(audit: "Audit") -> pd.DataFrame:
     ]
     rows += [(tr("Verdict"), sentence) for sentence in summary.verdict(audit)]
     rows += [
-        (tr("Checks: {status}", status=value(status.value).replace("_", " ")), str(number))
-        for status, number in summary.counts(audit.findings).items()
+        (tr("Checks: {status}", status=tr(summary.OUTCOMES[outcome][1])), str(number))
+        for outcome, number in summary.tally(audit.findings).items()
     ]
     rows += [
         (tr("To do first, {number}", number=number), _step(step))
@@ -143,7 +146,7 @@ def finding_rows(audit: "Audit") -> pd.DataFrame:
     rows = [
         {
             "check": finding.check.id,
-            "status": finding.status.value,
+            "status": summary.outcome(finding),
             "severity": finding.check.severity.value,
             "title": finding.check.title,
             "answer": finding.answer,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from auditlib.tables import Tables
 
 __all__ = [
+    "OUTCOMES",
     "Identity",
     "Step",
     "acceptances",
@@ -38,6 +39,7 @@ __all__ = [
     "is_note",
     "names",
     "names_in",
+    "outcome",
     "places",
     "ratings",
     "refused_calls",
@@ -47,6 +49,16 @@ __all__ = [
     "when",
     "where",
 ]
+
+OUTCOMES = {
+    "fail": ("✕", marked("Fails")),
+    "information": ("i", marked("Information")),
+    "not_assessed": ("?", marked("Not assessed")),
+    "accepted": ("≈", marked("Accepted")),
+    "not_applicable": ("–", marked("Not applicable")),
+    "pass": ("✓", marked("Passes")),
+}
+"""How people are shown what came of a check: a sign and a word, so that colour never says it alone."""
 
 _ORDER = (
     Status.FAIL,
@@ -285,16 +297,24 @@ def is_note(finding: Finding) -> bool:
     return finding.status is Status.FAIL and finding.check.severity is Severity.INFO
 
 
+def outcome(finding: Finding) -> str:
+    """Return how a finding came out as people are told: one of ``OUTCOMES``."""
+    return "information" if is_note(finding) else finding.status.value
+
+
 def tally(findings: Iterable[Finding]) -> dict[str, int]:
-    """Return how many findings came out how: by status, what is only information as ``note``."""
-    found = list(findings)
-    notes = sum(map(is_note, found))
-    numbers: dict[str, int] = {}
-    for status, number in counts(found).items():
-        numbers[status.value] = number - notes if status is Status.FAIL else number
-        if status is Status.FAIL:
-            numbers["note"] = notes
-    return numbers
+    """Return how many findings came out how, in the order of ``OUTCOMES``."""
+    came_out = list(map(outcome, findings))
+    return {name: came_out.count(name) for name in OUTCOMES}
+
+
+def failing_counted(findings: Iterable[Finding]) -> str:
+    """Return how many findings fail and how many are information, in a phrase."""
+    found = tally(findings)
+    told = [tr("{number} fail", number=found["fail"])]
+    if found["information"]:
+        told.append(tr("{number} for information", number=found["information"]))
+    return listed(told)
 
 
 def verdict(audit: "Audit") -> tuple[str, ...]:
@@ -396,7 +416,7 @@ _CAME_OUT = {
         marked("{number} fail ({severities})"),
         marked("All {number} checks fail ({severities})."),
     ),
-    "note": (
+    "information": (
         marked("{number} is for information"),
         marked("{number} are for information"),
         marked("All {number} checks are for information."),

@@ -315,7 +315,8 @@ def rule(row: Any, names: Mapping[str, str] | None = None) -> str:
 
 _VALUES = (
     marked("accepted"), marked("added"), marked("allowed"), marked("changed"), marked("denied"),
-    marked("expired"), marked("fail"), marked("gained"), marked("ground"), marked("lost"),
+    marked("expired"), marked("fail"), marked("gained"), marked("ground"), marked("information"),
+    marked("lost"),
     marked("recreated"), marked("removed"), marked("steadier"), marked("uncertain"),
     marked("weaker"),
     marked("failed"), marked("in force"), marked("matches nothing"), marked("met"),

@@ -5,11 +5,14 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from auditlib import endpoints, summary
+from auditlib import display, endpoints, summary
 from auditlib.audit import Audit
 from auditlib.check import Severity, Status
+from auditlib.export import findings_json
 from auditlib.plots import severity_by_endpoint
 from auditlib.schemas import GAPS
+from auditlib.sheets import sheets
+from auditlib.terminal import print_audit
 from tests import report_worlds as worlds
 from tests.worlds import World
 
@@ -89,13 +92,34 @@ def test_evidence_that_names_no_endpoint_has_a_row_of_its_own():
 
 def test_the_verdict_counts_all_four_results_apart(refused):
     found = summary.tally(refused.findings)
-    assert found["fail"] + found["note"] == summary.counts(refused.findings)[Status.FAIL]
-    assert found["note"] == sum(map(summary.is_note, refused.findings)) > 0
+    told = found["fail"] + found["information"]
+    assert told == summary.counts(refused.findings)[Status.FAIL]
+    assert found["information"] == sum(map(summary.is_note, refused.findings)) > 0
     said = " ".join(summary.verdict(refused))
     assert f"{found['fail']} fail" in said
-    assert f"{found['note']} are for information" in said
+    assert f"{found['information']} are for information" in said
     assert f"{found['not_assessed']} could not be assessed" in said
     assert "The endpoints of eu-west-1 could not be listed" in said
+
+
+def test_sheets_terminal_pages_and_json_count_what_is_information_apart(refused, capsys):
+    found = summary.tally(refused.findings)
+    made = {sheet.name: sheet.frame for sheet in sheets(refused)}
+    items = dict(made["summary"].itertuples(index=False))
+    assert items["Checks: Fails"] == str(found["fail"])
+    assert items["Checks: Information"] == str(found["information"])
+    assert made["findings"]["status"].value_counts().to_dict() == {
+        name: number for name, number in found.items() if number
+    }
+    print_audit(refused)
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert last.startswith(f"{found['fail']} fail (")
+    assert f"{found['information']} for information" in last
+    assert "info)" not in last
+    fixes = display.fixes(refused)
+    assert fixes.text == f"{found['fail']} fail and {found['information']} for information"
+    told = [f["check"] for f in findings_json(refused)["findings"] if f["information"]]
+    assert told == [f.check.id for f in refused.findings if summary.outcome(f) == "information"]
 
 
 def test_the_verdict_of_an_empty_account_says_that_nothing_was_there():
