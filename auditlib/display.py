@@ -813,6 +813,7 @@ def stories(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
     markup = render(
         "stories.html.j2",
         stories=told,
+        behind=reached.behind_gateways(audit, audit.reach()),
         pages=pages or {},
         several=len({story.account for story in told}) > 1,
         between=language.tr_as("list", "; "),
@@ -856,7 +857,20 @@ def who_reaches_what(audit: "Audit", rows: pd.DataFrame) -> Html:
     markup = render(
         "reach.html.j2",
         columns=_columns(found, columns),
-        rows=_rows(found, columns, names),
+        rows=[
+            [
+                replace(cell, text=tr("not known"))
+                if cell.text == "–" and c == "receivers"
+                else cell
+                for c, cell in zip(columns, row, strict=True)
+            ]
+            for row in _rows(found, columns, names)
+        ],
+        behind=[
+            tr("{endpoint}: {text}", endpoint=names.get(id, id), text=text)
+            for id, texts in reached.behind_gateways(audit, rows).items()
+            for text in texts
+        ],
         refused=summary.refused_calls(audit.tables.gaps(*TABLES)),
         bounds=reached.bounds(audit, rows),
         beside=reached.beside(audit, rows),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from auditlib import display, plots, reached, summary
@@ -110,6 +111,38 @@ def test_traffic_that_leaves_is_a_row_and_not_dropped():
     found = reached.by_group(audit, rows).set_index("endpoint_id").loc[endpoint]
     assert found["leaves"] == "out through igw-1"
     assert "out through igw-1" in plots.paths(audit, rows).text
+
+
+def test_what_lies_behind_a_transit_gateway_is_not_known_and_never_told_as_nothing_or_reached():
+    world = World()
+    vpc = world.vpc("10.6.0.0/16")
+    subnet = world.subnet(vpc, "10.6.1.0/24")
+    world.interface(subnet, world.security_group(vpc, "app"), ip="10.6.1.20", name="orders")
+    endpoint = world.endpoint(TransitGatewayConfiguration={"TransitGatewayId": "tgw-1"})
+    world.record(endpoint)["Status"] = {"Code": "available"}
+    world.authorize(endpoint, "10.6.1.0/24", group="staff")
+    world._add(
+        "ec2-describe-client-vpn-routes",
+        {
+            "ClientVpnEndpointId": endpoint,
+            "DestinationCidr": "10.6.0.0/16",
+            "TransitGatewayAttachmentId": "tgw-attach-1",
+            "Status": {"Code": "active"},
+        },
+        resource=endpoint,
+    )
+    audit = Audit(world.snapshot(**worlds.MOMENT))
+    rows = audit.reach()
+    (row,) = reached.by_group(audit, rows).to_dict("records")
+    assert all(pd.isna(row[c]) for c in ("receivers", "reliable", "fragile", "unknown"))
+    (said,) = reached.behind_gateways(audit, rows)[endpoint]
+    assert said.startswith("User in staff: 10.6.1.0/24 is authorized and routed to tgw-1.")
+    assert "was not followed, so what is reached there is not known" in said
+    assert "orders (10.6.1.20) has an address in it" in said
+    told = page(display.who_reaches_what(audit, rows).markup).words
+    assert "not known" in told
+    assert "orders (10.6.1.20)" in told
+    assert "orders (10.6.1.20)" in page(display.stories(audit).markup).words
 
 
 def test_the_picture_tells_its_ways_in_words(exposed):
