@@ -27,7 +27,7 @@ from auditlib.controls import answers as answers_of
 from auditlib.language import marked, tr
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
-from auditlib.words import count, head, named, opening
+from auditlib.words import count, head, left_open, named, opening
 
 if TYPE_CHECKING:
     from auditlib.access import explanation as explained
@@ -116,7 +116,11 @@ def add_filters(environment: Environment) -> Environment:
         commanded=commanded, prose=prose, unbroken=unbroken, when=summary.when
     )
     environment.globals.update(
-        OUTCOMES=summary.OUTCOMES, opening=opening, sentences=_sentences, tr=_said
+        OUTCOMES=summary.OUTCOMES,
+        left_open=left_open,
+        opening=opening,
+        sentences=_sentences,
+        tr=_said,
     )
     return environment
 

@@ -13,7 +13,7 @@ from auditlib import controls, summary
 from auditlib.accepted import as_shown
 from auditlib.check import Finding
 from auditlib.language import sentences, tr
-from auditlib.words import gap
+from auditlib.words import gap, left_open
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -103,7 +103,10 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
         Sheet(
             name="not-read",
             title=tr("What could not be read"),
-            about=tr("Each call without an answer once, and the checks it leaves open."),
+            about=tr(
+                "Each call without an answer once, and the checks it leaves open. Left open: AWS answered, "
+                "and the answers do not hold what a check needs; no permission would change that."
+            ),
             frame=unread_rows(audit),
         ),
     ]
@@ -168,7 +171,10 @@ def finding_rows(audit: "Audit") -> pd.DataFrame:
 
 
 def unread_rows(audit: "Audit") -> pd.DataFrame:
-    """Return a row per call without an answer, with the checks it leaves open."""
+    """Return a row per call without an answer, or question left open, with the checks it concerns.
+
+    ``iam_action`` is what to allow; it is empty where granting it would tell nothing.
+    """
     concerned: dict[str, list[str]] = {}
     for finding in audit.findings:
         for call in summary.refused_calls(finding.gaps).itertuples():
@@ -176,7 +182,14 @@ def unread_rows(audit: "Audit") -> pd.DataFrame:
     every = [audit.gaps, *(finding.gaps for finding in audit.findings)]
     calls = summary.refused_calls(pd.concat(every).drop_duplicates())
     checks = [tuple(concerned.get(gap(call), ())) for call in calls.itertuples()]
-    return calls.assign(checks=pd.Series(checks, index=calls.index, dtype=object))
+    unanswered = pd.Series(
+        [not left_open(call) for call in calls.itertuples()], index=calls.index, dtype=bool
+    )
+    return calls.assign(
+        status=calls["status"].where(unanswered, "left_open"),
+        iam_action=calls["iam_action"].where(unanswered, ""),
+        checks=pd.Series(checks, index=calls.index, dtype=object),
+    )
 
 
 def _evidence(audit: "Audit") -> Iterator[Sheet]:

@@ -19,6 +19,7 @@ from auditlib.characters import visible
 from auditlib.check import Check, Finding, Severity, Status
 from auditlib.errors import ParameterError
 from auditlib.schemas import GAPS
+from auditlib.sheets import unread_rows
 from tests import report_worlds as worlds
 from tests.pages import page
 
@@ -352,6 +353,25 @@ def test_what_no_answer_of_aws_tells_asks_for_no_permission(exposed):
     words = page(display.card(silent).markup).words
     assert "No answer of AWS tells it AWS leaves open how answers travel" in words
     assert "ec2:DescribeClientVpnEndpoints" not in words
+
+
+def test_what_answers_leave_open_is_no_call_to_be_allowed(exposed):
+    finding = exposed.finding("vpn-sg-is-default")
+    row = dict.fromkeys(GAPS.names, "") | {
+        "table": "network_interfaces",
+        "operation": "describe-network-interfaces",
+        "resource": "cvpn-endpoint-1",
+        "status": "missing",
+        "error_message": "receivers behind tgw-1 were not seen",
+        "iam_action": "ec2:DescribeNetworkInterfaces",
+    }
+    again = Audit(exposed.snapshot)
+    again.__dict__["findings"] = (replace(finding, gaps=pd.DataFrame([row])),)
+    words = page(display.card(again.findings[0]).markup).words
+    assert "Left open by the answers" in words
+    assert "Not in the snapshot" not in words
+    sheet = unread_rows(again)
+    assert dict(zip(sheet["status"], sheet["iam_action"], strict=True)) == {"left_open": ""}
 
 
 def test_nothing_to_do_is_said():
