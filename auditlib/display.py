@@ -43,6 +43,7 @@ __all__ = [
     "accepted",
     "card",
     "cards",
+    "changed",
     "compared",
     "controls",
     "coverage",
@@ -76,6 +77,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 MARK = "auditlib"
 """Key in an output's metadata that says the kit made its HTML; the report shows no other HTML."""
+
+CHANGED = "changed"
+"""Kind of the output that says in short what changed; the report's first page takes it over."""
 
 SHOWN = 12
 """Rows of evidence shown before the rest is folded."""
@@ -997,6 +1001,19 @@ def told(sentences: Iterable[str]) -> Html:
     """Return sentences, one below the other."""
     said = list(sentences)
     return Html(markup=render("told.html.j2", sentences=said), text="\n".join(said))
+
+
+def changed(found: "Comparison") -> Html:
+    """Return what changed in a few lines under headings: what a report's first page shows, too."""
+    parts = found.in_short()
+    markup = render(
+        "changed.html.j2", since=found.since, parts=parts, compared=found.drift is not None
+    )
+    return Html(
+        markup=markup,
+        text="\n".join(line for _, lines in parts for line in lines),
+        kind="html" if found.drift is None else CHANGED,
+    )
 
 
 def compared(

@@ -115,7 +115,8 @@ class Parts:
     @property
     def reach(self) -> pd.DataFrame:
         """A row per endpoint and user group: how much it reaches; ``audit.reach()`` has every address."""
-        return reached.by_group(self._audit, self._audit.reach())
+        rows = reached.without_own(self._audit, self._audit.reach())
+        return reached.by_group(self._audit, rows)
 
     @property
     def validity(self) -> pd.DataFrame:

@@ -34,6 +34,7 @@ __all__ = [
     "matrices",
     "receivers",
     "surest",
+    "without_own",
 ]
 
 EVERYONE = "*"
@@ -78,6 +79,15 @@ def group_word(group: str) -> str:
     ('everyone', 'hr')
     """
     return tr("everyone") if group == EVERYONE else group
+
+
+def without_own(audit: "Audit", rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of reach without those to the endpoints' own interfaces, as people are shown them.
+
+    AWS does not say what these interfaces do with packets that are sent to them.
+    """
+    own = audit.tables["endpoint_network_interfaces"]["eni_id"]
+    return rows[~rows["eni_id"].isin(own)]
 
 
 def by_group(audit: "Audit", rows: pd.DataFrame) -> pd.DataFrame:

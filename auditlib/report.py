@@ -506,6 +506,16 @@ _GLOSSARY = re.compile(r'<h2 id="([^"]+)">[^<]*</h2>\s*<dl>')
 """The last section of a page: terms with what they mean."""
 
 
+def _changed(pages: Sequence[Page], executed: Sequence[Any]) -> dict[str, Any] | None:
+    """Return what a notebook says in short of what changed, and its page; ``None`` where none does."""
+    for page, node in zip(pages, executed, strict=True):
+        for output in (o for cell in node.cells for o in cell.get("outputs", ())):
+            kind = output.get("metadata", {}).get("text/html", {}).get(display.MARK)
+            if kind == display.CHANGED:
+                return {"page": page, "markup": display.out_of_notebook(output.data["text/html"])}
+    return None
+
+
 def _index(
     audit: "Audit",
     pages: Sequence[Page],
@@ -513,6 +523,7 @@ def _index(
     branding: "Branding | None",
     *,
     pdf: bool,
+    changed: Mapping[str, Any] | None,
 ) -> str:
     holders = {
         finding.check.id: page.file
@@ -527,6 +538,7 @@ def _index(
         **_frame(summary.identity(audit), tr(TITLE), branding),
         pages=pages,
         pdf=pdf,
+        changed=changed,
         verdict=display.verdict(audit).markup,
         steps=display.first_steps(audit, pages=cards).markup,
         glossary=next(
@@ -714,7 +726,14 @@ def _reported(audit: "Audit", order: _Order) -> Report:
         **html,
         "findings.json": findings,
         "findings.xlsx": book,
-        "index.html": _index(audit, pages, html, branding, pdf=order.pdf is not None),
+        "index.html": _index(
+            audit,
+            pages,
+            html,
+            branding,
+            pdf=order.pdf is not None,
+            changed=_changed(pages, executed),
+        ),
     }
     if order.pdf is not None:
         frame = _frame(summary.identity(audit), tr(TITLE), branding)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from auditlib import controls, summary
+from auditlib import controls, reached, summary
 from auditlib.accepted import as_shown
 from auditlib.check import Finding
 from auditlib.language import sentences, tr
@@ -90,9 +90,10 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
             title=tr("Who reaches what"),
             about=tr(
                 "One row per association, user group, receiver and traffic; * is a user in no group. "
-                "Unknown certainty: part of the way could not be read."
+                "Unknown certainty: part of the way could not be read. The endpoints' own interfaces are "
+                "left out, as AWS does not say what they do with packets sent to them."
             ),
-            frame=audit.reach(),
+            frame=reached.without_own(audit, audit.reach()),
         ),
         Sheet(
             name="coverage",

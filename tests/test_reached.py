@@ -7,6 +7,7 @@ import pytest
 
 from auditlib import display, plots, reached, summary
 from auditlib.audit import Audit
+from auditlib.sheets import sheets
 from tests import report_worlds as worlds
 from tests.pages import page
 from tests.worlds import World, clean
@@ -48,6 +49,15 @@ def test_a_receiver_counts_once_with_its_surest_way(exposed):
     for found in reached.by_group(exposed, rows).to_dict("records"):
         assert found["reliable"] + found["fragile"] + found["unknown"] == found["receivers"]
     assert reached.by_group(exposed, rows)["fragile"].sum() > 0
+
+
+def test_the_sheet_and_the_page_leave_out_the_endpoints_own_interfaces_alike(exposed):
+    own = set(exposed.tables["endpoint_network_interfaces"]["eni_id"])
+    assert own & set(exposed.reach()["eni_id"])
+    (sheet,) = (s for s in sheets(exposed) if s.name == "who-reaches-what")
+    assert len(sheet.frame) == len(reached.without_own(exposed, exposed.reach())) > 0
+    assert not own & set(sheet.frame["eni_id"])
+    assert "own interfaces are left out" in sheet.about
 
 
 def test_few_receivers_stand_alone(exposed):
