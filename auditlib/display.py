@@ -84,6 +84,9 @@ CHANGED = "changed"
 SHOWN = 12
 """Rows of evidence shown before the rest is folded."""
 
+FIRST_STEPS = "first-steps"
+"""Kind of the output that says what to do first; the report's first page takes it over."""
+
 FOLDED = 200
 """Rows of evidence kept in a page altogether; the rest is in findings.json."""
 
@@ -797,16 +800,36 @@ def verdict(audit: "Audit") -> Html:
     )
 
 
-def first_steps(audit: "Audit", number: int = 3, pages: Mapping[str, str] | None = None) -> Html:
-    """Return the things to do first, the most urgent first, and why these."""
-    steps = summary.first_steps(audit, number)
+def first_steps(
+    audit: "Audit", number: int = 4, pages: Mapping[str, str] | None = None, *, fixes: bool = True
+) -> Html:
+    """Return the things to do first, the most urgent first, and why these.
+
+    Parameters
+    ----------
+    pages
+        The page that holds a check's card, by check id.
+    fixes
+        Whether to work out what each step's fix does to sessions and to other findings.
+    """
+    steps = summary.first_steps(audit, number, fixes=fixes)
     return Html(
+        kind=FIRST_STEPS,
         markup=render("steps.html.j2", steps=steps, pages=pages or {}),
         text="\n".join(
             f"{i}. {step.what}" + (f" ({step.where})" if step.where else "")
             for i, step in enumerate(steps, 1)
         ),
     )
+
+
+def linked(markup: Markup, pages: Mapping[str, str]) -> Markup:
+    """Return steps made by :func:`first_steps` without pages, with links to the cards they name."""
+    for id, page in pages.items():
+        code = Markup("<code>{}</code>").format(id)
+        link = Markup('<a href="{}#{}">{}</a>').format(page, id, code)
+        markup = Markup(str(markup).replace(code, link))  # noqa: S704 # both are markup
+    return markup
 
 
 def stories(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:

@@ -47,8 +47,8 @@ class Parts:
 
     @property
     def first_steps(self) -> pd.DataFrame:
-        """What to do, the most urgent first: ``what``, ``where``, ``how``, ``why``, ``check_id``."""
-        columns = ["what", "where", "how", "why", "check_id"]
+        """What to do, the most urgent first: ``what``, ``where``, ``how``, ``why``, ``ends``, ``check_id``."""
+        columns = ["what", "where", "how", "why", "ends", "check_id"]
         steps = summary.first_steps(self._audit, number=len(checks()) + 1)
         return pd.DataFrame(
             [[getattr(step, name) for name in columns] for step in steps], columns=columns

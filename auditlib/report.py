@@ -506,12 +506,12 @@ _GLOSSARY = re.compile(r'<h2 id="([^"]+)">[^<]*</h2>\s*<dl>')
 """The last section of a page: terms with what they mean."""
 
 
-def _changed(pages: Sequence[Page], executed: Sequence[Any]) -> dict[str, Any] | None:
-    """Return what a notebook says in short of what changed, and its page; ``None`` where none does."""
+def _taken(pages: Sequence[Page], executed: Sequence[Any], wanted: str) -> dict[str, Any] | None:
+    """Return the first output of a kind that a notebook made, and its page; ``None`` where none did."""
     for page, node in zip(pages, executed, strict=True):
         for output in (o for cell in node.cells for o in cell.get("outputs", ())):
             kind = output.get("metadata", {}).get("text/html", {}).get(display.MARK)
-            if kind == display.CHANGED:
+            if kind == wanted:
                 return {"page": page, "markup": display.out_of_notebook(output.data["text/html"])}
     return None
 
@@ -524,6 +524,7 @@ def _index(
     *,
     pdf: bool,
     changed: Mapping[str, Any] | None,
+    first: Mapping[str, Any] | None,
 ) -> str:
     holders = {
         finding.check.id: page.file
@@ -540,7 +541,9 @@ def _index(
         pdf=pdf,
         changed=changed,
         verdict=display.verdict(audit).markup,
-        steps=display.first_steps(audit, pages=cards).markup,
+        steps=display.linked(
+            first["markup"] if first else display.first_steps(audit, fixes=False).markup, cards
+        ),
         glossary=next(
             (f"{p.file}#{found[1]}" for p in pages if (found := _GLOSSARY.search(html[p.file]))), ""
         ),
@@ -732,7 +735,8 @@ def _reported(audit: "Audit", order: _Order) -> Report:
             html,
             branding,
             pdf=order.pdf is not None,
-            changed=_changed(pages, executed),
+            changed=_taken(pages, executed, display.CHANGED),
+            first=_taken(pages, executed, display.FIRST_STEPS),
         ),
     }
     if order.pdf is not None:

@@ -139,9 +139,9 @@ def _summary(audit: "Audit") -> pd.DataFrame:
 
 
 def _step(step: summary.Step) -> str:
-    """Return a thing to do in sentences: what, where and why."""
+    """Return a thing to do in sentences: what, where, when something ends, and why."""
     place = tr("Where: {step.where}.", step=step) if step.where else ""
-    return sentences(step.what, place, step.why)
+    return sentences(step.what, place, step.ends, step.sessions, step.why)
 
 
 def finding_rows(audit: "Audit") -> pd.DataFrame:

@@ -19,6 +19,7 @@ from auditlib.words import acceptance, clean, count, listed, named, opening, plu
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
+    from auditlib.changes.preview import Preview
     from auditlib.tables import Tables
 
 __all__ = [
@@ -108,6 +109,12 @@ class Step:
         Why it comes before others.
     check_id
         The finding it answers; empty for "grant and read again".
+    ends
+        When what it is about ended, or ends; empty where nothing does.
+    sessions
+        Whether it ends live sessions.
+    spares
+        What else its fix resolves, so that it needs no step of its own.
     """
 
     what: str
@@ -115,6 +122,9 @@ class Step:
     how: str = ""
     why: str
     check_id: str = ""
+    ends: str = ""
+    sessions: str = ""
+    spares: str = ""
 
 
 def identity(audit: "Audit") -> Identity:
@@ -483,24 +493,36 @@ def _rated(tool: str, rating: str) -> str:
     )
 
 
-def first_steps(audit: "Audit", number: int = 3) -> tuple[Step, ...]:
+def first_steps(audit: "Audit", number: int = 4, *, fixes: bool = False) -> tuple[Step, ...]:
     """Return the things to do first.
 
-    Failing findings come by severity. Where a check could not be assessed, granting what was
-    refused comes before anything of medium severity or below, for it may hide something worse; it
-    is told even where more than ``number`` things are worse.
+    What has ended comes first, then what ends soon, then failing findings by severity. Where a
+    check could not be assessed, granting what was refused comes before anything of medium severity
+    or below, for it may hide something worse; it is told even where more than ``number`` things
+    are worse.
+
+    Parameters
+    ----------
+    fixes
+        Whether to work out what each step's fix does to sessions and to other findings.
     """
     failing = [f for f in by_urgency(audit.findings) if f.status is Status.FAIL]
-    urgent = [f for f in failing if f.check.severity.rank >= Severity.HIGH.rank]
-    rest = [f for f in failing if f.check.severity.rank < Severity.HIGH.rank]
+    ended = {made.ends_as for made in checks() if made.ends_as}
+    failing.sort(key=lambda f: 0 if f.check.id in ended else 1 if f.check.ends_as else 2)
+    urgent = [
+        f
+        for f in failing
+        if f.check.severity.rank >= Severity.HIGH.rank or f.check.id in ended or f.check.ends_as
+    ]
+    rest = [f for f in failing if f not in urgent]
     called = names(audit)
     again = _read_again(audit)
-    steps = [
-        *(_step(f, called) for f in urgent),
-        *again,
-        *(_step(f, called) for f in rest),
+    steps: list[Step | Finding] = [*urgent, *again, *rest]
+    told = [
+        step if isinstance(step, Step) else _step(audit, step, called, fixes=fixes)
+        for step in steps[:number]
     ]
-    return (*steps[:number], *(step for step in again if step not in steps[:number]))
+    return (*told, *(step for step in again if step not in told))
 
 
 def headline(finding: Finding) -> str:
@@ -577,8 +599,59 @@ def _label(id: str, called: Mapping[str, str], others: Sequence[str]) -> str:
     return named(id, name) if not name or name == "default" or alike > 1 else name
 
 
-def _step(finding: Finding, called: Mapping[str, str]) -> Step:
+_RESETS = frozenset({"revocation-list", "server-certificate"})
+"""What the ids of checks begin with whose remedy replaces a thing; AWS ends live sessions then."""
+
+
+def _sessions(finding: Finding, fix: "Preview | None") -> str:
+    """Return in a sentence whether what a finding asks for ends live sessions."""
+    if fix is not None and fix.steps:
+        ends = fix.resets_sessions
+    elif finding.check.id.startswith(tuple(_RESETS)):
+        ends = True
+    else:
+        return tr(
+            "Changing security groups ends no session; changing authorization rules, certificates or "
+            "revocation lists does."
+        )
+    return tr("Live sessions end.") if ends else tr("No session ends.")
+
+
+def _spares(finding: Finding, fix: "Preview | None") -> str:
+    """Return in a sentence what else a fix resolves."""
+    if fix is None or not fix.steps:
+        return ""
+    told = fix.findings.groupby("check")["state"].value_counts().unstack(fill_value=0)
+    told = told.reindex(columns=["resolved", "still_open"], fill_value=0)
+    others = told[(told["resolved"] > 0) & ~told.index.isin(fix.checks)]
+    parts = [
+        tr("all of {check}", check=check)
+        if not left
+        else tr("{number} of {total} rows of {check}", number=gone, total=gone + left, check=check)
+        for check, gone, left in others.sort_values("still_open", kind="stable").itertuples()
+    ]
+    return tr("Its fix also resolves {list}.", list=listed(parts)) if parts else ""
+
+
+def _ends(audit: "Audit", finding: Finding) -> str:
+    """Return when what a finding is about ended, or ends, the first of them."""
+    said = identity(audit)
+    moment = said.finished or said.started
+    rows = finding.evidence.astype(object).to_numpy().ravel()
+    ends = [one for one in rows if isinstance(one, datetime) and not pd.isna(one)]
+    if moment is None or not ends:
+        return ""
+    first = min(ends)
+    if first <= moment:
+        return tr("Ended on {day}.", day=f"{first:%Y-%m-%d}")
+    days = count((first - moment).days, "day")
+    return tr("Ends on {day}, {days} after it was read.", day=f"{first:%Y-%m-%d}", days=days)
+
+
+def _step(audit: "Audit", finding: Finding, called: Mapping[str, str], *, fixes: bool) -> Step:
     what, how = _parted(finding.check.remedy)
+    fix = audit.proposal(finding.check.id) if fixes else None
+    soon = finding.check.ends_as or finding.check.id in {made.ends_as for made in checks()}
     return Step(
         what=what,
         where=where(finding, called),
@@ -589,6 +662,9 @@ def _step(finding: Finding, called: Mapping[str, str]) -> Step:
             answer=short(finding),
         ),
         check_id=finding.check.id,
+        ends=_ends(audit, finding) if soon else "",
+        sessions=_sessions(finding, fix),
+        spares=_spares(finding, fix),
     )
 
 

@@ -325,9 +325,14 @@ def test_the_verdict_counts_every_finding_once(exposed):
     assert sum(numbers[:5]) == len(exposed.findings)
 
 
-def test_first_steps_are_a_list_of_three_that_says_where(exposed):
-    steps = page(display.first_steps(exposed).markup)
-    assert len(steps.all("li")) == 3
+def test_first_steps_are_a_short_list_that_says_where_and_what_ends_sessions(exposed):
+    made = display.first_steps(exposed, fixes=False)
+    steps = page(made.markup)
+    assert len(steps.all("li")) == 4
+    assert "Changing security groups ends no session" in steps.words
+    linked = page(display.linked(made.markup, {"vpn-sg-lets-members-in": "10.html"}))
+    assert {"href": "10.html#vpn-sg-lets-members-in"} in linked.all("a")
+    assert linked.words == steps.words
     assert "Where: endpoint legacy; security group sg-" in steps.words
 
 

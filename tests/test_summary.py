@@ -7,7 +7,7 @@ import pytest
 
 from auditlib import display, endpoints, summary
 from auditlib.audit import Audit
-from auditlib.check import Severity, Status
+from auditlib.check import Finding, Severity, Status, checks
 from auditlib.export import findings_json
 from auditlib.plots import severity_by_endpoint
 from auditlib.schemas import GAPS
@@ -167,6 +167,48 @@ def test_reading_again_comes_before_what_is_mild(refused):
     assert "ec2:DescribeNetworkInterfaces" in steps[again].what
     assert all(ranks[step.check_id] >= Severity.HIGH.rank for step in steps[:again])
     assert all(ranks[step.check_id] < Severity.HIGH.rank for step in steps[again + 1 :])
+
+
+def test_what_has_ended_comes_first_then_what_ends_soon_each_with_its_day(refused):
+    certain = {made.id: made for made in checks()}
+    some = next(f for f in refused.findings if f.status is Status.FAIL)
+
+    def failing(id: str, **columns: object) -> Finding:
+        rows = pd.DataFrame([{"endpoint_id": "cvpn-endpoint-1", "reason": "…", **columns}])
+        return replace(some, check=certain[id], evidence=rows, gaps=some.gaps.head(0))
+
+    audit = Audit(refused.snapshot)
+    audit.__dict__["findings"] = (
+        failing("vpn-sg-lets-members-in"),
+        failing("server-certificate-expires-soon", not_after=pd.Timestamp("2026-11-25", tz="UTC")),
+        failing("revocation-list-has-expired", next_update=pd.Timestamp("2026-11-01", tz="UTC")),
+    )
+    told = [(step.check_id, step.ends, step.sessions) for step in summary.first_steps(audit)]
+    assert told == [
+        ("revocation-list-has-expired", "Ended on 2026-11-01.", "Live sessions end."),
+        (
+            "server-certificate-expires-soon",
+            "Ends on 2026-11-25, four days after it was read.",
+            "Live sessions end.",
+        ),
+        ("vpn-sg-lets-members-in", "", told[2][2]),
+    ]
+    assert "authorization rules" in told[2][2]
+
+
+def test_a_step_tells_what_else_its_fix_resolves_as_its_preview_has_it():
+    audit = audited(worlds.exposed())
+    told = [s for s in summary.first_steps(audit, 40, fixes=True) if s.spares]
+    assert told
+    for step in told:
+        states = audit.proposal(step.check_id).findings
+        gone = set(states.loc[states["state"] == "resolved", "check"]) - {step.check_id}
+        left = set(states.loc[states["state"] == "still_open", "check"])
+        for check in gone - left:
+            assert f"all of {check}" in step.spares
+        for check in left - gone:
+            assert check not in step.spares
+        assert step.sessions in {"Live sessions end.", "No session ends."}
 
 
 def test_a_call_that_failed_asks_for_another_reading_and_no_permission():
