@@ -438,7 +438,7 @@ def _rows(
             text = text_of(value)
             if column in SPOKEN and text:
                 text = tr(text)
-            kind = "text" if text == "–" else kinds[column]
+            kind = "text" if text == "–" and kinds[column] != "number" else kinds[column]
             name = names.get(text, "") if kind == "id" else ""
             cells.append(_Cell(text=text, name="" if name == text else name, kind=kind))
         rows.append(cells)

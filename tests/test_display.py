@@ -255,7 +255,7 @@ def test_a_card_shows_controls_ratings_false_alarms_and_the_text_for_scanners():
 
 def test_the_cards_of_a_subject_stand_together_the_failing_ones_first(exposed):
     made = display.cards(exposed, "sessions", "addressing")
-    order = re.findall(r'<article class="card (\w+)" id="([a-z-]+)"', str(made.markup))
+    order = re.findall(r'<article class="card (\w+) \w+" id="([a-z-]+)"', str(made.markup))
     wanted = {f.check.id for f in exposed.findings if f.check.subject in {"sessions", "addressing"}}
     assert {id for _, id in order} == wanted
     assert [status for status, _ in order] == sorted(
@@ -263,6 +263,21 @@ def test_the_cards_of_a_subject_stand_together_the_failing_ones_first(exposed):
         key=["fail", "not_assessed", "pass", "not_applicable"].index,
     )
     assert len(made.text.splitlines()) == len(wanted)
+
+
+def test_each_severity_has_an_edge_of_its_own_on_failing_cards():
+    edges = re.findall(r"\.card\.fail\.(\w+) \{ ([^}]+) \}", display.sheet())
+    assert {severity for severity, _ in edges} == {severity.value for severity in Severity}
+    assert len({rule for _, rule in edges}) == len(Severity)
+    failing = finding()
+    card = page(display.card(failing).markup).all("article")[0]
+    assert str(card["class"]).split() == ["card", "fail", failing.check.severity.value]
+
+
+def test_an_id_stays_on_one_line_unless_it_is_an_arn():
+    frame = pd.DataFrame({"endpoint_id": ["cvpn-endpoint-0123456789abcdef0", "arn:" + "a" * 60]})
+    codes = page(display.table(frame).markup).all("code")
+    assert [code.get("class") for code in codes] == [None, "breaks"]
 
 
 def test_a_subject_that_no_check_has_is_refused_with_the_nearest(exposed):
