@@ -24,6 +24,7 @@ from auditlib.access.saying import hop_shown
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
 from auditlib.controls import answers as answers_of
+from auditlib.controls import by_version
 from auditlib.language import marked, tr
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
@@ -745,7 +746,7 @@ def accepted(audit: "Audit") -> Html:
 
 
 def controls(audit: "Audit", framework: str = "") -> Html:
-    """Return the answers to published controls, a table per framework.
+    """Return the answers to published controls, a table per framework; older versions folded.
 
     Parameters
     ----------
@@ -753,10 +754,12 @@ def controls(audit: "Audit", framework: str = "") -> Html:
         Only frameworks like this, such as ``CIS AWS 7.0.0``; all when empty.
     """
     answers = answers_of(audit, framework)
-    frameworks = [
-        (str(n), rows.to_dict("records")) for n, rows in answers.groupby("framework", sort=False)
-    ]
-    markup = render("controls.html.j2", frameworks=frameworks)
+    rows = {
+        str(name): part.to_dict("records")
+        for name, part in answers.groupby("framework", sort=False)
+    }
+    families = [[(name, rows[name]) for name in family] for family in by_version(rows)]
+    markup = render("controls.html.j2", families=families)
     return Html(
         markup=markup, text=tr("{number} answers to published controls", number=len(answers))
     )
@@ -782,6 +785,7 @@ def coverage(audit: "Audit", *, folded: bool = False) -> Html:
         beyond=summary.beyond(audit),
         sentence=summary.coverage_sentence(audit) if folded else "",
         blocked=summary.blocked_checks(audit.findings),
+        strange=summary.strange_names(audit),
     )
     return Html(markup=markup, text=summary.coverage_sentence(audit))
 

@@ -540,6 +540,7 @@ def _index(
         pages=pages,
         pdf=pdf,
         changed=changed,
+        strange=summary.strange_names(audit),
         verdict=display.verdict(audit).markup,
         steps=display.linked(
             first["markup"] if first else display.first_steps(audit, fixes=False).markup, cards

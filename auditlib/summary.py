@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from auditlib.aws.reads import Read
+from auditlib.characters import is_unseen
 from auditlib.check import Check, Finding, Severity, Status, checks
 from auditlib.gaps import reads_behind
 from auditlib.language import current, marked, sentences, tr, tr_as
@@ -45,6 +46,7 @@ __all__ = [
     "ratings",
     "refused_calls",
     "short",
+    "strange_names",
     "tally",
     "verdict",
     "when",
@@ -172,6 +174,42 @@ def names_in(tables: "Tables") -> dict[str, str]:
             if name:
                 found[id] = name
     return found
+
+
+_MARKUP_OR_FORMULA = re.compile(r"<[a-z/!]|^\s*[=@]|^\s*[+-].*\(", re.IGNORECASE)
+
+
+def strange_names(audit: "Audit") -> str:
+    """Return a note on names that look like something else; empty where there is none.
+
+    Names are whatever those who can write to the account set: markup, a spreadsheet's formula, or
+    characters nobody sees, which can turn a file's name round.
+    """
+    strange = [
+        id
+        for id, name in audit.names.items()
+        if _MARKUP_OR_FORMULA.search(name) or any(map(is_unseen, name))
+    ]
+    if not strange:
+        return ""
+    about = tr("Names are printed as AWS holds them; characters nobody sees are written out.")
+    which = listed(sorted(strange), most=3)
+    if len(strange) == 1:
+        return sentences(
+            about,
+            tr(
+                "One looks like markup, a formula or a disguised file name ({ids}): ask who set it.",
+                ids=which,
+            ),
+        )
+    return sentences(
+        about,
+        tr(
+            "{number} look like markup, formulas or disguised file names ({ids}): ask who set them.",
+            number=len(strange),
+            ids=which,
+        ),
+    )
 
 
 # -- what was looked at -----------------------------------------------------------------------

@@ -273,6 +273,26 @@ def test_the_severe_and_the_frequent_come_first():
     assert list(found[: len(failing)]) == failing
 
 
+@pytest.mark.parametrize(
+    ("name", "strange"),
+    [
+        ("<img src=x>", True),
+        ('=HYPERLINK("x")', True),
+        ("invoice\u202egpj.exe", True),
+        ("web-1 (blue)", False),
+        ("10 < 20", False),
+        ("-", False),
+        ("人事ポータル", False),
+    ],
+)
+def test_names_that_look_like_something_else_are_told_with_what_has_them(name, strange):
+    world = World()
+    subnet = world.subnet(world.vpc(), "10.0.1.0/24", name=name)
+    said = summary.strange_names(audited(world))
+    assert (f"({subnet}): ask who set it" in said) == strange
+    assert bool(said) == strange
+
+
 def test_a_thing_without_a_name_has_none():
     world = World()
     subnet = world.subnet(world.vpc(), "10.0.1.0/24")
