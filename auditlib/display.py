@@ -582,10 +582,14 @@ def _own_names(evidence: pd.DataFrame) -> dict[str, str]:
 
 
 def _records(evidence: pd.DataFrame) -> list[str]:
-    """Return where in the snapshot each row's record stands; its place is told by the row itself."""
+    """Return where in the snapshot each row's record stands: which answer, and which of its records.
+
+    Account and Region, the first two parts of the path, are told by the row itself.
+    """
     numbers = evidence["record"] if "record" in evidence else [None] * len(evidence)
     return [
-        text_of(source).rsplit("/", 1)[-1] + ("" if pd.isna(number) else f" #{number}")
+        "/".join(text_of(source).split("/")[2:] or [text_of(source)])
+        + ("" if pd.isna(number) else f" #{number}")
         for source, number in zip(evidence["source"], numbers, strict=True)
     ]
 

@@ -226,8 +226,11 @@ def test_evidence_names_its_things_and_the_record_that_shows_it():
 
 
 def test_evidence_without_a_record_number_names_the_file():
-    evidence = finding().evidence.assign(source="a/b/ec2-describe-vpcs.json")
-    assert "ec2-describe-vpcs.json" in display.card(replace(finding(), evidence=evidence)).markup
+    evidence = finding().evidence.assign(
+        source="a/b/ec2-describe-client-vpn-routes/cvpn-endpoint-1.json"
+    )
+    markup = display.card(replace(finding(), evidence=evidence)).markup
+    assert "ec2-describe-client-vpn-routes/cvpn-endpoint-1.json" in markup
 
 
 def test_lines_stay_lines_and_show_what_is_unseen():
