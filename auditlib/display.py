@@ -279,8 +279,11 @@ class Html:
 
 @cache
 def sheet() -> str:
-    """Return the one stylesheet of the kit, as it stands in every page."""
-    return (TEMPLATES / "stylesheet.css").read_text("utf-8").strip() + "\n"
+    """Return the one stylesheet of the kit, as it stands in every page: without its comments."""
+    whole = (TEMPLATES / "stylesheet.css").read_text("utf-8")
+    return (
+        re.sub(r"\s*\n\s*", "\n", re.sub(r"/\*.*?\*/", "", whole, flags=re.DOTALL)).strip() + "\n"
+    )
 
 
 def page_sheet(title: str, whose: str) -> str:
