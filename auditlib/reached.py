@@ -329,7 +329,17 @@ def receivers(
         str(eni): tr_as("list", ", ").join(sorted(called.get(g, g) for g in groups))
         for eni, groups in carried.groupby("eni_id")["group_id"]
     }
-    levels = [(marked("security group"), {eni: by_eni.get(eni, tr("no group")) for eni in enis})]
+    vpcs = dict(zip(interfaces["eni_id"], interfaces["vpc_id"], strict=True))
+    by_group = {eni: by_eni.get(eni, tr("no group")) for eni in enis}
+    standing: dict[str, set[object]] = {}
+    for eni, label in by_group.items():
+        standing.setdefault(label, set()).add(vpcs.get(eni))
+    # Every VPC has its default group, and names of others may be alike too.
+    by_group = {
+        eni: f"{label} ({_called(vpcs.get(eni), called)})" if len(standing[label]) > 1 else label
+        for eni, label in by_group.items()
+    }
+    levels = [(marked("security group"), by_group)]
     for noun, column in ((marked("subnet"), "subnet_id"), (marked("VPC"), "vpc_id")):
         place = dict(zip(interfaces["eni_id"], interfaces[column], strict=True))
         levels.append((noun, {e: _called(place.get(e), called) for e in enis}))

@@ -161,6 +161,29 @@ def test_the_picture_tells_its_ways_in_words(exposed):
     assert made == plots.paths(exposed, exposed.reach())
 
 
+def test_things_of_one_name_are_boxes_and_rows_of_their_own():
+    world = World()
+    main = world.vpc("10.0.0.0/16", name="main")
+    other = world.vpc("10.1.0.0/16", name="other")
+    for number, vpc in enumerate((main, other)):
+        app = world.security_group(vpc, "app")
+        place = world.subnet(vpc, f"10.{number}.1.0/24")
+        for _ in range(12):
+            world.interface(place, app)
+    audit = Audit(world.snapshot())
+    enis = audit.tables["network_interfaces"]["eni_id"]
+    by, labels = reached.receivers(audit, pd.DataFrame({"eni_id": enis}))
+    assert (by, set(labels.values())) == ("security group", {"app (main)", "app (other)"})
+
+
+def test_what_one_endpoint_leads_to_stands_together_in_the_picture():
+    columns = [["one", "two"], ["a", "b"], ["shared", "of two", "of one"]]
+    users = {(1, "a"): ["one"], (1, "b"): ["two"], (2, "shared"): ["one", "two"]}
+    users |= {(2, "of one"): ["one"], (2, "of two"): ["two"]}
+    drawn, _ = plots._drawn(columns, {}, users)
+    assert drawn[2] == ["of one", "shared", "of two"]
+
+
 def test_a_picture_of_very_many_ways_stays_bounded():
     audit = many(60, 30)
     assert plots.paths(audit, audit.reach()).height < 1400
