@@ -48,7 +48,7 @@ _ACCESS_IN_SHORT = ((marked("Access gained"), "gained"), (marked("Access lost"),
 
 _NOT_IN_FORCE = "vpn-sg-not-yet-effective"
 _ON_ITS_WAY = timedelta(days=1)
-"""How long a change of an endpoint's groups may be under way: AWS speaks of hours."""
+"""How long a change of an endpoint's groups may be under way: hours, as far as is known."""
 
 _WHEN = {
     "now": marked("read then, not now"),
@@ -173,7 +173,7 @@ class Comparison:
         return tuple(
             tr(
                 "A change of the security groups of {endpoint} had not reached its interfaces on {when} "
-                "and has not since: AWS speaks of hours, so it is hardly under way any more.",
+                "and has not since: it takes hours, as far as is known, so it is hardly under way any more.",
                 endpoint=words.named(id, self.names.get(id)),
                 when=self.since,
             )
