@@ -144,6 +144,8 @@ class Check:
         subject. The name of its module unless it says another.
     ends_as
         The check that finds it once what this one warns of has happened; empty for none.
+    ends_sessions
+        Whether what is to be done ends live sessions, as ``remedy`` says too.
     bearing
         What it means for all else that is said of the endpoint it is found at: sentences, or what
         makes them from the tables and from its evidence there.
@@ -185,6 +187,7 @@ class Check:
     ratings: Mapping[str, str] = field(default_factory=dict)
     decision: str = ""
     ends_as: str = ""
+    ends_sessions: bool = False
     bearing: str | Callable[[TableSource, pd.DataFrame], str] = field(default="", repr=False)
     names_access: bool = False
     accepted_by_design: str = ""

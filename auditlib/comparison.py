@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import pandas as pd
 
 from auditlib import authorship, drift, summary, words
 from auditlib.audit import Audit, open_audit
+from auditlib.check import Severity
 from auditlib.frames import rows_of
 from auditlib.language import marked, tr
 
@@ -24,7 +26,7 @@ _STATES = {
     "new": marked("new"),
     "reappeared": marked("came back"),
     "first_seen": marked("seen first now"),
-    "worsened": marked("has happened"),
+    "worsened": marked("worsened"),
     "resolved": marked("resolved"),
     "not_seen": marked("no longer seen"),
     "unchanged": marked("unchanged"),
@@ -35,6 +37,19 @@ _STATES = {
     "weaker": marked("now fragile"),
     "ground": marked("by other rules"),
 }
+_FOUND_IN_SHORT = (
+    (marked("New"), ("new", "reappeared")),
+    (marked("Seen first now, and perhaps there before"), ("first_seen",)),
+    (marked("Worsened: what was warned of has come"), ("worsened",)),
+    (marked("Resolved: no longer so"), ("resolved",)),
+    (marked("No longer seen, and perhaps still there"), ("not_seen",)),
+)
+_ACCESS_IN_SHORT = ((marked("Access gained"), "gained"), (marked("Access lost"), "lost"))
+
+_NOT_IN_FORCE = "vpn-sg-not-yet-effective"
+_ON_ITS_WAY = timedelta(days=1)
+"""How long a change of an endpoint's groups may be under way: hours, as far as is known."""
+
 _WHEN = {
     "now": marked("read then, not now"),
     "then": marked("read now, not then"),
@@ -42,6 +57,7 @@ _WHEN = {
 }
 _STATUS = {
     "fail": marked("fails"),
+    "information": marked("information"),
     "not_assessed": marked("not assessed"),
     "not_applicable": marked("not applicable"),
     "pass": marked("passes"),
@@ -94,7 +110,75 @@ class Comparison:
                     "what changed."
                 ),
             )
-        return (*self._cautions(), *self.drift.sentences(self.names))
+        return (*self._cautions(), *self.drift.sentences(self.names), *self._standstill())
+
+    @property
+    def since(self) -> str:
+        """When the earlier snapshot was read, for people."""
+        moment = _moment(self.old)
+        return summary.when(moment)
+
+    def in_short(self, most: int = 5) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return what came, worsened, went, and who gained or lost access, as headings with lines.
+
+        Parameters
+        ----------
+        most
+            Lines below a heading; beyond them, how many more there are.
+        """
+        if self.drift is None:
+            return ()
+        findings = self.drift.findings
+        parts = []
+        for heading, states in _FOUND_IN_SHORT:
+            rows = findings[findings["state"].isin(states)]
+            lines = [
+                tr("{severity}: {answer}", severity=words.opening(tr(severity)), answer=reason)
+                for severity, reason in rows[["severity", "reason"]].itertuples(index=False)
+            ]
+            parts.append((tr(heading), _bounded(lines, most)))
+        parts.append((tr("Still not in force"), self._standstill()))
+        for heading, state in _ACCESS_IN_SHORT:
+            parts.append((tr(heading), _bounded(self._groups(state), most)))
+        return tuple((heading, lines) for heading, lines in parts if lines)
+
+    def _groups(self, state: str) -> list[str]:
+        """Return a line per endpoint and receivers: which user groups gained or lost them."""
+        rows = self.drift.access if self.drift is not None else pd.DataFrame(columns=drift.ACCESS)
+        rows = rows[rows["state"] == state]
+        told: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        for (endpoint, group), part in rows.groupby(["endpoint_id", "group"], sort=True):
+            receivers = part["eni_id"].where(part["eni_id"] != "", part["ip"])
+            ids = tuple(sorted(set(receivers)))
+            who = tr("everyone") if group == "*" else words.clean(group)
+            told.setdefault((str(endpoint), ids), []).append(who)
+        return [
+            tr(
+                "{groups} through {endpoint}: {number}, {receivers}",
+                groups=words.opening(words.listed(groups)),
+                endpoint=words.clean(self.names.get(endpoint, endpoint)),
+                number=words.count(len(ids), "receiver"),
+                receivers=words.listed((words.clean(self.names.get(id, id)) for id in ids), most=4),
+            )
+            for (endpoint, ids), groups in told.items()
+        ]
+
+    def _standstill(self) -> tuple[str, ...]:
+        """Name the endpoints whose change of groups was not in force already a day ago and is not now."""
+        moments = [_moment(side) for side in (self.old, self.new)]
+        if self.drift is None or None in moments or moments[1] - moments[0] < _ON_ITS_WAY:
+            return ()
+        rows = self.drift.findings
+        same = rows[(rows["state"] == "unchanged") & (rows["check"] == _NOT_IN_FORCE)]
+        return tuple(
+            tr(
+                "A change of the security groups of {endpoint} had not reached its interfaces on {when} "
+                "and has not since: it takes hours, as far as is known, so it is hardly under way any more.",
+                endpoint=words.named(id, self.names.get(id)),
+                when=self.since,
+            )
+            for id in dict.fromkeys(same["endpoint_id"])
+        )
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -151,8 +235,10 @@ class Comparison:
         differs = (found["before"] != found["now"]) | (
             found[[s for s in drift.STATES if s != "unchanged"]].sum(axis=1) > 0
         )
-        said = {status: tr(word) for status, word in _STATUS.items()}
-        found = found.assign(before=found["before"].map(said), now=found["now"].map(said))
+        only_told = found["severity"] == Severity.INFO.value
+        for when in ("before", "now"):
+            outcome = found[when].mask(only_told & (found[when] == "fail"), "information")
+            found[when] = [tr(_STATUS[one]) for one in outcome]
         shown = found.loc[differs, columns]
         spare = [s for s in drift.STATES if not shown[s].any()]
         return shown.drop(columns=spare).reset_index(drop=True)
@@ -270,6 +356,12 @@ class Comparison:
         return shown.drop(columns=["taken"])[
             ["read", "accounts", *shown.columns[3:-1]]
         ].reset_index(drop=True)
+
+
+def _bounded(lines: list[str], most: int) -> tuple[str, ...]:
+    """Return the first lines, and how many more there are."""
+    rest = len(lines) - most
+    return tuple(lines) if rest <= 0 else (*lines[:most], tr("… and {number:,} more", number=rest))
 
 
 def _moment(audit: Audit | None) -> Any:

@@ -21,7 +21,7 @@ from auditlib.language import marked, sentences, tr, tr_as
 if TYPE_CHECKING:
     from auditlib.audit import Audit
 
-__all__ = ["FRAMEWORKS", "Control", "Framework", "answers", "frameworks_like"]
+__all__ = ["FRAMEWORKS", "Control", "Framework", "answers", "by_version", "frameworks_like"]
 
 Answer = Literal["not_met", "not_assessed", "met", "not_applicable", "not_covered"]
 
@@ -333,6 +333,18 @@ _SAME = {
     "benchmark": [],
     "amazon": ["aws"],
 }
+
+
+def by_version(names: Iterable[str]) -> list[list[str]]:
+    """Return the names of frameworks put together by framework, the newest version of each first.
+
+    >>> by_version(["CIS AWS Foundations v5.0", "PCI DSS v4.0.1", "CIS AWS Foundations v7.0"])
+    [['CIS AWS Foundations v7.0', 'CIS AWS Foundations v5.0'], ['PCI DSS v4.0.1']]
+    """
+    families: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        families.setdefault(tuple(_words(name)), []).append(name)
+    return [sorted(family, key=_version, reverse=True) for family in families.values()]
 
 
 def _words(text: str) -> list[str]:

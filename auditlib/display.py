@@ -24,10 +24,11 @@ from auditlib.access.saying import hop_shown
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
 from auditlib.controls import answers as answers_of
+from auditlib.controls import by_version
 from auditlib.language import marked, tr
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
-from auditlib.words import count, head, named, opening
+from auditlib.words import count, head, left_open, named, opening
 
 if TYPE_CHECKING:
     from auditlib.access import explanation as explained
@@ -43,6 +44,7 @@ __all__ = [
     "accepted",
     "card",
     "cards",
+    "changed",
     "compared",
     "controls",
     "coverage",
@@ -77,8 +79,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 MARK = "auditlib"
 """Key in an output's metadata that says the kit made its HTML; the report shows no other HTML."""
 
+CHANGED = "changed"
+"""Kind of the output that says in short what changed; the report's first page takes it over."""
+
 SHOWN = 12
 """Rows of evidence shown before the rest is folded."""
+
 
 FOLDED = 200
 """Rows of evidence kept in a page altogether; the rest is in findings.json."""
@@ -88,24 +94,6 @@ TELLING = 3
 
 LONGEST = 400
 """Characters of one text in a table cell."""
-
-STATUS_WORDS = {
-    Status.FAIL: ("✕", marked("Fails")),
-    Status.NOT_ASSESSED: ("?", marked("Not assessed")),
-    Status.ACCEPTED: ("≈", marked("Accepted")),
-    Status.NOT_APPLICABLE: ("–", marked("Not applicable")),
-    Status.PASS: ("✓", marked("Passes")),
-}
-"""How a status is shown: a sign and a word, so that colour never says it alone."""
-
-NOTE = ("i", marked("Information"))
-"""How a finding that is only information is shown."""
-
-_OUTCOME_WORDS: dict[str, tuple[str, str]] = {
-    **{status.value: words for status, words in STATUS_WORDS.items()},
-    "note": NOTE,
-}
-
 
 # -- text ---------------------------------------------------------------------------------------
 
@@ -134,7 +122,11 @@ def add_filters(environment: Environment) -> Environment:
         commanded=commanded, prose=prose, unbroken=unbroken, when=summary.when
     )
     environment.globals.update(
-        STATUS_WORDS=_OUTCOME_WORDS, opening=opening, sentences=_sentences, tr=_said
+        OUTCOMES=summary.OUTCOMES,
+        left_open=left_open,
+        opening=opening,
+        sentences=_sentences,
+        tr=_said,
     )
     return environment
 
@@ -285,8 +277,11 @@ class Html:
 
 @cache
 def sheet() -> str:
-    """Return the one stylesheet of the kit, as it stands in every page."""
-    return (TEMPLATES / "stylesheet.css").read_text("utf-8").strip() + "\n"
+    """Return the one stylesheet of the kit, as it stands in every page: without its comments."""
+    whole = (TEMPLATES / "stylesheet.css").read_text("utf-8")
+    return (
+        re.sub(r"\s*\n\s*", "\n", re.sub(r"/\*.*?\*/", "", whole, flags=re.DOTALL)).strip() + "\n"
+    )
 
 
 def page_sheet(title: str, whose: str) -> str:
@@ -445,7 +440,7 @@ def _rows(
             text = text_of(value)
             if column in SPOKEN and text:
                 text = tr(text)
-            kind = "text" if text == "–" else kinds[column]
+            kind = "text" if text == "–" and kinds[column] != "number" else kinds[column]
             name = names.get(text, "") if kind == "id" else ""
             cells.append(_Cell(text=text, name="" if name == text else name, kind=kind))
         rows.append(cells)
@@ -588,10 +583,14 @@ def _own_names(evidence: pd.DataFrame) -> dict[str, str]:
 
 
 def _records(evidence: pd.DataFrame) -> list[str]:
-    """Return where in the snapshot each row's record stands; its place is told by the row itself."""
+    """Return where in the snapshot each row's record stands: which answer, and which of its records.
+
+    Account and Region, the first two parts of the path, are told by the row itself.
+    """
     numbers = evidence["record"] if "record" in evidence else [None] * len(evidence)
     return [
-        text_of(source).rsplit("/", 1)[-1] + ("" if pd.isna(number) else f" #{number}")
+        "/".join(text_of(source).split("/")[2:] or [text_of(source)])
+        + ("" if pd.isna(number) else f" #{number}")
         for source, number in zip(evidence["source"], numbers, strict=True)
     ]
 
@@ -643,7 +642,7 @@ def card(
 
 def _outcome(finding: Finding) -> str:
     """Return how a finding came out, by sign and word."""
-    sign, word = NOTE if summary.is_note(finding) else STATUS_WORDS[finding.status]
+    sign, word = summary.OUTCOMES[summary.outcome(finding)]
     return f"{sign} {tr(word)}"
 
 
@@ -752,7 +751,7 @@ def accepted(audit: "Audit") -> Html:
 
 
 def controls(audit: "Audit", framework: str = "") -> Html:
-    """Return the answers to published controls, a table per framework.
+    """Return the answers to published controls, a table per framework; older versions folded.
 
     Parameters
     ----------
@@ -760,10 +759,12 @@ def controls(audit: "Audit", framework: str = "") -> Html:
         Only frameworks like this, such as ``CIS AWS 7.0.0``; all when empty.
     """
     answers = answers_of(audit, framework)
-    frameworks = [
-        (str(n), rows.to_dict("records")) for n, rows in answers.groupby("framework", sort=False)
-    ]
-    markup = render("controls.html.j2", frameworks=frameworks)
+    rows = {
+        str(name): part.to_dict("records")
+        for name, part in answers.groupby("framework", sort=False)
+    }
+    families = [[(name, rows[name]) for name in family] for family in by_version(rows)]
+    markup = render("controls.html.j2", families=families)
     return Html(
         markup=markup, text=tr("{number} answers to published controls", number=len(answers))
     )
@@ -789,6 +790,7 @@ def coverage(audit: "Audit", *, folded: bool = False) -> Html:
         beyond=summary.beyond(audit),
         sentence=summary.coverage_sentence(audit) if folded else "",
         blocked=summary.blocked_checks(audit.findings),
+        strange=summary.strange_names(audit),
     )
     return Html(markup=markup, text=summary.coverage_sentence(audit))
 
@@ -807,8 +809,14 @@ def verdict(audit: "Audit") -> Html:
     )
 
 
-def first_steps(audit: "Audit", number: int = 3, pages: Mapping[str, str] | None = None) -> Html:
-    """Return the things to do first, the most urgent first, and why these."""
+def first_steps(audit: "Audit", number: int = 4, pages: Mapping[str, str] | None = None) -> Html:
+    """Return the things to do first, the most urgent first, and why these.
+
+    Parameters
+    ----------
+    pages
+        The page that holds a check's card, by check id.
+    """
     steps = summary.first_steps(audit, number)
     return Html(
         markup=render("steps.html.j2", steps=steps, pages=pages or {}),
@@ -831,6 +839,7 @@ def stories(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
     markup = render(
         "stories.html.j2",
         stories=told,
+        behind=reached.behind_gateways(audit, audit.reach()),
         pages=pages or {},
         several=len({story.account for story in told}) > 1,
         between=language.tr_as("list", "; "),
@@ -874,7 +883,20 @@ def who_reaches_what(audit: "Audit", rows: pd.DataFrame) -> Html:
     markup = render(
         "reach.html.j2",
         columns=_columns(found, columns),
-        rows=_rows(found, columns, names),
+        rows=[
+            [
+                replace(cell, text=tr("not known"))
+                if cell.text == "–" and c == "receivers"
+                else cell
+                for c, cell in zip(columns, row, strict=True)
+            ]
+            for row in _rows(found, columns, names)
+        ],
+        behind=[
+            tr("{endpoint}: {text}", endpoint=names.get(id, id), text=text)
+            for id, texts in reached.behind_gateways(audit, rows).items()
+            for text in texts
+        ],
         refused=summary.refused_calls(audit.tables.gaps(*TABLES)),
         bounds=reached.bounds(audit, rows),
         beside=reached.beside(audit, rows),
@@ -999,6 +1021,19 @@ def told(sentences: Iterable[str]) -> Html:
     return Html(markup=render("told.html.j2", sentences=said), text="\n".join(said))
 
 
+def changed(found: "Comparison") -> Html:
+    """Return what changed in a few lines under headings: what a report's first page shows, too."""
+    parts = found.in_short()
+    markup = render(
+        "changed.html.j2", since=found.since, parts=parts, compared=found.drift is not None
+    )
+    return Html(
+        markup=markup,
+        text="\n".join(line for _, lines in parts for line in lines),
+        kind="html" if found.drift is None else CHANGED,
+    )
+
+
 def compared(
     found: "Comparison", part: str, *states: str, rows: int = 50, empty: str = marked("None.")
 ) -> Html:
@@ -1023,7 +1058,7 @@ def compared(
 
 
 def fixes(audit: "Audit") -> Html:
-    """Return a row per failing finding: what its fix would do, or why people decide."""
+    """Return a row per finding that fails or is information: what its fix would do, or why people decide."""
     found = previewed.fixes(audit)
     rows = [
         [
@@ -1042,7 +1077,8 @@ def fixes(audit: "Audit") -> Html:
         total=len(found),
         empty=tr("No check fails, so there is nothing to fix."),
     )
-    return Html(markup=markup, text=tr("{number} findings", number=len(found)))
+    failing = [f for f in audit.findings if f.status is Status.FAIL]
+    return Html(markup=markup, text=summary.failing_counted(failing))
 
 
 def preview_verdicts(previews: Sequence["Preview"]) -> Html:

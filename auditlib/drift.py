@@ -885,8 +885,8 @@ _SAID = {
         marked("{findings} show for the first time and may have been there before, unread"),
     ),
     "worsened": (
-        marked("of {findings} what it warned of has happened"),
-        marked("of {findings} what they warned of has happened"),
+        marked("{findings} worsened: what it warned of has come since"),
+        marked("{findings} worsened: what they warned of has come since"),
     ),
     "resolved": (marked("{findings} is resolved"), marked("{findings} are resolved")),
     "not_seen": (

@@ -61,8 +61,9 @@ def findings_json(audit: "Audit") -> dict[str, Any]:
     -------
     dict
         ``snapshot`` (accounts, regions, times, digest, versions) and ``findings``: one entry per
-        check, all checks present, each with ``check, status, severity, title, answer, evidence,
-        gaps, controls, accepted``. Where accepted risks were named, also ``accepted_risks``: every
+        check, all checks present, each with ``check, status, information, severity, title, answer,
+        evidence, gaps, controls, accepted``; ``information`` marks what fails at severity ``info``,
+        which people are shown apart. Where accepted risks were named, also ``accepted_risks``: every
         entry with how it stands.
     """
     said = summary.identity(audit)
@@ -96,6 +97,7 @@ def _entry(finding: Finding) -> dict[str, Any]:
     return {
         "check": check.id,
         "status": finding.status.value,
+        "information": summary.is_note(finding),
         "severity": check.severity.value,
         "title": check.title,
         "answer": finding.answer,

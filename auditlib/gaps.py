@@ -16,6 +16,7 @@ from auditlib.language import marked, tr
 from auditlib.records import is_at_least
 from auditlib.schemas import COVERAGE, GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot
+from auditlib.words import NOT_HELD
 
 __all__ = [
     "GapRow",
@@ -349,8 +350,7 @@ def _outcome(
     if call is None:
         yield _row(read, account, region, "missing", resource)
     elif call.status == "ok" and call.file is None and not read.absent_codes:
-        message = tr("the snapshot says that it was answered, and does not hold the answer")
-        yield _row(read, account, region, "missing", resource, message=message)
+        yield _row(read, account, region, "missing", resource, message=tr(NOT_HELD))
     elif call.status != "ok":
         yield _row(
             read,

@@ -47,8 +47,8 @@ class Parts:
 
     @property
     def first_steps(self) -> pd.DataFrame:
-        """What to do, the most urgent first: ``what``, ``where``, ``how``, ``why``, ``check_id``."""
-        columns = ["what", "where", "how", "why", "check_id"]
+        """What to do, the most urgent first: ``what``, ``where``, ``how``, ``why``, ``ends``, ``check_id``."""
+        columns = ["what", "where", "how", "why", "ends", "check_id"]
         steps = summary.first_steps(self._audit, number=len(checks()) + 1)
         return pd.DataFrame(
             [[getattr(step, name) for name in columns] for step in steps], columns=columns
@@ -115,7 +115,8 @@ class Parts:
     @property
     def reach(self) -> pd.DataFrame:
         """A row per endpoint and user group: how much it reaches; ``audit.reach()`` has every address."""
-        return reached.by_group(self._audit, self._audit.reach())
+        rows = reached.without_own(self._audit, self._audit.reach())
+        return reached.by_group(self._audit, rows)
 
     @property
     def validity(self) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Pictures: findings by endpoint, the ways users take, one way hop by hop, and what ends when."""
 
-from collections.abc import Hashable, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -35,7 +36,7 @@ LONGEST_BOX = 36
 
 
 def severity_by_endpoint(audit: "Audit") -> Picture:
-    """Return a bar per endpoint: how many checks fail at each severity, how many lack an answer."""
+    """Return a bar per endpoint: how many checks fail at each severity, are information, lack an answer."""
     frame = endpoints.by_endpoint(audit)
     columns = [*(s.value for s in reversed(Severity)), "not_assessed"]
     used = [column for column in columns if frame[column].any()]
@@ -66,8 +67,11 @@ def _bars_explained(audit: "Audit") -> str:
     """Return how to read the bars, and how many checks the hatched parts are in all."""
     lacking = len(summary.blocked_checks(audit.findings))
     if not lacking:
-        return tr("Checks that fail, by endpoint and severity.")
-    first = tr("Checks that fail, by endpoint and severity; hatched: checks that lack an answer.")
+        return tr("Checks that fail, by endpoint and severity; info: checks that are information.")
+    first = tr(
+        "Checks that fail, by endpoint and severity; info: checks that are information; hatched: "
+        "checks that lack an answer."
+    )
     if lacking == 1:
         more = tr("There is one such check in all; it stands at each endpoint it concerns.")
     else:
@@ -132,7 +136,10 @@ def _in_words(frame: pd.DataFrame, used: list[str]) -> str:
         parts = [f"{row[column]} {tr(WORDS.get(column, column))}" for column in used if row[column]]
         who = visible(row["name"] or tr(str(row["endpoint_id"])))
         said.append(f"{who} ({row['region']}): {', '.join(parts) or tr('none')}")
-    return sentences(tr("Failing checks by endpoint."), tr("{list}.", list="; ".join(said)))
+    return sentences(
+        tr("Checks that fail, or are information (info), by endpoint."),
+        tr("{list}.", list="; ".join(said)),
+    )
 
 
 # -- who reaches what -------------------------------------------------------------------------
@@ -181,11 +188,14 @@ Line = tuple[int, str, str]  # from which column, from which box, to which box
 
 def _ways(audit: "Audit", rows: pd.DataFrame) -> tuple[list[list[str]], dict[Line, str]]:
     """Return the boxes of the three columns and the lines between them with their certainty."""
-    names = summary.names(audit)
+    names = _told_apart(summary.names(audit), {*rows["endpoint_id"], *rows["subnet_id"].dropna()})
     _, labels = reached.receivers(audit, rows, MOST)
     columns: list[dict[str, None]] = [{}, {}, {}]
     lines: dict[Line, str] = {}
-    told = rows[["endpoint_id", "subnet_id", "eni_id", "certainty", "via"]]
+    users: dict[tuple[int, str], dict[str, None]] = {}
+    worst = endpoints.ranks(audit)
+    ranked = rows.sort_values("endpoint_id", key=lambda ids: ids.map(worst), kind="stable")
+    told = ranked[["endpoint_id", "subnet_id", "eni_id", "certainty", "via"]]
     for endpoint, subnet, eni, certainty, via in told.itertuples(index=False):
         start = _box(names.get(endpoint, endpoint))
         middle = (
@@ -194,25 +204,41 @@ def _ways(audit: "Audit", rows: pd.DataFrame) -> tuple[list[list[str]], dict[Lin
         end = _box(labels[eni] if isinstance(eni, str) else reached.exit_word(via))
         for column, box in zip(columns, (start, middle, end), strict=True):
             column.setdefault(box)
+        for at, box in ((1, middle), (2, end)):
+            users.setdefault((at, box), {})[start] = None
         for line in ((0, start, middle), (1, middle, end)):
             lines[line] = reached.surest((lines.get(line, certainty), certainty))
-    return _drawn([list(column) for column in columns], lines)
+    return _drawn([list(column) for column in columns], lines, users)
+
+
+def _told_apart(names: Mapping[str, str], ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of things, with the end of the id where several have one name.
+
+    >>> _told_apart({"vpc-1a": "prod", "vpc-2b": "prod", "vpc-3": "lab"}, ["vpc-1a", "vpc-2b", "vpc-3"])
+    {'vpc-1a': 'prod (…c-1a)', 'vpc-2b': 'prod (…c-2b)', 'vpc-3': 'lab'}
+    """
+    own = {id: names[id] for id in ids if id in names}
+    shared = Counter(own.values())
+    return {id: f"{name} (…{id[-4:]})" if shared[name] > 1 else name for id, name in own.items()}
 
 
 def _drawn(
-    columns: list[list[str]], lines: dict[Line, str]
+    columns: list[list[str]],
+    lines: dict[Line, str],
+    users: Mapping[tuple[int, str], Iterable[str]],
 ) -> tuple[list[list[str]], dict[Line, str]]:
-    """Return the boxes that are drawn, each near to what leads to it, and the lines between them."""
+    """Return the boxes that are drawn and the lines between them.
+
+    What one endpoint leads to stands together, in the order of endpoints; what several lead to
+    stands between them.
+    """
     columns = [column[:DRAWN] for column in columns]
+    order = {box: y for y, box in enumerate(columns[0])}
     for x in (1, 2):
-        before = {box: y for y, box in enumerate(columns[x - 1])}
-        reaches = {
-            box: [before[s] for (c, s, e) in lines if c == x - 1 and e == box and s in before]
-            for box in columns[x]
+        from_ = {
+            box: sorted(order[s] for s in users[x, box] if s in order) or [0] for box in columns[x]
         }
-        columns[x].sort(
-            key=lambda box: sum(reaches[box]) / len(reaches[box]) if reaches[box] else 0
-        )
+        columns[x].sort(key=lambda box: (sum(from_[box]) / len(from_[box]), from_[box], box))
     kept = {
         line: certainty
         for line, certainty in lines.items()

@@ -122,11 +122,13 @@ def ready() -> frozenset[str]:
 
 
 def title(preview: "Preview") -> str:
-    """Return what a preview answers: a check by its title, several findings, or the plan."""
+    """Return what a preview is of: a fix with its aim, which no preview claims to hold, or the plan."""
     titles = {check.id: check.title for check in checks()}
     if len(preview.checks) > 1:
         return tr("The fixes of {count} together", count=count(len(preview.checks), "finding"))
-    return titles[preview.checks[0]] if preview.checks else tr("The plan file")
+    if not preview.checks:
+        return tr("The plan file")
+    return tr("Fix with the aim: {title}", title=titles[preview.checks[0]])
 
 
 def outcome(preview: "Preview") -> str:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from auditlib import endpoints, summary
+from auditlib import endpoints, summary, words
 from auditlib.access import shown
 from auditlib.access.saying import Saying, said
+from auditlib.addresses import Ranges, addresses
 from auditlib.check import Finding, Severity, Status
-from auditlib.language import marked, tr, tr_as
-from auditlib.words import count, listed, traffic
+from auditlib.language import marked, sentences, tr, tr_as
+from auditlib.words import count, listed, opening, traffic
 
 if TYPE_CHECKING:
     from auditlib.access.explanation import Explanation
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Matrix",
+    "behind_gateways",
     "beside",
     "bounds",
     "by_group",
@@ -32,6 +34,7 @@ __all__ = [
     "matrices",
     "receivers",
     "surest",
+    "without_own",
 ]
 
 EVERYONE = "*"
@@ -78,10 +81,20 @@ def group_word(group: str) -> str:
     return tr("everyone") if group == EVERYONE else group
 
 
+def without_own(audit: "Audit", rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of reach without those to the endpoints' own interfaces, as people are shown them.
+
+    AWS does not say what these interfaces do with packets that are sent to them.
+    """
+    own = audit.tables["endpoint_network_interfaces"]["eni_id"]
+    return rows[~rows["eni_id"].isin(own)]
+
+
 def by_group(audit: "Audit", rows: pd.DataFrame) -> pd.DataFrame:
     """Return one row per endpoint and user group: how many receivers, how surely, and what leaves.
 
-    Endpoints that let nobody anywhere have a row too.
+    Endpoints that let nobody anywhere have a row too. Where all that is known is a way through a
+    transit gateway, which was not followed, the numbers are missing: nobody knows them.
     """
     kept = {
         (a, r, e) for a, r, e in rows[["account", "region", "endpoint_id"]].itertuples(index=False)
@@ -92,14 +105,15 @@ def by_group(audit: "Audit", rows: pd.DataFrame) -> pd.DataFrame:
     ):
         inside = part[part["eni_id"].notna()]
         best = inside.groupby("eni_id")["certainty"].agg(surest)
+        not_followed = inside.empty and part["via"].map(_gateway).astype(bool).any()
         found.append(
             {
                 "account": account,
                 "region": region,
                 "endpoint_id": endpoint,
                 "user_group": group_word(str(group)),
-                "receivers": inside["eni_id"].nunique(),
-                **{c: int((best == c).sum()) for c in CERTAINTIES},
+                "receivers": None if not_followed else inside["eni_id"].nunique(),
+                **{c: None if not_followed else int((best == c).sum()) for c in CERTAINTIES},
                 "leaves": listed(dict.fromkeys(_exits(part)), most=3) or "–",
             }
         )
@@ -126,7 +140,77 @@ def by_group(audit: "Audit", rows: pd.DataFrame) -> pd.DataFrame:
         *CERTAINTIES,
         "leaves",
     ]
-    return _worst_first(audit, pd.DataFrame(found, columns=columns)).reset_index(drop=True)
+    frame = pd.DataFrame(found, columns=columns).astype(
+        dict.fromkeys(("receivers", *CERTAINTIES), "Int64")
+    )
+    return _worst_first(audit, frame).reset_index(drop=True)
+
+
+def behind_gateways(audit: "Audit", rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """Return in sentences, by endpoint id, what lies behind transit gateways and was not followed.
+
+    It names the networks that are authorized and routed there, and the interfaces that were read
+    whose addresses lie in them; whether any of these is reached, nobody knows from a snapshot.
+
+    Parameters
+    ----------
+    rows
+        Rows of :func:`auditlib.access.reach`.
+    """
+    out = rows[rows["eni_id"].isna()]
+    out = out.assign(gateway=out["via"].map(_gateway))
+    out = out[out["gateway"] != ""]
+    if out.empty:
+        return {}
+    own = set(audit.tables["endpoint_network_interfaces"]["eni_id"])
+    interfaces = audit.tables["network_interfaces"]
+    standing = [
+        (addresses(ip), words.named(names_of.get(eni, eni), ip))
+        for names_of in [summary.names(audit)]
+        for eni, ip in interfaces[["eni_id", "private_ip"]].itertuples(index=False, name=None)
+        if isinstance(ip, str) and eni not in own
+    ]
+    told: dict[str, tuple[str, ...]] = {}
+    for (endpoint, group, gateway), part in out.groupby(["endpoint_id", "group", "gateway"]):
+        networks = list(dict.fromkeys(part["ip"]))
+        there = Ranges.of(span for network in networks for span in addresses(network).spans)
+        inside = [label for address, label in standing if address <= there]
+        about = {
+            "who": opening(
+                tr("any user") if group == EVERYONE else tr("user in {group}", group=group)
+            ),
+            "networks": listed(networks, most=4),
+            "gateway": gateway,
+        }
+        said = tr(
+            "{who}: {networks} is authorized and routed to {gateway}. The way through the gateway was "
+            "not followed, so what is reached there is not known.",
+            **about,
+        )
+        known = tr(
+            "Of the interfaces that were read, {interfaces} have addresses in it; whether packets end "
+            "there was not read."
+            if len(inside) > 1
+            else "Of the interfaces that were read, {interfaces} has an address in it; whether packets end "
+            "there was not read.",
+            interfaces=listed(inside, most=6),
+        )
+        sentence = sentences(said, known) if inside else said
+        told[str(endpoint)] = (*told.get(str(endpoint), ()), sentence)
+    return told
+
+
+def _gateway(via: tuple[str, ...]) -> str:
+    """Return the transit gateway through which a way leaves what was read; empty for none.
+
+    >>> _gateway(("egress: sgr-1", "leaves what was read through tgw-1")), _gateway(("egress: sgr-1",))
+    ('tgw-1', '')
+    """
+    target = via[-1].removeprefix(_THROUGH) if via and via[-1].startswith(_THROUGH) else ""
+    return target.split(":")[0] if target.startswith("tgw-") else ""
+
+
+_THROUGH = "leaves what was read through "
 
 
 def bounds(audit: "Audit", rows: pd.DataFrame) -> list[str]:
@@ -245,7 +329,17 @@ def receivers(
         str(eni): tr_as("list", ", ").join(sorted(called.get(g, g) for g in groups))
         for eni, groups in carried.groupby("eni_id")["group_id"]
     }
-    levels = [(marked("security group"), {eni: by_eni.get(eni, tr("no group")) for eni in enis})]
+    vpcs = dict(zip(interfaces["eni_id"], interfaces["vpc_id"], strict=True))
+    by_group = {eni: by_eni.get(eni, tr("no group")) for eni in enis}
+    standing: dict[str, set[object]] = {}
+    for eni, label in by_group.items():
+        standing.setdefault(label, set()).add(vpcs.get(eni))
+    # Every VPC has its default group, and names of others may be alike too.
+    by_group = {
+        eni: f"{label} ({_called(vpcs.get(eni), called)})" if len(standing[label]) > 1 else label
+        for eni, label in by_group.items()
+    }
+    levels = [(marked("security group"), by_group)]
     for noun, column in ((marked("subnet"), "subnet_id"), (marked("VPC"), "vpc_id")):
         place = dict(zip(interfaces["eni_id"], interfaces[column], strict=True))
         levels.append((noun, {e: _called(place.get(e), called) for e in enis}))

@@ -506,6 +506,16 @@ _GLOSSARY = re.compile(r'<h2 id="([^"]+)">[^<]*</h2>\s*<dl>')
 """The last section of a page: terms with what they mean."""
 
 
+def _taken(pages: Sequence[Page], executed: Sequence[Any], wanted: str) -> dict[str, Any] | None:
+    """Return the first output of a kind that a notebook made, and its page; ``None`` where none did."""
+    for page, node in zip(pages, executed, strict=True):
+        for output in (o for cell in node.cells for o in cell.get("outputs", ())):
+            kind = output.get("metadata", {}).get("text/html", {}).get(display.MARK)
+            if kind == wanted:
+                return {"page": page, "markup": display.out_of_notebook(output.data["text/html"])}
+    return None
+
+
 def _index(
     audit: "Audit",
     pages: Sequence[Page],
@@ -513,6 +523,7 @@ def _index(
     branding: "Branding | None",
     *,
     pdf: bool,
+    changed: Mapping[str, Any] | None,
 ) -> str:
     holders = {
         finding.check.id: page.file
@@ -527,6 +538,8 @@ def _index(
         **_frame(summary.identity(audit), tr(TITLE), branding),
         pages=pages,
         pdf=pdf,
+        changed=changed,
+        strange=summary.strange_names(audit),
         verdict=display.verdict(audit).markup,
         steps=display.first_steps(audit, pages=cards).markup,
         glossary=next(
@@ -714,7 +727,14 @@ def _reported(audit: "Audit", order: _Order) -> Report:
         **html,
         "findings.json": findings,
         "findings.xlsx": book,
-        "index.html": _index(audit, pages, html, branding, pdf=order.pdf is not None),
+        "index.html": _index(
+            audit,
+            pages,
+            html,
+            branding,
+            pdf=order.pdf is not None,
+            changed=_taken(pages, executed, display.CHANGED),
+        ),
     }
     if order.pdf is not None:
         frame = _frame(summary.identity(audit), tr(TITLE), branding)

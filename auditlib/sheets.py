@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from auditlib import controls, summary
+from auditlib import controls, reached, summary
 from auditlib.accepted import as_shown
 from auditlib.check import Finding
 from auditlib.language import sentences, tr
-from auditlib.words import gap, value
+from auditlib.words import gap, left_open
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -58,7 +58,10 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
         Sheet(
             name="findings",
             title=tr("Findings"),
-            about=tr("Every check once, the failing ones first. Severity is the kit's own rating."),
+            about=tr(
+                "Every check once, the failing ones first. Information is what fails and is only to be "
+                "known: a choice that AWS leaves open. Severity is the kit's own rating."
+            ),
             frame=finding_rows(audit),
         ),
     ]
@@ -87,9 +90,10 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
             title=tr("Who reaches what"),
             about=tr(
                 "One row per association, user group, receiver and traffic; * is a user in no group. "
-                "Unknown certainty: part of the way could not be read."
+                "Unknown certainty: part of the way could not be read. The endpoints' own interfaces are "
+                "left out, as AWS does not say what they do with packets sent to them."
             ),
-            frame=audit.reach(),
+            frame=reached.without_own(audit, audit.reach()),
         ),
         Sheet(
             name="coverage",
@@ -100,7 +104,10 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
         Sheet(
             name="not-read",
             title=tr("What could not be read"),
-            about=tr("Each call without an answer once, and the checks it leaves open."),
+            about=tr(
+                "Each call without an answer once, and the checks it leaves open. Left open: AWS answered, "
+                "and the answers do not hold what a check needs; no permission would change that."
+            ),
             frame=unread_rows(audit),
         ),
     ]
@@ -119,8 +126,8 @@ def _summary(audit: "Audit") -> pd.DataFrame:
     ]
     rows += [(tr("Verdict"), sentence) for sentence in summary.verdict(audit)]
     rows += [
-        (tr("Checks: {status}", status=value(status.value).replace("_", " ")), str(number))
-        for status, number in summary.counts(audit.findings).items()
+        (tr("Checks: {status}", status=tr(summary.OUTCOMES[outcome][1])), str(number))
+        for outcome, number in summary.tally(audit.findings).items()
     ]
     rows += [
         (tr("To do first, {number}", number=number), _step(step))
@@ -132,9 +139,9 @@ def _summary(audit: "Audit") -> pd.DataFrame:
 
 
 def _step(step: summary.Step) -> str:
-    """Return a thing to do in sentences: what, where and why."""
+    """Return a thing to do in sentences: what, where, when something ends, and why."""
     place = tr("Where: {step.where}.", step=step) if step.where else ""
-    return sentences(step.what, place, step.why)
+    return sentences(step.what, place, step.ends, step.sessions, step.why)
 
 
 def finding_rows(audit: "Audit") -> pd.DataFrame:
@@ -143,7 +150,7 @@ def finding_rows(audit: "Audit") -> pd.DataFrame:
     rows = [
         {
             "check": finding.check.id,
-            "status": finding.status.value,
+            "status": summary.outcome(finding),
             "severity": finding.check.severity.value,
             "title": finding.check.title,
             "answer": finding.answer,
@@ -165,7 +172,10 @@ def finding_rows(audit: "Audit") -> pd.DataFrame:
 
 
 def unread_rows(audit: "Audit") -> pd.DataFrame:
-    """Return a row per call without an answer, with the checks it leaves open."""
+    """Return a row per call without an answer, or question left open, with the checks it concerns.
+
+    ``iam_action`` is what to allow; it is empty where granting it would tell nothing.
+    """
     concerned: dict[str, list[str]] = {}
     for finding in audit.findings:
         for call in summary.refused_calls(finding.gaps).itertuples():
@@ -173,7 +183,14 @@ def unread_rows(audit: "Audit") -> pd.DataFrame:
     every = [audit.gaps, *(finding.gaps for finding in audit.findings)]
     calls = summary.refused_calls(pd.concat(every).drop_duplicates())
     checks = [tuple(concerned.get(gap(call), ())) for call in calls.itertuples()]
-    return calls.assign(checks=pd.Series(checks, index=calls.index, dtype=object))
+    unanswered = pd.Series(
+        [not left_open(call) for call in calls.itertuples()], index=calls.index, dtype=bool
+    )
+    return calls.assign(
+        status=calls["status"].where(unanswered, "left_open"),
+        iam_action=calls["iam_action"].where(unanswered, ""),
+        checks=pd.Series(checks, index=calls.index, dtype=object),
+    )
 
 
 def _evidence(audit: "Audit") -> Iterator[Sheet]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from auditlib.aws.reads import Read
+from auditlib.characters import is_unseen
 from auditlib.check import Check, Finding, Severity, Status, checks
 from auditlib.frames import rows_of
 from auditlib.gaps import reads_behind
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from auditlib.tables import Tables
 
 __all__ = [
+    "OUTCOMES",
     "Identity",
     "Step",
     "acceptances",
@@ -39,15 +41,27 @@ __all__ = [
     "is_note",
     "names",
     "names_in",
+    "outcome",
     "places",
     "ratings",
     "refused_calls",
     "short",
+    "strange_names",
     "tally",
     "verdict",
     "when",
     "where",
 ]
+
+OUTCOMES = {
+    "fail": ("✕", marked("Fails")),
+    "information": ("i", marked("Information")),
+    "not_assessed": ("?", marked("Not assessed")),
+    "accepted": ("≈", marked("Accepted")),
+    "not_applicable": ("–", marked("Not applicable")),
+    "pass": ("✓", marked("Passes")),
+}
+"""How people are shown what came of a check: a sign and a word, so that colour never says it alone."""
 
 _ORDER = (
     Status.FAIL,
@@ -97,6 +111,10 @@ class Step:
         Why it comes before others.
     check_id
         The finding it answers; empty for "grant and read again".
+    ends
+        When what it is about ended, or ends; empty where nothing does.
+    sessions
+        That it ends live sessions; empty where it ends none for certain.
     """
 
     what: str
@@ -104,6 +122,8 @@ class Step:
     how: str = ""
     why: str
     check_id: str = ""
+    ends: str = ""
+    sessions: str = ""
 
 
 def identity(audit: "Audit") -> Identity:
@@ -151,6 +171,42 @@ def names_in(tables: "Tables") -> dict[str, str]:
             if name:
                 found[id] = name
     return found
+
+
+_MARKUP_OR_FORMULA = re.compile(r"<[a-z/!]|^\s*[=@]|^\s*[+-].*\(", re.IGNORECASE)
+
+
+def strange_names(audit: "Audit") -> str:
+    """Return a note on names that look like something else; empty where there is none.
+
+    Names are whatever those who can write to the account set: markup, a spreadsheet's formula, or
+    characters nobody sees, which can turn a file's name round.
+    """
+    strange = [
+        id
+        for id, name in audit.names.items()
+        if _MARKUP_OR_FORMULA.search(name) or any(map(is_unseen, name))
+    ]
+    if not strange:
+        return ""
+    about = tr("Names are printed as AWS holds them; characters nobody sees are written out.")
+    which = listed(sorted(strange), most=3)
+    if len(strange) == 1:
+        return sentences(
+            about,
+            tr(
+                "One looks like markup, a formula or a disguised file name ({ids}): ask who set it.",
+                ids=which,
+            ),
+        )
+    return sentences(
+        about,
+        tr(
+            "{number} look like markup, formulas or disguised file names ({ids}): ask who set them.",
+            number=len(strange),
+            ids=which,
+        ),
+    )
 
 
 # -- what was looked at -----------------------------------------------------------------------
@@ -287,16 +343,24 @@ def is_note(finding: Finding) -> bool:
     return finding.status is Status.FAIL and finding.check.severity is Severity.INFO
 
 
+def outcome(finding: Finding) -> str:
+    """Return how a finding came out as people are told: one of ``OUTCOMES``."""
+    return "information" if is_note(finding) else finding.status.value
+
+
 def tally(findings: Iterable[Finding]) -> dict[str, int]:
-    """Return how many findings came out how: by status, what is only information as ``note``."""
-    found = list(findings)
-    notes = sum(map(is_note, found))
-    numbers: dict[str, int] = {}
-    for status, number in counts(found).items():
-        numbers[status.value] = number - notes if status is Status.FAIL else number
-        if status is Status.FAIL:
-            numbers["note"] = notes
-    return numbers
+    """Return how many findings came out how, in the order of ``OUTCOMES``."""
+    came_out = list(map(outcome, findings))
+    return {name: came_out.count(name) for name in OUTCOMES}
+
+
+def failing_counted(findings: Iterable[Finding]) -> str:
+    """Return how many findings fail and how many are information, in a phrase."""
+    found = tally(findings)
+    told = [tr("{number} fail", number=found["fail"])]
+    if found["information"]:
+        told.append(tr("{number} for information", number=found["information"]))
+    return listed(told)
 
 
 def verdict(audit: "Audit") -> tuple[str, ...]:
@@ -398,7 +462,7 @@ _CAME_OUT = {
         marked("{number} fail ({severities})"),
         marked("All {number} checks fail ({severities})."),
     ),
-    "note": (
+    "information": (
         marked("{number} is for information"),
         marked("{number} are for information"),
         marked("All {number} checks are for information."),
@@ -465,24 +529,32 @@ def _rated(tool: str, rating: str) -> str:
     )
 
 
-def first_steps(audit: "Audit", number: int = 3) -> tuple[Step, ...]:
+def first_steps(audit: "Audit", number: int = 4) -> tuple[Step, ...]:
     """Return the things to do first.
 
-    Failing findings come by severity. Where a check could not be assessed, granting what was
-    refused comes before anything of medium severity or below, for it may hide something worse; it
-    is told even where more than ``number`` things are worse.
+    What has ended comes first, then what ends soon, then failing findings by severity. Where a
+    check could not be assessed, granting what was refused comes before anything of medium severity
+    or below, for it may hide something worse; it is told even where more than ``number`` things
+    are worse.
     """
     failing = [f for f in by_urgency(audit.findings) if f.status is Status.FAIL]
-    urgent = [f for f in failing if f.check.severity.rank >= Severity.HIGH.rank]
-    rest = [f for f in failing if f.check.severity.rank < Severity.HIGH.rank]
+    ended = {made.ends_as for made in checks() if made.ends_as}
+    failing.sort(key=lambda f: 0 if f.check.id in ended else 1 if f.check.ends_as else 2)
+    urgent = [
+        f
+        for f in failing
+        if f.check.severity.rank >= Severity.HIGH.rank or f.check.id in ended or f.check.ends_as
+    ]
+    rest = [f for f in failing if f not in urgent]
     called = names(audit)
     again = _read_again(audit)
     steps = [
-        *(_step(f, called, failing) for f in urgent),
+        *(_step(audit, f, called, failing) for f in urgent),
         *again,
-        *(_step(f, called, failing) for f in rest),
+        *(_step(audit, f, called, failing) for f in rest),
     ]
-    return (*steps[:number], *(step for step in again if step not in steps[:number]))
+    told = steps[:number]
+    return (*told, *(step for step in again if step not in told))
 
 
 def headline(finding: Finding) -> str:
@@ -562,8 +634,26 @@ def _label(id: str, called: Mapping[str, str], others: Sequence[str]) -> str:
     return named(id, name) if not name or name == "default" or alike > 1 else name
 
 
-def _step(finding: Finding, called: Mapping[str, str], failing: Sequence[Finding]) -> Step:
+def _ends(audit: "Audit", finding: Finding) -> str:
+    """Return when what a finding is about ended, or ends, the first of them."""
+    said = identity(audit)
+    moment = said.finished or said.started
+    rows = finding.evidence.astype(object).to_numpy().ravel()
+    ends = [one for one in rows if isinstance(one, datetime) and not pd.isna(one)]
+    if moment is None or not ends:
+        return ""
+    first = min(ends)
+    if first <= moment:
+        return tr("Ended on {day}.", day=f"{first:%Y-%m-%d}")
+    days = count((first - moment).days, "day")
+    return tr("Ends on {day}, {days} after it was read.", day=f"{first:%Y-%m-%d}", days=days)
+
+
+def _step(
+    audit: "Audit", finding: Finding, called: Mapping[str, str], failing: Sequence[Finding]
+) -> Step:
     what, how = _parted(finding.check.remedy)
+    soon = finding.check.ends_as or finding.check.id in {made.ends_as for made in checks()}
     return Step(
         what=what,
         where=where(finding, called),
@@ -574,6 +664,8 @@ def _step(finding: Finding, called: Mapping[str, str], failing: Sequence[Finding
             answer=sentences(short(finding), *_gone_with(finding, failing)),
         ),
         check_id=finding.check.id,
+        ends=_ends(audit, finding) if soon else "",
+        sessions=tr("Live sessions may end: plan a window.") if finding.check.ends_sessions else "",
     )
 
 

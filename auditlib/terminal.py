@@ -13,7 +13,7 @@ import pandas as pd
 
 from auditlib import summary, words
 from auditlib.characters import visible
-from auditlib.check import Severity, Status, checks
+from auditlib.check import Severity, checks
 from auditlib.frames import rows_of
 from auditlib.language import sentences, tr, tr_as
 from auditlib.words import acceptance, count, deciding, gap, listed, traffic, value
@@ -46,6 +46,7 @@ __all__ = [
 _WIDE = 100_000
 _COLOURS = {
     "fail": "bold red",
+    "information": "",
     "not_assessed": "bold yellow",
     "accepted": "dim",
     "not_applicable": "dim",
@@ -120,25 +121,26 @@ def _print_unread(audit: "Audit", file: IO[str] | None) -> None:
 
 def _counted(findings: Sequence["Finding"]) -> str:
     """Return how many checks came out how, and how many of them only in part."""
-    counts = summary.counts(findings)
-    failed = [f.check.severity for f in findings if f.status is Status.FAIL]
+    counts = summary.tally(findings)
+    failed = [f.check.severity for f in findings if summary.outcome(f) == "fail"]
     severities = tr_as("list", ", ").join(
         tr("{number} {severity}", number=failed.count(severity), severity=tr(severity.value))
         for severity in reversed(Severity)
         if severity in failed
     )
-    part = sum(f.status is Status.FAIL and len(f.gaps) > 0 for f in findings)
-    fails = counts[Status.FAIL]
+    part = sum(summary.outcome(f) == "fail" and len(f.gaps) > 0 for f in findings)
+    fails = counts["fail"]
     told = [
         tr("{number} fail ({severities})", number=fails, severities=severities)
         if severities
         else tr("{number} fail", number=fails),
-        tr("{number} pass", number=counts[Status.PASS]),
-        tr("{number} not assessed", number=counts[Status.NOT_ASSESSED]),
-        tr("{number} not applicable", number=counts[Status.NOT_APPLICABLE]),
+        *([tr("{number} for information", number=n)] if (n := counts["information"]) else []),
+        tr("{number} pass", number=counts["pass"]),
+        tr("{number} not assessed", number=counts["not_assessed"]),
+        tr("{number} not applicable", number=counts["not_applicable"]),
     ]
-    if counts[Status.ACCEPTED]:
-        told.append(tr("{number} accepted", number=counts[Status.ACCEPTED]))
+    if counts["accepted"]:
+        told.append(tr("{number} accepted", number=counts["accepted"]))
     line = tr_as("list", ", ").join(told)
     if part:
         return tr(
@@ -159,7 +161,8 @@ def print_findings(
     console = _console(file)
     for finding in findings:
         head = Text()
-        head.append(_padded(finding.status.value, 15), style=_COLOURS[finding.status.value])
+        outcome = summary.outcome(finding)
+        head.append(_padded(outcome, 15), style=_COLOURS[outcome])
         head.append(_padded(finding.check.severity.value, 9))
         head.append(finding.check.id, style="bold")
         console.print(head)

@@ -20,6 +20,7 @@ __all__ = [
     "gap",
     "head",
     "interface",
+    "left_open",
     "listed",
     "named",
     "network",
@@ -315,14 +316,15 @@ def rule(row: Any, names: Mapping[str, str] | None = None) -> str:
 
 _VALUES = (
     marked("accepted"), marked("added"), marked("allowed"), marked("changed"), marked("denied"),
-    marked("expired"), marked("fail"), marked("gained"), marked("ground"), marked("lost"),
+    marked("expired"), marked("fail"), marked("gained"), marked("ground"), marked("information"),
+    marked("lost"),
     marked("recreated"), marked("removed"), marked("steadier"), marked("uncertain"),
     marked("weaker"),
     marked("failed"), marked("in force"), marked("matches nothing"), marked("met"),
     marked("missing"), marked("newly raised"), marked("no: accepted"), marked("not applicable"),
     marked("not assessed"), marked("not covered"), marked("not met"), marked("not needed"),
     marked("ok"), marked("pass"), marked("refused"), marked("resolved"), marked("still open"),
-    marked("unsupported"), marked("untold"),
+    marked("unsupported"), marked("untold"), marked("left open"),
 )  # fmt: skip
 
 
@@ -354,10 +356,32 @@ def width(cidr: object) -> str:
     return count(found.num_addresses, "address")
 
 
+NOT_HELD = marked("the snapshot says that it was answered, and does not hold the answer")
+"""What is said of a call whose answer got lost."""
+
+
+def left_open(row: Any) -> bool:
+    """Say whether a gap is a question that the answers leave open, and no call that lacks one.
+
+    What lies elsewhere, or AWS does not tell: granting the permission of a call would not tell it.
+    """
+    if row.status != "missing":
+        return bool(row.status == "untold")
+    told = clean(row.error_message, 1000)
+    return bool(clean(row.resource) and told and not clean(row.error_code)) and told != tr(NOT_HELD)
+
+
 def gap(row: Any) -> str:
     """Return a gap (a row of ``schemas.GAPS``) in words: which call, where, what came of it."""
     code, about = clean(row.error_code), clean(row.resource)
     parts = {"call": f"{row.service} {row.operation}", "region": row.region, "account": row.account}
+    if row.status == "missing" and left_open(row):
+        return tr(
+            "left open in {region} (account {account}): {what}",
+            region=row.region,
+            account=row.account,
+            what=clean(row.error_message, 200),
+        )
     where = (
         tr("{call} for {about} in {region} (account {account})", **parts, about=about)
         if about

@@ -109,6 +109,22 @@ def test_a_gap_names_call_place_and_outcome(status, said):
     assert words.gap(row) == f"{begin} {said}"
 
 
+def test_a_question_that_answers_leave_open_is_told_as_no_call_without_an_answer():
+    row = Row(
+        service="ec2", operation="describe-network-interfaces", resource="cvpn-endpoint-1",
+        region="eu-west-1", account="111122223333", status="missing", error_code=None,
+        error_message="receivers behind tgw-1 were not seen",
+    )  # fmt: skip
+    assert words.left_open(row)
+    assert words.gap(row) == (
+        "left open in eu-west-1 (account 111122223333): receivers behind tgw-1 were not seen"
+    )
+    lost = Row(**(vars(row) | {"error_message": words.NOT_HELD}))
+    never_made = Row(**(vars(row) | {"error_message": None}))
+    assert not words.left_open(lost)
+    assert not words.left_open(never_made)
+
+
 def test_what_an_old_sdk_left_out_is_not_blamed_on_the_call():
     row = Row(
         service="ec2", operation="describe-vpcs", resource=None, region="eu-west-1",

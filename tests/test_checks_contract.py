@@ -151,6 +151,12 @@ def test_its_condition_reads_in_every_answer(id):
 
 
 @every_check
+def test_it_says_that_sessions_end_where_its_remedy_does(id):
+    said = re.search(r"(resets?|disconnects?) (the |every active |live )?sessions?", ALL[id].remedy)
+    assert ALL[id].ends_sessions == (said is not None)
+
+
+@every_check
 def test_its_severity_is_known(id):
     assert ALL[id].severity in Severity
 

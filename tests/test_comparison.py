@@ -1,6 +1,7 @@
 """A comparison as people and scripts meet it: sentences, frames, ``auditlib diff``, notebook 50."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
@@ -170,6 +171,11 @@ def test_a_report_compares_with_an_earlier_snapshot_and_adds_to_a_history(two, t
     assert "lets every connected user into 10.0.2.0/24" in text
     assert "Access was gained" in text
     assert "Nothing was compared" not in text
+    cover = page((out / "index.html").read_text("utf-8"))
+    assert "What changed since the earlier snapshot" in cover.words
+    assert "Medium: cvpn-endpoint-" in cover.words
+    assert "Access gained" in cover.words
+    assert {"href": "50-what-changed.html"} in cover.all("a")
     assert len(json.loads(run("history", folder, "--format", "json").stdout)) == 2
     notebook = (out / "notebooks" / "50-what-changed.ipynb").read_text("utf-8")
     assert str(tmp_path) not in notebook
@@ -182,6 +188,27 @@ def test_a_report_without_an_earlier_snapshot_says_that_nothing_was_compared(two
     text = page((tmp_path / "out" / "50-what-changed.html").read_text("utf-8")).words
     assert "No earlier snapshot was given" in text
     assert text.count("Nothing was compared.") >= 5
+    cover = page((tmp_path / "out" / "index.html").read_text("utf-8")).words
+    assert "since the earlier snapshot" not in cover
+
+
+def test_a_change_that_has_been_on_its_way_for_days_is_told_as_standing_still():
+    def read(day: int, *groups: str) -> Audit:
+        world = Small()
+        world.record(ENDPOINT)["SecurityGroupIds"] = list(groups or (world.clients,))
+        times = dict.fromkeys(("started", "finished"), datetime(2026, 11, day, tzinfo=UTC))
+        return Audit(world.snapshot(**report_worlds.MOMENT | times))
+
+    app = Small().app
+    late = compare(read(20, app), read(10, app))
+    said = dict(late.in_short())["Still not in force"]
+    assert "hardly under way any more" in " ".join(said)
+    assert set(said) <= set(late.sentences)
+    soon = compare(read(10, app), read(10, app))
+    assert "Still not in force" not in dict(soon.in_short())
+    arrived = compare(read(20), read(10, app))
+    assert "Still not in force" not in dict(arrived.in_short())
+    assert "Resolved: no longer so" in dict(arrived.in_short())
 
 
 # -- the bundled sample ---------------------------------------------------------------------------

@@ -144,6 +144,9 @@ def test_the_newest_version_of_a_framework_comes_first_in_the_table_and_on_the_p
     assert names[-1] == "CIS AWS Foundations v1.0"
     markup = display.controls(exposed, "cis").markup
     assert markup.index("Foundations v7.0") < markup.index("Foundations v1.0")
+    older = markup.index("Older versions: ")
+    assert markup.index("<h3>CIS AWS Foundations v7.0") < older
+    assert all(older < markup.index(f"<h3>{name}") for name in names[1:])
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
@@ -161,6 +164,8 @@ def test_a_framework_nobody_publishes_gets_the_nearest(text, hint):
 
 def test_the_chapter_shows_every_answer(exposed):
     markup = display.controls(exposed, "CIS AWS 7.0.0").markup
-    assert markup.count("<tr>") == 1 + len(answers(exposed, "CIS AWS 7.0.0"))
-    assert "Not met" in markup
+    tables = markup.count("<thead>")
+    assert markup.count("<tr>") == tables + len(answers(exposed, "CIS AWS 7.0.0"))
+    assert tables == 2  # what no check looks at is folded by itself
+    assert markup.index("Not met") < markup.index("<details>") < markup.index("Not covered")
     assert "Not covered" in markup

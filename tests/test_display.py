@@ -19,6 +19,7 @@ from auditlib.characters import visible
 from auditlib.check import Check, Finding, Severity, Status
 from auditlib.errors import ParameterError
 from auditlib.schemas import GAPS
+from auditlib.sheets import unread_rows
 from tests import report_worlds as worlds
 from tests.pages import page
 
@@ -225,8 +226,11 @@ def test_evidence_names_its_things_and_the_record_that_shows_it():
 
 
 def test_evidence_without_a_record_number_names_the_file():
-    evidence = finding().evidence.assign(source="a/b/ec2-describe-vpcs.json")
-    assert "ec2-describe-vpcs.json" in display.card(replace(finding(), evidence=evidence)).markup
+    evidence = finding().evidence.assign(
+        source="a/b/ec2-describe-client-vpn-routes/cvpn-endpoint-1.json"
+    )
+    markup = display.card(replace(finding(), evidence=evidence)).markup
+    assert "ec2-describe-client-vpn-routes/cvpn-endpoint-1.json" in markup
 
 
 def test_lines_stay_lines_and_show_what_is_unseen():
@@ -254,7 +258,7 @@ def test_a_card_shows_controls_ratings_false_alarms_and_the_text_for_scanners():
 
 def test_the_cards_of_a_subject_stand_together_the_failing_ones_first(exposed):
     made = display.cards(exposed, "sessions", "addressing")
-    order = re.findall(r'<article class="card (\w+)" id="([a-z-]+)"', str(made.markup))
+    order = re.findall(r'<article class="card (\w+) \w+" id="([a-z-]+)"', str(made.markup))
     wanted = {f.check.id for f in exposed.findings if f.check.subject in {"sessions", "addressing"}}
     assert {id for _, id in order} == wanted
     assert [status for status, _ in order] == sorted(
@@ -262,6 +266,21 @@ def test_the_cards_of_a_subject_stand_together_the_failing_ones_first(exposed):
         key=["fail", "not_assessed", "pass", "not_applicable"].index,
     )
     assert len(made.text.splitlines()) == len(wanted)
+
+
+def test_each_severity_has_an_edge_of_its_own_on_failing_cards():
+    edges = re.findall(r"\.card\.fail\.(\w+) \{ ([^}]+) \}", display.sheet())
+    assert {severity for severity, _ in edges} == {severity.value for severity in Severity}
+    assert len({rule for _, rule in edges}) == len(Severity)
+    failing = finding()
+    card = page(display.card(failing).markup).all("article")[0]
+    assert str(card["class"]).split() == ["card", "fail", failing.check.severity.value]
+
+
+def test_an_id_stays_on_one_line_unless_it_is_an_arn():
+    frame = pd.DataFrame({"endpoint_id": ["cvpn-endpoint-0123456789abcdef0", "arn:" + "a" * 60]})
+    codes = page(display.table(frame).markup).all("code")
+    assert [code.get("class") for code in codes] == [None, "breaks"]
 
 
 def test_a_subject_that_no_check_has_is_refused_with_the_nearest(exposed):
@@ -324,9 +343,13 @@ def test_the_verdict_counts_every_finding_once(exposed):
     assert sum(numbers[:5]) == len(exposed.findings)
 
 
-def test_first_steps_are_a_list_of_three_that_says_where(exposed):
+def test_first_steps_are_a_short_list_that_says_where_and_what_ends_sessions(exposed):
     steps = page(display.first_steps(exposed).markup)
-    assert len(steps.all("li")) == 3
+    assert len(steps.all("li")) == 4
+    assert "Live sessions may end" in steps.words
+    linked = page(display.first_steps(exposed, pages={"vpn-sg-lets-members-in": "10.html"}).markup)
+    assert {"href": "10.html#vpn-sg-lets-members-in"} in linked.all("a")
+    assert linked.words == steps.words
     assert "Where: endpoint legacy; security group sg-" in steps.words
 
 
@@ -352,6 +375,25 @@ def test_what_no_answer_of_aws_tells_asks_for_no_permission(exposed):
     words = page(display.card(silent).markup).words
     assert "No answer of AWS tells it AWS leaves open how answers travel" in words
     assert "ec2:DescribeClientVpnEndpoints" not in words
+
+
+def test_what_answers_leave_open_is_no_call_to_be_allowed(exposed):
+    finding = exposed.finding("vpn-sg-is-default")
+    row = dict.fromkeys(GAPS.names, "") | {
+        "table": "network_interfaces",
+        "operation": "describe-network-interfaces",
+        "resource": "cvpn-endpoint-1",
+        "status": "missing",
+        "error_message": "receivers behind tgw-1 were not seen",
+        "iam_action": "ec2:DescribeNetworkInterfaces",
+    }
+    again = Audit(exposed.snapshot)
+    again.__dict__["findings"] = (replace(finding, gaps=pd.DataFrame([row])),)
+    words = page(display.card(again.findings[0]).markup).words
+    assert "Left open by the answers" in words
+    assert "Not in the snapshot" not in words
+    sheet = unread_rows(again)
+    assert dict(zip(sheet["status"], sheet["iam_action"], strict=True)) == {"left_open": ""}
 
 
 def test_nothing_to_do_is_said():

@@ -564,5 +564,5 @@ def test_what_a_finding_warned_of_has_happened_and_is_not_resolved():
         assert rows.loc["revocation-list-expires-soon", "state"] == state
         assert ("revocation-list-has-expired" in rows.index) == (state == "worsened")
     told = " ".join(drift(before, ended, findings=(audit(before), audit(ended))).sentences({}))
-    assert "of one finding what it warned of has happened" in told
+    assert "one finding worsened: what it warned of has come since" in told
     assert "resolved" not in told

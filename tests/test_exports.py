@@ -150,7 +150,8 @@ def said_by_ocsf(of: Audit) -> Said:
 def said_by_book(book) -> Said:
     said: Said = {}
     for row in rows_of(book["Findings"]):
-        said[row["check"]] = (row["status"], Counter(), Counter())
+        status = "fail" if row["status"] == "information" else row["status"]
+        said[row["check"]] = (status, Counter(), Counter())
     for page in book:
         rows = rows_of(page)
         if rows and "counts" in rows[0]:

@@ -61,6 +61,8 @@ def test_a_plan_and_several_fixes_have_titles_of_their_own(audit):
     assert previewed.title(two) == "The fixes of two findings together"
     assert previewed.sentence(two).startswith("The plan would ")
     assert previewed.title(preview(audit.tables, [])) == "The plan file"
+    one = previewed.title(audit.proposal("vpn-sg-is-shared"))
+    assert one == f"Fix with the aim: {audit.finding('vpn-sg-is-shared').check.title}"
     assert previewed.outcome(preview(audit.tables, [])) == "There is no change to make."
 
 

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from auditlib import display, plots, reached, summary
 from auditlib.audit import Audit
+from auditlib.sheets import sheets
 from tests import report_worlds as worlds
 from tests.pages import page
 from tests.worlds import World, clean
@@ -47,6 +49,15 @@ def test_a_receiver_counts_once_with_its_surest_way(exposed):
     for found in reached.by_group(exposed, rows).to_dict("records"):
         assert found["reliable"] + found["fragile"] + found["unknown"] == found["receivers"]
     assert reached.by_group(exposed, rows)["fragile"].sum() > 0
+
+
+def test_the_sheet_and_the_page_leave_out_the_endpoints_own_interfaces_alike(exposed):
+    own = set(exposed.tables["endpoint_network_interfaces"]["eni_id"])
+    assert own & set(exposed.reach()["eni_id"])
+    (sheet,) = (s for s in sheets(exposed) if s.name == "who-reaches-what")
+    assert len(sheet.frame) == len(reached.without_own(exposed, exposed.reach())) > 0
+    assert not own & set(sheet.frame["eni_id"])
+    assert "own interfaces are left out" in sheet.about
 
 
 def test_few_receivers_stand_alone(exposed):
@@ -112,10 +123,65 @@ def test_traffic_that_leaves_is_a_row_and_not_dropped():
     assert "out through igw-1" in plots.paths(audit, rows).text
 
 
+def test_what_lies_behind_a_transit_gateway_is_not_known_and_never_told_as_nothing_or_reached():
+    world = World()
+    vpc = world.vpc("10.6.0.0/16")
+    subnet = world.subnet(vpc, "10.6.1.0/24")
+    world.interface(subnet, world.security_group(vpc, "app"), ip="10.6.1.20", name="orders")
+    endpoint = world.endpoint(TransitGatewayConfiguration={"TransitGatewayId": "tgw-1"})
+    world.record(endpoint)["Status"] = {"Code": "available"}
+    world.authorize(endpoint, "10.6.1.0/24", group="staff")
+    world._add(
+        "ec2-describe-client-vpn-routes",
+        {
+            "ClientVpnEndpointId": endpoint,
+            "DestinationCidr": "10.6.0.0/16",
+            "TransitGatewayAttachmentId": "tgw-attach-1",
+            "Status": {"Code": "active"},
+        },
+        resource=endpoint,
+    )
+    audit = Audit(world.snapshot(**worlds.MOMENT))
+    rows = audit.reach()
+    (row,) = reached.by_group(audit, rows).to_dict("records")
+    assert all(pd.isna(row[c]) for c in ("receivers", "reliable", "fragile", "unknown"))
+    (said,) = reached.behind_gateways(audit, rows)[endpoint]
+    assert said.startswith("User in staff: 10.6.1.0/24 is authorized and routed to tgw-1.")
+    assert "was not followed, so what is reached there is not known" in said
+    assert "orders (10.6.1.20) has an address in it" in said
+    told = page(display.who_reaches_what(audit, rows).markup).words
+    assert "not known" in told
+    assert "orders (10.6.1.20)" in told
+    assert "orders (10.6.1.20)" in page(display.stories(audit).markup).words
+
+
 def test_the_picture_tells_its_ways_in_words(exposed):
     made = plots.paths(exposed, exposed.reach())
     assert "staff to net-1 (reliable)" in made.text
     assert made == plots.paths(exposed, exposed.reach())
+
+
+def test_things_of_one_name_are_boxes_and_rows_of_their_own():
+    world = World()
+    main = world.vpc("10.0.0.0/16", name="main")
+    other = world.vpc("10.1.0.0/16", name="other")
+    for number, vpc in enumerate((main, other)):
+        app = world.security_group(vpc, "app")
+        place = world.subnet(vpc, f"10.{number}.1.0/24")
+        for _ in range(12):
+            world.interface(place, app)
+    audit = Audit(world.snapshot())
+    enis = audit.tables["network_interfaces"]["eni_id"]
+    by, labels = reached.receivers(audit, pd.DataFrame({"eni_id": enis}))
+    assert (by, set(labels.values())) == ("security group", {"app (main)", "app (other)"})
+
+
+def test_what_one_endpoint_leads_to_stands_together_in_the_picture():
+    columns = [["one", "two"], ["a", "b"], ["shared", "of two", "of one"]]
+    users = {(1, "a"): ["one"], (1, "b"): ["two"], (2, "shared"): ["one", "two"]}
+    users |= {(2, "of one"): ["one"], (2, "of two"): ["two"]}
+    drawn, _ = plots._drawn(columns, {}, users)
+    assert drawn[2] == ["of one", "shared", "of two"]
 
 
 def test_a_picture_of_very_many_ways_stays_bounded():

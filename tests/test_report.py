@@ -272,7 +272,8 @@ def test_findings_no_notebook_shows_have_their_card_on_the_index(small, tmp_path
     made = report(small, tmp_path / "out", notebooks=[own])
     index = made.index.read_text("utf-8")
     for finding in made.audit.findings:
-        assert f'<article class="card not_applicable" id="{finding.check.id}"' in index
+        kind = f"not_applicable {finding.check.severity.value}"
+        assert f'<article class="card {kind}" id="{finding.check.id}"' in index
 
 
 # -- parameters -----------------------------------------------------------------------------------

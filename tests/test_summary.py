@@ -5,11 +5,14 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from auditlib import endpoints, summary
+from auditlib import display, endpoints, summary
 from auditlib.audit import Audit
-from auditlib.check import Severity, Status
+from auditlib.check import Finding, Severity, Status, checks
+from auditlib.export import findings_json
 from auditlib.plots import severity_by_endpoint
 from auditlib.schemas import GAPS
+from auditlib.sheets import sheets
+from auditlib.terminal import print_audit
 from tests import report_worlds as worlds
 from tests.worlds import World
 
@@ -89,13 +92,34 @@ def test_evidence_that_names_no_endpoint_has_a_row_of_its_own():
 
 def test_the_verdict_counts_all_four_results_apart(refused):
     found = summary.tally(refused.findings)
-    assert found["fail"] + found["note"] == summary.counts(refused.findings)[Status.FAIL]
-    assert found["note"] == sum(map(summary.is_note, refused.findings)) > 0
+    told = found["fail"] + found["information"]
+    assert told == summary.counts(refused.findings)[Status.FAIL]
+    assert found["information"] == sum(map(summary.is_note, refused.findings)) > 0
     said = " ".join(summary.verdict(refused))
     assert f"{found['fail']} fail" in said
-    assert f"{found['note']} are for information" in said
+    assert f"{found['information']} are for information" in said
     assert f"{found['not_assessed']} could not be assessed" in said
     assert "The endpoints of eu-west-1 could not be listed" in said
+
+
+def test_sheets_terminal_pages_and_json_count_what_is_information_apart(refused, capsys):
+    found = summary.tally(refused.findings)
+    made = {sheet.name: sheet.frame for sheet in sheets(refused)}
+    items = dict(made["summary"].itertuples(index=False))
+    assert items["Checks: Fails"] == str(found["fail"])
+    assert items["Checks: Information"] == str(found["information"])
+    assert made["findings"]["status"].value_counts().to_dict() == {
+        name: number for name, number in found.items() if number
+    }
+    print_audit(refused)
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert last.startswith(f"{found['fail']} fail (")
+    assert f"{found['information']} for information" in last
+    assert "info)" not in last
+    fixes = display.fixes(refused)
+    assert fixes.text == f"{found['fail']} fail and {found['information']} for information"
+    told = [f["check"] for f in findings_json(refused)["findings"] if f["information"]]
+    assert told == [f.check.id for f in refused.findings if summary.outcome(f) == "information"]
 
 
 def test_the_verdict_of_an_empty_account_says_that_nothing_was_there():
@@ -143,6 +167,36 @@ def test_reading_again_comes_before_what_is_mild(refused):
     assert "ec2:DescribeNetworkInterfaces" in steps[again].what
     assert all(ranks[step.check_id] >= Severity.HIGH.rank for step in steps[:again])
     assert all(ranks[step.check_id] < Severity.HIGH.rank for step in steps[again + 1 :])
+
+
+def test_what_has_ended_comes_first_then_what_ends_soon_each_with_its_day(refused):
+    certain = {made.id: made for made in checks()}
+    some = next(f for f in refused.findings if f.status is Status.FAIL)
+
+    def failing(id: str, **columns: object) -> Finding:
+        rows = pd.DataFrame([{"endpoint_id": "cvpn-endpoint-1", "reason": "…", **columns}])
+        return replace(some, check=certain[id], evidence=rows, gaps=some.gaps.head(0))
+
+    audit = Audit(refused.snapshot)
+    audit.__dict__["findings"] = (
+        failing("vpn-sg-lets-members-in"),
+        failing("server-certificate-expires-soon", not_after=pd.Timestamp("2026-11-25", tz="UTC")),
+        failing("revocation-list-has-expired", next_update=pd.Timestamp("2026-11-01", tz="UTC")),
+    )
+    told = [(step.check_id, step.ends, step.sessions) for step in summary.first_steps(audit)]
+    assert told == [
+        (
+            "revocation-list-has-expired",
+            "Ended on 2026-11-01.",
+            "Live sessions may end: plan a window.",
+        ),
+        (
+            "server-certificate-expires-soon",
+            "Ends on 2026-11-25, four days after it was read.",
+            "Live sessions may end: plan a window.",
+        ),
+        ("vpn-sg-lets-members-in", "", ""),
+    ]
 
 
 def test_a_call_that_failed_asks_for_another_reading_and_no_permission():
@@ -205,6 +259,26 @@ def test_the_severe_and_the_frequent_come_first():
     keys = [(-f.check.severity.rank, -len(f.evidence)) for f in failing]
     assert keys == sorted(keys)
     assert list(found[: len(failing)]) == failing
+
+
+@pytest.mark.parametrize(
+    ("name", "strange"),
+    [
+        ("<img src=x>", True),
+        ('=HYPERLINK("x")', True),
+        ("invoice\u202egpj.exe", True),
+        ("web-1 (blue)", False),
+        ("10 < 20", False),
+        ("-", False),
+        ("人事ポータル", False),
+    ],
+)
+def test_names_that_look_like_something_else_are_told_with_what_has_them(name, strange):
+    world = World()
+    subnet = world.subnet(world.vpc(), "10.0.1.0/24", name=name)
+    said = summary.strange_names(audited(world))
+    assert (f"({subnet}): ask who set it" in said) == strange
+    assert bool(said) == strange
 
 
 def test_a_thing_without_a_name_has_none():

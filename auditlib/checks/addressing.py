@@ -508,6 +508,7 @@ def client_range_below_capacity(
         "Add a route for the range through each associated subnet, if users should reach it. Under "
         "split tunnel changing routes resets sessions: plan a window."
     ),
+    ends_sessions=True,
     verify=(
         "aws ec2 describe-client-vpn-routes --client-vpn-endpoint-id <endpoint id> lists every "
         "range of the VPC."

@@ -186,6 +186,7 @@ _CERTIFICATE_DECISION = (
         "hours; naming another one resets sessions. Where the new one comes from another "
         "authority, hand out a new client configuration first."
     ),
+    ends_sessions=True,
     verify=(
         "aws acm describe-certificate --certificate-arn <arn> --query Certificate.NotAfter lies in "
         "the future, and a client connects."
@@ -344,6 +345,7 @@ def _is_renewed(row: Any) -> bool:
         "2,048 bits only. ACM cannot exchange the key of an imported certificate for one of "
         "another type: import it anew and name it on the endpoint, which resets sessions."
     ),
+    ends_sessions=True,
     verify=(
         "aws acm describe-certificate --certificate-arn <arn> --query "
         "'Certificate.[KeyAlgorithm,SignatureAlgorithm]' shows RSA_2048 and SHA256WITHRSA."
@@ -620,6 +622,7 @@ def _going_on(sessions: pd.DataFrame, hours: Any) -> str:
         "certificates of those who left are good again, or nobody looks at the list any more."
     ),
     remedy=_LIST_REMEDY,
+    ends_sessions=True,
     verify=_LIST_VERIFY,
     false_alarms=("An endpoint nobody uses any more; then it is better deleted.",),
     bearing=_nobody_new,
@@ -659,6 +662,7 @@ def _lists_ended(endpoints: pd.DataFrame, client_certificate_revocation_lists: p
         "renews on a schedule ends sooner or later, and the VPN stops for everybody at once."
     ),
     remedy=_LIST_REMEDY,
+    ends_sessions=True,
     verify=_LIST_VERIFY,
     false_alarms=("A list that a job issues anew every few days or weeks, by plan.",),
     decision=_LIST_DECISION,
@@ -698,6 +702,7 @@ def revocation_list_expires_soon(
         "then known. Renew it before it ends, for an expired list locks everybody out. Importing "
         "resets sessions: plan a window."
     ),
+    ends_sessions=True,
     verify=(
         "aws ec2 export-client-vpn-client-certificate-revocation-list --client-vpn-endpoint-id "
         "<endpoint id> shows a list and the status active."

@@ -71,6 +71,7 @@ def speaks_of_people(description: str) -> bool:
         "users need, give each group of users an endpoint of its own, add SAML or Active Directory "
         "authentication, or attach an authorization policy."
     ),
+    ends_sessions=True,
     verify=(
         "aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id <endpoint id> "
         "--query 'AuthorizationRules[?AccessAll]' returns an empty list."
@@ -194,6 +195,7 @@ def _may_look(policy: Any) -> bool:
         "or changing a policy disconnects every active session: plan a window. Otherwise rely on "
         "strong authentication and write that down."
     ),
+    ends_sessions=True,
     verify=(
         "aws ec2 describe-client-vpn-endpoints --query 'ClientVpnEndpoints[].ClientConnectOptions' "
         "shows Enabled true, or get-client-vpn-endpoint-authorization-policy shows an active "

@@ -403,6 +403,7 @@ def endpoint_not_settled(judged: pd.DataFrame) -> pd.DataFrame:
         "Add the missing route through each associated subnet, or delete it everywhere. Under split "
         "tunnel changing routes resets sessions: plan a window."
     ),
+    ends_sessions=True,
     verify=(
         "aws ec2 describe-client-vpn-routes --client-vpn-endpoint-id <endpoint id> lists each "
         "network once for every associated subnet."

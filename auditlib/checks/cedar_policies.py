@@ -102,6 +102,7 @@ def _row(row: Any, reason: str, **more: Any) -> dict[str, Any]:
         "would have refused, then enforce it. Enforcing disconnects every active session: plan a "
         "window."
     ),
+    ends_sessions=True,
     verify=f"{_SHOW} shows a policy with status active and shadow mode disabled.",
     false_alarms=("An endpoint whose client connect handler judges the same things.",),
     decision=_YOURS,
@@ -169,6 +170,7 @@ def _untold_trials(judged: pd.DataFrame, client_vpn_endpoints: pd.DataFrame) -> 
         "Decide from the connection log whether the policy refuses whom it should, then disable "
         "shadow mode. That disconnects every active session: plan a window, and have a way back."
     ),
+    ends_sessions=True,
     verify=f"{_SHOW} --query ShadowMode shows disabled.",
     false_alarms=("A trial that is still going on, with a date for its end.",),
     decision="Whether the trial has shown enough is yours to say, and enforcing disconnects everybody: read the connection log first.",
@@ -203,6 +205,7 @@ def authorization_policy_in_shadow_mode(
         "Replace a policy that failed by a corrected one, in shadow mode first, and remove one that "
         f"is not wanted. One on its way becomes active by itself: look again later. {_WINDOW}"
     ),
+    ends_sessions=True,
     verify=f"{_SHOW} --query Status shows active.",
     false_alarms=("A policy that was attached or changed minutes before the snapshot was taken.",),
     decision=_YOURS,
@@ -240,6 +243,7 @@ def authorization_policy_not_active(
         "Replace the text by one that a Cedar parser accepts, in shadow mode first, and compare "
         f"what the connection log says before and after. {_WINDOW}"
     ),
+    ends_sessions=True,
     verify=f"{_SHOW} --query PolicyDocument prints a text that cedar check-parse accepts.",
     false_alarms=("Syntax of a Cedar release that is newer than the parser of this kit.",),
     decision=_YOURS,
@@ -285,6 +289,7 @@ def authorization_policy_unreadable(
         'Replace the dot by brackets: context["active-directory"].x, and context has '
         f'"active-directory" where it is asked for. Try the new text in shadow mode first. {_WINDOW}'
     ),
+    ends_sessions=True,
     verify=f"{_SHOW} --query PolicyDocument shows the names with a hyphen in brackets and quotes.",
     false_alarms=("None is known: in strings and comments the spelling is not looked at.",),
     decision=_YOURS,
@@ -370,6 +375,7 @@ def _unread_or_scoped(client_vpn_authorization_policies: pd.DataFrame) -> list[G
         "Replace the permit by one that says what a connection must show, and try it in shadow mode "
         f"first. {_WINDOW}"
     ),
+    ends_sessions=True,
     verify=f"{_SHOW} --query PolicyDocument shows no permit without a condition.",
     false_alarms=(
         "A policy that works by its forbid statements alone, each of them guarded with has.",
@@ -438,6 +444,7 @@ def authorization_policy_permits_everyone(
         "missing (!(context has jamf.risk) || context.jamf.risk == ...), or move the demand into "
         f"the permit, which lets nobody in when it fails. {_WINDOW}"
     ),
+    ends_sessions=True,
     verify=f"{_SHOW} --query PolicyDocument shows has before each reading in every forbid.",
     false_alarms=(
         "An attribute that every permit of the policy reads as well: without it nobody is let in.",
@@ -499,6 +506,7 @@ def authorization_policy_forbid_unguarded(
         "Decide by a trial in shadow mode, with a device that should pass and one that should not, "
         f"whether the attribute arrives; otherwise use one from the list. {_WINDOW}"
     ),
+    ends_sessions=True,
     verify=(
         f"{_SHOW} --query PolicyDocument, beside AWS's lists of trust data, shows only attributes "
         "that are listed or were tried."
@@ -583,6 +591,7 @@ def _unread_or_untold(
         "authentication is chosen when an endpoint is made: there the policy must change. "
         f"{_WINDOW}"
     ),
+    ends_sessions=True,
     verify=(
         "aws ec2 describe-client-vpn-endpoints --query "
         "'ClientVpnEndpoints[].[DevicePostureOptions,AuthenticationOptions[].Type]' names a "
@@ -640,6 +649,7 @@ def authorization_policy_reads_absent_provider(
         "Replace lists of people by a group that your directory holds, and move comments elsewhere. "
         f"{_WINDOW}"
     ),
+    ends_sessions=True,
     verify=f"{_SHOW} --query PolicyDocument --output text prints well below 9,000 characters.",
     false_alarms=("A policy that is finished and will not grow.",),
     decision=_YOURS,

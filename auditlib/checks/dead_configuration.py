@@ -58,6 +58,7 @@ _ENDED = {"deleted", "deleting", "expired", "failed", "rejected"}
         "Remove the failed rule or route, and add it again if it is still wanted. Changing "
         "authorization rules resets sessions: plan a window."
     ),
+    ends_sessions=True,
     verify=(
         "aws ec2 describe-client-vpn-authorization-rules and describe-client-vpn-routes show no "
         "Status.Code failed."
@@ -133,6 +134,7 @@ def endpoint_rule_or_route_failed(
         "two and the narrow one was meant. Changing authorization rules resets sessions: plan a "
         "window."
     ),
+    ends_sessions=True,
     verify=(
         "aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id <endpoint id> no "
         "longer lists the rule, and auditlib diff of reach before and after shows no difference."

@@ -104,6 +104,7 @@ def device_posture_not_checked(judged: pd.DataFrame) -> pd.DataFrame:
         "shadow mode, then enforce it. Or remove the provider. Changing an enforced policy "
         "disconnects every active session: plan a window."
     ),
+    ends_sessions=True,
     verify=(
         "aws ec2 get-client-vpn-endpoint-authorization-policy --client-vpn-endpoint-id <endpoint "
         "id> shows an active policy, shadow mode disabled, that reads the provider's namespace."

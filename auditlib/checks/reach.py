@@ -176,6 +176,7 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
         "into the description of the narrow rule. Changing authorization rules resets sessions: "
         "plan a window."
     ),
+    ends_sessions=True,
     verify=(
         "aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id <endpoint id> "
         "lists the network once for every group that needs it; auditlib explain shows the path."
@@ -267,6 +268,7 @@ def _prefix(cidr: str) -> int:
         "reason names the endpoint's security groups, vpn-sg-limits-outbound may tell the same from the "
         "other side, and its remedy opens what this one removes: decide on one of the two."
     ),
+    ends_sessions=True,
     verify=(
         "auditlib explain with an address of the network says that it is reached, or the network "
         "is no longer in describe-client-vpn-authorization-rules and describe-client-vpn-routes."
@@ -346,6 +348,7 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
         "Remove the route where it is left over, or add an authorization rule for the group that "
         "needs the network. Under split tunnel changing routes resets sessions: plan a window."
     ),
+    ends_sessions=True,
     verify=(
         "aws ec2 describe-client-vpn-routes and describe-client-vpn-authorization-rules, side by "
         "side, show an authorization rule for every network that is routed."
@@ -593,6 +596,7 @@ def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
         "or give administrators an endpoint with a security group of its own and name that group in "
         "the receivers' rules."
     ),
+    ends_sessions=True,
     verify=(
         'auditlib reach SNAPSHOT --group "*" --port <port> no longer lists the interface, after '
         "collecting again."

@@ -230,6 +230,7 @@ def client_routes_not_enforced(judged: pd.DataFrame) -> pd.DataFrame:
         "full tunnel; changing it resets sessions, so plan a window. Otherwise write down that "
         "split tunnel is meant."
     ),
+    ends_sessions=True,
     verify=(
         "aws ec2 describe-client-vpn-endpoints --query 'ClientVpnEndpoints[].SplitTunnel' shows "
         "what was decided."
@@ -300,6 +301,7 @@ def _ipv6_beside(endpoints: pd.DataFrame) -> str:
         "and an authorization rule for 0.0.0.0/0 through a subnet with a way out, or enable split "
         "tunnel. Either resets sessions: plan a window."
     ),
+    ends_sessions=True,
     verify=(
         "aws ec2 describe-client-vpn-routes and describe-client-vpn-authorization-rules both show "
         "an active 0.0.0.0/0."

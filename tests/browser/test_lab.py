@@ -28,7 +28,7 @@ HOSTILE = ", ".join(
         "a[href^='javascript:']", "a[href^='data:']", "img[src='x']",
     )
 )  # fmt: skip
-CARD = re.compile(r'<article class="card (\w+)" id="([a-z-]+)"')
+CARD = re.compile(r'<article class="card (\w+) \w+" id="([a-z-]+)"')
 
 
 @pytest.fixture(scope="module")
