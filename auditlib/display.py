@@ -92,7 +92,7 @@ FOLDED = 200
 TELLING = 3
 """Columns of ids that tell rows of evidence apart; the reason names the rest."""
 
-LONGEST = 400
+LONGEST = 1_000
 """Characters of one text in a table cell."""
 
 # -- text ---------------------------------------------------------------------------------------

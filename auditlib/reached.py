@@ -15,7 +15,7 @@ from auditlib.access.saying import Saying, said
 from auditlib.addresses import Ranges, addresses
 from auditlib.check import Finding, Severity, Status
 from auditlib.language import marked, sentences, tr, tr_as
-from auditlib.words import count, listed, opening, traffic
+from auditlib.words import count, listed, traffic
 
 if TYPE_CHECKING:
     from auditlib.access.explanation import Explanation
@@ -176,14 +176,12 @@ def behind_gateways(audit: "Audit", rows: pd.DataFrame) -> dict[str, tuple[str, 
         there = Ranges.of(span for network in networks for span in addresses(network).spans)
         inside = [label for address, label in standing if address <= there]
         about = {
-            "who": opening(
-                tr("any user") if group == EVERYONE else tr("user in {group}", group=group)
-            ),
+            "who": tr("every user") if group == EVERYONE else tr("users in {group}", group=group),
             "networks": listed(networks, most=4),
             "gateway": gateway,
         }
         said = tr(
-            "{who}: {networks} is authorized and routed to {gateway}. The way through the gateway was "
+            "{networks} is authorized for {who} and routed to {gateway}. The way through the gateway was "
             "not followed, so what is reached there is not known.",
             **about,
         )

@@ -146,7 +146,7 @@ def test_what_lies_behind_a_transit_gateway_is_not_known_and_never_told_as_nothi
     (row,) = reached.by_group(audit, rows).to_dict("records")
     assert all(pd.isna(row[c]) for c in ("receivers", "reliable", "fragile", "unknown"))
     (said,) = reached.behind_gateways(audit, rows)[endpoint]
-    assert said.startswith("User in staff: 10.6.1.0/24 is authorized and routed to tgw-1.")
+    assert said.startswith("10.6.1.0/24 is authorized for users in staff and routed to tgw-1.")
     assert "was not followed, so what is reached there is not known" in said
     assert "orders (10.6.1.20) has an address in it" in said
     told = page(display.who_reaches_what(audit, rows).markup).words
