@@ -59,6 +59,7 @@ _STATUS = {
     "fail": marked("fails"),
     "information": marked("information"),
     "not_assessed": marked("not assessed"),
+    "accepted": marked("accepted"),
     "not_applicable": marked("not applicable"),
     "pass": marked("passes"),
 }

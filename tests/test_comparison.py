@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from click.testing import CliRunner
 
-from auditlib import display, open_audit
+from auditlib import comparison, display, open_audit, summary
 from auditlib.audit import Audit
 from auditlib.check import identities
 from auditlib.cli import main
@@ -235,3 +235,7 @@ def test_the_sample_shows_each_kind_of_change():
     assert set(found.gaps["when"]) == {"then", "both"}
     new = set(found.findings.loc[found.findings["state"] == "new", "check"])
     assert new >= {"connection-logging-is-off", "receiver-allows-address-not-group"}
+
+
+def test_every_outcome_of_a_check_has_a_word_in_the_table_of_changes():
+    assert list(comparison._STATUS) == list(summary.OUTCOMES)
