@@ -148,14 +148,20 @@ def svg_of(figure: "Figure") -> bytes:
 
 _PLACED = re.compile(r'translate\([^)]*\)|\b(?:d|x|y)="[^"]*"')
 _LONG = re.compile(r"(\.\d\d)\d+")
+_LOOSE = re.compile(r" ?([MLQCZ]) ?")
+_UNSHOWN = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>", re.DOTALL)
+
+
+def _tight(told: str) -> str:
+    return _LOOSE.sub(r"\1", told) if told.startswith("d=") else told
 
 
 def _shortened(svg: str) -> str:
     r"""Return a picture whose letters are shapes without what only takes room: a third of it.
 
     >>> _shortened("<g><!-- a -->\n  <path id='DejaVuSans-15'/>\n</g>")
-    "<g> <path id='D-15'/> </g>"
+    "<g><path id='D-15'/></g>"
     """
-    bare = re.sub(r"\s+", " ", re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL))
-    bare = _PLACED.sub(lambda found: _LONG.sub(r"\1", found[0]), bare)
+    bare = re.sub(r"\s+", " ", _UNSHOWN.sub("", svg)).replace("> <", "><")
+    bare = _PLACED.sub(lambda found: _LONG.sub(r"\1", _tight(found[0])), bare)
     return bare.replace("DejaVuSans", "D").replace("IPAexGothic", "I").replace("xlink:href", "href")

@@ -645,8 +645,13 @@ def _ends(audit: "Audit", finding: Finding) -> str:
     first = min(ends)
     if first <= moment:
         return tr("Ended on {day}.", day=f"{first:%Y-%m-%d}")
-    days = count((first - moment).days, "day")
-    return tr("Ends on {day}, {days} after it was read.", day=f"{first:%Y-%m-%d}", days=days)
+    days = (first - moment).days
+    return tr(
+        "Ends on {day}, {nouns} after it was read.",
+        day=f"{first:%Y-%m-%d}",
+        nouns=count(days, "day"),
+        days=days,
+    )
 
 
 def _step(

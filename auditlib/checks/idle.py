@@ -122,9 +122,9 @@ def _unused_since(tables: TableSource, evidence: pd.DataFrame) -> str:
         tr("Nothing shows that it was used in the 30 days before it was read.")
         if pd.isna(found.last_entry)
         else tr(
-            "Nothing shows that it was used after {last}, {days} before it was read.",
+            "Nothing shows that it was used after {last}, {nouns} before it was read.",
             last=day(found.last_entry),
-            days=_days(found.last_entry, endpoint.read_at),
+            **_days(found.last_entry, endpoint.read_at),
         ),
         tr("Its log would not show who fails with a certificate: AWS does not log that.")
         if _asks_for_certificates(endpoint)
@@ -135,8 +135,10 @@ def _unused_since(tables: TableSource, evidence: pd.DataFrame) -> str:
     )
 
 
-def _days(since: Any, until: Any) -> str:
-    return words.count(int((until - since) / pd.Timedelta(days=1)), "day")
+def _days(since: Any, until: Any) -> dict[str, Any]:
+    """Return the days between two times for a sentence: in words, and as a number."""
+    number = int((until - since) / pd.Timedelta(days=1))
+    return {"nouns": words.count(number, "day"), "days": number}
 
 
 @check(
@@ -205,11 +207,11 @@ def endpoint_is_idle(
             )
             if pd.isna(last)
             else tr(
-                "Nobody connected to {endpoint} since {last}, {days} before it was read, as far as its log "
+                "Nobody connected to {endpoint} since {last}, {nouns} before it was read, as far as its log "
                 "goes: its newest entry is of that day.",
                 endpoint=called(row),
                 last=day(last),
-                days=_days(last, row.read_at),
+                **_days(last, row.read_at),
             )
         ]
         if _asks_for_certificates(row):
