@@ -61,8 +61,8 @@ def findings_json(audit: "Audit") -> dict[str, Any]:
     -------
     dict
         ``snapshot`` (accounts, regions, times, digest, versions) and ``findings``: one entry per
-        check, all checks present, each with ``check, status, information, severity, title, answer,
-        evidence, gaps, controls, accepted``; ``information`` marks what fails at severity ``info``,
+        check, all checks present, each with ``check, status, severity, title, answer, evidence, gaps,
+        controls, accepted, information``; ``information`` marks what fails at severity ``info``,
         which people are shown apart. Where accepted risks were named, also ``accepted_risks``: every
         entry with how it stands.
     """
@@ -97,7 +97,6 @@ def _entry(finding: Finding) -> dict[str, Any]:
     return {
         "check": check.id,
         "status": finding.status.value,
-        "information": summary.is_note(finding),
         "severity": check.severity.value,
         "title": check.title,
         "answer": finding.answer,
@@ -105,6 +104,7 @@ def _entry(finding: Finding) -> dict[str, Any]:
         "gaps": records(finding.gaps),
         "controls": {framework: list(ids) for framework, ids in check.controls.items()},
         "accepted": records(finding.accepted),
+        "information": summary.is_note(finding),
     }
 
 

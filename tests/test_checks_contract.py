@@ -32,7 +32,7 @@ FOUNDING = {
 }
 VERBS = {
     "Add", "Apply", "Authorize", "Create", "Decide", "Empty", "Enable", "Give", "Move", "Name",
-    "Narrow", "Remove", "Replace", "Revoke", "Route", "Associate", "Delete",
+    "Let", "Narrow", "Remove", "Replace", "Revoke", "Route", "Associate", "Delete",
 }  # fmt: skip
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 ALL = {made.id: made for made in checks()}

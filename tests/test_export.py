@@ -24,7 +24,7 @@ def rows_of(audit: Audit) -> list[dict[str, str]]:
 def test_every_check_is_in_the_json_with_the_promised_keys(audit):
     entries = findings_json(audit)["findings"]
     assert [entry["check"] for entry in entries] == [f.check.id for f in audit.findings]
-    keys = "check status severity title answer evidence gaps controls accepted"
+    keys = "check status severity title answer evidence gaps controls accepted information"
     assert all(" ".join(entry) == keys for entry in entries)
 
 
