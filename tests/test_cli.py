@@ -82,15 +82,20 @@ def test_check_says_what_was_audited_and_counts_what_came_of_it(saved):
     first, *_, last, hint = run("check", snapshot).stdout.splitlines()
     assert first.startswith("Audit of account 111122223333 in ap-northeast-1, read on ")
     found = re.fullmatch(
-        r"(\d+) fail \(.*(\d+) low.*\), (\d+) pass, 0 not assessed, (\d+) not applicable\.", last
+        r"(\d+) fail \(.*(\d+) low.*\), (\d+) for information, (\d+) pass, 0 not assessed, "
+        r"(\d+) not applicable\.",
+        last,
     )
     assert found, last
     findings = json.loads(run("check", snapshot, "--format", "json").stdout)["findings"]
     statuses = [entry["status"] for entry in findings]
     low = [e for e in findings if (e["status"], e["severity"]) == ("fail", "low")]
+    told = [e for e in findings if e["information"]]
+    assert {e["severity"] for e in told} == {"info"}
     assert [int(n) for n in found.groups()] == [
-        statuses.count("fail"),
+        statuses.count("fail") - len(told),
         len(low),
+        len(told),
         statuses.count("pass"),
         statuses.count("not_applicable"),
     ]
@@ -118,6 +123,7 @@ def test_check_prints_every_check_as_json(saved):
         "gaps",
         "controls",
         "accepted",
+        "information",
     }
 
 

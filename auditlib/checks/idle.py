@@ -124,7 +124,8 @@ def _unused_since(tables: TableSource, evidence: pd.DataFrame) -> str:
         else tr(
             "Nothing shows that it was used after {last}, {nouns} before it was read.",
             last=day(found.last_entry),
-            **_days(found.last_entry, endpoint.read_at),
+            nouns=words.count(_days(found.last_entry, endpoint.read_at), "day"),
+            days=_days(found.last_entry, endpoint.read_at),
         ),
         tr("Its log would not show who fails with a certificate: AWS does not log that.")
         if _asks_for_certificates(endpoint)
@@ -135,10 +136,8 @@ def _unused_since(tables: TableSource, evidence: pd.DataFrame) -> str:
     )
 
 
-def _days(since: Any, until: Any) -> dict[str, Any]:
-    """Return the days between two times for a sentence: in words, and as a number."""
-    number = int((until - since) / pd.Timedelta(days=1))
-    return {"nouns": words.count(number, "day"), "days": number}
+def _days(since: Any, until: Any) -> int:
+    return int((until - since) / pd.Timedelta(days=1))
 
 
 @check(
@@ -211,7 +210,8 @@ def endpoint_is_idle(
                 "goes: its newest entry is of that day.",
                 endpoint=called(row),
                 last=day(last),
-                **_days(last, row.read_at),
+                nouns=words.count(_days(last, row.read_at), "day"),
+                days=_days(last, row.read_at),
             )
         ]
         if _asks_for_certificates(row):
