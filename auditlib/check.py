@@ -27,7 +27,7 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.characters import visible
-from auditlib.frames import frame_of_rows
+from auditlib.frames import empty_frame, frame_of_rows
 from auditlib.gaps import GapRow, of_every_region
 from auditlib.language import current, sentences, tr, tr_as
 from auditlib.schemas import GAPS, SCHEMAS
@@ -559,7 +559,7 @@ def _judge(made: Check, tables: TableSource, accept: Accept | None, asked: _Aske
     left_out = _left_out(made, tables, asked)
     evidence = made.function(**_given(made.function, tables, population))
     if evidence.empty:
-        nothing = _nothing(tuple(evidence.columns))
+        nothing = _nothing(tuple(evidence.columns)).copy(deep=False)
         return finding_of(made, nothing, gaps, len(population), 0, left_out=left_out)
     if missing := {name: 0 for name in _ASIDE if name not in evidence}:
         evidence = evidence.assign(**missing)
@@ -581,8 +581,9 @@ def _judge(made: Check, tables: TableSource, accept: Accept | None, asked: _Aske
     )
 
 
+@cache
 def _nothing(columns: tuple[str, ...]) -> pd.DataFrame:
-    """Return evidence without a row."""
+    """Return evidence without a row, to be copied: it is made once."""
     kept = dict.fromkeys((*(name for name in columns if name not in _ASIDE), "source", "record"))
     types: dict[str, Any] = {"source": "str", "record": "Int64"}
     return pd.DataFrame({name: pd.Series(dtype=types.get(name, "object")) for name in kept})
@@ -682,7 +683,12 @@ def _gaps(
         if gap["region"] in regions
         or (regions and of_every_region(gap["service"], gap["operation"]))
     ]
-    return frame_of_rows(GAPS, sorted(kept, key=_position))
+    return frame_of_rows(GAPS, sorted(kept, key=_position)) if kept else _no_gaps().copy(deep=False)
+
+
+@cache
+def _no_gaps() -> pd.DataFrame:
+    return empty_frame(GAPS)
 
 
 def _position(gap: Mapping[str, Any]) -> list[tuple[bool, str]]:

@@ -25,6 +25,11 @@ DTYPES: dict[str, Any] = {
 }
 """The pandas type of each kind of column."""
 
+# Text is kept as Python's strings: in tables of the usual size Arrow's take longer to reach than to
+# compare, and in large ones they save nothing. It is set for the process, as frames that pandas
+# makes on the way, and the labels of their columns, must not be of the other kind.
+pd.set_option("mode.string_storage", "python")
+
 # Found once: pandas takes longer to understand a name than to make most columns.
 _DTYPES: dict[str, Any] = {kind: pd.api.types.pandas_dtype(name) for kind, name in DTYPES.items()}
 
@@ -37,8 +42,16 @@ def frame_of(schema: Schema, columns: Mapping[str, Any] | pd.DataFrame) -> pd.Da
     columns
         A list, array or Series per column name; all of one length. ``None`` is a missing value.
     """
-    arrays = {column.name: _array(column, columns[column.name]) for column in schema.columns}
-    return pd.DataFrame(arrays, copy=False)
+    arrays = [_array(column, columns[column.name]) for column in schema.columns]
+    frame = pd.DataFrame(dict(enumerate(arrays)), copy=False)
+    frame.columns = _labels(schema.names)
+    return frame
+
+
+@cache
+def _labels(names: tuple[str, ...]) -> Any:
+    """Return the labels of columns; frames that share them share how they are found."""
+    return pd.Index(names, dtype=_DTYPES["str"])
 
 
 def frame_of_rows(schema: Schema, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

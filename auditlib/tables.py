@@ -6,7 +6,7 @@ and write a function of the table's name here that returns its columns.
 
 import difflib
 import inspect
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Protocol
@@ -1187,20 +1187,17 @@ class Tables:
 
     def _unsettled(self) -> pd.DataFrame:
         """Return the endpoints of which it cannot be told what they are attached to."""
-        endpoints = self["client_vpn_endpoints"]
+        endpoints = self.shared("client_vpn_endpoints")
         return endpoints[endpoints["attachment"] == "unknown"]
 
     def _unlisted_rules(self) -> pd.DataFrame:
         """Return the security groups that show more sources and destinations than rules were listed."""
-        groups, rules = self["security_groups"], self["security_group_rules"]
-        listed = {
-            direction: rules.loc[rules["is_egress"] == is_egress, "group_id"].value_counts()
-            for direction, is_egress in (("ingress", False), ("egress", True))
-        }
-        short = pd.Series(False, index=groups.index)
-        for direction, counts in listed.items():
-            held = groups["group_id"].map(counts).fillna(0)
-            short |= groups[f"{direction}_peers"].fillna(0) > held
+        groups, rules = self.shared("security_groups"), self.shared("security_group_rules")
+        listed = Counter(zip(rules["group_id"].tolist(), rules["is_egress"].tolist(), strict=True))
+        short = np.zeros(len(groups), dtype=bool)
+        for is_egress, peers in ((False, "ingress_peers"), (True, "egress_peers")):
+            held = [listed[group, is_egress] for group in groups["group_id"].tolist()]
+            short |= groups[peers].fillna(0).to_numpy(dtype=np.int64) > np.array(held, np.int64)
         return groups[short]
 
 

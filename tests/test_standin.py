@@ -13,8 +13,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.parsers import ResponseParserError
+from moto.core.serialize import AttributePicker, XFormedAttributePicker
+from moto.ec2.models.tags import TagBackend
 
-from tests.standin import ACCOUNT, StandIn
+from tests.standin import ACCOUNT, StandIn, speed
 
 CERTIFICATE = (
     f"arn:aws:acm:ap-northeast-1:{ACCOUNT}:certificate/00000000-0000-0000-0000-000000000001"
@@ -492,3 +494,32 @@ def test_a_region_can_start_with_its_default_vpc(aws: StandIn) -> None:
     aws.switches.default_vpcs = True
     (vpc,) = aws.client("ec2", "eu-west-1").describe_vpcs()["Vpcs"]
     assert (vpc["IsDefault"], vpc["CidrBlock"]) == (True, "172.31.0.0/16")
+
+
+def test_what_is_kept_to_answer_quicker_changes_no_answer(
+    aws: StandIn, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network.associate(network.endpoint(), network.a)
+    group = network.group("named")
+    network.ec2.create_tags(Resources=[group, network.vpc], Tags=[{"Key": "Name", "Value": "n*"}])
+    ec2 = aws.client("ec2")
+    asked = [
+        ec2.describe_security_groups,
+        ec2.describe_security_group_rules,
+        ec2.describe_network_interfaces,
+        ec2.describe_vpcs,
+        ec2.describe_subnets,
+        ec2.describe_route_tables,
+        ec2.describe_network_acls,
+        aws.client("acm").list_certificates,
+    ]
+
+    def answers() -> list[Any]:
+        return [ask() | {"ResponseMetadata": None} for ask in asked]
+
+    quick = answers()
+    assert any(group == one["GroupId"] and one["Tags"] for one in quick[0]["SecurityGroups"])
+    monkeypatch.setattr(XFormedAttributePicker, "get_possible_keys", speed.KEYS)
+    monkeypatch.setattr(XFormedAttributePicker, "__call__", AttributePicker.__call__)
+    monkeypatch.setattr(TagBackend, "describe_tags", speed.TAGS)
+    assert answers() == quick

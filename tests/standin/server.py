@@ -31,7 +31,7 @@ from moto.server import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from tests.standin import clientvpn, corrections, others, wire
+from tests.standin import clientvpn, corrections, others, speed, wire
 from tests.standin.others import OTHERS
 from tests.standin.switches import SWITCHES, Switches
 from tests.standin.wire import Call, Request, Response, folded
@@ -658,6 +658,7 @@ def _install_once() -> None:
     clientvpn.install()
     corrections.install()
     others.install()
+    speed.install()
     _install_clock()
 
 

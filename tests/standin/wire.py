@@ -308,6 +308,8 @@ def paged(request: Request, response: Response, page_size: int | None) -> Respon
     tag = shape.serialization.get("name", members[0])
     found = next((child for child in root if child.tag.rpartition("}")[2] == tag), None)
     items = list(found) if found is not None else []
+    if start == 0 and len(items) <= size:
+        return response
     for item in (*items[:start], *items[start + size :]):
         assert found is not None
         found.remove(item)
