@@ -105,9 +105,14 @@ def metadata_of(text: str | None) -> Metadata:
             if end is None:
                 return Metadata(problem=tr("a certificate in it cannot be read"))
             ends.append(end)
-    problem = None if ends else tr("it holds no certificate to check signatures with")
-    stated = [element.get("validUntil") for element in root.iter()]
-    limits = [end for value in stated if value and (end := _time(value))]
+    stated = [value for one in root.iter() if (value := one.get("validUntil")) is not None]
+    limits = [end for value in stated if (end := _time(value))]
+    if not ends:
+        problem = tr("it holds no certificate to check signatures with")
+    elif len(limits) < len(stated):
+        problem = tr("the day on which it ends cannot be read")
+    else:
+        problem = None
     return Metadata(
         problem=problem,
         entity_id=root.get("entityID"),

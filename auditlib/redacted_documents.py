@@ -154,6 +154,8 @@ def metadata(text: str, names: Pseudonyms) -> str:
     )
     until = found.valid_until
     limit = f' validUntil="{until.astimezone(UTC).isoformat()}"' if until else ""
+    if found.problem == tr("the day on which it ends cannot be read"):
+        keys += '<md:AttributeAuthorityDescriptor validUntil="unreadable"/>'
     entity = names.text(found.entity_id or "", "entity")
     return (
         '<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" '

@@ -251,6 +251,26 @@ def test_a_provider_that_is_gone_or_has_ended_is_unusable():
     assert "IAM has none of this name" in reason(world, "saml-provider-is-unusable")
 
 
+@pytest.mark.parametrize("said", ["the end of next year", "", "2026-11-31T00:00:00Z"])
+@pytest.mark.parametrize("id", ["saml-provider-is-unusable", "saml-metadata-expires-soon"])
+def test_metadata_whose_end_cannot_be_read_does_not_pass(id, said):
+    world, _ = endpoint_world()
+    text = saml_metadata(400).replace("entityID", f'validUntil="{said}" entityID', 1)
+    world.saml_provider(metadata=text)
+    found = finding(world, id)
+    assert found.status is Status.NOT_ASSESSED
+    assert "the day on which it ends cannot be read" in found.answer
+
+
+def test_an_end_that_can_be_read_counts_beside_one_that_cannot():
+    world, _ = endpoint_world()
+    text = saml_metadata(400, valid_until=NOW - timedelta(days=1))
+    world.saml_provider(
+        metadata=text.replace("<md:IDPSSODescriptor", '<md:IDPSSODescriptor validUntil="then"')
+    )
+    assert "the metadata of the provider idp ended on" in reason(world, "saml-provider-is-unusable")
+
+
 def test_the_provider_of_the_portal_is_looked_at_too():
     world, endpoint = endpoint_world()
     world.saml_provider("portal", days=-3)

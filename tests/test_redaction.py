@@ -445,6 +445,10 @@ def test_a_revocation_list_ends_when_it_did(text, names):
         worlds.saml_metadata().replace(
             "entityID", 'validUntil="9999-12-31T23:59:59-14:00" entityID'
         ),
+        worlds.saml_metadata().replace("entityID", 'validUntil="Zebra" entityID'),
+        worlds.saml_metadata(valid_until=worlds.NOW).replace(
+            "<md:IDPSSODescriptor", '<md:IDPSSODescriptor validUntil="Zebra"'
+        ),
         "<Zebra",
     ],
 )
