@@ -7,6 +7,7 @@ import sys
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -17,11 +18,13 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from auditlib import report
 from auditlib.audit import Audit
 from auditlib.changes import CHANGES
 from auditlib.changes.plans import plan_of
+from auditlib.check import Status
 from auditlib.cli import main
-from auditlib.errors import AuditError, ParameterError
+from auditlib.errors import AuditError, ParameterError, ReportError
 from auditlib.snapshot import load, save
 from tests.worlds import ACCOUNT, REGION, World, clean
 
@@ -230,6 +233,50 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_file(tmp_path, argu
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_of_reports_written_at_once_into_one_folder_one_is_there_whole(tmp_path):
+    target = tmp_path / "out"
+    pages = ("index.html", "findings.json", "notebooks/00.ipynb")
+
+    def publish(writer: int) -> str | None:
+        try:
+            report._publish(dict.fromkeys(pages, str(writer)), target)
+        except ReportError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(publish, range(200)))
+    assert None in told
+    assert all("cannot be written" in said for said in told if said)
+    assert len({(target / page).read_text() for page in pages}) == 1
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_disk_that_fills_up_leaves_the_older_report(tmp_path):
+    target = tmp_path / "out"
+    report._publish({"index.html": "older", "notebooks/00.ipynb": "older"}, target)
+    with no_file_larger_than(700), pytest.raises(ReportError, match="File too large"):
+        report._publish({"index.html": "newer", "notebooks/00.ipynb": "newer" * 200}, target)
+    assert {p.read_text() for p in target.rglob("*.*")} == {"older"}
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_of_a_member_that_stands_twice_the_last_counts_for_verdict_and_evidence(tmp_path):
+    world = World()
+    vpc = world.vpc()
+    world.endpoint(vpc, logging=False)
+    save(world.snapshot(), tmp_path / "s")
+    (tmp_path / "s" / "manifest.json").unlink()
+    path = tmp_path / "s" / ACCOUNT / REGION / "ec2-describe-client-vpn-endpoints.json"
+    members = path.read_text("utf-8").strip().removeprefix("{")
+    path.write_text('{"ClientVpnEndpoints": [],' + members, "utf-8")
+    assert Audit(load(tmp_path / "s")).finding("connection-logging-is-off").status is Status.FAIL
+    path.write_text("{" + members.removesuffix("}") + ', "ClientVpnEndpoints": []}', "utf-8")
+    audit = Audit(load(tmp_path / "s"))
+    assert audit.finding("connection-logging-is-off").status is Status.NOT_APPLICABLE
+    assert audit.tables["client_vpn_endpoints"].empty
+
+
 MUCH = 100 * 2**20
 
 
@@ -267,3 +314,17 @@ def test_an_answer_of_100_mb_that_is_none_is_one_line(tmp_path, filling):
     path = tmp_path / "s" / ACCOUNT / REGION / "ec2-describe-vpcs.json"
     path.write_bytes(filling * (MUCH // len(filling)))
     assert "ec2-describe-vpcs.json" in said_in_one_line(auditlib("check", tmp_path / "s"))
+
+
+def test_a_sound_answer_of_100_mb_says_what_it_says_without_its_bulk(tmp_path):
+    world = World()
+    world.endpoint(world.vpc(), logging=False)
+    save(world.snapshot(), tmp_path / "s")
+    (tmp_path / "s" / "manifest.json").unlink()
+    said = auditlib("check", tmp_path / "s", "--format", "csv")
+    path = tmp_path / "s" / ACCOUNT / REGION / "ec2-describe-client-vpn-endpoints.json"
+    document = json.loads(path.read_bytes())
+    document["ClientVpnEndpoints"][0]["LaterMember"] = "x" * MUCH
+    path.write_text(json.dumps(document), "utf-8")
+    assert auditlib("check", tmp_path / "s", "--format", "csv").output == said.output
+    assert "connection-logging-is-off,fail" in said.output
