@@ -68,7 +68,7 @@ licences: $(VENV)/.base ## List the licences of all dependencies; fails on one t
 	@$(BIN)/python .ci/licences.py
 
 advisories: $(VENV)/.audit ## Ask the PyPI advisory service about every locked version (needs the network)
-	@$(VENV)/.audit/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip
+	@$(BIN)/python .ci/advisories.py $(VENV)/.audit/bin/pip-audit
 
 benchmark-all: $(VENV)/.dev ## Time start, load, check, reach, report and collect against their floors; BIG=1: to a million rules
 	@$(BIN)/python -m benchmarks $(if $(BIG),--big)

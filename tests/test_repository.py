@@ -1,7 +1,11 @@
 """What holds for the repository as a whole."""
 
 import ast
+import json
+import os
 import re
+import runpy
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -181,3 +185,48 @@ def test_both_readmes_show_the_same_commands():
         return [line for line in bare if line and not line.startswith("language:")]
 
     assert typed("README.md") == typed("README.ja.md")
+
+
+KNOWN = {"name": "a", "version": "1", "vulns": []}
+BAD = {**KNOWN, "vulns": [{"id": "PYSEC-0", "fix_versions": ["2"]}]}
+SKIPPED = {"name": "b", "skip_reason": "not found"}
+
+
+@pytest.mark.parametrize(
+    ("packages", "status", "said"),
+    [
+        ([KNOWN], 0, "1 of 1 locked packages were asked about"),
+        ([KNOWN, BAD], 1, "a 1: PYSEC-0, fixed in 2"),
+        ([BAD, SKIPPED], 1, "1 of 2 locked packages were asked about"),
+        ([KNOWN, SKIPPED], 3, "not assessed"),
+        ([], 3, "not assessed"),
+        (None, 3, "not assessed"),
+    ],
+)
+def test_an_advisory_service_that_does_not_answer_finds_nothing_fine(packages, status, said):
+    told = runpy.run_path(str(ROOT / ".ci" / "advisories.py"))["told"]
+    answer = "" if packages is None else json.dumps({"dependencies": packages, "fixes": []})
+    found, lines = told(answer)
+    assert found == status
+    assert any(said in line for line in lines)
+
+
+def test_a_build_gives_the_same_bytes_wherever_and_whenever_it_is_made(tmp_path):
+    made = []
+    for place, umask, age in (("here", 0o022, 0), ("over/there", 0o077, 10**8)):
+        tree = tmp_path / place
+        before = os.umask(umask)
+        try:
+            for name in ("auditlib", "notebooks"):
+                shutil.copytree(ROOT / name, tree / name, copy_function=shutil.copyfile)
+        finally:
+            os.umask(before)
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copyfile(ROOT / name, tree / name)
+        for file in tree.rglob("*"):
+            os.utime(file, (10**9 + age, 10**9 + age))
+        build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path / f"{age}")]
+        subprocess.run(build, cwd=tree, check=True, capture_output=True)
+        made.append({p.name: p.read_bytes() for p in (tmp_path / f"{age}").iterdir()})
+    assert {name.rpartition(".")[2] for name in made[0]} == {"whl", "gz"}
+    assert made[0] == made[1]
