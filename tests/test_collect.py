@@ -8,17 +8,21 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import botocore.session
 import pytest
+from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
 from click.testing import CliRunner, Result
 
 from auditlib.aws.collect import collect
-from auditlib.aws.models import session_of
+from auditlib.aws.models import OPERATIONS, session_of
 from auditlib.aws.reads import READS, read_of
 from auditlib.cli import main
 from auditlib.errors import AwsError, SnapshotError
@@ -854,3 +858,38 @@ def test_sessions_and_threads_share_what_botocore_knows_of_a_service():
     assert len({id(model) for model in models}) == 1
     with pytest.raises(UnknownServiceError):
         loaders[0].load_service_model("no-such-service", "service-2")
+
+
+def shapes_of(shape: Any, seen: set[str]) -> Iterator[tuple[str, Any]]:
+    """Yield a shape and all it is made of, as botocore understands them."""
+    if shape is None or shape.name in seen:
+        return
+    seen.add(shape.name)
+    yield shape.name, shape._shape_model
+    for inner in (
+        *getattr(shape, "members", {}).values(),
+        *(getattr(shape, name, None) for name in ("member", "key", "value")),
+    ):
+        yield from shapes_of(inner, seen)
+
+
+@pytest.mark.parametrize("service", sorted(OPERATIONS))
+def test_a_client_knows_what_is_read_as_botocore_has_it_and_nothing_else(service):
+    whole = botocore.session.get_session().get_service_model(service)
+    less = session_of().client(service, region_name=REGION).meta.service_model
+    asked = {xform_name(name, "-"): name for name in less.operation_names}
+    assert asked.keys() == OPERATIONS[service]
+    for name in asked.values():
+        one, other = whole.operation_model(name), less.operation_model(name)
+        for part in ("input_shape", "output_shape"):
+            made = [dict(shapes_of(getattr(each, part), set())) for each in (one, other)]
+            assert made[0] == made[1]
+        assert [e.name for e in one.error_shapes] == [e.name for e in other.error_shapes]
+
+
+def test_a_client_of_a_service_that_is_read_has_no_call_that_writes():
+    client = session_of().client("ec2", region_name=REGION)
+    assert callable(client.describe_security_groups)
+    for name in ("authorize_security_group_ingress", "modify_client_vpn_endpoint", "run_instances"):
+        with pytest.raises(AttributeError):
+            getattr(client, name)
