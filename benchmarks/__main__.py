@@ -11,8 +11,8 @@ million rules: 1 ×, 10 × and 100 ×; aim: ten times as much takes at most 12 t
 - check: all checks, and what reach they need, after loading. Floor: loading.
 - reach: who reaches what, after loading. Floor: loading.
 - report: all notebooks by the command line. Floor: loading and checking. Not of the grown snapshot.
-- collect: the sample, and the company of ``tests.standin.company_world``. Floor: the longest chain of
-  calls that need each other's answers, of ``--latency`` seconds each, against ``benchmarks.replay``,
+- collect: the sample, and the company of ``tests.standin.company_world``, the first account of a process
+  and, with an aim, those after it. Floor: the longest chain of calls that need each other's answers, of ``--latency`` seconds each, against ``benchmarks.replay``,
   whose own time is part of neither. Aim: at most 1.5 times.
 
 Seconds are of processor time (user and system) where nothing is waited for, so that they hold on a
@@ -188,7 +188,10 @@ def collected(latency: float) -> bool:
     missed = False
     for world in ("sample", "company"):
         told = json.loads(ran("-m", "benchmarks.fleet", "--stage", "collect", repr(latency), world))
-        name = f"{world}: {told['calls']:.0f} calls, {told['processor']:.2f} s of processor time"
+        name = (
+            f"{world}: {told['calls']:.0f} calls, {told['processor']:.2f} s of processor time; the "
+            f"first of a process {told['first']:.2f} s, those after it:"
+        )
         print(f"  {name}")
         missed |= line(
             "", told["seconds"], told["seconds"] / told["floor"],
