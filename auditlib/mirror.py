@@ -10,7 +10,6 @@ What lies in folders passes through here as it is.
 """
 
 import errno
-import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from auditlib import visit as visits
 from auditlib.errors import AuditError
 from auditlib.language import tr
 from auditlib.prefix import Prefix
-from auditlib.snapshot import MANIFEST
+from auditlib.snapshot import MANIFEST, write_file
 from auditlib.visit import DONE, FINDINGS, LATEST, Interrupted, Visit, pointer
 
 if TYPE_CHECKING:
@@ -41,8 +40,13 @@ def kept(visit: Visit) -> dict[str, Any] | None:
     done = output.read(f"{_day(visit)}/{DONE}")
     if done is None:
         return None
-    output.write(f"{visit.account.account}/{LATEST}", pointer(visit.date))
-    summary: dict[str, Any] = json.loads(done)
+    with _folders(visit) as (here, _, _):
+        write_file(here.folder / DONE, done)
+        summary = visits.kept(here)
+    if summary is None:
+        output.delete([f"{_day(visit)}/{DONE}"])
+    else:
+        output.write(f"{visit.account.account}/{LATEST}", pointer(visit.date))
     return summary
 
 

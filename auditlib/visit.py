@@ -32,6 +32,7 @@ from auditlib.snapshot import write_file
 if TYPE_CHECKING:
     from auditlib.audit import Audit
     from auditlib.comparison import Comparison
+    from auditlib.snapshot import Snapshot
 
 __all__ = [
     "DONE",
@@ -113,12 +114,19 @@ def _folder(place: Path | Prefix) -> Path:
 
 
 def kept(visit: Visit) -> dict[str, Any] | None:
-    """Return the summary of a visit that was completed before; ``None`` where there is none."""
+    """Return the summary of a visit that was completed before; ``None`` where there is none.
+
+    One whose calls did not all get through (throttling, time-outs) is to be made again: it is taken
+    for begun. What AWS refused stays so.
+    """
     done = visit.folder / DONE
     if not done.exists():
         return None
-    write_file(visit.home / LATEST, pointer(visit.date))  # one may have been killed before it
     summary: dict[str, Any] = json.loads(done.read_text("utf-8"))
+    if summary.get("read_again"):
+        done.unlink()
+        return None
+    write_file(visit.home / LATEST, pointer(visit.date))  # one may have been killed before it
     return summary
 
 
@@ -131,7 +139,7 @@ def pointer(date: str) -> bytes:
 
 
 def read(visit: Visit) -> None:
-    """Read the account, unless that was done to its end before.
+    """Read the account, unless that was done to its end before; then only what failed.
 
     Raises
     ------
@@ -147,13 +155,17 @@ def read(visit: Visit) -> None:
 
 
 def _is_read(snapshot: Path) -> bool:
-    """Whether a collection into a folder ran to its end; what AWS refused stays so."""
-    from auditlib.aws.collect import NOT_COLLECTED
+    """Whether a collection into a folder got all answers it may get; what AWS refused is one."""
     from auditlib.snapshot import MANIFEST, load
 
-    if not (snapshot / MANIFEST).exists():
-        return False
-    return all(call.error_code != NOT_COLLECTED for call in load(snapshot).calls)
+    return (snapshot / MANIFEST).exists() and not _missed(load(snapshot))
+
+
+def _missed(snapshot: "Snapshot") -> int:
+    """Return how many calls did not get through and may another time."""
+    from auditlib.aws.outcomes import passes
+
+    return sum(call.status == "failed" and passes(call.error_code or "") for call in snapshot.calls)
 
 
 def _collect(visit: Visit, snapshot: Path) -> None:
@@ -251,6 +263,7 @@ def _summary(visit: Visit, found: "Comparison", earlier: str | None) -> dict[str
         "fail": {s: sum(f.check.severity == s for f in failing) for s in SEVERITIES},
         "not_assessed": sum(f.status is Status.NOT_ASSESSED for f in audit.findings),
         "gaps": len(audit.gaps),
+        "read_again": _missed(audit.snapshot),
         "unlisted": unlisted(audit),
         "compared_with": earlier,
         "changes": None

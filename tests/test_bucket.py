@@ -282,6 +282,18 @@ def test_a_run_killed_between_its_summary_and_the_pointer_is_pointed_to_when_run
     assert held(s3, PLACE)[f"{ACCOUNT}/latest"] == b"2026-11-21\n"
 
 
+@pytest.mark.parametrize("failed", [0, 1])
+def test_a_day_whose_calls_did_not_all_get_through_is_no_complete_one(s3, small_visit, failed):
+    mirror.read(small_visit)
+    mirror.reported(small_visit)
+    name = f"{ACCOUNT}/2026-11-21/run.json"
+    output = Bucket(place=PLACE, endpoint_url=s3.url)
+    summary = {**small_visit.head, "read_again": failed}
+    output.write(name, json.dumps(summary).encode())
+    assert mirror.kept(small_visit) == (None if failed else summary)
+    assert (output.read(name) is None) == bool(failed)
+
+
 def test_what_ctrl_c_left_of_a_collection_is_gone_on_with(s3, small_visit, monkeypatch):
     seen = []
 

@@ -22,9 +22,9 @@ from auditlib.fleet import Executors, Interrupted, run
 from auditlib.lanes import Lanes
 from auditlib.overview import ACCOUNTS, overview
 from auditlib.report import overview_report
-from auditlib.schedule import config_of
+from auditlib.schedule import Account, config_of
 from auditlib.snapshot import write_file
-from auditlib.visit import FINDINGS, Visit, unlisted
+from auditlib.visit import DONE, FINDINGS, Visit, kept, read, unlisted
 from tests.accounts import REGION
 from tests.pages import page
 from tests.report_worlds import MOMENT, empty, exposed, hostile, refused
@@ -153,6 +153,7 @@ def assert_two_runs_over_many_accounts_say_what_is(aws, tmp_path, executors) -> 
         assert {a for a in accounts if by[a]["status"] == "failed"} == set(refusing)
         assert all(role(a) in by[a]["error"] and by[a]["exit"] == 3 for a in refusing)
         assert by[throttled]["unlisted"] == [ELSEWHERE]
+        assert [a for a in accounts if by[a].get("read_again")] == [throttled]
         assert {a for a in accounts if by[a]["exit"] == 3} == {*refusing, throttled}
     read = [account for account in accounts if account not in refusing]
     by = {summary["account"]: summary for summary in second}
@@ -395,6 +396,32 @@ def test_no_more_accounts_are_under_way_than_there_is_room_for(aws, tmp_path, mo
     _, told = ran(aws, several(tmp_path, *OTHERS), executors=inline(3))
     assert len(told) == len(OTHERS)
     assert max(most) <= 3
+
+
+def test_what_did_not_get_through_is_read_when_the_day_is_run_again(aws, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    endpoint = populated(aws, ACCOUNT)
+    aws.throttle("ec2", "DescribeClientVpnRoutes", resource=endpoint)
+    aws.deny("ec2", "DescribeVpcs")
+    account = Account(account=ACCOUNT, regions=(REGION,))
+    visit = Visit(account=account, output=tmp_path, date="2026-11-20", endpoint_url=aws.url)
+
+    def asked() -> set[str]:
+        aws.forget()
+        aws.deny("ec2", "DescribeVpcs")
+        read(visit)
+        return {call.operation for call in aws.calls} - {"GetCallerIdentity"}
+
+    read(visit)
+    write_file(visit.folder / DONE, json.dumps({**visit.head, "read_again": 1}).encode())
+    assert kept(visit) is None
+    assert not (visit.folder / DONE).exists()
+    assert {"DescribeClientVpnRoutes", "DescribeVpcs"} <= asked()
+    # What AWS refused, or has not, stays so that day.
+    assert asked() == set()
+    done = {**visit.head, "read_again": 0}
+    write_file(visit.folder / DONE, json.dumps(done).encode())
+    assert kept(visit) == done
 
 
 def test_ctrl_c_ends_a_run_and_is_no_run(aws, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ texts the AWS CLI leaves behind.
 import re
 from typing import Literal
 
-__all__ = ["UNKNOWN_TO_THE_CLI", "Refusal", "message_of", "refusal_of_text", "status_of"]
+__all__ = ["UNKNOWN_TO_THE_CLI", "Refusal", "message_of", "passes", "refusal_of_text", "status_of"]
 
 Refusal = tuple[Literal["denied", "failed", "unsupported"], str, str]
 """Status, error code, error message."""
@@ -25,6 +25,24 @@ UNKNOWN_TO_THE_CLI = "[Ii]nvalid choice|Unknown options|unrecognized arguments"
 _UNREACHABLE = re.compile(
     r"Could not connect to the endpoint URL|Connection was closed|Connect timeout|Read timeout"
 )
+# Throttling, the network, a service in trouble, a collection that was ended: codes of services and
+# names of the SDK's errors.
+_PASSING = re.compile(
+    r"Throttl|TooManyRequests|LimitExceeded|SlowDown|Time(d)?[Oo]ut|Connect|HTTPClient|SSLError"
+    r"|Streaming|IncompleteRead|ResponseParser|Internal(Error|Failure|Server)|Unavailable"
+    r"|NotCollected|PagesError|PageError"
+)
+
+
+def passes(error_code: str) -> bool:
+    """Tell whether what kept a call from being answered may be gone another time.
+
+    >>> [passes(code) for code in ("RequestLimitExceeded", "ReadTimeoutError", "NotCollected")]
+    [True, True, True]
+    >>> [passes(code) for code in ("AccessDenied", "ResourceNotFoundException", "UnexpectedAnswer")]
+    [False, False, False]
+    """
+    return _PASSING.search(error_code) is not None
 
 
 def status_of(error_code: str) -> Literal["denied", "failed"]:
