@@ -18,8 +18,9 @@ import click
 from auditlib import __version__
 from auditlib.characters import visible
 from auditlib.commands import Group
-from auditlib.errors import AuditError
+from auditlib.errors import AuditError, ParameterError
 from auditlib.language import tr
+from auditlib.prefix import SCHEME, prefix_of
 
 if TYPE_CHECKING:
     from auditlib.check import Finding
@@ -62,6 +63,39 @@ def one_line(text: object) -> str:
     'a b [U+001B][31m'
     """
     return visible(" ".join(str(text).split()))
+
+
+class _Place(click.Path):
+    """A path, or a place in S3: what lies there is fetched for as long as the command runs."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a path."""
+        if not isinstance(value, str) or not value.startswith(SCHEME) or ctx is None:
+            return super().convert(value, param, ctx)
+        from auditlib.mirror import fetched
+
+        path = ctx.with_resource(fetched(prefix_of(value)))
+        ctx.meta.setdefault(_FETCHED, set()).add(path)
+        return path
+
+
+class _Here(click.Path):
+    """A path on this machine."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a path."""
+        if isinstance(value, str) and value.startswith(SCHEME):
+            self.fail(
+                tr("{value} lies in S3, and this must be a path on this machine", value=value),
+                param,
+                ctx,
+            )
+        return super().convert(value, param, ctx)
+
+
+_FETCHED = "auditlib.fetched"
+PLACE = _Place(path_type=Path)
+HERE = _Here(path_type=Path)
 
 
 class _Refusal(click.ClickException):
@@ -113,11 +147,14 @@ def _tell_of_a_bug() -> None:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="auditlib")
 def main() -> None:
-    """Audit the security groups around AWS Client VPN endpoints."""
+    """Audit the security groups around AWS Client VPN endpoints.
+
+    A snapshot that is read, or a history, may also lie in S3: s3://BUCKET/PREFIX.
+    """
 
 
 @main.command()
-@click.option("--out", type=click.Path(path_type=Path), help="Folder (or .zip) to write.")
+@click.option("--out", type=HERE, help="Folder (or .zip) to write.")
 @click.option("--profile", help="Profile of your AWS configuration.")
 @click.option("--region", "regions", multiple=True, help="Region to read; may be repeated.")
 @click.option("--all-regions", is_flag=True, help="Read every region enabled for the account.")
@@ -294,7 +331,7 @@ def _leave(status: int) -> None:
 
 
 @main.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.argument("snapshot", type=PLACE)
 def verify(snapshot: Path) -> None:
     """Check a snapshot: every file is there, whole, and unchanged since it was collected.
 
@@ -335,7 +372,7 @@ def verify(snapshot: Path) -> None:
 
 
 @main.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.argument("snapshot", type=PLACE)
 @click.option(
     "--format",
     "style",
@@ -345,7 +382,7 @@ def verify(snapshot: Path) -> None:
     help="table for people, json and csv for programs, ocsf for security lakes, asff for Security "
     "Hub, junit for CI.",
 )
-@click.option("--accepted", type=click.Path(path_type=Path), help=ACCEPTED)
+@click.option("--accepted", type=HERE, help=ACCEPTED)
 @click.option("--fail-on", type=SEVERITY, default="low", show_default=True, help=FAIL_ON)
 def check(snapshot: Path, style: str, accepted: Path | None, fail_on: str) -> None:
     """Judge a snapshot and print what was found.
@@ -380,8 +417,8 @@ def check(snapshot: Path, style: str, accepted: Path | None, fail_on: str) -> No
 
 
 @main.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.argument("snapshot", type=PLACE)
+@click.option("--out", type=HERE, required=True, help="Folder to write.")
 @click.option(
     "--format",
     "formats",
@@ -389,9 +426,9 @@ def check(snapshot: Path, style: str, accepted: Path | None, fail_on: str) -> No
     multiple=True,
     help="Only this format; may be repeated.",
 )
-@click.option("--accepted", type=click.Path(path_type=Path), help=ACCEPTED)
+@click.option("--accepted", type=HERE, help=ACCEPTED)
 @click.option("--redact", is_flag=True, help=REDACT)
-@click.option("--redact-key", type=click.Path(path_type=Path), help=REDACT_KEY)
+@click.option("--redact-key", type=HERE, help=REDACT_KEY)
 def export(  # noqa: PLR0917 # click calls it by keyword
     snapshot: Path,
     out: Path,
@@ -429,11 +466,9 @@ def _pseudonyms(redact: bool, key_file: Path | None) -> "Pseudonyms | None":
 
 
 @main.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="Folder (or .zip) to write."
-)
-@click.option("--redact-key", type=click.Path(path_type=Path), help=REDACT_KEY)
+@click.argument("snapshot", type=PLACE)
+@click.option("--out", type=HERE, required=True, help="Folder (or .zip) to write.")
+@click.option("--redact-key", type=HERE, help=REDACT_KEY)
 def redact(snapshot: Path, out: Path, redact_key: Path | None) -> None:
     """Write a snapshot in which every name, id, address and account is a pseudonym.
 
@@ -452,7 +487,7 @@ def redact(snapshot: Path, out: Path, redact_key: Path | None) -> None:
 
 
 @main.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.argument("snapshot", type=PLACE)
 @click.argument("check")
 @click.argument("resource")
 @click.option("--reason", required=True, help="Why it is accepted.")
@@ -461,7 +496,7 @@ def redact(snapshot: Path, out: Path, redact_key: Path | None) -> None:
 @click.option("--reference", default="", help="A ticket or document.")
 @click.option(
     "--file",
-    type=click.Path(path_type=Path),
+    type=HERE,
     default=Path("accepted.yaml"),
     show_default=True,
     help="File to add it to; made where there is none.",
@@ -511,9 +546,9 @@ def accept(  # noqa: PLR0917 # click calls it by keyword
 
 
 @main.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.argument("snapshot", type=PLACE)
 @click.option("--framework", default="", help='Only this framework, as "CIS AWS 7.0.0".')
-@click.option("--accepted", type=click.Path(path_type=Path), help=ACCEPTED)
+@click.option("--accepted", type=HERE, help=ACCEPTED)
 @click.option(
     "--format",
     "style",
@@ -575,8 +610,8 @@ def _exit_status(findings: tuple["Finding", ...], fail_on: str) -> int:
 
 
 @main.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
-@click.option("--export", "out", type=click.Path(path_type=Path), help="Folder to write them to.")
+@click.argument("snapshot", type=PLACE)
+@click.option("--export", "out", type=HERE, help="Folder to write them to.")
 @click.option(
     "--format",
     "style",
@@ -602,7 +637,7 @@ def tables(snapshot: Path, out: Path | None, style: str) -> None:
 
 
 @main.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.argument("snapshot", type=PLACE)
 @click.option("--endpoint", help="Endpoint id or Name tag; every endpoint when not given.")
 @click.option("--group", help="Group id of an authorization rule, or * for a user in no group.")
 @click.option("--to", metavar="ENI-OR-IP", help="Interface id or address.")
@@ -670,7 +705,7 @@ def reach(  # noqa: PLR0917 # click calls it by keyword
 
 
 @main.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.argument("snapshot", type=PLACE)
 @click.option("--endpoint", required=True, help="Endpoint id or Name tag.")
 @click.option("--to", required=True, metavar="ENI-OR-IP", help="Address or interface id.")
 @click.option("--port", type=int, help="Port (ICMP: type).")
@@ -714,7 +749,7 @@ def explain(  # noqa: PLR0917 # click calls it by keyword
 
 
 @main.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.argument("snapshot", type=PLACE)
 @click.argument("text")
 @click.option(
     "--format",
@@ -747,12 +782,12 @@ def find(snapshot: Path, text: str, style: str) -> None:
 
 
 @main.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.argument("snapshot", type=PLACE)
 @click.option(
     "--fix", "fixes", multiple=True, metavar="CHECK-ID", help="Finding to fix; may be repeated."
 )
 @click.option("--endpoint", help="Fix only what concerns this endpoint (id or Name tag).")
-@click.option("--plan", type=click.Path(path_type=Path), help="YAML or JSON file of changes.")
+@click.option("--plan", type=HERE, help="YAML or JSON file of changes.")
 @click.option(
     "--format",
     "style",
@@ -763,7 +798,7 @@ def find(snapshot: Path, text: str, style: str) -> None:
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=HERE,
     help="Folder for apply.sh, rollback.sh, main.tf and preview.json.",
 )
 def preview(  # noqa: PLR0917 # click calls it by keyword
@@ -813,8 +848,8 @@ def preview(  # noqa: PLR0917 # click calls it by keyword
 
 
 @main.command()
-@click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("old", type=PLACE)
+@click.argument("new", type=PLACE)
 @click.option(
     "--format",
     "style",
@@ -824,7 +859,7 @@ def preview(  # noqa: PLR0917 # click calls it by keyword
     help="table for people, json for programs.",
 )
 @click.option("--fail-on", type=SEVERITY, help=_DIFF_EXITS)
-@click.option("--history", type=click.Path(path_type=Path), help=_HISTORY)
+@click.option("--history", type=PLACE, help=_HISTORY)
 def diff(old: Path, new: Path, style: str, fail_on: str | None, history: Path | None) -> None:
     """Tell what changed from OLD to NEW: findings, access through the VPN, configuration.
 
@@ -863,7 +898,7 @@ def _diff_status(found: "Comparison", fail_on: str) -> int:
 
 @main.command()
 @click.argument("client")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder; else one called like CLIENT.")
+@click.option("--out", type=HERE, help="Folder; else one called like CLIENT.")
 def new(client: str, out: Path | None) -> None:
     """Lay out a folder for CLIENT: config, notebooks, snapshots, reports, accepted risks."""
     from auditlib.engagement import lay_out
@@ -873,10 +908,10 @@ def new(client: str, out: Path | None) -> None:
 
 
 @main.command()
-@click.argument("snapshot", type=click.Path(path_type=Path), required=False)
+@click.argument("snapshot", type=PLACE, required=False)
 @click.option(
     "--notebooks",
-    type=click.Path(path_type=Path),
+    type=HERE,
     default=Path("notebooks"),
     show_default=True,
     help="Folder for the copies; notebooks that are there are kept.",
@@ -901,7 +936,7 @@ def lab(snapshot: Path | None, notebooks: Path, no_browser: bool) -> None:
 
 
 @main.command()
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=HERE)
 @click.option("--endpoint-url", help="Address to call instead of AWS.")
 @click.option("--check-only", is_flag=True, help="Only tell whether CONFIG is right.")
 @click.option(
@@ -991,8 +1026,8 @@ def _log_as_json() -> None:
 
 
 @main.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("snapshots", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("folder", type=PLACE)
+@click.argument("snapshots", nargs=-1, type=HERE)
 @click.option(
     "--format",
     "style",
@@ -1009,6 +1044,10 @@ def history(folder: Path, snapshots: tuple[Path, ...], style: str) -> None:
     from auditlib import history as past
     from auditlib.audit import open_audit
 
+    if snapshots and folder in click.get_current_context().meta.get(_FETCHED, ()):
+        raise ParameterError(
+            tr("a history in S3 is added to by auditlib run alone: give a folder, or no snapshot")
+        )
     for snapshot in snapshots:
         added = past.append(folder, open_audit(snapshot))
         known = tr("kept") if added else tr("known already")
@@ -1028,7 +1067,7 @@ def history(folder: Path, snapshots: tuple[Path, ...], style: str) -> None:
 @main.command()
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=HERE,
     default=Path("reports/demo"),
     show_default=True,
     help="Folder to write.",
@@ -1039,8 +1078,8 @@ def demo(out: Path) -> None:
 
 
 @main.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.argument("snapshot", type=PLACE)
+@click.option("--out", type=HERE, required=True, help="Folder to write.")
 @click.option("--notebook", "notebooks", multiple=True, help="Only this notebook; may be repeated.")
 @click.option(
     "--parameter",
@@ -1051,13 +1090,11 @@ def demo(out: Path) -> None:
     metavar="NAME VALUE",
     help="A parameter of the notebooks; may be repeated.",
 )
-@click.option("--accepted", type=click.Path(path_type=Path), help=ACCEPTED)
-@click.option(
-    "--earlier", type=click.Path(path_type=Path), help="Earlier snapshot to compare with."
-)
+@click.option("--accepted", type=HERE, help=ACCEPTED)
+@click.option("--earlier", type=PLACE, help="Earlier snapshot to compare with.")
 @click.option(
     "--history",
-    type=click.Path(path_type=Path),
+    type=HERE,
     help="Folder of a history; the findings are added to it once the report is there.",
 )
 @click.option("--pdf", is_flag=True, help="Make report.pdf of all pages too (the extra pdf).")
@@ -1069,10 +1106,10 @@ def demo(out: Path) -> None:
     help="Paper of the PDF.",
 )
 @click.option("--redact", is_flag=True, help=REDACT)
-@click.option("--redact-key", type=click.Path(path_type=Path), help=REDACT_KEY)
+@click.option("--redact-key", type=HERE, help=REDACT_KEY)
 @click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=HERE,
     help="YAML file with a section branding: whose report it is, and for whom (docs/branding.md).",
 )
 @click.option("--fail-on", type=SEVERITY, help=FAIL_ON + _REPORT_EXITS)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditlib import visit as visits
-from auditlib.errors import AuditError
+from auditlib.errors import AuditError, ParameterError
 from auditlib.language import tr
 from auditlib.prefix import Prefix
 from auditlib.snapshot import MANIFEST, write_file
@@ -27,7 +27,7 @@ from auditlib.visit import DONE, FINDINGS, LATEST, Interrupted, Visit, pointer
 if TYPE_CHECKING:
     from auditlib.aws.bucket import Bucket
 
-__all__ = ["kept", "over_all", "read", "reported"]
+__all__ = ["fetched", "kept", "over_all", "read", "reported"]
 
 _NO_ROOM = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -107,6 +107,35 @@ def reported(visit: Visit) -> dict[str, Any]:
             _send(output, folder, made=made, there=there - read, last=f"{day}/{DONE}")
             output.write(f"{account}/{LATEST}", pointer(visit.date))
         return summary
+
+
+@contextmanager
+def fetched(place: Prefix, endpoint_url: str | None = None) -> Iterator[Path]:
+    """Give a folder, or a .zip, with what lies at a place in S3: a snapshot, a history.
+
+    Raises
+    ------
+    AwsError
+        When S3 does not give it.
+    ParameterError
+        When nothing lies there.
+    """
+    from auditlib.aws.bucket import Bucket
+
+    above, _, name = place.path.rpartition("/")
+    bucket = Bucket(place=replace(place, path=above), endpoint_url=endpoint_url)
+    with _temporary() as folder:
+        names = bucket.names(name) if name else []
+        whole = bucket.read(name) if name and not names else None
+        if whole is not None:
+            write_file(folder / name, whole)
+        elif names:
+            bucket.fetch(names, folder)
+        else:
+            raise ParameterError(
+                tr("nothing lies at {place}: give the place of a snapshot or history", place=place)
+            )
+        yield folder / name
 
 
 @contextmanager

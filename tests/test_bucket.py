@@ -20,6 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from auditlib import history, mirror
+from auditlib.audit import open_audit
 from auditlib.aws import bucket as buckets
 from auditlib.aws.bucket import ACTIONS, EXPIRES, LOCK, Bucket, _Lock, lock
 from auditlib.aws.collect import Collected, collect
@@ -28,11 +29,12 @@ from auditlib.errors import AuditError, AwsError, ParameterError, SnapshotError
 from auditlib.fleet import run
 from auditlib.prefix import Prefix, prefix_of
 from auditlib.schedule import Account, config_of
-from auditlib.snapshot import load, write_file
+from auditlib.snapshot import load, save, write_file
 from auditlib.visit import Interrupted, Visit
 from tests.accounts import REGION, small_account
 from tests.standin import ACCOUNT
 from tests.test_fleet import FIRST, OTHERS, SECOND, inline, opened, populated, role, visited
+from tests.worlds import clean
 
 NAME = "example-audits"
 PLACE = Prefix(bucket=NAME, path="client a/監査+1")
@@ -342,6 +344,60 @@ def test_a_run_that_was_killed_goes_on_when_its_lock_is_gone(s3, tmp_path):
     there = held(s3, PLACE)
     assert {summary["report"], f"{ACCOUNT}/latest", "overview/latest"} <= set(there)
     assert LOCK not in there
+
+
+# -- read by other commands ----------------------------------------------------------------------
+
+
+def command(*words: object):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def test_a_snapshot_and_a_history_in_s3_are_read_as_those_in_folders_are(s3, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    here = tmp_path / "here" / "snapshot"
+    save(clean().snapshot(), here)
+    save(load(here), tmp_path / "here" / "s.zip")
+    history.append(tmp_path / "here" / "past", open_audit(here))
+    Bucket(place=PLACE).send(tmp_path / "here", files(tmp_path / "here"))
+    for words in (("check", "--format", "json"), ("reach", "--format", "csv")):
+        first, *more = words
+        told = command(first, here, *more)
+        assert told.exit_code in {0, 1, 3}, told.output
+        assert command(first, f"{PLACE}/snapshot/", *more).stdout == told.stdout
+    zipped = command("verify", f"{PLACE}/s.zip")
+    assert (
+        zipped.stdout.split()[0] == command("verify", tmp_path / "here" / "s.zip").stdout.split()[0]
+    )
+    runs = command("history", f"{PLACE}/past", "--format", "json")
+    assert runs.stdout == command("history", tmp_path / "here" / "past", "--format", "json").stdout
+    assert json.loads(runs.stdout)
+    told = command("diff", f"{PLACE}/snapshot", here, "--history", f"{PLACE}/past")
+    assert told.exit_code == 0, told.output
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("check", f"{PLACE}/nothing"), f"nothing lies at {PLACE}/nothing"),
+        (("check", "s3://x"), "names no place in S3"),
+        (("history", f"{PLACE}/past", "snapshot"), "added to by auditlib run alone"),
+        (
+            ("report", f"{PLACE}/past", "--out", "s3://example-audits/out"),
+            "must be a path on this machine",
+        ),
+    ],
+)
+def test_what_cannot_be_read_from_s3_or_written_there_is_one_line(s3, monkeypatch, words, said):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
+    Bucket(place=PLACE).write("past/x.txt", b"x")
+    told = command(*words)
+    assert told.exit_code == 2
+    assert said in " ".join(told.stderr.split())
 
 
 # -- one run at a time ----------------------------------------------------------------------------
