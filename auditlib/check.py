@@ -19,6 +19,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, Protocol
@@ -38,6 +39,7 @@ __all__ = [
     "Identity",
     "Severity",
     "Status",
+    "Stop",
     "audit",
     "check",
     "checks",
@@ -105,6 +107,14 @@ class TableSource(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stop:
+    """Since when nobody can begin a session at an endpoint, and a clause on what makes it so."""
+
+    since: datetime
+    ground: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Check:
     """A check and everything a reader should know about it.
 
@@ -149,6 +159,9 @@ class Check:
     bearing
         What it means for all else that is said of the endpoint it is found at: sentences, or what
         makes them from the tables and from its evidence there.
+    stops
+        Tells from the tables whether, with what a row of its evidence shows, nobody can begin a
+        session at the endpoint any more; ``None`` where it says nothing of the kind.
     names_access
         Whether its evidence names access through the VPN, by the rule that admits: the same access
         may be there by another rule once the evidence is gone.
@@ -189,6 +202,7 @@ class Check:
     ends_as: str = ""
     ends_sessions: bool = False
     bearing: str | Callable[[TableSource, pd.DataFrame], str] = field(default="", repr=False)
+    stops: "Callable[[TableSource, Any], Stop | None] | None" = field(default=None, repr=False)
     names_access: bool = False
     accepted_by_design: str = ""
 

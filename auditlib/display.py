@@ -18,7 +18,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from auditlib import endpoints, language, previewed, reached, summary
+from auditlib import endpoints, language, previewed, reached, steps, summary
 from auditlib.accepted import COLUMNS, as_shown
 from auditlib.access.saying import hop_shown
 from auditlib.characters import visible
@@ -809,7 +809,7 @@ def verdict(audit: "Audit") -> Html:
     )
 
 
-def first_steps(audit: "Audit", number: int = 4, pages: Mapping[str, str] | None = None) -> Html:
+def first_steps(audit: "Audit", number: int = 6, pages: Mapping[str, str] | None = None) -> Html:
     """Return the things to do first, the most urgent first, and why these.
 
     Parameters
@@ -817,12 +817,12 @@ def first_steps(audit: "Audit", number: int = 4, pages: Mapping[str, str] | None
     pages
         The page that holds a check's card, by check id.
     """
-    steps = summary.first_steps(audit, number)
+    asked = steps.first_steps(audit, number)
     return Html(
-        markup=render("steps.html.j2", steps=steps, pages=pages or {}),
+        markup=render("steps.html.j2", steps=asked, pages=pages or {}),
         text="\n".join(
             f"{i}. {step.what}" + (f" ({step.where})" if step.where else "")
-            for i, step in enumerate(steps, 1)
+            for i, step in enumerate(asked, 1)
         ),
     )
 

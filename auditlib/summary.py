@@ -7,16 +7,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from auditlib.aws.reads import Read
 from auditlib.characters import is_unseen
 from auditlib.check import Check, Finding, Severity, Status, checks
-from auditlib.frames import rows_of
 from auditlib.gaps import reads_behind
 from auditlib.language import current, marked, sentences, tr, tr_as
+from auditlib.outages import Outage, outages
 from auditlib.words import acceptance, clean, count, listed, named, opening, plural
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = [
     "OUTCOMES",
     "Identity",
-    "Step",
     "acceptances",
+    "asked",
     "beneath",
     "beyond",
     "blocked_checks",
@@ -35,7 +35,8 @@ __all__ = [
     "cost_of",
     "counts",
     "coverage_sentence",
-    "first_steps",
+    "down",
+    "first_sentence",
     "headline",
     "identity",
     "is_note",
@@ -46,6 +47,7 @@ __all__ = [
     "ratings",
     "refused_calls",
     "short",
+    "stopped",
     "strange_names",
     "tally",
     "verdict",
@@ -93,37 +95,6 @@ class Identity:
         return (
             ", ".join(self.accounts) if len(self.accounts) <= 4 else listed(self.accounts, most=3)
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One thing to do.
-
-    Attributes
-    ----------
-    what
-        What to do, which begins with a verb.
-    where
-        The endpoints and groups it concerns, by name; a Region where a call was refused.
-    how
-        The rest of the remedy's first sentence.
-    why
-        Why it comes before others.
-    check_id
-        The finding it answers; empty for "grant and read again".
-    ends
-        When what it is about ended, or ends; empty where nothing does.
-    sessions
-        That it ends live sessions; empty where it ends none for certain.
-    """
-
-    what: str
-    where: str = ""
-    how: str = ""
-    why: str
-    check_id: str = ""
-    ends: str = ""
-    sessions: str = ""
 
 
 def identity(audit: "Audit") -> Identity:
@@ -279,10 +250,10 @@ def beyond(audit: "Audit") -> pd.DataFrame:
     if not blocked:
         return refused_calls(audit.gaps.head(0))
     lacking = refused_calls(pd.concat([f.gaps for f in blocked]).drop_duplicates())
-    return lacking[~_asked(audit, lacking)].reset_index(drop=True)
+    return lacking[~asked(audit, lacking)].reset_index(drop=True)
 
 
-def _asked(audit: "Audit", lacking: pd.DataFrame) -> "pd.Series[bool]":
+def asked(audit: "Audit", lacking: pd.DataFrame) -> "pd.Series[bool]":
     """Say which missing answers are of calls that were made, or should have been."""
     call = ["account", "region", "service", "operation", "resource"]
     made = set(map(tuple, refused_calls(audit.gaps)[call].to_numpy()))
@@ -363,8 +334,50 @@ def failing_counted(findings: Iterable[Finding]) -> str:
     return listed(told)
 
 
+def down(audit: "Audit") -> tuple[Outage, ...]:
+    """Return the endpoints at which nobody can begin a session, the longest so first."""
+    return outages(audit.tables, audit.findings)
+
+
+def stopped(outage: Outage) -> str:
+    """Say since when nobody can begin a session at an endpoint, by whose word, and who is left."""
+    who = {
+        "endpoint": clean(outage.name) or outage.endpoint_id,
+        "since": when(outage.since),
+        "ground": outage.ground,
+    }
+    said = (
+        tr("Nobody can connect to {endpoint} since {since}: {ground}. It was not tried.", **who)
+        if pd.isna(outage.read_at)
+        else tr(
+            "Nobody can connect to {endpoint} since {since}, {ago} before it was read: {ground}. It was "
+            "not tried.",
+            **who,
+            ago=_lasting(outage.read_at - outage.since),
+        )
+    )
+    return sentences(said, _left(outage.live))
+
+
+def _lasting(time: Any) -> str:
+    days = int(time / pd.Timedelta(days=1))
+    return count(days, "day") if days else tr("less than a day")
+
+
+def _left(live: "pd.DataFrame | None") -> str:
+    if live is None:
+        return tr("Whether sessions that began before go on was not read.")
+    if live.empty:
+        return tr("No session was live any more.")
+    return (
+        tr("One session that began before was still live.")
+        if len(live) == 1
+        else tr("{number:,} sessions that began before were still live.", number=len(live))
+    )
+
+
 def verdict(audit: "Audit") -> tuple[str, ...]:
-    """Return the verdict in a few sentences that can stand alone."""
+    """Return the verdict in a few sentences that can stand alone; an outage in effect comes first."""
     said = identity(audit)
     table = places(audit)
     unseen = list(table.loc[~table["endpoints"].str.isdigit(), "region"])
@@ -374,7 +387,8 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
         "accounts": count(len(said.accounts), "account"),
         "when": when(said.finished or said.started),
     }
-    told = [
+    told = [stopped(outage) for outage in down(audit)]
+    told.append(
         tr(
             "{endpoints} in {regions} of {accounts} {is_are} looked at, as things stood at {when}.",
             **parts,
@@ -387,7 +401,7 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
             "as things stood at {when}.",
             **parts,
         )
-    ]
+    )
     if unseen:
         told.append(
             tr(
@@ -529,41 +543,13 @@ def _rated(tool: str, rating: str) -> str:
     )
 
 
-def first_steps(audit: "Audit", number: int = 4) -> tuple[Step, ...]:
-    """Return the things to do first.
-
-    What has ended comes first, then what ends soon, then failing findings by severity. Where a
-    check could not be assessed, granting what was refused comes before anything of medium severity
-    or below, for it may hide something worse; it is told even where more than ``number`` things
-    are worse.
-    """
-    failing = [f for f in by_urgency(audit.findings) if f.status is Status.FAIL]
-    ended = {made.ends_as for made in checks() if made.ends_as}
-    failing.sort(key=lambda f: 0 if f.check.id in ended else 1 if f.check.ends_as else 2)
-    urgent = [
-        f
-        for f in failing
-        if f.check.severity.rank >= Severity.HIGH.rank or f.check.id in ended or f.check.ends_as
-    ]
-    rest = [f for f in failing if f not in urgent]
-    called = names(audit)
-    again = _read_again(audit)
-    steps = [
-        *(_step(audit, f, called, failing) for f in urgent),
-        *again,
-        *(_step(audit, f, called, failing) for f in rest),
-    ]
-    told = steps[:number]
-    return (*told, *(step for step in again if step not in told))
-
-
 def headline(finding: Finding) -> str:
     """Return what a finding is headed with: what is wrong where it fails, else what is checked.
 
     A check's title says what should be; where the check fails, it is not so.
     """
     failing = finding.status in {Status.FAIL, Status.ACCEPTED}
-    return _first_sentence(finding.answer) if failing else finding.check.title
+    return first_sentence(finding.answer) if failing else finding.check.title
 
 
 def beneath(finding: Finding) -> tuple[str, ...]:
@@ -571,13 +557,13 @@ def beneath(finding: Finding) -> tuple[str, ...]:
     if finding.status not in {Status.FAIL, Status.ACCEPTED}:
         return (finding.answer,)
     flat = " ".join(finding.answer.split())
-    rest = flat.removeprefix(_first_sentence(flat)).strip()
+    rest = flat.removeprefix(first_sentence(flat)).strip()
     return (rest,) if rest else ()
 
 
 def short(finding: Finding) -> str:
     """Return a finding's answer as it stands in lists: its first sentence, and that there may be more."""
-    first = _first_sentence(finding.answer)
+    first = first_sentence(finding.answer)
     partly = finding.status is Status.FAIL and len(finding.gaps)
     return sentences(first, tr("There may be more: part could not be read.")) if partly else first
 
@@ -634,147 +620,10 @@ def _label(id: str, called: Mapping[str, str], others: Sequence[str]) -> str:
     return named(id, name) if not name or name == "default" or alike > 1 else name
 
 
-def _ends(audit: "Audit", finding: Finding) -> str:
-    """Return when what a finding is about ended, or ends, the first of them."""
-    said = identity(audit)
-    moment = said.finished or said.started
-    rows = finding.evidence.astype(object).to_numpy().ravel()
-    ends = [one for one in rows if isinstance(one, datetime) and not pd.isna(one)]
-    if moment is None or not ends:
-        return ""
-    first = min(ends)
-    if first <= moment:
-        return tr("Ended on {day}.", day=f"{first:%Y-%m-%d}")
-    days = (first - moment).days
-    return tr(
-        "Ends on {day}, {nouns} after it was read.",
-        day=f"{first:%Y-%m-%d}",
-        nouns=count(days, "day"),
-        days=days,
-    )
-
-
-def _step(
-    audit: "Audit", finding: Finding, called: Mapping[str, str], failing: Sequence[Finding]
-) -> Step:
-    what, how = _parted(finding.check.remedy)
-    soon = finding.check.ends_as or finding.check.id in {made.ends_as for made in checks()}
-    return Step(
-        what=what,
-        where=where(finding, called),
-        how=how,
-        why=tr(
-            "{severity}: {answer}",
-            severity=opening(tr(finding.check.severity.value)),
-            answer=sentences(short(finding), *_gone_with(finding, failing)),
-        ),
-        check_id=finding.check.id,
-        ends=_ends(audit, finding) if soon else "",
-        sessions=tr("Live sessions may end: plan a window.") if finding.check.ends_sessions else "",
-    )
-
-
-def _gone_with(finding: Finding, failing: Iterable[Finding]) -> list[str]:
-    """Say how much of a finding goes with others: its rows that rest on what they name alone."""
-    evidence = finding.evidence
-    if not {"endpoint_id", "eni_id", "rule_ids"} <= set(evidence):
-        return []
-    said = []
-    for other in failing:
-        if not other.check.names_access:
-            continue
-        named: dict[tuple[str, str], set[str]] = {}
-        for row in rows_of(other.evidence):
-            named.setdefault((row.endpoint_id, row.eni_id), set()).add(row.rule_id)
-        gone = sum(
-            bool(row.rule_ids)
-            and set(row.rule_ids) <= named.get((row.endpoint_id, row.eni_id), set())
-            for row in rows_of(evidence)
-        )
-        if gone:
-            told = {"gone": gone, "all": len(evidence), "check": other.check.id}
-            said.append(
-                tr("All of it goes with the fix of {check}, as no other rule opens it.", **told)
-                if gone == len(evidence)
-                else tr(
-                    "One of its {all:,} rows goes with the fix of {check}, as no other rule opens it.",
-                    **told,
-                )
-                if gone == 1
-                else tr(
-                    "{gone:,} of its {all:,} rows go with the fix of {check}, as no other rule opens them.",
-                    **told,
-                )
-            )
-    return said
-
-
-def _read_again(audit: "Audit") -> list[Step]:
-    blocked = blocked_checks(audit.findings)
-    if not blocked:
-        return []
-    lacking = refused_calls(pd.concat([f.gaps for f in blocked]).drop_duplicates())
-    asked = _asked(audit, lacking)
-    refused, open_questions = lacking[asked], lacking[~asked]
-    actions = sorted(
-        {
-            a
-            for a, s in zip(refused["iam_action"], refused["status"], strict=True)
-            if s == "denied" and a
-        }
-    )
-    old = bool((lacking["status"] == "unsupported").any())
-    if refused.empty and not old:  # nothing that another reading of the account would answer
-        grant = tr("Find out by hand what the snapshot cannot tell.")
-    elif actions:
-        grant = tr(
-            "Allow {actions}, take a newer boto3 or AWS CLI and collect again."
-            if old
-            else "Allow {actions} and collect again.",
-            actions=listed(actions),
-        )
-    elif old:
-        grant = tr("Take a newer boto3 or AWS CLI and collect again.")
-    else:
-        grant = tr("Collect again.")
-    whole = sum(f.status is Status.NOT_ASSESSED for f in blocked)
-    part = len(blocked) - whole
-    parts = []
-    if whole:
-        parts.append(tr("{checks} could not be assessed", checks=count(whole, "check")))
-    if part:
-        parts.append(tr("{checks} could be assessed only in part", checks=count(part, "check")))
-    reasons = []
-    if len(refused):
-        reasons.append(tr("{calls} gave no answer", calls=count(len(refused), "call")))
-    if len(open_questions):
-        questions = count(len(open_questions), "more question")
-        reasons.append(tr("the snapshot leaves {questions} open", questions=questions))
-    about = refused if len(refused) else open_questions
-    places_of = sorted(set(zip(about["region"], about["account"], strict=True)))
-    return [
-        Step(
-            what=grant,
-            where=listed(
-                (
-                    tr("{region} (account {account})", region=region, account=account)
-                    for region, account in places_of
-                ),
-                most=3,
-            ),
-            why=tr(
-                "{parts}: {reasons}.",
-                parts=opening(listed(parts)),
-                reasons=tr_as("list", ", and ").join(reasons),
-            ),
-        )
-    ]
-
-
-def _first_sentence(text: str) -> str:
+def first_sentence(text: str) -> str:
     """Return the first sentence of a text.
 
-    >>> _first_sentence("Create a group, e.g. vpn-users. Then apply it.")
+    >>> first_sentence("Create a group, e.g. vpn-users. Then apply it.")
     'Create a group, e.g. vpn-users.'
     """
     flat = " ".join(text.split())
@@ -784,29 +633,6 @@ def _first_sentence(text: str) -> str:
         if character == "." and flat[at + 1 : at + 2] == " " and flat[at + 2 : at + 3].isupper():
             return flat[: at + 1]
     return flat
-
-
-def _parted(remedy: str) -> tuple[str, str]:
-    """Return what to do, and how."""
-    first = _first_sentence(remedy)
-    if current() == "en":
-        return _headed(first)
-    # Where a colon does not part a sentence, the one after it says how.
-    return first, _first_sentence(" ".join(remedy.split()).removeprefix(first).strip())
-
-
-def _headed(sentence: str) -> tuple[str, str]:
-    """Part a sentence at its first colon or semicolon, where it has one.
-
-    >>> _headed("Make a new group: apply it.")
-    ('Make a new group.', 'Apply it.')
-    >>> _headed("Make a new group.")
-    ('Make a new group.', '')
-    """
-    cuts = [at for at in (sentence.find(mark) for mark in (": ", "; ")) if at > 0]
-    if not cuts:
-        return sentence, ""
-    return tr("{sentence}.", sentence=sentence[: min(cuts)]), opening(sentence[min(cuts) + 2 :])
 
 
 def when(moment: datetime | None) -> str:

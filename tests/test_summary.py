@@ -12,6 +12,7 @@ from auditlib.export import findings_json
 from auditlib.plots import severity_by_endpoint
 from auditlib.schemas import GAPS
 from auditlib.sheets import sheets
+from auditlib.steps import first_steps
 from auditlib.terminal import print_audit
 from tests import report_worlds as worlds
 from tests.worlds import World
@@ -161,7 +162,7 @@ def test_checks_that_saw_only_part_are_counted_in_words(refused):
 
 
 def test_reading_again_comes_before_what_is_mild(refused):
-    steps = summary.first_steps(refused, 20)
+    steps = first_steps(refused, 20)
     ranks = {f.check.id: f.check.severity.rank for f in refused.findings}
     again = next(i for i, step in enumerate(steps) if not step.check_id)
     assert "ec2:DescribeNetworkInterfaces" in steps[again].what
@@ -181,14 +182,14 @@ def test_what_has_ended_comes_first_then_what_ends_soon_each_with_its_day(refuse
     audit.__dict__["findings"] = (
         failing("vpn-sg-lets-members-in"),
         failing("server-certificate-expires-soon", not_after=pd.Timestamp("2026-11-25", tz="UTC")),
-        failing("revocation-list-has-expired", next_update=pd.Timestamp("2026-11-01", tz="UTC")),
+        failing("saml-provider-is-unusable", until=pd.Timestamp("2026-11-01", tz="UTC")),
     )
-    told = [(step.check_id, step.ends, step.sessions) for step in summary.first_steps(audit)]
+    told = [(step.check_id, step.ends, step.sessions) for step in first_steps(audit)]
     assert told == [
         (
-            "revocation-list-has-expired",
+            "saml-provider-is-unusable",
             "Ended on 2026-11-01.",
-            "Live sessions may end: plan a window.",
+            "",
         ),
         (
             "server-certificate-expires-soon",
@@ -202,14 +203,14 @@ def test_what_has_ended_comes_first_then_what_ends_soon_each_with_its_day(refuse
 def test_a_call_that_failed_asks_for_another_reading_and_no_permission():
     world = worlds.exposed()
     world.refuse("ec2-describe-security-groups", status="failed", code="RequestLimitExceeded")
-    step = next(s for s in summary.first_steps(audited(world), 20) if not s.check_id)
+    step = next(s for s in first_steps(audited(world), 20) if not s.check_id)
     assert step.what == "Collect again."
 
 
 @pytest.mark.parametrize("version", ["1.43.0", "1.40.0"])
 def test_what_an_old_sdk_left_out_asks_for_a_newer_one(version):
     audit = Audit(worlds.exposed().snapshot(**(worlds.MOMENT | {"botocore_version": version})))
-    step = next(s for s in summary.first_steps(audit, 40) if not s.check_id)
+    step = next(s for s in first_steps(audit, 40) if not s.check_id)
     assert step.what == "Take a newer boto3 or AWS CLI and collect again."
 
 
@@ -217,7 +218,7 @@ def test_only_calls_that_were_made_are_counted_as_unanswered():
     world = worlds.exposed()
     world.refuse("ec2-describe-network-acls")
     audit = audited(world)
-    step = next(s for s in summary.first_steps(audit, 20) if not s.check_id)
+    step = next(s for s in first_steps(audit, 20) if not s.check_id)
     assert len(summary.refused_calls(audit.gaps)) == 1
     assert "one call gave no answer" in step.why
     assert step.where == "ap-northeast-1 (account 111122223333)"
@@ -233,7 +234,7 @@ def test_where_nothing_was_refused_no_other_reading_is_asked_for():
     }
     finding = replace(audit.findings[0], gaps=pd.DataFrame([row]))
     audit.__dict__["findings"] = (finding,)
-    step = next(s for s in summary.first_steps(audit, 20) if not s.check_id)
+    step = next(s for s in first_steps(audit, 20) if not s.check_id)
     assert step.what == "Find out by hand what the snapshot cannot tell."
     assert "leaves one more question open" in step.why
     assert "call" not in step.why
@@ -333,7 +334,7 @@ def test_a_step_says_how_much_of_it_goes_with_the_fix_of_another():
     def told() -> tuple[str, str]:
         (step,) = (
             s
-            for s in summary.first_steps(audited(world), 20)
+            for s in first_steps(audited(world), 20)
             if s.check_id == "sensitive-port-reachable-by-everyone"
         )
         return step.where, step.why
