@@ -1,6 +1,6 @@
 """What to do first: the steps that an audit asks for, the most urgent first."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from auditlib.access import TABLES
+from auditlib.changes.fixes import gives_own_group, waiting_groups
 from auditlib.check import Finding, Severity, Status, checks
 from auditlib.frames import rows_of
 from auditlib.language import current, sentences, tr, tr_as
 from auditlib.outages import Outage, live_sessions
+from auditlib.previewed import ready
 from auditlib.summary import (
     asked,
     blocked_checks,
@@ -19,8 +22,10 @@ from auditlib.summary import (
     down,
     first_sentence,
     identity,
+    is_note,
     names,
     refused_calls,
+    severities_of,
     short,
     when,
     where,
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Step", "first_steps"]
 
+_IDLE = "endpoint-is-idle"
 _LOG_OFF = "connection-logging-is-off"
 _FOR_EVERYONE = "authorization-allows-everyone"
 
@@ -56,6 +62,8 @@ class Step:
         When what it is about ended, or ends; empty where nothing does.
     sessions
         Which live sessions it ends; empty where it ends none for certain.
+    has_fix
+        Whether the kit has a fix for it, whose card says what that opens and closes.
     """
 
     what: str
@@ -65,12 +73,14 @@ class Step:
     check_id: str = ""
     ends: str = ""
     sessions: str = ""
+    has_fix: bool = False
 
 
 def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
     """Return the things to do first.
 
-    What has ended comes first, then what ends soon, then failing findings by severity. Where a
+    What has ended comes first, then what ends soon, then failing findings by severity. Before the
+    first that would have somebody build for an endpoint nobody uses, its owner is asked. Where a
     check could not be assessed, granting what was refused comes before anything of medium severity
     or below, for it may hide something worse; it is told even where more than ``number`` things
     are worse.
@@ -119,24 +129,68 @@ class _Asking:
             or finding.check.ends_as
         )
 
+    @cached_property
+    def idle(self) -> dict[str, tuple[Finding, ...]]:
+        """The endpoints that nobody uses, with what else fails there; those alone where anything does."""
+        quiet = next((f for f in self.failing if f.check.id == _IDLE), None)
+        others = {
+            id: tuple(
+                f
+                for f in self.failing
+                if f is not quiet and not is_note(f) and (_endpoints(f.evidence) == id).any()
+            )
+            for id in (() if quiet is None else quiet.evidence["endpoint_id"])
+        }
+        return {id: found for id, found in others.items() if found}
+
+    @cached_property
+    def waiting(self) -> dict[str, tuple[str, ...]]:
+        """The endpoints whose settings name groups that wait to be applied, and those groups."""
+        tables = self.audit.tables
+        found = {
+            id: waiting_groups(tables, id) for id in tables["client_vpn_endpoints"]["endpoint_id"]
+        }
+        return {id: groups for id, groups in found.items() if groups}
+
     def steps(self, finding: Finding) -> Iterator[Step]:
         """Yield what a finding asks for: one step, or several where endpoints need different things."""
-        left = finding.evidence
-        if "endpoint_id" in left:
-            for id, outage in self.down.items():
-                if outage.check_id == finding.check.id:
-                    here = left["endpoint_id"] == id
-                    yield self._restoring(replace(finding, evidence=left[here]), outage)
-                    left = left[~here]
+        for id, others in self.idle.items():
+            if others[0] is finding:
+                yield self._asking_for(id, others)
+        left, at = finding.evidence, _endpoints(finding.evidence)
+        if finding.check.id == _IDLE:
+            left = left[~at.isin(self.idle)]
+        elif gives_own_group(finding.check.id):
+            apart = [id for id in at.unique() if id in self.waiting]
+            left = left[~at.isin(apart)]
+            for id in apart:
+                if len(left) == 0 or not self._is_applied_before(id, finding):
+                    yield self._applying(replace(finding, evidence=finding.evidence[at == id]), id)
+        else:
+            apart = [id for id, one in self.down.items() if one.check_id == finding.check.id]
+            for id in apart:
+                yield self._restoring(replace(finding, evidence=left[at == id]), self.down[id])
+            left = left[~at.isin(apart)]
         if len(left):
             yield self._step(replace(finding, evidence=left))
+
+    def _is_applied_before(self, id: str, finding: Finding) -> bool:
+        """Tell whether a step for a finding further up applies an endpoint's waiting groups already."""
+        above = self.failing[: self.failing.index(finding)]
+        return any(
+            gives_own_group(f.check.id) and (_endpoints(f.evidence) == id).any() for f in above
+        )
 
     def _step(self, finding: Finding) -> Step:
         what, how = _parted(finding.check.remedy)
         soon = finding.check.ends_as or finding.check.id in self._ended
         return Step(
             what=what,
-            where=where(finding, names(self.audit)),
+            where=where(
+                finding,
+                names(self.audit),
+                dict.fromkeys(self.idle, tr("only if it is kept")),
+            ),
             how=how,
             why=tr(
                 "{severity}: {answer}",
@@ -146,6 +200,65 @@ class _Asking:
             check_id=finding.check.id,
             ends=_ends(self.audit, finding) if soon else "",
             sessions=self._sessions(finding),
+            has_fix=finding.check.id in ready(),
+        )
+
+    def _asking_for(self, id: str, others: Sequence[Finding]) -> Step:
+        """Return the step that asks whether an endpoint is needed, before anybody builds for it."""
+        quiet = self.audit.finding(_IDLE)
+        (row,) = rows_of(quiet.evidence[quiet.evidence["endpoint_id"] == id])
+        counted = severities_of(others)
+        return replace(
+            self._step(quiet),
+            what=tr(
+                "Ask the owner of {endpoint} whether anybody needs it.", endpoint=self._called(id)
+            ),
+            where="",
+            how=tr(
+                "If not, note its subnets and routes and take away its associations: nobody can connect "
+                "then, and associating a subnet brings it back. Deleting it later ends its part in what "
+                "{counted} checks found.",
+                counted=counted,
+            )
+            if row.associations
+            else tr(
+                "If not, delete it: that ends its part in what {counted} checks found.",
+                counted=counted,
+            ),
+            why=row.reason,
+        )
+
+    def _called(self, id: str) -> str:
+        return clean(names(self.audit).get(id)) or id
+
+    def _applying(self, finding: Finding, id: str) -> Step:
+        """Return the step that applies the groups which an endpoint's settings name already."""
+        called = names(self.audit)
+        groups = self.waiting[id]
+        tables = self.audit.tables
+        regions = set(finding.evidence["region"])
+        unread = tables.gaps(*TABLES)
+        return replace(
+            self._step(finding),
+            what=tr(
+                "Apply the security groups that the settings of {endpoint} name.",
+                endpoint=self._called(id),
+            ),
+            how=sentences(
+                tr(
+                    "No new group is needed: as far as was read, nothing else carries {groups}, and it "
+                    "has no inbound rules. What receivers admit by it opens, and what they admit only by the groups in "
+                    "force closes.",
+                    groups=listed(clean(called.get(group)) or group for group in groups),
+                ),
+                tr(
+                    "Read again first: part of the way was not read, so what that does to users cannot be judged."
+                )
+                if unread["region"].isin(regions).any()
+                else "",
+            ),
+            ends="",
+            sessions=tr("No session ends by it."),
         )
 
     def _sessions(self, finding: Finding) -> str:
@@ -211,6 +324,13 @@ class _Asking:
                 "Its authorization rules then let every user into {networks} again.",
                 networks=listed(open_to_all["destination_cidr"]),
             )
+
+
+def _endpoints(evidence: pd.DataFrame) -> "pd.Series[str]":
+    """Return the endpoint of each row of evidence; empty where it names none."""
+    if "endpoint_id" not in evidence:
+        return pd.Series("", index=evidence.index)
+    return evidence["endpoint_id"].fillna("").astype(str)
 
 
 def _ends(audit: "Audit", finding: Finding) -> str:

@@ -46,6 +46,7 @@ __all__ = [
     "places",
     "ratings",
     "refused_calls",
+    "severities_of",
     "short",
     "stopped",
     "strange_names",
@@ -445,10 +446,9 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
     return tuple(told)
 
 
-def _result(findings: Sequence[Finding], failing: Sequence[Finding]) -> str:
-    if not findings:
-        return tr("No check was made.")
-    by_severity = [
+def severities_of(failing: Sequence[Finding]) -> str:
+    """Return how many findings are of each severity, the worst first: "2 high and 4 low"."""
+    return listed(
         tr(
             "{number} {severity}",
             number=sum(f.check.severity is severity for f in failing),
@@ -456,8 +456,13 @@ def _result(findings: Sequence[Finding], failing: Sequence[Finding]) -> str:
         )
         for severity in reversed(Severity)
         if any(f.check.severity is severity for f in failing)
-    ]
-    severities = listed(by_severity)
+    )
+
+
+def _result(findings: Sequence[Finding], failing: Sequence[Finding]) -> str:
+    if not findings:
+        return tr("No check was made.")
+    severities = severities_of(failing)
     found = tally(findings)
     told = [outcome for outcome in _CAME_OUT if found[outcome]]
     if len(told) == 1:
@@ -580,7 +585,9 @@ def acceptances(finding: Finding) -> tuple[str, ...]:
     )
 
 
-def where(finding: Finding, called: Mapping[str, str]) -> str:
+def where(
+    finding: Finding, called: Mapping[str, str], beside: Mapping[str, str] | None = None
+) -> str:
     """Return the endpoints and security groups of a finding's evidence by name, three of each.
 
     Where it names no groups, its interfaces.
@@ -593,7 +600,10 @@ def where(finding: Finding, called: Mapping[str, str]) -> str:
     ----------
     called
         Names by id, as :func:`names` returns them.
+    beside
+        What to say in brackets behind a thing, by its id.
     """
+    told = beside or {}
     said = []
     shown = finding.evidence if len(finding.evidence) else finding.accepted
     for column, noun in (
@@ -607,7 +617,14 @@ def where(finding: Finding, called: Mapping[str, str]) -> str:
         if noun == "security group":  # an authorization rule's group is one of users
             ids = [id for id in ids if id.startswith("sg-")]
         if ids:
-            labels = listed((_label(id, called, ids) for id in ids), most=3)
+            labels = listed(
+                (
+                    tr("{name} ({remark})", name=label, remark=told[id]) if id in told else label
+                    for id in ids
+                    for label in [_label(id, called, ids)]
+                ),
+                most=3,
+            )
             called_so = tr(noun) if len(ids) == 1 else plural(noun)
             said.append(tr("{noun} {names}", noun=called_so, names=labels))
     return tr_as("list", "; ").join(said)

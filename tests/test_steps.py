@@ -4,13 +4,27 @@ import pytest
 
 from auditlib import summary
 from auditlib.audit import Audit
+from auditlib.check import audit as findings_of
 from auditlib.steps import Step, first_steps
 from tests import report_worlds as worlds
 from tests.worlds import World, revocation_list
 
+FEW = (
+    "authorization-allows-everyone",
+    "connection-logging-is-off",
+    "endpoint-is-idle",
+    "revocation-list-has-expired",
+    "server-certificate-has-expired",
+    "vpn-sg-is-shared",
+    "vpn-sg-lets-members-in",
+)
+
 
 def audited(world: World) -> Audit:
-    return Audit(world.snapshot(**worlds.MOMENT))
+    """Return an audit by the checks that these tests are about, which saves the time of the others."""
+    audit = Audit(world.snapshot(**worlds.MOMENT))
+    audit.__dict__["findings"] = findings_of(audit.tables, FEW)
+    return audit
 
 
 def steps_of(world: World, check_id: str) -> list[Step]:
@@ -95,3 +109,79 @@ def test_a_server_certificate_that_has_ended_stops_everybody_and_a_revoked_one_i
         said = summary.verdict(audited(world))[0]
         assert said.startswith("Nobody can connect to staff since") == stops
         assert ("clients refuse a server certificate that has ended" in said) == stops
+
+
+# -- endpoints that need different things --------------------------------------------------------
+
+MEMBERS = "vpn-sg-lets-members-in"
+
+
+def two_sharing() -> tuple[World, str, str]:
+    """Return a world with two endpoints on the default group, which wikis carry too."""
+    world = World()
+    ids = []
+    for n, name in enumerate(("settled", "waiting")):
+        vpc = world.vpc(f"10.{n}.0.0/16")
+        default = world.default_group(vpc)
+        endpoint = world.endpoint(vpc, name=name)
+        world.associate(endpoint, world.subnet(vpc, f"10.{n}.1.0/24"))
+        world.authorize(endpoint, f"10.{n}.0.0/16", group="staff")
+        world.interface(world.subnet(vpc, f"10.{n}.2.0/24"), default, name="wiki")
+        ids.append(endpoint)
+    own = world.security_group(vpc, "waiting-clients")
+    world.record(endpoint)["SecurityGroupIds"] = [own]
+    return world, *ids
+
+
+def test_an_endpoint_whose_own_group_only_waits_has_a_step_of_its_own():
+    world, _, _ = two_sharing()
+    applied, moved = steps_of(world, MEMBERS)
+    assert applied.what == "Apply the security groups that the settings of waiting name."
+    assert "nothing else carries waiting-clients" in applied.how
+    assert applied.sessions == "No session ends by it."
+    assert "Read again first" not in applied.how
+    assert applied.where.startswith("endpoint waiting;")
+    assert moved.what == "Move each endpoint to a group of its own."
+    assert moved.where.startswith("endpoint settled;")
+    (shared,) = steps_of(world, "vpn-sg-is-shared")  # where it waits, the first step answers it
+    assert shared.where.startswith("endpoint settled;")
+    assert applied.has_fix
+    assert moved.has_fix
+
+
+def test_where_part_of_the_way_was_not_read_it_is_read_again_before_a_group_is_applied():
+    world, _, _ = two_sharing()
+    world.refuse("ec2-describe-network-acls")
+    applied, _ = steps_of(world, MEMBERS)
+    assert "Read again first" in applied.how
+
+
+def test_the_owner_of_an_endpoint_nobody_uses_is_asked_before_anybody_builds_for_it():
+    world, settled, _ = two_sharing()
+    world.record(settled)["ConnectionLogOptions"]["CloudwatchLogGroup"] = "/vpn/quiet"
+    world.log_group("/vpn/quiet")
+    world.log_stream("/vpn/quiet", "connections", days_ago=75)
+    told = first_steps(audited(world), 40)
+    what = [step.what for step in told]
+    ask = what.index("Ask the owner of settled whether anybody needs it.")
+    assert ask == min(at for at, step in enumerate(told) if "settled" in step.where + step.what)
+    assert "take away its associations" in told[ask].how
+    assert "ends its part in what 1 high and 1 medium checks found." in told[ask].how
+    assert "93 days before it was read" in told[ask].why
+    others = [step for at, step in enumerate(told) if at != ask and "settled" in step.where]
+    assert len(others) == 2
+    assert all("settled (only if it is kept)" in step.where for step in others)
+    assert [step.check_id for step in told].count("endpoint-is-idle") == 1
+
+
+def test_an_endpoint_nobody_uses_and_nothing_else_is_wrong_with_is_told_of_in_its_place():
+    world = World()
+    vpc = world.vpc()
+    endpoint = world.endpoint(vpc, (world.security_group(vpc, "vpn"),), name="spare")
+    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+    world.record(endpoint)["ConnectionLogOptions"]["CloudwatchLogGroup"] = "/vpn/quiet"
+    world.log_group("/vpn/quiet")
+    world.log_stream("/vpn/quiet", "connections", days_ago=75)
+    (step,) = first_steps(audited(world), 40)
+    assert step.check_id == "endpoint-is-idle"
+    assert step.what.startswith("Delete the endpoint once its owner agrees")
