@@ -165,6 +165,9 @@ class Check:
     names_access
         Whether its evidence names access through the VPN, by the rule that admits: the same access
         may be there by another rule once the evidence is gone.
+    of_everyone
+        Whether its evidence is about what every user has: once it is gone, named groups may have the
+        same.
     accepted_by_design
         For conditions the kit recommends and other scanners report: the text to hand to them.
     tables, wording
@@ -204,6 +207,7 @@ class Check:
     bearing: str | Callable[[TableSource, pd.DataFrame], str] = field(default="", repr=False)
     stops: "Callable[[TableSource, Any], Stop | None] | None" = field(default=None, repr=False)
     names_access: bool = False
+    of_everyone: bool = False
     accepted_by_design: str = ""
 
     @property
