@@ -138,6 +138,8 @@ class Check:
         from it would be a double one; empty otherwise.
     rationale, remedy, verify
         Who could do what because of it; what to do (begins with a verb); how to see it is done.
+    advice
+        Says what to do in place of ``remedy`` where the evidence leaves out some of it.
     false_alarms
         When the evidence is right and yet no reason to act.
     reference
@@ -197,6 +199,7 @@ class Check:
     among: Callable[[pd.DataFrame], pd.Series] | None = field(default=None, repr=False)
     left_out: Callable[..., str] | None = field(default=None, repr=False)
     unseen: Callable[..., list[GapRow]] | None = field(default=None, repr=False)
+    advice: Callable[[pd.DataFrame], str] | None = field(default=None, repr=False)
     clear: tuple[str, str] | tuple[()] = ()
     false_alarms: tuple[str, ...] = ()
     controls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -264,6 +267,12 @@ class Finding:
     population: int
     accepted: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
 
+    @property
+    def remedy(self) -> str:
+        """What to do about its evidence: no advice that none of it is a case of."""
+        advice = self.check.advice
+        return self.check.remedy if advice is None or self.evidence.empty else advice(self.evidence)
+
     def __repr__(self) -> str:
         reasons = [f"- {reason}" for reason in self.evidence.get("reason", ())]
         lines = [self.answer, *reasons[:5]]
@@ -276,7 +285,7 @@ class Finding:
         if len(self.gaps):
             lines.append(tr("{gaps}, see .gaps", gaps=words.count(len(self.gaps), "gap")))
         if self.status is Status.FAIL:
-            lines.append(tr("what to do: .check.remedy; why: .check.rationale"))
+            lines.append(tr("what to do: .remedy; why: .check.rationale"))
         # Names in the account come from whoever can write to it: nothing in them drives a terminal.
         return "\n    ".join(
             [

@@ -618,6 +618,7 @@ def card(
     markup = render(
         "finding.html.j2",
         check=finding.check,
+        remedy=finding.remedy,
         status=finding.status.value,
         headline=summary.headline(finding),
         beneath=summary.beneath(finding),

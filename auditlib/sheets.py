@@ -160,7 +160,7 @@ def finding_rows(audit: "Audit") -> pd.DataFrame:
             "accepted": len(finding.accepted),
             "not_read": len(summary.refused_calls(finding.gaps)),
             "acceptance": " ".join(summary.acceptances(finding)),
-            "remedy": " ".join(finding.check.remedy.split()),
+            "remedy": " ".join(finding.remedy.split()),
             "controls": tuple(
                 f"{name}: {', '.join(ids)};" for name, ids in sorted(finding.check.controls.items())
             ),

@@ -182,7 +182,7 @@ class _Asking:
         )
 
     def _step(self, finding: Finding) -> Step:
-        what, how = _parted(finding.check.remedy)
+        what, how = _parted(finding.remedy)
         soon = finding.check.ends_as or finding.check.id in self._ended
         return Step(
             what=what,
@@ -303,7 +303,7 @@ class _Asking:
         return replace(
             self._step(finding),
             what=tr("Restore {endpoint}.", endpoint=name),
-            how=sentences(*_parted(finding.check.remedy), *self._restored(outage)),
+            how=sentences(*_parted(finding.remedy), *self._restored(outage)),
             ends=tr("Nobody can connect since {since}.", since=when(outage.since)),
             sessions=sessions if finding.check.ends_sessions else "",
         )

@@ -143,6 +143,7 @@ def _certificate_rows(
             **place_of(row),
             "certificate_arn": row.certificate_arn,
             "not_after": row.not_after,
+            "imported": None if pd.isna(row.type) else row.type == "IMPORTED",
             "source": row.source,
             "record": row.record,
             "reason": tr(
@@ -154,11 +155,31 @@ def _certificate_rows(
         }
 
 
-_CERTIFICATE_COLUMNS = "account region endpoint_id certificate_arn not_after reason source record"
+_CERTIFICATE_COLUMNS = (
+    "account region endpoint_id certificate_arn not_after imported reason source record"
+)
 _CERTIFICATE_DECISION = (
     "A certificate is issued and its key is kept outside this kit: who issues it, and for "
     "how long, people decide."
 )
+
+
+def _by_origin(imported: str, issued: str, then: str) -> Callable[[pd.DataFrame], str]:
+    """Return what makes advice from evidence: for imported certificates, for issued ones, for both."""
+
+    def advice(evidence: pd.DataFrame) -> str:
+        kinds = set(evidence["imported"])
+        if kinds in ({True}, {False}):
+            return sentences(tr(imported if kinds == {True} else issued), tr(then))
+        # One whose origin ACM does not tell may be a case of either.
+        ids = [
+            words.listed(sorted(set(evidence.loc[evidence["imported"] != other, "endpoint_id"])))
+            for other in (False, True)
+        ]
+        goes = [tr("That goes for {endpoints}.", endpoints=those) for those in ids]
+        return sentences(tr(imported), goes[0], tr(issued), goes[1], tr(then))
+
+    return advice
 
 
 def _clients_refuse(tables: TableSource, row: Any) -> Stop | None:
@@ -205,6 +226,19 @@ def _clients_refuse(tables: TableSource, row: Any) -> Stop | None:
         "the endpoint. AWS brings a re-imported certificate to the endpoint by itself, within 24 "
         "hours; naming another one resets sessions. Where the new one comes from another "
         "authority, hand out a new client configuration first."
+    ),
+    advice=_by_origin(
+        marked(
+            "Replace the certificate: import the new one under the same ARN, which AWS brings to the "
+            "endpoint by itself, within 24 hours."
+        ),
+        marked(
+            "Replace the certificate: have ACM issue a new one, as it renews none that has ended, and "
+            "name it on the endpoint, which resets sessions."
+        ),
+        marked(
+            "Where the new one comes from another authority, hand out a new client configuration first."
+        ),
     ),
     ends_sessions=True,
     stops=_clients_refuse,
@@ -290,6 +324,22 @@ def _certificates_ended(endpoints: pd.DataFrame, server_certificates: pd.DataFra
         "brings to the endpoint within 24 hours, or see to what keeps ACM from renewing (mostly a "
         "DNS record of the validation that is gone). Put the date of the next one into a calendar "
         "or an alarm (ACM reports DaysToExpiry to CloudWatch)."
+    ),
+    advice=_by_origin(
+        marked(
+            "Replace the certificate before it ends: have whoever holds the key of its authority issue "
+            "the next one, and import it under the same ARN, which AWS brings to the endpoint within "
+            "24 hours."
+        ),
+        marked(
+            "Renew the certificate before it ends: see to what keeps ACM from renewing it, mostly a DNS "
+            "record of the validation that is gone, or have ACM issue another and name that on the "
+            "endpoint, which resets sessions."
+        ),
+        marked(
+            "Put the date of the next one into a calendar or an alarm (ACM reports DaysToExpiry to "
+            "CloudWatch)."
+        ),
     ),
     verify=(
         "aws acm describe-certificate --certificate-arn <arn> --query Certificate.NotAfter is more "
