@@ -136,6 +136,9 @@ class Check:
     clear
         Its opposite in the same form, where the condition is a negation itself and the opposite made
         from it would be a double one; empty otherwise.
+    kinds
+        Says in a clause, of some evidence, what in it is of another kind than ``condition`` makes one
+        think; empty where nothing is.
     rationale, remedy, verify
         Who could do what because of it; what to do (begins with a verb); how to see it is done.
     advice
@@ -201,6 +204,7 @@ class Check:
     unseen: Callable[..., list[GapRow]] | None = field(default=None, repr=False)
     advice: Callable[[pd.DataFrame], str] | None = field(default=None, repr=False)
     clear: tuple[str, str] | tuple[()] = ()
+    kinds: Callable[[pd.DataFrame], str] | None = field(default=None, repr=False)
     false_alarms: tuple[str, ...] = ()
     controls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ratings: Mapping[str, str] = field(default_factory=dict)
@@ -222,6 +226,10 @@ class Check:
     def bearing_of(self, tables: TableSource, evidence: pd.DataFrame) -> str:
         """Return what its evidence at one endpoint means for all else that is said of that one."""
         return self.bearing if isinstance(self.bearing, str) else self.bearing(tables, evidence)
+
+    def kinds_of(self, evidence: pd.DataFrame) -> str:
+        """Return in a clause what of some evidence is of another kind; empty where nothing is."""
+        return "" if self.kinds is None or evidence.empty else self.kinds(evidence)
 
     def population_in(self, tables: TableSource) -> pd.DataFrame:
         """Return the rows the check judges; kept with the tables, for many checks judge the same.
@@ -460,6 +468,8 @@ def finding_of(
         status = Status.FAIL
         partly = len(gaps) > 0 and bool((gaps["table"] == made.population).any())
         said.append(found_of(made, population, affected, partly=partly))
+        if kinds := made.kinds_of(evidence):
+            said.append(tr("{sentence}.", sentence=words.opening(kinds)))
         if len(gaps):
             said.append(tr("There may be more: {missing}.", missing=_missing(gaps)))
         if len(waived):

@@ -37,12 +37,16 @@ _JUDGED_BY_ENDPOINT = ("account", "region", "endpoint_id")
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What one check found at one endpoint: a phrase, and how many rows of evidence say so."""
+    """What one check found at one endpoint: a phrase, and how many rows of evidence say so.
+
+    ``kinds`` says in a clause which of them are of another kind; mostly it is empty.
+    """
 
     check_id: str
     severity: Severity
     phrase: str
     rows: int
+    kinds: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +111,14 @@ def _fault(audit: "Audit", finding: Finding, place: tuple[str, str, str]) -> Fau
         phrase = tr("its {noun} {singular}", noun=check.noun, singular=check.condition[0])
     else:
         phrase = _counted(audit, finding, place).rstrip(".。")
-    rows = len(_at(finding.evidence, place))
-    return Fault(check_id=check.id, severity=check.severity, phrase=phrase, rows=rows)
+    here = _at(finding.evidence, place)
+    return Fault(
+        check_id=check.id,
+        severity=check.severity,
+        phrase=phrase,
+        rows=len(here),
+        kinds=check.kinds_of(here),
+    )
 
 
 def _counted(audit: "Audit", finding: Finding, place: tuple[str, str, str]) -> str:
