@@ -194,9 +194,9 @@ class Comparison:
                     tr("everyone") if group == EVERYONE else words.clean(group) for group in groups
                 )
             ),
-            endpoint=words.clean(self.names.get(endpoint, endpoint)),
+            endpoint=summary.spoken([endpoint], self.names)[0],
             number=words.count(len(ids), "receiver"),
-            receivers=words.listed((words.clean(self.names.get(id, id)) for id in ids), most=4),
+            receivers=words.listed(summary.spoken(ids, self.names), most=4),
         )
         if state != "lost":
             return line

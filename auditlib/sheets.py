@@ -112,6 +112,18 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
             frame=unread_rows(audit),
         ),
     ]
+    if strange := summary.disguised(audit):
+        made.append(
+            Sheet(
+                name="suspicious-names",
+                title=tr("Suspicious names"),
+                about=tr(
+                    "Names that look like markup, a link, a formula or a disguised file name: ask who set "
+                    "them."
+                ),
+                frame=pd.DataFrame(list(strange.items()), columns=["id", "name"]),
+            )
+        )
     return (*made, *_evidence(audit))
 
 

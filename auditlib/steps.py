@@ -19,6 +19,7 @@ from auditlib.summary import (
     asked,
     blocked_checks,
     by_urgency,
+    disguised,
     down,
     first_sentence,
     identity,
@@ -83,7 +84,7 @@ def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
     first that would have somebody build for an endpoint nobody uses, its owner is asked. Where a
     check could not be assessed, granting what was refused comes before anything of medium severity
     or below, for it may hide something worse; it is told even where more than ``number`` things
-    are worse.
+    are worse. Who set names that look like something else is asked last.
     """
     asking = _Asking(audit)
     again = _read_again(audit)
@@ -93,7 +94,7 @@ def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
         *(step for f in asking.failing if not asking.is_urgent(f) for step in asking.steps(f)),
     ]
     told = steps[:number]
-    return (*told, *(step for step in again if step not in told))
+    return (*told, *(step for step in again if step not in told), *_names_asked_for(audit))
 
 
 @dataclass(frozen=True)
@@ -386,6 +387,25 @@ def _gone_with(finding: Finding, failing: Iterable[Finding]) -> list[str]:
                 )
             )
     return said
+
+
+def _names_asked_for(audit: "Audit") -> list[Step]:
+    """Return the step that asks who set names which look like something else."""
+    strange = disguised(audit)
+    if not strange:
+        return []
+    return [
+        Step(
+            what=tr("Ask who set a suspicious name.")
+            if len(strange) == 1
+            else tr("Ask who set {number} suspicious names.", number=len(strange)),
+            where=listed(strange, most=6),
+            why=tr(
+                "They look like markup, links, formulas or disguised file names: whoever can name things in "
+                "the account may try to harm who reads about them. The workbook lists them."
+            ),
+        )
+    ]
 
 
 def _read_again(audit: "Audit") -> list[Step]:

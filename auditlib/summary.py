@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from auditlib.aws.reads import Read
-from auditlib.characters import is_unseen
+from auditlib.characters import is_disguised
 from auditlib.check import Check, Finding, Severity, Status, checks
+from auditlib.frames import rows_of
 from auditlib.gaps import reads_behind
 from auditlib.language import current, marked, sentences, tr, tr_as
 from auditlib.outages import Outage, outages
@@ -35,6 +36,7 @@ __all__ = [
     "cost_of",
     "counts",
     "coverage_sentence",
+    "disguised",
     "down",
     "first_sentence",
     "headline",
@@ -48,6 +50,7 @@ __all__ = [
     "refused_calls",
     "severities_of",
     "short",
+    "spoken",
     "stopped",
     "strange_names",
     "tally",
@@ -145,40 +148,45 @@ def names_in(tables: "Tables") -> dict[str, str]:
     return found
 
 
-_MARKUP_OR_FORMULA = re.compile(r"<[a-z/!]|^\s*[=@]|^\s*[+-].*\(", re.IGNORECASE)
-
-
-def strange_names(audit: "Audit") -> str:
-    """Return a note on names that look like something else; empty where there is none.
+def disguised(audit: "Audit") -> dict[str, str]:
+    """Return the names that look like something else, by id.
 
     Names are whatever those who can write to the account set: markup, a spreadsheet's formula, or
     characters nobody sees, which can turn a file's name round.
     """
-    strange = [
-        id
-        for id, name in audit.names.items()
-        if _MARKUP_OR_FORMULA.search(name) or any(map(is_unseen, name))
-    ]
+    return {id: name for id, name in sorted(audit.names.items()) if is_disguised(name)}
+
+
+def strange_names(audit: "Audit") -> str:
+    """Return a note on names that look like something else; empty where there is none."""
+    strange = disguised(audit)
     if not strange:
         return ""
     about = tr("Names are printed as AWS holds them; characters nobody sees are written out.")
-    which = listed(sorted(strange), most=3)
-    if len(strange) == 1:
-        return sentences(
-            about,
-            tr(
-                "One looks like markup, a formula or a disguised file name ({ids}): ask who set it.",
-                ids=which,
-            ),
-        )
+    which = listed(strange, most=10)
     return sentences(
         about,
         tr(
-            "{number} look like markup, formulas or disguised file names ({ids}): ask who set them.",
+            "One looks like markup, a link, a formula or a disguised file name ({ids}): ask who set it.",
+            ids=which,
+        )
+        if len(strange) == 1
+        else tr(
+            "{number} look like markup, links, formulas or disguised file names ({ids}): ask who set them.",
             number=len(strange),
             ids=which,
         ),
     )
+
+
+def spoken(ids: Iterable[str], called: Mapping[str, str]) -> list[str]:
+    """Return what things are called in a sentence: plain names first, disguised ones by their ids.
+
+    What has no name is called by its id; so is a group called ``default``, for every VPC has one.
+    """
+    them = list(dict.fromkeys(ids))
+    plain = sorted(them, key=lambda one: is_disguised(called.get(one, "")))
+    return [_label(id, called, them) for id in plain]
 
 
 # -- what was looked at -----------------------------------------------------------------------
@@ -412,23 +420,10 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
         )
     failing = by_urgency(f for f in audit.findings if f.status is Status.FAIL)
     told.append(_result(audit.findings, [f for f in failing if not is_note(f)]))
-    if failing and not is_note(failing[0]):
-        worst = failing[0]
-        told.append(
-            tr(
-                "The most severe is {severity}: {answer}",
-                severity=tr(worst.check.severity.value),
-                answer=short(worst),
-            )
-        )
+    told += _worst(audit, failing)
     partly = [f for f in blocked_checks(audit.findings) if f.status is not Status.NOT_ASSESSED]
     if partly:
-        some = opening(count(len(partly), "check"))
-        told.append(
-            tr("{checks} saw only part of what it should have seen.", checks=some)
-            if len(partly) == 1
-            else tr("{checks} saw only part of what they should have seen.", checks=some)
-        )
+        told.append(_partly(partly))
     if waived := [day for f in audit.findings for day in f.accepted.get("accepted_until", ())]:
         about = {
             "pieces": opening(count(len(waived), "piece")),
@@ -444,6 +439,126 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
             )
         )
     return tuple(told)
+
+
+def _worst(audit: "Audit", failing: Sequence[Finding]) -> list[str]:
+    """Return a line per severe finding, endpoint by endpoint; where none is severe, the worst in short.
+
+    What an outage tells already is left out.
+    """
+    severe = [f for f in failing if f.check.severity.rank >= Severity.HIGH.rank]
+    if not severe:
+        return [
+            tr(
+                "The most severe is {severity}: {answer}",
+                severity=tr(f.check.severity.value),
+                answer=short(f),
+            )
+            for f in failing[:1]
+            if not is_note(f)
+        ]
+    told = {(outage.check_id, outage.endpoint_id) for outage in down(audit)}
+    lines = []
+    for finding in severe:
+        evidence = finding.evidence
+        if finding.check.population != "client_vpn_endpoints":
+            clauses = [first_sentence(finding.answer)]
+        else:
+            ids = [
+                id for id in evidence["endpoint_id"].unique() if (finding.check.id, id) not in told
+            ]
+            clauses = [
+                tr("{sentence}.", sentence=_at_endpoint(audit, finding, id))
+                for id in ids[:_ENDPOINTS_TOLD]
+            ]
+            if ids[_ENDPOINTS_TOLD:]:
+                rest = count(len(ids) - _ENDPOINTS_TOLD, "more endpoint")
+                clauses.append(tr("It is the same at {endpoints}.", endpoints=rest))
+        if clauses:
+            lines.append(
+                tr(
+                    "{severity}: {answer}",
+                    severity=opening(tr(finding.check.severity.value)),
+                    answer=sentences(*clauses),
+                )
+            )
+    return lines
+
+
+_ENDPOINTS_TOLD = 3
+
+
+def _at_endpoint(audit: "Audit", finding: Finding, id: str) -> str:
+    """Return in a clause what a finding is at one endpoint, and whom it lets reach what."""
+    called = names(audit)
+    said = tr(
+        "{endpoint} {condition}",
+        endpoint=spoken([id], called)[0],
+        condition=finding.check.condition[0],
+    )
+    if "eni_id" not in finding.evidence:
+        return said
+    here = finding.evidence[finding.evidence["endpoint_id"] == id]
+    reached = audit.tables.shared("reached_interfaces")
+    ways = {row.eni_id: row for row in rows_of(reached[reached["endpoint_id"] == id])}
+    by: dict[str, list[str]] = {}
+    for eni in dict.fromkeys(here["eni_id"].dropna()):
+        way = ways.get(eni)
+        by.setdefault(
+            "none"
+            if way is None
+            else "everyone"
+            if way.everyone_ports
+            else "some"
+            if way.ports
+            else "unknown",
+            [],
+        ).append(eni)
+    parts = [
+        tr(
+            text,
+            receivers=tr(
+                "{number} ({names})",
+                number=count(len(by[how]), "receiver"),
+                names=listed(spoken(by[how], called), most=3),
+            ),
+        )
+        for how, text in _REACHED.items()
+        if how in by
+    ]
+    return tr("{said}: {reached}", said=said, reached=listed(parts)) if parts else said
+
+
+_REACHED = {
+    "everyone": marked("every user reaches {receivers}"),
+    "some": marked("users of some groups reach {receivers}"),
+    "unknown": marked("whether packets get to {receivers} could not be read"),
+    "none": marked("users do not get to {receivers} today, as far as was read"),
+}
+"""Who reaches the interfaces that a finding names, by what is known of the way."""
+
+
+def _partly(findings: Sequence[Finding]) -> str:
+    """Say how many checks saw only part, where, and what to allow."""
+    lacking = refused_calls(pd.concat([f.gaps for f in findings]).drop_duplicates())
+    denied = lacking[(lacking["status"] == "denied") & (lacking["iam_action"] != "")]
+    about = denied if len(denied) else lacking
+    where_ = listed(sorted(set(about["region"]) - {""}), most=3)
+    some = opening(count(len(findings), "check"))
+    said = (
+        tr("{checks} saw only part of what it should have seen", checks=some)
+        if len(findings) == 1
+        else tr("{checks} saw only part of what they should have seen", checks=some)
+    )
+    if len(denied):
+        actions = listed(sorted(set(denied["iam_action"])), most=4)
+        return tr(
+            "{said}: in {regions} AWS refused {actions}.",
+            said=said,
+            regions=where_,
+            actions=actions,
+        )
+    return tr("{said}: answers are missing in {regions}.", said=said, regions=where_)
 
 
 def severities_of(failing: Sequence[Finding]) -> str:
@@ -594,7 +709,7 @@ def where(
 
     Where all evidence is accepted, those of the accepted evidence.
 
-    What has no name is called by its id; so is a group called ``default``, for every VPC has one.
+    Things are called as :func:`spoken` does.
 
     Parameters
     ----------
@@ -617,11 +732,11 @@ def where(
         if noun == "security group":  # an authorization rule's group is one of users
             ids = [id for id in ids if id.startswith("sg-")]
         if ids:
+            ids.sort(key=lambda one: is_disguised(called.get(one, "")))
             labels = listed(
                 (
                     tr("{name} ({remark})", name=label, remark=told[id]) if id in told else label
-                    for id in ids
-                    for label in [_label(id, called, ids)]
+                    for id, label in zip(ids, spoken(ids, called), strict=True)
                 ),
                 most=3,
             )
@@ -632,6 +747,8 @@ def where(
 
 def _label(id: str, called: Mapping[str, str], others: Sequence[str]) -> str:
     """Return a thing's name, with its id where the name does not tell it from the others."""
+    if is_disguised(called.get(id, "")):
+        return tr("{id} (suspicious name)", id=id)
     name = clean(called.get(id))
     alike = sum(clean(called.get(other)) == name for other in others)
     return named(id, name) if not name or name == "default" or alike > 1 else name

@@ -8,6 +8,7 @@ import pytest
 from auditlib import display, endpoints, summary
 from auditlib.audit import Audit
 from auditlib.check import Finding, Severity, Status, checks
+from auditlib.check import audit as findings_of
 from auditlib.export import findings_json
 from auditlib.plots import severity_by_endpoint
 from auditlib.schemas import GAPS
@@ -268,6 +269,7 @@ def test_the_severe_and_the_frequent_come_first():
         ("<img src=x>", True),
         ('=HYPERLINK("x")', True),
         ("invoice\u202egpj.exe", True),
+        ("[printer](javascript:alert(1))", True),
         ("web-1 (blue)", False),
         ("10 < 20", False),
         ("-", False),
@@ -280,6 +282,79 @@ def test_names_that_look_like_something_else_are_told_with_what_has_them(name, s
     said = summary.strange_names(audited(world))
     assert (f"({subnet}): ask who set it" in said) == strange
     assert bool(said) == strange
+
+
+def test_plain_names_come_first_and_disguised_ones_are_called_by_their_ids():
+    world = World()
+    vpc = world.vpc()
+    names = ("=1+1", "zebra", "<b>", "crm")
+    ids = [world.subnet(vpc, f"10.0.{n}.0/24", name=name) for n, name in enumerate(names)]
+    assert summary.spoken(ids, summary.names(audited(world))) == [
+        "zebra",
+        "crm",
+        f"{ids[0]} (suspicious name)",
+        f"{ids[2]} (suspicious name)",
+    ]
+
+
+def test_all_disguised_names_are_listed_and_somebody_is_to_be_asked_who_set_them():
+    world = World()
+    vpc = world.vpc()
+    names = [f"=HYPERLINK({n})" for n in range(12)]
+    ids = [world.subnet(vpc, f"10.0.{n}.0/24", name=name) for n, name in enumerate(names)]
+    audit = audited(world)
+    audit.__dict__["findings"] = ()
+    assert summary.strange_names(audit).endswith("and 2 more): ask who set them.")
+    (step,) = first_steps(audit, 0)
+    assert step.what == "Ask who set 12 suspicious names."
+    (sheet,) = (sheet for sheet in sheets(audit) if sheet.name == "suspicious-names")
+    assert sheet.frame.to_numpy().tolist() == [list(pair) for pair in zip(ids, names, strict=True)]
+    audit.__dict__["names"] = {}
+    assert first_steps(audit, 0) == ()
+    assert "suspicious-names" not in {sheet.name for sheet in sheets(audit)}
+
+
+@pytest.fixture(scope="module")
+def defaulted() -> Audit:
+    """Return an audit of two endpoints on default groups; the way to one's wiki was not read."""
+    world = World()
+    for n, name in enumerate(("known", "unread")):
+        if n:
+            world.at("us-east-1")
+        vpc = world.vpc(f"10.{n}.0.0/16")
+        endpoint = world.endpoint(vpc, name=name)
+        world.associate(endpoint, world.subnet(vpc, f"10.{n}.1.0/24"))
+        world.authorize(endpoint, f"10.{n}.0.0/16")
+        for at in ("wiki", "=1+1"):
+            subnet = world.subnet(vpc, f"10.{n}.{2 + len(at)}.0/24")
+            world.interface(subnet, world.default_group(vpc), name=at)
+    world.refuse("ec2-describe-network-acls", region="us-east-1")
+    audit = audited(world)
+    audit.__dict__["findings"] = findings_of(audit.tables, [MEMBERS, "connection-logging-is-off"])
+    return audit
+
+
+MEMBERS = "vpn-sg-lets-members-in"
+
+
+def test_the_verdict_says_of_each_severe_finding_who_reaches_what_at_which_endpoint(defaulted):
+    (line,) = (said for said in summary.verdict(defaulted) if said.startswith("High: "))
+    told = defaulted[MEMBERS].evidence
+    first, second = line.removeprefix("High: ").split(". ")
+    assert first.startswith("known shares a security group that admits every member")
+    odd = told.loc[told["reason"].str.contains("=1\\+1"), "eni_id"].iloc[0]
+    assert first.endswith(f"every user reaches two receivers (wiki and {odd} (suspicious name))")
+    assert second.startswith("unread shares a security group that admits every member")
+    assert "whether packets get to two receivers (" in second
+    assert second.endswith("could not be read.")
+    assert not any(said.startswith("The most severe") for said in summary.verdict(defaulted))
+
+
+def test_checks_that_saw_only_part_say_where_and_what_to_allow(refused):
+    said = next(said for said in summary.verdict(refused) if "saw only part" in said)
+    assert "AWS refused " in said
+    assert "ec2:DescribeNetworkInterfaces" in said
+    assert "ap-northeast-1" in said
 
 
 def test_a_thing_without_a_name_has_none():
