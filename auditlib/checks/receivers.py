@@ -123,8 +123,8 @@ def _dead(evidence: pd.DataFrame) -> str:
     unseen=unread_groups,
     noun="VPC-attached Client VPN endpoint",
     condition=(
-        "is named by address where its security group could be named",
-        "are named by address where their security groups could be named",
+        "is named by address where a security group could be named",
+        "are named by address where a security group could be named",
     ),
     kinds=_dead,
     rationale=(
