@@ -265,6 +265,9 @@ class Finding:
     accepted
         Rows that show the condition and were accepted: the columns of the evidence and those of
         ``auditlib.accepted.COLUMNS``.
+    overtaken
+        The endpoints where what the check warns of has come, as the check ``ends_as`` finds: of them it
+        says nothing, whatever its status.
     """
 
     check: Check
@@ -274,6 +277,7 @@ class Finding:
     gaps: pd.DataFrame = field(repr=False)
     population: int
     accepted: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    overtaken: tuple[str, ...] = ()
 
     @property
     def remedy(self) -> str:
@@ -566,11 +570,25 @@ def audit(
     """
     wanted = None if only is None else set(only)
     asked: _Asked = {}
-    return tuple(
-        _judge(made, tables, accept, asked)
+    found = {
+        made.id: _judge(made, tables, accept, asked)
         for made in checks()
         if wanted is None or made.id in wanted
-    )
+    }
+    return tuple(_overtaken(one, found.get(one.check.ends_as)) for one in found.values())
+
+
+def _overtaken(finding: Finding, worse: Finding | None) -> Finding:
+    """Return a finding with the endpoints that a worse one has taken out of it."""
+    if worse is None:
+        return finding
+    ids = {
+        id
+        for rows in (worse.evidence, worse.accepted)
+        if "endpoint_id" in rows
+        for id in rows["endpoint_id"].dropna()
+    }
+    return replace(finding, overtaken=tuple(sorted(ids))) if ids else finding
 
 
 def evidence_in(made: Check, tables: TableSource) -> pd.DataFrame:

@@ -619,6 +619,7 @@ def card(
         "finding.html.j2",
         check=finding.check,
         remedy=finding.remedy,
+        passes_as=summary.passes_as(finding),
         status=finding.status.value,
         headline=summary.headline(finding),
         beneath=summary.beneath(finding),
@@ -711,7 +712,8 @@ def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
             findings=ordered,
             pages=pages or {},
             headlines={f.check.id: summary.headline(f) for f in ordered},
-            beneath={f.check.id: _below_headline(f) for f in ordered},
+            beneath={f.check.id: _below_headline(f, names) for f in ordered},
+            passes_as={f.check.id: summary.passes_as(f) for f in ordered},
             places={f.check.id: summary.where(f, names) for f in ordered},
             acceptances={f.check.id: summary.acceptances(f) for f in ordered},
         ),
@@ -719,10 +721,10 @@ def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
     )
 
 
-def _below_headline(finding: Finding) -> str:
+def _below_headline(finding: Finding, names: Mapping[str, str]) -> str:
     """Return in a line what else a list says of a finding."""
     if finding.status not in {Status.FAIL, Status.ACCEPTED}:
-        return summary.short(finding)
+        return language.sentences(summary.short(finding), summary.overtaken(finding, names))
     rest = summary.short(finding).removeprefix(summary.headline(finding)).strip()
     return language.sentences(tr("Should be: {title}.", title=finding.check.title), rest)
 

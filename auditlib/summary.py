@@ -45,6 +45,8 @@ __all__ = [
     "names",
     "names_in",
     "outcome",
+    "overtaken",
+    "passes_as",
     "places",
     "ratings",
     "refused_calls",
@@ -686,6 +688,25 @@ def short(finding: Finding) -> str:
     first = first_sentence(finding.answer)
     partly = finding.status is Status.FAIL and len(finding.gaps)
     return sentences(first, tr("There may be more: part could not be read.")) if partly else first
+
+
+def passes_as(finding: Finding) -> str:
+    """Return how a check that passes is shown where what it warns of has come; empty elsewhere."""
+    if finding.status is not Status.PASS or not finding.overtaken:
+        return ""
+    rest = finding.population - len(finding.overtaken)
+    return tr("Passes elsewhere") if rest > 0 else tr("Has come")
+
+
+def overtaken(finding: Finding, called: Mapping[str, str]) -> str:
+    """Say of which endpoints a check says nothing, as what it warns of has come there."""
+    if not finding.overtaken:
+        return ""
+    return tr(
+        "Not so for {endpoints}: what this check warns of has come there ({check}).",
+        endpoints=listed(spoken(finding.overtaken, called), most=3),
+        check=finding.check.ends_as,
+    )
 
 
 def acceptances(finding: Finding) -> tuple[str, ...]:

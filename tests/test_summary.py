@@ -16,7 +16,8 @@ from auditlib.sheets import sheets
 from auditlib.steps import first_steps
 from auditlib.terminal import print_audit
 from tests import report_worlds as worlds
-from tests.worlds import World
+from tests.pages import page
+from tests.worlds import World, revocation_list
 
 SEVERITIES = [severity.value for severity in Severity]
 
@@ -423,3 +424,29 @@ def test_a_step_says_how_much_of_it_goes_with_the_fix_of_another():
     assert "One of its 2 rows goes with the fix of vpn-sg-lets-members-in" in told()[1]
     world.interface(app, default, name="files")
     assert "2 of its 3 rows go with the fix of vpn-sg-lets-members-in" in told()[1]
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_check_whose_warning_has_come_for_some_is_no_plain_pass(both):
+    world = World()
+    vpc = world.vpc()
+    ended, fine = (
+        world.endpoint(vpc, name=name, authentication=("certificate-authentication",))
+        for name in ("ended", "fine")
+    )
+    world.revocation_list(ended, revocation_list(days=-1))
+    world.revocation_list(fine, revocation_list(days=-1 if both else 90))
+    audit = audited(world)
+    only = ["revocation-list-has-expired", "revocation-list-expires-soon"]
+    audit.__dict__["findings"] = findings_of(audit.tables, only)
+    soon = audit["revocation-list-expires-soon"]
+    assert soon.status is Status.PASS
+    label = "Has come" if both else "Passes elsewhere"
+    assert summary.passes_as(soon) == label
+    row = page(display.findings(audit).markup).words
+    who = "ended and fine" if both else "ended"
+    assert f"! {label}" in row
+    assert f"Not so for {who}: what this check warns of has come there" in row
+    assert "✓ Passes" not in row
+    assert f"! {label}" in page(display.card(soon).markup).words
+    assert summary.passes_as(audit["revocation-list-has-expired"]) == ""
