@@ -493,10 +493,9 @@ _ENDPOINTS_TOLD = 3
 def _at_endpoint(audit: "Audit", finding: Finding, id: str) -> str:
     """Return in a clause what a finding is at one endpoint, and whom it lets reach what."""
     called = names(audit)
+    singular, plural = finding.check.condition
     said = tr(
-        "{endpoint} {condition}",
-        endpoint=spoken([id], called)[0],
-        condition=finding.check.condition[0],
+        "{endpoint} {singular}", endpoint=spoken([id], called)[0], singular=singular, plural=plural
     )
     if "eni_id" not in finding.evidence:
         return said
