@@ -502,11 +502,12 @@ def _at_endpoint(audit: "Audit", finding: Finding, id: str) -> str:
     here = finding.evidence[finding.evidence["endpoint_id"] == id]
     reached = audit.tables.shared("reached_interfaces")
     ways = {row.eni_id: row for row in rows_of(reached[reached["endpoint_id"] == id])}
+    unread = audit.tables.gaps("reached_interfaces")["region"].isin(set(here["region"])).any()
     by: dict[str, list[str]] = {}
     for eni in dict.fromkeys(here["eni_id"].dropna()):
         way = ways.get(eni)
         by.setdefault(
-            "none"
+            ("unknown" if unread else "none")
             if way is None
             else "everyone"
             if way.everyone_ports
@@ -534,7 +535,7 @@ _REACHED = {
     "everyone": marked("every user reaches {receivers}"),
     "some": marked("users of some groups reach {receivers}"),
     "unknown": marked("whether packets get to {receivers} could not be read"),
-    "none": marked("users do not get to {receivers} today, as far as was read"),
+    "none": marked("users do not get to {receivers} today"),
 }
 """Who reaches the interfaces that a finding names, by what is known of the way."""
 

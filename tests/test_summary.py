@@ -351,6 +351,22 @@ def test_the_verdict_says_of_each_severe_finding_who_reaches_what_at_which_endpo
     assert not any(said.startswith("The most severe") for said in summary.verdict(defaulted))
 
 
+@pytest.mark.parametrize("refused", ["", "ec2-describe-client-vpn-target-networks"])
+def test_where_no_way_is_known_it_is_said_whether_all_was_read(refused):
+    world = World()
+    vpc = world.vpc()
+    endpoint = world.endpoint(vpc, name="staff")
+    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+    world.interface(world.subnet(vpc, "10.0.2.0/24"), world.default_group(vpc), name="wiki")
+    if refused:  # no authorization rule leads there in any case
+        world.refuse(refused)
+    audit = audited(world)
+    audit.__dict__["findings"] = findings_of(audit.tables, [MEMBERS])
+    (line,) = (said for said in summary.verdict(audit) if said.startswith("High: "))
+    assert ("users do not get to one receiver (wiki) today" in line) != bool(refused)
+    assert ("whether packets get to one receiver (wiki) could not be read" in line) == bool(refused)
+
+
 def test_checks_that_saw_only_part_say_where_and_what_to_allow(refused):
     said = next(said for said in summary.verdict(refused) if "saw only part" in said)
     assert "AWS refused " in said
