@@ -1,8 +1,9 @@
 """Characters that a reader would not see, made visible."""
 
+import re
 import unicodedata
 
-__all__ = ["is_unseen", "visible"]
+__all__ = ["is_disguised", "is_unseen", "visible"]
 
 _SPACES = frozenset({0x20, 0x3000})  # the ideographic space is ordinary in Japanese names
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
@@ -30,3 +31,19 @@ def is_unseen(character: str) -> bool:
     """Tell whether a reader would not see a character for what it is."""
     kind = unicodedata.category(character)
     return kind in _UNSEEN or (kind == "Zs" and ord(character) not in _SPACES)
+
+
+_SOMETHING_ELSE = re.compile(
+    r"<[a-z/!]|^\s*[=@]|^\s*[+-].*\(|\]\(|\b(?:javascript:|vbscript:|data:text/)", re.IGNORECASE
+)
+
+
+def is_disguised(name: str) -> bool:
+    r"""Tell whether a name looks like markup, a link, a formula, or holds what nobody sees.
+
+    >>> is_disguised("<img src=x>"), is_disguised("[x](https://e.example)"), is_disguised("a\u202eb")
+    (True, True, True)
+    >>> is_disguised("web-1 (blue)"), is_disguised("10 < 20"), is_disguised("data: none")
+    (False, False, False)
+    """
+    return bool(_SOMETHING_ELSE.search(name)) or any(map(is_unseen, name))

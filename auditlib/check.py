@@ -19,6 +19,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, Protocol
@@ -38,6 +39,7 @@ __all__ = [
     "Identity",
     "Severity",
     "Status",
+    "Stop",
     "audit",
     "check",
     "checks",
@@ -105,6 +107,14 @@ class TableSource(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stop:
+    """Since when nobody can begin a session at an endpoint, and a clause on what makes it so."""
+
+    since: datetime
+    ground: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Check:
     """A check and everything a reader should know about it.
 
@@ -126,8 +136,13 @@ class Check:
     clear
         Its opposite in the same form, where the condition is a negation itself and the opposite made
         from it would be a double one; empty otherwise.
+    kinds
+        Says in a clause, of some evidence, what in it is of another kind than ``condition`` makes one
+        think; empty where nothing is.
     rationale, remedy, verify
         Who could do what because of it; what to do (begins with a verb); how to see it is done.
+    advice
+        Says what to do in place of ``remedy`` where the evidence leaves out some of it.
     false_alarms
         When the evidence is right and yet no reason to act.
     reference
@@ -149,9 +164,15 @@ class Check:
     bearing
         What it means for all else that is said of the endpoint it is found at: sentences, or what
         makes them from the tables and from its evidence there.
+    stops
+        Tells from the tables whether, with what a row of its evidence shows, nobody can begin a
+        session at the endpoint any more; ``None`` where it says nothing of the kind.
     names_access
         Whether its evidence names access through the VPN, by the rule that admits: the same access
         may be there by another rule once the evidence is gone.
+    of_everyone
+        Whether its evidence is about what every user has: once it is gone, named groups may have the
+        same.
     accepted_by_design
         For conditions the kit recommends and other scanners report: the text to hand to them.
     tables, wording
@@ -181,7 +202,9 @@ class Check:
     among: Callable[[pd.DataFrame], pd.Series] | None = field(default=None, repr=False)
     left_out: Callable[..., str] | None = field(default=None, repr=False)
     unseen: Callable[..., list[GapRow]] | None = field(default=None, repr=False)
+    advice: Callable[[pd.DataFrame], str] | None = field(default=None, repr=False)
     clear: tuple[str, str] | tuple[()] = ()
+    kinds: Callable[[pd.DataFrame], str] | None = field(default=None, repr=False)
     false_alarms: tuple[str, ...] = ()
     controls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ratings: Mapping[str, str] = field(default_factory=dict)
@@ -189,7 +212,9 @@ class Check:
     ends_as: str = ""
     ends_sessions: bool = False
     bearing: str | Callable[[TableSource, pd.DataFrame], str] = field(default="", repr=False)
+    stops: "Callable[[TableSource, Any], Stop | None] | None" = field(default=None, repr=False)
     names_access: bool = False
+    of_everyone: bool = False
     accepted_by_design: str = ""
 
     @property
@@ -201,6 +226,10 @@ class Check:
     def bearing_of(self, tables: TableSource, evidence: pd.DataFrame) -> str:
         """Return what its evidence at one endpoint means for all else that is said of that one."""
         return self.bearing if isinstance(self.bearing, str) else self.bearing(tables, evidence)
+
+    def kinds_of(self, evidence: pd.DataFrame) -> str:
+        """Return in a clause what of some evidence is of another kind; empty where nothing is."""
+        return "" if self.kinds is None or evidence.empty else self.kinds(evidence)
 
     def population_in(self, tables: TableSource) -> pd.DataFrame:
         """Return the rows the check judges; kept with the tables, for many checks judge the same.
@@ -236,6 +265,9 @@ class Finding:
     accepted
         Rows that show the condition and were accepted: the columns of the evidence and those of
         ``auditlib.accepted.COLUMNS``.
+    overtaken
+        The endpoints where what the check warns of has come, as the check ``ends_as`` finds: of them it
+        says nothing, whatever its status.
     """
 
     check: Check
@@ -245,6 +277,13 @@ class Finding:
     gaps: pd.DataFrame = field(repr=False)
     population: int
     accepted: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    overtaken: tuple[str, ...] = ()
+
+    @property
+    def remedy(self) -> str:
+        """What to do about its evidence: no advice that none of it is a case of."""
+        advice = self.check.advice
+        return self.check.remedy if advice is None or self.evidence.empty else advice(self.evidence)
 
     def __repr__(self) -> str:
         reasons = [f"- {reason}" for reason in self.evidence.get("reason", ())]
@@ -258,7 +297,7 @@ class Finding:
         if len(self.gaps):
             lines.append(tr("{gaps}, see .gaps", gaps=words.count(len(self.gaps), "gap")))
         if self.status is Status.FAIL:
-            lines.append(tr("what to do: .check.remedy; why: .check.rationale"))
+            lines.append(tr("what to do: .remedy; why: .check.rationale"))
         # Names in the account come from whoever can write to it: nothing in them drives a terminal.
         return "\n    ".join(
             [
@@ -433,6 +472,8 @@ def finding_of(
         status = Status.FAIL
         partly = len(gaps) > 0 and bool((gaps["table"] == made.population).any())
         said.append(found_of(made, population, affected, partly=partly))
+        if kinds := made.kinds_of(evidence):
+            said.append(tr("{sentence}.", sentence=words.opening(kinds)))
         if len(gaps):
             said.append(tr("There may be more: {missing}.", missing=_missing(gaps)))
         if len(waived):
@@ -529,11 +570,25 @@ def audit(
     """
     wanted = None if only is None else set(only)
     asked: _Asked = {}
-    return tuple(
-        _judge(made, tables, accept, asked)
+    found = {
+        made.id: _judge(made, tables, accept, asked)
         for made in checks()
         if wanted is None or made.id in wanted
-    )
+    }
+    return tuple(_overtaken(one, found.get(one.check.ends_as)) for one in found.values())
+
+
+def _overtaken(finding: Finding, worse: Finding | None) -> Finding:
+    """Return a finding with the endpoints that a worse one has taken out of it."""
+    if worse is None:
+        return finding
+    ids = {
+        id
+        for rows in (worse.evidence, worse.accepted)
+        if "endpoint_id" in rows
+        for id in rows["endpoint_id"].dropna()
+    }
+    return replace(finding, overtaken=tuple(sorted(ids))) if ids else finding
 
 
 def evidence_in(made: Check, tables: TableSource) -> pd.DataFrame:

@@ -890,7 +890,7 @@ def _diff_status(found: "Comparison", fail_on: str) -> int:
         return NOT_ALL_READ
     worst = Severity(fail_on).rank
     told = found.drift.findings
-    fresh = told[told["state"].isin(["new", "reappeared", "first_seen"])]
+    fresh = told[told["state"].isin(["worsened", "new", "reappeared", "first_seen"])]
     if any(Severity(severity).rank >= worst for severity in fresh["severity"]):
         return 1
     return 0 if found.drift.is_whole else NOT_ALL_READ

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from auditlib import authorship, drift, summary, words
+from auditlib.access import EVERYONE
+from auditlib.addresses import NONE, Ranges, ports
 from auditlib.audit import Audit, open_audit
-from auditlib.check import Severity
+from auditlib.changes.difference import sure_access
+from auditlib.check import Check, Severity, checks
 from auditlib.frames import rows_of
 from auditlib.language import marked, tr
 
@@ -27,6 +30,7 @@ _STATES = {
     "reappeared": marked("came back"),
     "first_seen": marked("seen first now"),
     "worsened": marked("worsened"),
+    "narrowed": marked("narrowed"),
     "resolved": marked("resolved"),
     "not_seen": marked("no longer seen"),
     "unchanged": marked("unchanged"),
@@ -38,9 +42,10 @@ _STATES = {
     "ground": marked("by other rules"),
 }
 _FOUND_IN_SHORT = (
+    (marked("Worsened: it was warned of, and has come"), ("worsened",)),
     (marked("New"), ("new", "reappeared")),
     (marked("Seen first now, and perhaps there before"), ("first_seen",)),
-    (marked("Worsened: what was warned of has come"), ("worsened",)),
+    (marked("Narrowed: no longer everyone"), ("narrowed",)),
     (marked("Resolved: no longer so"), ("resolved",)),
     (marked("No longer seen, and perhaps still there"), ("not_seen",)),
 )
@@ -114,6 +119,14 @@ class Comparison:
         return (*self._cautions(), *self.drift.sentences(self.names), *self._standstill())
 
     @property
+    def counted(self) -> tuple[str, ...]:
+        """How much changed, in a few sentences: what :meth:`in_short` does not tell."""
+        if self.drift is None:
+            return self.sentences
+        told = tuple(state for _, state in _ACCESS_IN_SHORT)
+        return (*self._cautions(), *self.drift.sentences(self.names, without=told))
+
+    @property
     def since(self) -> str:
         """When the earlier snapshot was read, for people."""
         moment = _moment(self.old)
@@ -134,8 +147,12 @@ class Comparison:
         for heading, states in _FOUND_IN_SHORT:
             rows = findings[findings["state"].isin(states)]
             lines = [
-                tr("{severity}: {answer}", severity=words.opening(tr(severity)), answer=reason)
-                for severity, reason in rows[["severity", "reason"]].itertuples(index=False)
+                tr(
+                    "{severity}: {answer}",
+                    severity=words.opening(tr(row.severity)),
+                    answer=self._told(row),
+                )
+                for row in rows_of(rows)
             ]
             parts.append((tr(heading), _bounded(lines, most)))
         parts.append((tr("Still not in force"), self._standstill()))
@@ -143,26 +160,101 @@ class Comparison:
             parts.append((tr(heading), _bounded(self._groups(state), most)))
         return tuple((heading, lines) for heading, lines in parts if lines)
 
+    def _told(self, row: Any) -> str:
+        """Return what a finding says, beside who still has what everyone had, or since when it was warned of."""
+        if row.state == "narrowed":
+            return tr(
+                "now {groups}, for all of it or a part; before: {answer}",
+                groups=row.kept_by,
+                answer=row.reason,
+            )
+        if row.state == "worsened":
+            return tr("{answer} It was warned of on {when}.", answer=row.reason, when=self.since)
+        return str(row.reason)
+
     def _groups(self, state: str) -> list[str]:
-        """Return a line per endpoint and receivers: which user groups gained or lost them."""
+        """Return a line per endpoint and receivers: which user groups gained or lost them, and by what."""
         rows = self.drift.access if self.drift is not None else pd.DataFrame(columns=drift.ACCESS)
-        rows = rows[rows["state"] == state]
+        rows = rows[rows["state"] == state].assign(
+            receiver=lambda frame: frame["eni_id"].where(frame["eni_id"] != "", frame["ip"])
+        )
         told: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         for (endpoint, group), part in rows.groupby(["endpoint_id", "group"], sort=True):
-            receivers = part["eni_id"].where(part["eni_id"] != "", part["ip"])
-            ids = tuple(sorted(set(receivers)))
-            who = tr("everyone") if group == "*" else words.clean(group)
-            told.setdefault((str(endpoint), ids), []).append(who)
-        return [
-            tr(
-                "{groups} through {endpoint}: {number}, {receivers}",
-                groups=words.opening(words.listed(groups)),
-                endpoint=words.clean(self.names.get(endpoint, endpoint)),
-                number=words.count(len(ids), "receiver"),
-                receivers=words.listed((words.clean(self.names.get(id, id)) for id in ids), most=4),
+            ids = tuple(sorted(set(part["receiver"])))
+            told.setdefault((str(endpoint), ids), []).append(str(group))
+        return [self._line(state, endpoint, groups, rows) for (endpoint, _), groups in told.items()]
+
+    def _line(self, state: str, endpoint: str, groups: list[str], rows: pd.DataFrame) -> str:
+        mine = rows[(rows["endpoint_id"] == endpoint) & rows["group"].isin(groups)]
+        ids = sorted(set(mine["receiver"]))
+        line = tr(
+            "{groups} through {endpoint}: {number} ({receivers})",
+            groups=words.opening(
+                words.listed(
+                    tr("everyone") if group == EVERYONE else words.clean(group) for group in groups
+                )
+            ),
+            endpoint=summary.spoken([endpoint], self.names)[0],
+            number=words.count(len(ids), "receiver"),
+            receivers=words.listed(summary.spoken(ids, self.names), most=4),
+        )
+        if state != "lost":
+            return line
+        if removed := self._removed(mine):
+            line = tr(
+                "{said}, by what was removed since: {rules}", said=line, rules=words.listed(removed)
             )
-            for (endpoint, ids), groups in told.items()
-        ]
+        if keeping := self._keeping(mine, groups):
+            line = tr(
+                "{said}; {groups} still reach all of that",
+                said=line,
+                groups=words.listed(map(words.clean, keeping)),
+            )
+        return line
+
+    def _removed(self, lost: pd.DataFrame) -> list[str]:
+        """Return the removed rules by which all of some lost access went; none where they differ."""
+        assert self.drift is not None  # noqa: S101 # there are rows of it
+        gone = self.drift.objects[self.drift.objects["change"] == "removed"]
+        found: list[dict[str, None]] = []
+        for row in rows_of(lost):
+            by: dict[str, None] = {}
+            for thing in rows_of(gone):
+                if thing.table == "client_vpn_authorization_rules":
+                    endpoint, network, *group = thing.id.split(" ", 2)
+                    hop = f"authorization: {network} for {''.join(group) or 'everyone'}"
+                    if endpoint == row.endpoint_id and hop in row.via_before:
+                        rule = f"{network} {thing.about}"
+                        by[tr("the authorization rule {rule}", rule=rule)] = None
+                elif thing.table == "security_group_rules" and any(
+                    thing.id in hop for hop in row.via_before
+                ):
+                    by[words.named(thing.id, thing.about)] = None
+            found.append(by)
+        every = [rule for rule in found[0] if all(rule in by for by in found)] if found else []
+        return every if all(found) else []
+
+    def _keeping(self, lost: pd.DataFrame, groups: list[str]) -> list[str]:
+        """Return the user groups that still reach, for certain, all that some others lost."""
+        wanted: dict[tuple[str, str], Ranges] = {}
+        for row in rows_of(lost):
+            key = (row.eni_id, row.ip)
+            on = ports(
+                row.protocol,
+                *(None if pd.isna(v) else int(v) for v in (row.from_port, row.to_port)),
+            )
+            wanted[key] = wanted.get(key, NONE) | on
+        held: dict[str, dict[tuple[str, str], Ranges]] = {}
+        endpoint = lost["endpoint_id"].iloc[0]
+        for (_, _, through, _, group, eni, ip), on in sure_access(self.new.tables).items():
+            if through == endpoint and group not in groups:
+                mine = held.setdefault(group, {})
+                mine[eni, ip] = mine.get((eni, ip), NONE) | on
+        return sorted(
+            group
+            for group, has in held.items()
+            if group != EVERYONE and all(on <= has.get(at, NONE) for at, on in wanted.items())
+        )
 
     def _standstill(self) -> tuple[str, ...]:
         """Name the endpoints whose change of groups was not in force already a day ago and is not now."""
@@ -232,7 +324,7 @@ class Comparison:
         columns = ["check", "severity", "before", "now", *drift.STATES]
         if self.drift is None:
             return pd.DataFrame(columns=columns)
-        found = self.drift.checks.rename(columns={"after": "now"})
+        found = self.drift.checks.assign(now=self.drift.checks["after"])
         differs = (found["before"] != found["now"]) | (
             found[[s for s in drift.STATES if s != "unchanged"]].sum(axis=1) > 0
         )
@@ -240,9 +332,22 @@ class Comparison:
         for when in ("before", "now"):
             outcome = found[when].mask(only_told & (found[when] == "fail"), "information")
             found[when] = [tr(_STATUS[one]) for one in outcome]
+        come = {made.id for made in checks() if self._has_come(made)}
+        found["now"] = [
+            tr("what it warned of has come")
+            if row.check in come and row.after == "pass"
+            else row.now
+            for row in rows_of(found)
+        ]
         shown = found.loc[differs, columns]
         spare = [s for s in drift.STATES if not shown[s].any()]
         return shown.drop(columns=spare).reset_index(drop=True)
+
+    def _has_come(self, made: Check) -> bool:
+        """Tell whether what a check warned of has come since."""
+        assert self.drift is not None  # noqa: S101 # asked where there is one
+        rows = self.drift.findings
+        return bool(((rows["check"] == made.ends_as) & (rows["state"] == "worsened")).any())
 
     def _findings(self, *states: str) -> pd.DataFrame:
         columns = ["state", "severity", "reason", "check", "first_seen", "unread"]
@@ -250,7 +355,9 @@ class Comparison:
             return pd.DataFrame(columns=columns)
         found = self.drift.findings
         found = found[found["state"].isin(states or drift.STATES)]
-        shown = found.assign(state=found["state"].map(_STATES))[columns].reset_index(drop=True)
+        reasons = [self._told(row) for row in rows_of(found)]
+        found = found.assign(state=found["state"].map(_STATES), reason=reasons)
+        shown = found[columns].reset_index(drop=True)
         spare = [
             c for c in ("first_seen", "unread") if not shown[c].replace("", pd.NA).notna().any()
         ]

@@ -18,7 +18,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from auditlib import endpoints, language, previewed, reached, summary
+from auditlib import endpoints, language, previewed, reached, steps, summary
 from auditlib.accepted import COLUMNS, as_shown
 from auditlib.access.saying import hop_shown
 from auditlib.characters import visible
@@ -618,6 +618,8 @@ def card(
     markup = render(
         "finding.html.j2",
         check=finding.check,
+        remedy=finding.remedy,
+        passes_as=summary.passes_as(finding),
         status=finding.status.value,
         headline=summary.headline(finding),
         beneath=summary.beneath(finding),
@@ -710,7 +712,8 @@ def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
             findings=ordered,
             pages=pages or {},
             headlines={f.check.id: summary.headline(f) for f in ordered},
-            beneath={f.check.id: _below_headline(f) for f in ordered},
+            beneath={f.check.id: _below_headline(f, names) for f in ordered},
+            passes_as={f.check.id: summary.passes_as(f) for f in ordered},
             places={f.check.id: summary.where(f, names) for f in ordered},
             acceptances={f.check.id: summary.acceptances(f) for f in ordered},
         ),
@@ -718,10 +721,10 @@ def findings(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
     )
 
 
-def _below_headline(finding: Finding) -> str:
+def _below_headline(finding: Finding, names: Mapping[str, str]) -> str:
     """Return in a line what else a list says of a finding."""
     if finding.status not in {Status.FAIL, Status.ACCEPTED}:
-        return summary.short(finding)
+        return language.sentences(summary.short(finding), summary.overtaken(finding, names))
     rest = summary.short(finding).removeprefix(summary.headline(finding)).strip()
     return language.sentences(tr("Should be: {title}.", title=finding.check.title), rest)
 
@@ -809,7 +812,7 @@ def verdict(audit: "Audit") -> Html:
     )
 
 
-def first_steps(audit: "Audit", number: int = 4, pages: Mapping[str, str] | None = None) -> Html:
+def first_steps(audit: "Audit", number: int = 6, pages: Mapping[str, str] | None = None) -> Html:
     """Return the things to do first, the most urgent first, and why these.
 
     Parameters
@@ -817,12 +820,12 @@ def first_steps(audit: "Audit", number: int = 4, pages: Mapping[str, str] | None
     pages
         The page that holds a check's card, by check id.
     """
-    steps = summary.first_steps(audit, number)
+    asked = steps.first_steps(audit, number)
     return Html(
-        markup=render("steps.html.j2", steps=steps, pages=pages or {}),
+        markup=render("steps.html.j2", steps=asked, pages=pages or {}),
         text="\n".join(
             f"{i}. {step.what}" + (f" ({step.where})" if step.where else "")
-            for i, step in enumerate(steps, 1)
+            for i, step in enumerate(asked, 1)
         ),
     )
 

@@ -16,10 +16,11 @@ from typing import Any, Literal
 import pandas as pd
 
 from auditlib import words
-from auditlib.access import TABLES
+from auditlib.access import EVERYONE, TABLES
+from auditlib.addresses import Ranges, addresses, ports
 from auditlib.authorship import COLUMNS, Authorship, resource_of
 from auditlib.aws.reads import Read, read_of, reads_for
-from auditlib.changes.difference import DIFFERENCE, difference
+from auditlib.changes.difference import DIFFERENCE, difference, sure_access
 from auditlib.check import Finding, Identity, Severity, audit, identities
 from auditlib.frames import rows_of
 from auditlib.language import marked, tr, tr_as
@@ -44,13 +45,23 @@ __all__ = [
 Side = Literal["then", "now", "both"]
 Row = dict[str, Any]
 
-STATES = ("new", "reappeared", "first_seen", "worsened", "resolved", "not_seen", "unchanged")
+STATES = (
+    "worsened",
+    "new",
+    "reappeared",
+    "first_seen",
+    "narrowed",
+    "resolved",
+    "not_seen",
+    "unchanged",
+)
 """What can have become of a finding.
 
 ``first_seen`` shows now, and could have been there before, when part could not be read;
-``not_seen`` showed before, and may still be there: part could not be read now. ``worsened``
-warned of something that has come since, which another check finds now (``Check.ends_as``). ``reappeared``
-is known from a history only.
+``not_seen`` showed before, and may still be there: part could not be read now. ``worsened`` shows now,
+and was warned of before by another check (``Check.ends_as``), whose finding is told by this one.
+``narrowed`` was about everyone (``Check.of_everyone``) and is gone, but named groups have the same
+access for certain, or a part of it. ``reappeared`` is known from a history only.
 """
 
 _PLACE = ("account", "region")
@@ -65,10 +76,13 @@ FINDINGS = (
     *_IDS,
     "reason",
     "unread",
+    "kept_by",
     "first_seen",
     "last_seen",
 )
 """Columns of ``Drift.findings``: a row per piece of evidence.
+
+``kept_by`` names the user groups that still have what is ``narrowed``.
 
 ``first_seen`` and ``last_seen`` are of the two snapshots, and of the history where there is one;
 missing where a snapshot does not say when it was read.
@@ -220,15 +234,19 @@ class Drift:
         """Whether nothing that was not read could hide a change."""
         return self.gaps.empty and not self.open_questions
 
-    def sentences(self, names: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    def sentences(
+        self, names: Mapping[str, str] | None = None, *, without: Sequence[str] = ()
+    ) -> tuple[str, ...]:
         """Return what changed, in a few sentences.
 
         Parameters
         ----------
         names
             What people call the things behind the ids.
+        without
+            States of access that are told elsewhere.
         """
-        return tuple(_sentences(self, names or {}))
+        return tuple(_sentences(self, names or {}, without))
 
 
 def drift(
@@ -665,6 +683,12 @@ def _findings(
 ) -> Iterator[Row]:
     was = {finding.check.id: finding for finding in known[0]}
     shown = {finding.check.id: set(identities(finding.evidence)) for finding in known[1]}
+    warned = {
+        finding.check.ends_as: set(identities(finding.evidence))
+        - shown.get(finding.check.id, set())
+        for finding in known[0]
+        if finding.check.ends_as
+    }
     for now in known[1]:
         then = was[now.check.id]
         before = dict(zip(identities(then.evidence), _rows_of(then.evidence), strict=True))
@@ -680,17 +704,22 @@ def _findings(
             remembered = past.get((now.check.id, own.get(identity, identity))) or past.get(
                 (now.check.id, identity)
             )
-            unread = ""
+            unread = kept = ""
+            sides = [side for side, rows in ((old, before), (new, after)) if identity in rows]
             if identity in after and identity in before:
                 state = "unchanged"
+            elif identity in after and identity in warned.get(now.check.id, ()):
+                state, sides = "worsened", [old, new]
             elif identity in after:
                 unread = old.unread(gaps[0], *about)
                 state = "first_seen" if unread else "reappeared" if remembered else "new"
             else:
+                if identity in shown.get(now.check.ends_as, ()):
+                    continue  # told by what has come of it
                 unread = new.unread(gaps[1], *about)
-                happened = identity in shown.get(now.check.ends_as, ())
-                state = "worsened" if happened else "not_seen" if unread else "resolved"
-            seen = [side.read for side, rows in ((old, before), (new, after)) if identity in rows]
+                kept = _kept_by(new.tables, row) if now.check.of_everyone and not unread else ""
+                state = "not_seen" if unread else "narrowed" if kept else "resolved"
+            seen = [side.read for side in sides]
             yield {
                 "state": state,
                 "check": now.check.id,
@@ -698,9 +727,38 @@ def _findings(
                 **{name: row[name] for name in (*_PLACE, *_IDS) if name in row},
                 "reason": row["reason"],
                 "unread": unread,
+                "kept_by": kept,
                 "first_seen": _earliest(remembered, *seen),
                 "last_seen": seen[-1],
             }
+
+
+def _kept_by(tables: Tables, row: Row) -> str:
+    """Return the user groups that still have what a row says of everyone; empty where everyone has."""
+    ports_of = [_ports(text) for text in row.get("ports", ())]
+    within = addresses(row["destination_cidr"]) if "destination_cidr" in row else None
+    groups = set()
+    for key, on in sure_access(tables).items():
+        _, _, endpoint, _, group, eni, ip = key
+        if endpoint != row["endpoint_id"]:
+            continue
+        same = (
+            addresses(ip) <= within
+            if within is not None
+            else eni == row.get("eni_id") and any(on & one for one in ports_of)
+        )
+        if same:
+            groups.add(group)
+    return (
+        "" if EVERYONE in groups else words.listed(words.clean(group) for group in sorted(groups))
+    )
+
+
+def _ports(text: str) -> Ranges:
+    """Return ports as evidence writes them: ``tcp 22``, ``udp 1-100``."""
+    protocol, _, span = text.partition(" ")
+    low, _, high = span.partition("-")
+    return ports(protocol, int(low), int(high or low)) if low else ports(protocol, None, None)
 
 
 def _earliest(remembered: Past | None, *seen: datetime | None) -> datetime | None:
@@ -885,8 +943,16 @@ _SAID = {
         marked("{findings} show for the first time and may have been there before, unread"),
     ),
     "worsened": (
-        marked("{findings} worsened: what it warned of has come since"),
-        marked("{findings} worsened: what they warned of has come since"),
+        marked("{findings} was warned of before and has come since"),
+        marked("{findings} were warned of before and have come since"),
+    ),
+    "narrowed": (
+        marked(
+            "{findings} is narrowed: what everyone had, named groups still have, or a part of it"
+        ),
+        marked(
+            "{findings} are narrowed: what everyone had, named groups still have, or a part of it"
+        ),
     ),
     "resolved": (marked("{findings} is resolved"), marked("{findings} are resolved")),
     "not_seen": (
@@ -919,7 +985,7 @@ _UNREAD = {
 }
 
 
-def _sentences(found: Drift, names: Mapping[str, str]) -> Iterator[str]:
+def _sentences(found: Drift, names: Mapping[str, str], without: Sequence[str]) -> Iterator[str]:
     states = Counter(found.findings["state"])
     said = [
         tr(_SAID[state][states[state] > 1], findings=words.count(states[state], "finding"))
@@ -931,13 +997,12 @@ def _sentences(found: Drift, names: Mapping[str, str]) -> Iterator[str]:
     said = [
         tr(text, receivers=_receivers(rows, names))
         for state, text in _ACCESS.items()
-        if len(rows := access[access["state"] == state])
+        if state not in without and len(rows := access[access["state"] == state])
     ]
-    yield (
-        _told(said)
-        if said
-        else tr("Nobody gained or lost access through the VPN, as far as both show.")
-    )
+    if said:
+        yield _told(said)
+    elif not access["state"].isin(_ACCESS).any():
+        yield tr("Nobody gained or lost access through the VPN, as far as both show.")
     objects = found.objects
     changes = Counter(objects.drop_duplicates(["change", "table", "id"])["change"])
     said = [

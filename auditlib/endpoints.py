@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from auditlib.check import Finding, Severity, Status, found_of
+from auditlib.check import Finding, Severity, Status
 from auditlib.language import marked, tr
 from auditlib.schemas import SCHEMAS
-from auditlib.summary import by_urgency
+from auditlib.summary import by_urgency, names, spoken
+from auditlib.words import count, listed
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -37,12 +38,16 @@ _JUDGED_BY_ENDPOINT = ("account", "region", "endpoint_id")
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What one check found at one endpoint: a phrase, and how many rows of evidence say so."""
+    """What one check found at one endpoint: a phrase, and how many rows of evidence say so.
+
+    ``kinds`` says in a clause which of them are of another kind; mostly it is empty.
+    """
 
     check_id: str
     severity: Severity
     phrase: str
     rows: int
+    kinds: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,28 +106,46 @@ def stories(audit: "Audit") -> tuple[Story, ...]:
 def _fault(audit: "Audit", finding: Finding, place: tuple[str, str, str]) -> Fault:
     check = finding.check
     judged = tuple(SCHEMAS[check.population].key)
+    here = _at(finding.evidence, place)
     if check.population == "client_vpn_endpoints":
         phrase = check.condition[0]
     elif judged == _JUDGED_BY_ENDPOINT:
         phrase = tr("its {noun} {singular}", noun=check.noun, singular=check.condition[0])
     else:
-        phrase = _counted(audit, finding, place).rstrip(".。")
-    rows = len(_at(finding.evidence, place))
-    return Fault(check_id=check.id, severity=check.severity, phrase=phrase, rows=rows)
-
-
-def _counted(audit: "Audit", finding: Finding, place: tuple[str, str, str]) -> str:
-    """Return in a sentence how many of those judged at a place are affected."""
-    check = finding.check
-    judged, evidence = _at(check.population_in(audit.tables), place), _at(finding.evidence, place)
-    key = list(SCHEMAS[check.population].key)
-    unread = finding.gaps[finding.gaps["table"] == check.population]
-    return found_of(
-        check,
-        len(judged),
-        len(evidence[key].astype(str).drop_duplicates()),
-        partly=bool(((unread["account"] == place[0]) & (unread["region"] == place[1])).any()),
+        phrase = _counted(finding, here)
+    return Fault(
+        check_id=check.id,
+        severity=check.severity,
+        phrase=phrase,
+        rows=len(here),
+        kinds=check.kinds_of(here) or _carried(audit, here),
     )
+
+
+def _counted(finding: Finding, evidence: pd.DataFrame) -> str:
+    """Return in a phrase how many of those judged are affected at a place.
+
+    Not out of how many: the answer counts all places, and two totals for one thing confuse.
+    """
+    check = finding.check
+    affected = len(evidence[list(SCHEMAS[check.population].key)].astype(str).drop_duplicates())
+    return tr(
+        "{things} {condition}",
+        things=count(affected, check.noun),
+        condition=check.condition[affected != 1],
+    )
+
+
+def _carried(audit: "Audit", evidence: pd.DataFrame) -> str:
+    """Say which endpoints carry security groups that evidence without an endpoint names."""
+    if "group_id" not in evidence or "endpoint_id" in evidence:
+        return ""
+    held = audit.tables.shared("endpoint_security_groups")
+    ids = held.loc[held["effective"] & held["group_id"].isin(evidence["group_id"]), "endpoint_id"]
+    if ids.empty:
+        return ""
+    who = listed(spoken(sorted(set(ids)), names(audit)), most=3)
+    return tr("on {endpoints}, too", endpoints=who)
 
 
 def _bearing(audit: "Audit", finding: Finding, place: tuple[str, str, str]) -> str:

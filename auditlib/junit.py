@@ -62,7 +62,7 @@ def _case(suite: ET.Element, finding: Finding) -> None:
     unread = [visible(gap(call)) for call in summary.refused_calls(finding.gaps).itertuples()]
     if finding.status is Status.FAIL:
         about = {"type": check.severity.value, "message": message}
-        remedy = tr("What to do: {remedy}", remedy=" ".join(check.remedy.split()))
+        remedy = tr("What to do: {remedy}", remedy=" ".join(finding.remedy.split()))
         ET.SubElement(case, "failure", about).text = "\n".join([*open_rows, remedy])
     elif finding.status is Status.NOT_ASSESSED:
         about = {"type": "not_assessed", "message": message}

@@ -167,7 +167,7 @@ class Overview:
                 **{s: int(counts.get((_name(entry), s), 0)) for s in SEVERITIES},
                 "not_assessed": int(entry["not_assessed"]),
                 "gaps": int(entry["gaps"]),
-                "new": _changed(entry, "new", "reappeared", "first_seen"),
+                "new": _changed(entry, "worsened", "new", "reappeared", "first_seen"),
                 "resolved": _changed(entry, "resolved"),
                 "report": self._link(entry),
             }

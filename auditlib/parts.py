@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from auditlib import controls, endpoints, previewed, reached, sheets, summary, timeline
+from auditlib import controls, endpoints, previewed, reached, sheets, steps, summary, timeline
 from auditlib.accepted import AcceptedRisks, day_of
 from auditlib.check import checks
 
@@ -49,9 +49,9 @@ class Parts:
     def first_steps(self) -> pd.DataFrame:
         """What to do, the most urgent first: ``what``, ``where``, ``how``, ``why``, ``ends``, ``check_id``."""
         columns = ["what", "where", "how", "why", "ends", "check_id"]
-        steps = summary.first_steps(self._audit, number=len(checks()) + 1)
+        asked = steps.first_steps(self._audit, number=len(checks()) + 1)
         return pd.DataFrame(
-            [[getattr(step, name) for name in columns] for step in steps], columns=columns
+            [[getattr(step, name) for name in columns] for step in asked], columns=columns
         )
 
     @property

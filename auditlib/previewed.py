@@ -138,7 +138,12 @@ def outcome(preview: "Preview") -> str:
     verdict = preview.brief
     if current() == "en":
         verdict = verdict[:1].upper() + verdict[1:]
-    return tr("{verdict}.", verdict=verdict)
+    return sentences(
+        tr("{verdict}.", verdict=verdict),
+        tr("Settle the name of {interfaces} first.", interfaces=listed(preview.unsettled, most=3))
+        if preview.unsettled
+        else "",
+    )
 
 
 def sentence(preview: "Preview") -> str:

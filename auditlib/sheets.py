@@ -13,6 +13,7 @@ from auditlib import controls, reached, summary
 from auditlib.accepted import as_shown
 from auditlib.check import Finding
 from auditlib.language import sentences, tr
+from auditlib.steps import Step, first_steps
 from auditlib.words import gap, left_open
 
 if TYPE_CHECKING:
@@ -111,6 +112,18 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
             frame=unread_rows(audit),
         ),
     ]
+    if strange := summary.disguised(audit):
+        made.append(
+            Sheet(
+                name="suspicious-names",
+                title=tr("Suspicious names"),
+                about=tr(
+                    "Names that look like markup, a link, a formula or a disguised file name: ask who set "
+                    "them."
+                ),
+                frame=pd.DataFrame(list(strange.items()), columns=["id", "name"]),
+            )
+        )
     return (*made, *_evidence(audit))
 
 
@@ -131,14 +144,14 @@ def _summary(audit: "Audit") -> pd.DataFrame:
     ]
     rows += [
         (tr("To do first, {number}", number=number), _step(step))
-        for number, step in enumerate(summary.first_steps(audit), 1)
+        for number, step in enumerate(first_steps(audit), 1)
     ]
     if audit.accepted is not None:
         rows += [(tr("Accepted risk"), note) for note in audit.accepted.notices(audit.findings)]
     return pd.DataFrame(rows, columns=["item", "value"])
 
 
-def _step(step: summary.Step) -> str:
+def _step(step: Step) -> str:
     """Return a thing to do in sentences: what, where, when something ends, and why."""
     place = tr("Where: {step.where}.", step=step) if step.where else ""
     return sentences(step.what, place, step.ends, step.sessions, step.why)
@@ -159,7 +172,7 @@ def finding_rows(audit: "Audit") -> pd.DataFrame:
             "accepted": len(finding.accepted),
             "not_read": len(summary.refused_calls(finding.gaps)),
             "acceptance": " ".join(summary.acceptances(finding)),
-            "remedy": " ".join(finding.check.remedy.split()),
+            "remedy": " ".join(finding.remedy.split()),
             "controls": tuple(
                 f"{name}: {', '.join(ids)};" for name, ids in sorted(finding.check.controls.items())
             ),

@@ -7,16 +7,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from auditlib.aws.reads import Read
-from auditlib.characters import is_unseen
+from auditlib.characters import is_disguised
 from auditlib.check import Check, Finding, Severity, Status, checks
 from auditlib.frames import rows_of
 from auditlib.gaps import reads_behind
 from auditlib.language import current, marked, sentences, tr, tr_as
+from auditlib.outages import Outage, outages
 from auditlib.words import acceptance, clean, count, listed, named, opening, plural
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = [
     "OUTCOMES",
     "Identity",
-    "Step",
     "acceptances",
+    "asked",
     "beneath",
     "beyond",
     "blocked_checks",
@@ -35,17 +36,24 @@ __all__ = [
     "cost_of",
     "counts",
     "coverage_sentence",
-    "first_steps",
+    "disguised",
+    "down",
+    "first_sentence",
     "headline",
     "identity",
     "is_note",
     "names",
     "names_in",
     "outcome",
+    "overtaken",
+    "passes_as",
     "places",
     "ratings",
     "refused_calls",
+    "severities_of",
     "short",
+    "spoken",
+    "stopped",
     "strange_names",
     "tally",
     "verdict",
@@ -95,37 +103,6 @@ class Identity:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One thing to do.
-
-    Attributes
-    ----------
-    what
-        What to do, which begins with a verb.
-    where
-        The endpoints and groups it concerns, by name; a Region where a call was refused.
-    how
-        The rest of the remedy's first sentence.
-    why
-        Why it comes before others.
-    check_id
-        The finding it answers; empty for "grant and read again".
-    ends
-        When what it is about ended, or ends; empty where nothing does.
-    sessions
-        That it ends live sessions; empty where it ends none for certain.
-    """
-
-    what: str
-    where: str = ""
-    how: str = ""
-    why: str
-    check_id: str = ""
-    ends: str = ""
-    sessions: str = ""
-
-
 def identity(audit: "Audit") -> Identity:
     """Return what was audited, when, and with what."""
     from auditlib import __version__
@@ -173,40 +150,45 @@ def names_in(tables: "Tables") -> dict[str, str]:
     return found
 
 
-_MARKUP_OR_FORMULA = re.compile(r"<[a-z/!]|^\s*[=@]|^\s*[+-].*\(", re.IGNORECASE)
-
-
-def strange_names(audit: "Audit") -> str:
-    """Return a note on names that look like something else; empty where there is none.
+def disguised(audit: "Audit") -> dict[str, str]:
+    """Return the names that look like something else, by id.
 
     Names are whatever those who can write to the account set: markup, a spreadsheet's formula, or
     characters nobody sees, which can turn a file's name round.
     """
-    strange = [
-        id
-        for id, name in audit.names.items()
-        if _MARKUP_OR_FORMULA.search(name) or any(map(is_unseen, name))
-    ]
+    return {id: name for id, name in sorted(audit.names.items()) if is_disguised(name)}
+
+
+def strange_names(audit: "Audit") -> str:
+    """Return a note on names that look like something else; empty where there is none."""
+    strange = disguised(audit)
     if not strange:
         return ""
     about = tr("Names are printed as AWS holds them; characters nobody sees are written out.")
-    which = listed(sorted(strange), most=3)
-    if len(strange) == 1:
-        return sentences(
-            about,
-            tr(
-                "One looks like markup, a formula or a disguised file name ({ids}): ask who set it.",
-                ids=which,
-            ),
-        )
+    which = listed(strange, most=10)
     return sentences(
         about,
         tr(
-            "{number} look like markup, formulas or disguised file names ({ids}): ask who set them.",
+            "One looks like markup, a link, a formula or a disguised file name ({ids}): ask who set it.",
+            ids=which,
+        )
+        if len(strange) == 1
+        else tr(
+            "{number} look like markup, links, formulas or disguised file names ({ids}): ask who set them.",
             number=len(strange),
             ids=which,
         ),
     )
+
+
+def spoken(ids: Iterable[str], called: Mapping[str, str]) -> list[str]:
+    """Return what things are called in a sentence: plain names first, disguised ones by their ids.
+
+    What has no name is called by its id; so is a group called ``default``, for every VPC has one.
+    """
+    them = list(dict.fromkeys(ids))
+    plain = sorted(them, key=lambda one: is_disguised(called.get(one, "")))
+    return [_label(id, called, them) for id in plain]
 
 
 # -- what was looked at -----------------------------------------------------------------------
@@ -279,10 +261,10 @@ def beyond(audit: "Audit") -> pd.DataFrame:
     if not blocked:
         return refused_calls(audit.gaps.head(0))
     lacking = refused_calls(pd.concat([f.gaps for f in blocked]).drop_duplicates())
-    return lacking[~_asked(audit, lacking)].reset_index(drop=True)
+    return lacking[~asked(audit, lacking)].reset_index(drop=True)
 
 
-def _asked(audit: "Audit", lacking: pd.DataFrame) -> "pd.Series[bool]":
+def asked(audit: "Audit", lacking: pd.DataFrame) -> "pd.Series[bool]":
     """Say which missing answers are of calls that were made, or should have been."""
     call = ["account", "region", "service", "operation", "resource"]
     made = set(map(tuple, refused_calls(audit.gaps)[call].to_numpy()))
@@ -363,8 +345,50 @@ def failing_counted(findings: Iterable[Finding]) -> str:
     return listed(told)
 
 
+def down(audit: "Audit") -> tuple[Outage, ...]:
+    """Return the endpoints at which nobody can begin a session, the longest so first."""
+    return outages(audit.tables, audit.findings)
+
+
+def stopped(outage: Outage) -> str:
+    """Say since when nobody can begin a session at an endpoint, by whose word, and who is left."""
+    who = {
+        "endpoint": clean(outage.name) or outage.endpoint_id,
+        "since": when(outage.since),
+        "ground": outage.ground,
+    }
+    said = (
+        tr("Nobody can connect to {endpoint} since {since}: {ground}. It was not tried.", **who)
+        if pd.isna(outage.read_at)
+        else tr(
+            "Nobody can connect to {endpoint} since {since}, {ago} before it was read: {ground}. It was "
+            "not tried.",
+            **who,
+            ago=_lasting(outage.read_at - outage.since),
+        )
+    )
+    return sentences(said, _left(outage.live))
+
+
+def _lasting(time: Any) -> str:
+    days = int(time / pd.Timedelta(days=1))
+    return count(days, "day") if days else tr("less than a day")
+
+
+def _left(live: "pd.DataFrame | None") -> str:
+    if live is None:
+        return tr("Whether sessions that began before go on was not read.")
+    if live.empty:
+        return tr("No session was live any more.")
+    return (
+        tr("One session that began before was still live.")
+        if len(live) == 1
+        else tr("{number:,} sessions that began before were still live.", number=len(live))
+    )
+
+
 def verdict(audit: "Audit") -> tuple[str, ...]:
-    """Return the verdict in a few sentences that can stand alone."""
+    """Return the verdict in a few sentences that can stand alone; an outage in effect comes first."""
     said = identity(audit)
     table = places(audit)
     unseen = list(table.loc[~table["endpoints"].str.isdigit(), "region"])
@@ -374,7 +398,8 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
         "accounts": count(len(said.accounts), "account"),
         "when": when(said.finished or said.started),
     }
-    told = [
+    told = [stopped(outage) for outage in down(audit)]
+    told.append(
         tr(
             "{endpoints} in {regions} of {accounts} {is_are} looked at, as things stood at {when}.",
             **parts,
@@ -387,7 +412,7 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
             "as things stood at {when}.",
             **parts,
         )
-    ]
+    )
     if unseen:
         told.append(
             tr(
@@ -397,23 +422,10 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
         )
     failing = by_urgency(f for f in audit.findings if f.status is Status.FAIL)
     told.append(_result(audit.findings, [f for f in failing if not is_note(f)]))
-    if failing and not is_note(failing[0]):
-        worst = failing[0]
-        told.append(
-            tr(
-                "The most severe is {severity}: {answer}",
-                severity=tr(worst.check.severity.value),
-                answer=short(worst),
-            )
-        )
+    told += _worst(audit, failing)
     partly = [f for f in blocked_checks(audit.findings) if f.status is not Status.NOT_ASSESSED]
     if partly:
-        some = opening(count(len(partly), "check"))
-        told.append(
-            tr("{checks} saw only part of what it should have seen.", checks=some)
-            if len(partly) == 1
-            else tr("{checks} saw only part of what they should have seen.", checks=some)
-        )
+        told.append(_partly(partly))
     if waived := [day for f in audit.findings for day in f.accepted.get("accepted_until", ())]:
         about = {
             "pieces": opening(count(len(waived), "piece")),
@@ -431,10 +443,129 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
     return tuple(told)
 
 
-def _result(findings: Sequence[Finding], failing: Sequence[Finding]) -> str:
-    if not findings:
-        return tr("No check was made.")
-    by_severity = [
+def _worst(audit: "Audit", failing: Sequence[Finding]) -> list[str]:
+    """Return a line per severe finding, endpoint by endpoint; where none is severe, the worst in short.
+
+    What an outage tells already is left out.
+    """
+    severe = [f for f in failing if f.check.severity.rank >= Severity.HIGH.rank]
+    if not severe:
+        return [
+            tr(
+                "The most severe is {severity}: {answer}",
+                severity=tr(f.check.severity.value),
+                answer=short(f),
+            )
+            for f in failing[:1]
+            if not is_note(f)
+        ]
+    told = {(outage.check_id, outage.endpoint_id) for outage in down(audit)}
+    lines = []
+    for finding in severe:
+        evidence = finding.evidence
+        if finding.check.population != "client_vpn_endpoints":
+            clauses = [first_sentence(finding.answer)]
+        else:
+            ids = [
+                id for id in evidence["endpoint_id"].unique() if (finding.check.id, id) not in told
+            ]
+            clauses = [
+                tr("{sentence}.", sentence=_at_endpoint(audit, finding, id))
+                for id in ids[:_ENDPOINTS_TOLD]
+            ]
+            if ids[_ENDPOINTS_TOLD:]:
+                rest = count(len(ids) - _ENDPOINTS_TOLD, "more endpoint")
+                clauses.append(tr("It is the same at {endpoints}.", endpoints=rest))
+        if clauses:
+            lines.append(
+                tr(
+                    "{severity}: {answer}",
+                    severity=opening(tr(finding.check.severity.value)),
+                    answer=sentences(*clauses),
+                )
+            )
+    return lines
+
+
+_ENDPOINTS_TOLD = 3
+
+
+def _at_endpoint(audit: "Audit", finding: Finding, id: str) -> str:
+    """Return in a clause what a finding is at one endpoint, and whom it lets reach what."""
+    called = names(audit)
+    singular, plural = finding.check.condition
+    said = tr(
+        "{endpoint} {singular}", endpoint=spoken([id], called)[0], singular=singular, plural=plural
+    )
+    if "eni_id" not in finding.evidence:
+        return said
+    here = finding.evidence[finding.evidence["endpoint_id"] == id]
+    reached = audit.tables.shared("reached_interfaces")
+    ways = {row.eni_id: row for row in rows_of(reached[reached["endpoint_id"] == id])}
+    unread = audit.tables.gaps("reached_interfaces")["region"].isin(set(here["region"])).any()
+    by: dict[str, list[str]] = {}
+    for eni in dict.fromkeys(here["eni_id"].dropna()):
+        way = ways.get(eni)
+        by.setdefault(
+            ("unknown" if unread else "none")
+            if way is None
+            else "everyone"
+            if way.everyone_ports
+            else "some"
+            if way.ports
+            else "unknown",
+            [],
+        ).append(eni)
+    parts = [
+        tr(
+            text,
+            receivers=tr(
+                "{number} ({names})",
+                number=count(len(by[how]), "receiver"),
+                names=listed(spoken(by[how], called), most=3),
+            ),
+        )
+        for how, text in _REACHED.items()
+        if how in by
+    ]
+    return tr("{said}: {reached}", said=said, reached=listed(parts)) if parts else said
+
+
+_REACHED = {
+    "everyone": marked("every user reaches {receivers}"),
+    "some": marked("users of some groups reach {receivers}"),
+    "unknown": marked("whether packets get to {receivers} could not be read"),
+    "none": marked("users do not get to {receivers} today"),
+}
+"""Who reaches the interfaces that a finding names, by what is known of the way."""
+
+
+def _partly(findings: Sequence[Finding]) -> str:
+    """Say how many checks saw only part, where, and what to allow."""
+    lacking = refused_calls(pd.concat([f.gaps for f in findings]).drop_duplicates())
+    denied = lacking[(lacking["status"] == "denied") & (lacking["iam_action"] != "")]
+    about = denied if len(denied) else lacking
+    where_ = listed(sorted(set(about["region"]) - {""}), most=3)
+    some = opening(count(len(findings), "check"))
+    said = (
+        tr("{checks} saw only part of what it should have seen", checks=some)
+        if len(findings) == 1
+        else tr("{checks} saw only part of what they should have seen", checks=some)
+    )
+    if len(denied):
+        actions = listed(sorted(set(denied["iam_action"])), most=4)
+        return tr(
+            "{said}: in {regions} AWS refused {actions}.",
+            said=said,
+            regions=where_,
+            actions=actions,
+        )
+    return tr("{said}: answers are missing in {regions}.", said=said, regions=where_)
+
+
+def severities_of(failing: Sequence[Finding]) -> str:
+    """Return how many findings are of each severity, the worst first: "2 high and 4 low"."""
+    return listed(
         tr(
             "{number} {severity}",
             number=sum(f.check.severity is severity for f in failing),
@@ -442,8 +573,13 @@ def _result(findings: Sequence[Finding], failing: Sequence[Finding]) -> str:
         )
         for severity in reversed(Severity)
         if any(f.check.severity is severity for f in failing)
-    ]
-    severities = listed(by_severity)
+    )
+
+
+def _result(findings: Sequence[Finding], failing: Sequence[Finding]) -> str:
+    if not findings:
+        return tr("No check was made.")
+    severities = severities_of(failing)
     found = tally(findings)
     told = [outcome for outcome in _CAME_OUT if found[outcome]]
     if len(told) == 1:
@@ -529,41 +665,13 @@ def _rated(tool: str, rating: str) -> str:
     )
 
 
-def first_steps(audit: "Audit", number: int = 4) -> tuple[Step, ...]:
-    """Return the things to do first.
-
-    What has ended comes first, then what ends soon, then failing findings by severity. Where a
-    check could not be assessed, granting what was refused comes before anything of medium severity
-    or below, for it may hide something worse; it is told even where more than ``number`` things
-    are worse.
-    """
-    failing = [f for f in by_urgency(audit.findings) if f.status is Status.FAIL]
-    ended = {made.ends_as for made in checks() if made.ends_as}
-    failing.sort(key=lambda f: 0 if f.check.id in ended else 1 if f.check.ends_as else 2)
-    urgent = [
-        f
-        for f in failing
-        if f.check.severity.rank >= Severity.HIGH.rank or f.check.id in ended or f.check.ends_as
-    ]
-    rest = [f for f in failing if f not in urgent]
-    called = names(audit)
-    again = _read_again(audit)
-    steps = [
-        *(_step(audit, f, called, failing) for f in urgent),
-        *again,
-        *(_step(audit, f, called, failing) for f in rest),
-    ]
-    told = steps[:number]
-    return (*told, *(step for step in again if step not in told))
-
-
 def headline(finding: Finding) -> str:
     """Return what a finding is headed with: what is wrong where it fails, else what is checked.
 
     A check's title says what should be; where the check fails, it is not so.
     """
     failing = finding.status in {Status.FAIL, Status.ACCEPTED}
-    return _first_sentence(finding.answer) if failing else finding.check.title
+    return first_sentence(finding.answer) if failing else finding.check.title
 
 
 def beneath(finding: Finding) -> tuple[str, ...]:
@@ -571,15 +679,34 @@ def beneath(finding: Finding) -> tuple[str, ...]:
     if finding.status not in {Status.FAIL, Status.ACCEPTED}:
         return (finding.answer,)
     flat = " ".join(finding.answer.split())
-    rest = flat.removeprefix(_first_sentence(flat)).strip()
+    rest = flat.removeprefix(first_sentence(flat)).strip()
     return (rest,) if rest else ()
 
 
 def short(finding: Finding) -> str:
     """Return a finding's answer as it stands in lists: its first sentence, and that there may be more."""
-    first = _first_sentence(finding.answer)
+    first = first_sentence(finding.answer)
     partly = finding.status is Status.FAIL and len(finding.gaps)
     return sentences(first, tr("There may be more: part could not be read.")) if partly else first
+
+
+def passes_as(finding: Finding) -> str:
+    """Return how a check that passes is shown where what it warns of has come; empty elsewhere."""
+    if finding.status is not Status.PASS or not finding.overtaken:
+        return ""
+    rest = finding.population - len(finding.overtaken)
+    return tr("Passes elsewhere") if rest > 0 else tr("Has come")
+
+
+def overtaken(finding: Finding, called: Mapping[str, str]) -> str:
+    """Say of which endpoints a check says nothing, as what it warns of has come there."""
+    if not finding.overtaken:
+        return ""
+    return tr(
+        "Not so for {endpoints}: what this check warns of has come there ({check}).",
+        endpoints=listed(spoken(finding.overtaken, called), most=3),
+        check=finding.check.ends_as,
+    )
 
 
 def acceptances(finding: Finding) -> tuple[str, ...]:
@@ -594,20 +721,25 @@ def acceptances(finding: Finding) -> tuple[str, ...]:
     )
 
 
-def where(finding: Finding, called: Mapping[str, str]) -> str:
+def where(
+    finding: Finding, called: Mapping[str, str], beside: Mapping[str, str] | None = None
+) -> str:
     """Return the endpoints and security groups of a finding's evidence by name, three of each.
 
     Where it names no groups, its interfaces.
 
     Where all evidence is accepted, those of the accepted evidence.
 
-    What has no name is called by its id; so is a group called ``default``, for every VPC has one.
+    Things are called as :func:`spoken` does.
 
     Parameters
     ----------
     called
         Names by id, as :func:`names` returns them.
+    beside
+        What to say in brackets behind a thing, by its id.
     """
+    told = beside or {}
     said = []
     shown = finding.evidence if len(finding.evidence) else finding.accepted
     for column, noun in (
@@ -621,7 +753,14 @@ def where(finding: Finding, called: Mapping[str, str]) -> str:
         if noun == "security group":  # an authorization rule's group is one of users
             ids = [id for id in ids if id.startswith("sg-")]
         if ids:
-            labels = listed((_label(id, called, ids) for id in ids), most=3)
+            ids.sort(key=lambda one: is_disguised(called.get(one, "")))
+            labels = listed(
+                (
+                    tr("{name} ({remark})", name=label, remark=told[id]) if id in told else label
+                    for id, label in zip(ids, spoken(ids, called), strict=True)
+                ),
+                most=3,
+            )
             called_so = tr(noun) if len(ids) == 1 else plural(noun)
             said.append(tr("{noun} {names}", noun=called_so, names=labels))
     return tr_as("list", "; ").join(said)
@@ -629,152 +768,17 @@ def where(finding: Finding, called: Mapping[str, str]) -> str:
 
 def _label(id: str, called: Mapping[str, str], others: Sequence[str]) -> str:
     """Return a thing's name, with its id where the name does not tell it from the others."""
+    if is_disguised(called.get(id, "")):
+        return tr("{id} (suspicious name)", id=id)
     name = clean(called.get(id))
     alike = sum(clean(called.get(other)) == name for other in others)
     return named(id, name) if not name or name == "default" or alike > 1 else name
 
 
-def _ends(audit: "Audit", finding: Finding) -> str:
-    """Return when what a finding is about ended, or ends, the first of them."""
-    said = identity(audit)
-    moment = said.finished or said.started
-    rows = finding.evidence.astype(object).to_numpy().ravel()
-    ends = [one for one in rows if isinstance(one, datetime) and not pd.isna(one)]
-    if moment is None or not ends:
-        return ""
-    first = min(ends)
-    if first <= moment:
-        return tr("Ended on {day}.", day=f"{first:%Y-%m-%d}")
-    days = (first - moment).days
-    return tr(
-        "Ends on {day}, {nouns} after it was read.",
-        day=f"{first:%Y-%m-%d}",
-        nouns=count(days, "day"),
-        days=days,
-    )
-
-
-def _step(
-    audit: "Audit", finding: Finding, called: Mapping[str, str], failing: Sequence[Finding]
-) -> Step:
-    what, how = _parted(finding.check.remedy)
-    soon = finding.check.ends_as or finding.check.id in {made.ends_as for made in checks()}
-    return Step(
-        what=what,
-        where=where(finding, called),
-        how=how,
-        why=tr(
-            "{severity}: {answer}",
-            severity=opening(tr(finding.check.severity.value)),
-            answer=sentences(short(finding), *_gone_with(finding, failing)),
-        ),
-        check_id=finding.check.id,
-        ends=_ends(audit, finding) if soon else "",
-        sessions=tr("Live sessions may end: plan a window.") if finding.check.ends_sessions else "",
-    )
-
-
-def _gone_with(finding: Finding, failing: Iterable[Finding]) -> list[str]:
-    """Say how much of a finding goes with others: its rows that rest on what they name alone."""
-    evidence = finding.evidence
-    if not {"endpoint_id", "eni_id", "rule_ids"} <= set(evidence):
-        return []
-    said = []
-    for other in failing:
-        if not other.check.names_access:
-            continue
-        named: dict[tuple[str, str], set[str]] = {}
-        for row in rows_of(other.evidence):
-            named.setdefault((row.endpoint_id, row.eni_id), set()).add(row.rule_id)
-        gone = sum(
-            bool(row.rule_ids)
-            and set(row.rule_ids) <= named.get((row.endpoint_id, row.eni_id), set())
-            for row in rows_of(evidence)
-        )
-        if gone:
-            told = {"gone": gone, "all": len(evidence), "check": other.check.id}
-            said.append(
-                tr("All of it goes with the fix of {check}, as no other rule opens it.", **told)
-                if gone == len(evidence)
-                else tr(
-                    "One of its {all:,} rows goes with the fix of {check}, as no other rule opens it.",
-                    **told,
-                )
-                if gone == 1
-                else tr(
-                    "{gone:,} of its {all:,} rows go with the fix of {check}, as no other rule opens them.",
-                    **told,
-                )
-            )
-    return said
-
-
-def _read_again(audit: "Audit") -> list[Step]:
-    blocked = blocked_checks(audit.findings)
-    if not blocked:
-        return []
-    lacking = refused_calls(pd.concat([f.gaps for f in blocked]).drop_duplicates())
-    asked = _asked(audit, lacking)
-    refused, open_questions = lacking[asked], lacking[~asked]
-    actions = sorted(
-        {
-            a
-            for a, s in zip(refused["iam_action"], refused["status"], strict=True)
-            if s == "denied" and a
-        }
-    )
-    old = bool((lacking["status"] == "unsupported").any())
-    if refused.empty and not old:  # nothing that another reading of the account would answer
-        grant = tr("Find out by hand what the snapshot cannot tell.")
-    elif actions:
-        grant = tr(
-            "Allow {actions}, take a newer boto3 or AWS CLI and collect again."
-            if old
-            else "Allow {actions} and collect again.",
-            actions=listed(actions),
-        )
-    elif old:
-        grant = tr("Take a newer boto3 or AWS CLI and collect again.")
-    else:
-        grant = tr("Collect again.")
-    whole = sum(f.status is Status.NOT_ASSESSED for f in blocked)
-    part = len(blocked) - whole
-    parts = []
-    if whole:
-        parts.append(tr("{checks} could not be assessed", checks=count(whole, "check")))
-    if part:
-        parts.append(tr("{checks} could be assessed only in part", checks=count(part, "check")))
-    reasons = []
-    if len(refused):
-        reasons.append(tr("{calls} gave no answer", calls=count(len(refused), "call")))
-    if len(open_questions):
-        questions = count(len(open_questions), "more question")
-        reasons.append(tr("the snapshot leaves {questions} open", questions=questions))
-    about = refused if len(refused) else open_questions
-    places_of = sorted(set(zip(about["region"], about["account"], strict=True)))
-    return [
-        Step(
-            what=grant,
-            where=listed(
-                (
-                    tr("{region} (account {account})", region=region, account=account)
-                    for region, account in places_of
-                ),
-                most=3,
-            ),
-            why=tr(
-                "{parts}: {reasons}.",
-                parts=opening(listed(parts)),
-                reasons=tr_as("list", ", and ").join(reasons),
-            ),
-        )
-    ]
-
-
-def _first_sentence(text: str) -> str:
+def first_sentence(text: str) -> str:
     """Return the first sentence of a text.
 
-    >>> _first_sentence("Create a group, e.g. vpn-users. Then apply it.")
+    >>> first_sentence("Create a group, e.g. vpn-users. Then apply it.")
     'Create a group, e.g. vpn-users.'
     """
     flat = " ".join(text.split())
@@ -784,29 +788,6 @@ def _first_sentence(text: str) -> str:
         if character == "." and flat[at + 1 : at + 2] == " " and flat[at + 2 : at + 3].isupper():
             return flat[: at + 1]
     return flat
-
-
-def _parted(remedy: str) -> tuple[str, str]:
-    """Return what to do, and how."""
-    first = _first_sentence(remedy)
-    if current() == "en":
-        return _headed(first)
-    # Where a colon does not part a sentence, the one after it says how.
-    return first, _first_sentence(" ".join(remedy.split()).removeprefix(first).strip())
-
-
-def _headed(sentence: str) -> tuple[str, str]:
-    """Part a sentence at its first colon or semicolon, where it has one.
-
-    >>> _headed("Make a new group: apply it.")
-    ('Make a new group.', 'Apply it.')
-    >>> _headed("Make a new group.")
-    ('Make a new group.', '')
-    """
-    cuts = [at for at in (sentence.find(mark) for mark in (": ", "; ")) if at > 0]
-    if not cuts:
-        return sentence, ""
-    return tr("{sentence}.", sentence=sentence[: min(cuts)]), opening(sentence[min(cuts) + 2 :])
 
 
 def when(moment: datetime | None) -> str:

@@ -484,6 +484,7 @@ def print_comparison(found: "Comparison", *, file: IO[str] | None = None) -> Non
             "reappeared",
             "first_seen",
             "worsened",
+            "narrowed",
             "resolved",
             "not_seen",
         ),

@@ -273,7 +273,7 @@ def test_a_finding_shows_itself_in_a_few_lines_that_drive_no_terminal():
     assert rows == [f"- row {i}[U+001B][31m forged" for i in range(5)]
     assert more == "- … and two more rows, see .evidence"
     assert unread == "one gap, see .gaps"
-    assert ".check.remedy" in advice
+    assert ".remedy" in advice
 
 
 def test_a_finding_that_passes_shows_its_answer_only():

@@ -595,6 +595,23 @@ def test_an_associated_endpoint_that_names_no_vpc_is_judged_by_its_association(p
     assert column(finding(place.world, id), "eni_id") == {eni}
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_rule_whose_effect_could_not_be_followed_says_so(place, refused):
+    group = place.group()
+    endpoint = place.endpoint(group)
+    place.world.authorize(endpoint, "0.0.0.0/0")
+    place.world.egress(group, "0.0.0.0/0")
+    place.world.ingress(group, group)
+    place.world.interface(place.app_subnet, group)
+    if refused:
+        place.world.refuse("ec2-describe-network-acls")
+    found = finding(place.world, "vpn-sg-lets-members-in")
+    assert found.status is Status.FAIL
+    assert found.evidence["way_unread"].tolist() == [refused]
+    assert found.evidence["reason"].str.contains("could not be read").tolist() == [refused]
+    assert ("whether packets pass could not be read" in found.answer) == refused
+
+
 @pytest.mark.parametrize("id", MEMBERS)
 def test_members_in_a_vpc_that_another_account_shares_are_not_all_seen(place, id):
     place.endpoint(place.group())

@@ -61,7 +61,9 @@ def test_a_rule_is_found_by_its_range_and_the_reason_told(
     }
     if why:
         reason = found.evidence["reason"][0]
-        assert reason.startswith(f"{receiver} (app) admits TCP 22 from {peer}")
+        does = "has a rule for" if "client_range" in why else "admits"
+        assert reason.startswith(f"{receiver} (app) {does} TCP 22 from {peer}")
+        assert ("admits nobody through the VPN" in reason) == ("client_range" in why)
         assert ("an entry of prefix list" in reason) is by_list
 
 
@@ -197,3 +199,32 @@ def test_a_transit_gateway_endpoint_is_left_out(world):
     found = finding(world, ID)
     assert found.status is Status.NOT_APPLICABLE
     assert "is not judged here" in found.answer
+
+
+@pytest.mark.parametrize(
+    ("peers", "said", "adds"),
+    [
+        (["10.0.1.77/32"], "", True),
+        (
+            ["172.20.0.0/22"],
+            "The rule is on client addresses, which receivers never see, and",
+            False,
+        ),
+        (["10.0.1.77/32", "172.20.1.0/24"], "One of the 2 rules is on client addresses", True),
+        (["172.20.0.0/22", "172.20.1.0/24"], "All 2 rules are on client addresses", False),
+        (
+            ["10.0.1.0/24", "172.20.0.0/22", "172.20.1.0/24"],
+            "2 of the 3 rules are on client addresses, which receivers never see, and admit nobody",
+            True,
+        ),
+    ],
+)
+def test_rules_that_admit_nobody_are_counted_apart(world, receiver, endpoint, peers, said, adds):
+    for n, peer in enumerate(peers):
+        world.ingress(receiver, peer, "tcp", (22 + n, 22 + n))
+    found = finding(world, ID)
+    assert found.answer.startswith("The only VPC-attached Client VPN endpoint is named by address")
+    assert said in found.answer
+    assert ("admit" in found.answer) == bool(said)
+    assert found.remedy.startswith("Add a rule with the same protocol") == adds
+    assert ("Decide for a rule on client addresses" in found.remedy) == bool(said)

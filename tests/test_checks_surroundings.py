@@ -104,6 +104,33 @@ def test_how_soon_is_soon_depends_on_who_renews(days, type, expected):
     assert {id for id in ids if status(world, id) is Status.FAIL} == expected
 
 
+@pytest.mark.parametrize(
+    ("id", "days"),
+    [("server-certificate-expires-soon", 20), ("server-certificate-has-expired", -1)],
+)
+@pytest.mark.parametrize(
+    ("types", "imports", "renews"),
+    [
+        (["IMPORTED"], True, False),
+        (["AMAZON_ISSUED"], False, True),
+        (["IMPORTED", "PRIVATE"], True, True),
+    ],
+)
+def test_what_is_advised_fits_who_issued_the_certificate(id, days, types, imports, renews):
+    world = World()
+    ends = []
+    for type in types:
+        ends.append(world.endpoint(world.vpc()))
+        end = (NOW + timedelta(days=days)).isoformat()
+        world.certificate(ends[-1], NotAfter=end, Type=type, RenewalEligibility="INELIGIBLE")
+    (found,) = audit(Tables(world.snapshot()), only=[id])
+    assert len(found.evidence) == len(types)
+    assert ("under the same ARN" in found.remedy) == imports
+    assert ("have ACM issue" in found.remedy) == renews
+    assert ("DNS" in found.remedy) == (renews and days > 0)
+    assert all((f"That goes for {end}." in found.remedy) == (imports and renews) for end in ends)
+
+
 def test_a_renewal_that_hangs_is_told_two_months_before():
     world, endpoint = endpoint_world()
     end = (NOW + timedelta(days=50)).isoformat()

@@ -8,16 +8,17 @@ from click.testing import CliRunner
 
 from auditlib import comparison, display, open_audit, summary
 from auditlib.audit import Audit
+from auditlib.check import audit as findings_of
 from auditlib.check import identities
 from auditlib.cli import main
-from auditlib.comparison import compare
+from auditlib.comparison import Comparison, compare
 from auditlib.snapshot import load, save
 from tests import report_worlds
 from tests.pages import page
 from tests.standin import earlier
 from tests.standin.sample import SAMPLE
 from tests.test_changes import ENDPOINT, Small
-from tests.worlds import World
+from tests.worlds import World, revocation_list
 
 
 def run(*arguments):
@@ -204,11 +205,85 @@ def test_a_change_that_has_been_on_its_way_for_days_is_told_as_standing_still():
     said = dict(late.in_short())["Still not in force"]
     assert "hardly under way any more" in " ".join(said)
     assert set(said) <= set(late.sentences)
+    assert not set(said) & set(late.counted)
     soon = compare(read(10, app), read(10, app))
     assert "Still not in force" not in dict(soon.in_short())
     arrived = compare(read(20), read(10, app))
     assert "Still not in force" not in dict(arrived.in_short())
     assert "Resolved: no longer so" in dict(arrived.in_short())
+
+
+def narrowed(*removed: str | None) -> Comparison:
+    """Return what changed where rules for these groups (``None``: everyone) were removed; dev stays."""
+
+    def read(*groups: str | None) -> Audit:
+        world = World()
+        vpc = world.vpc()
+        vpn, wiki = (world.security_group(vpc, name) for name in ("vpn", "wiki"))
+        world.ingress(wiki, vpn, "tcp", (22, 22))
+        endpoint = world.endpoint(vpc, (vpn,), name="staff")
+        world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+        for name in ("blue", "green"):
+            world.interface(world.subnet(vpc, f"10.0.{len(name)}.0/24"), wiki, name=name)
+        for group in groups:
+            world.authorize(endpoint, "10.0.0.0/16", group=group)
+        audit = Audit(world.snapshot(**report_worlds.MOMENT))
+        audit.__dict__["findings"] = findings_of(
+            audit.tables, ["sensitive-port-reachable-by-everyone"]
+        )
+        return audit
+
+    return compare(read("dev"), read("dev", *removed))
+
+
+def test_access_lost_is_told_with_what_was_removed_and_who_keeps_it():
+    found = narrowed(None)
+    short = dict(found.in_short())
+    assert short["Access lost"] == (
+        "Everyone through staff: two receivers (blue and green), by what was removed since: the "
+        "authorization rule 10.0.0.0/16 for everyone; dev still reach all of that",
+    )
+    told = short["Narrowed: no longer everyone"]
+    assert len(told) == 2
+    assert all(
+        said.startswith("High: now dev, for all of it or a part; before: Every") for said in told
+    )
+    assert "Resolved: no longer so" not in short
+    assert not any("Access was lost" in said for said in found.counted)
+    assert any("Access was lost" in said for said in found.sentences)
+    (said,) = dict(narrowed("hr dept").in_short())["Access lost"]
+    assert "the authorization rule 10.0.0.0/16 for group hr dept" in said
+
+
+def test_what_was_warned_of_and_has_come_fails_a_comparison(saved):
+    def read(days: float, name: str):
+        world = World()
+        endpoint = world.endpoint(world.vpc(), authentication=("certificate-authentication",))
+        world.revocation_list(endpoint, revocation_list(days=days))
+        return saved(world, name)
+
+    old, new = read(20, "old"), read(-1, "new")
+    assert run("diff", old, new, "--fail-on", "high").exit_code == 1
+
+
+def test_a_check_whose_warning_has_come_is_not_said_to_pass_now():
+    def read(days: float) -> Audit:
+        world = World()
+        endpoint = world.endpoint(world.vpc(), authentication=("certificate-authentication",))
+        world.revocation_list(endpoint, revocation_list(days=days))
+        audit = Audit(world.snapshot(**report_worlds.MOMENT))
+        only = ["revocation-list-expires-soon", "revocation-list-has-expired"]
+        audit.__dict__["findings"] = findings_of(audit.tables, only)
+        return audit
+
+    found = compare(read(-1), read(20))
+    now = dict(found.frame("checks")[["check", "now"]].to_numpy().tolist())
+    assert now == {
+        "revocation-list-has-expired": "fails",
+        "revocation-list-expires-soon": "what it warned of has come",
+    }
+    (said,) = dict(found.in_short())["Worsened: it was warned of, and has come"]
+    assert said.endswith("It was warned of on 2026-11-20 09:04 UTC.")
 
 
 # -- the bundled sample ---------------------------------------------------------------------------
@@ -228,7 +303,7 @@ def test_no_two_rows_of_evidence_of_the_sample_are_about_the_same():
 
 def test_the_sample_shows_each_kind_of_change():
     found = compare(open_audit()).drift
-    assert set(found.findings["state"]) == {"new", "worsened", "resolved", "unchanged"}
+    assert set(found.findings["state"]) == {"new", "worsened", "narrowed", "resolved", "unchanged"}
     assert set(found.objects["change"]) == {"added", "removed", "changed"}
     assert len(found.recreated) == 1
     assert "lost" in set(found.access["state"])

@@ -558,11 +558,43 @@ def test_what_a_finding_warned_of_has_happened_and_is_not_resolved():
         return tables_of(world)
 
     before, ended, renewed = listed(20), listed(-1), listed(90)
-    for after, state in ((ended, "worsened"), (renewed, "resolved")):
-        found = drift(before, after, findings=(audit(before), audit(after)))
-        rows = found.findings.set_index("check")
-        assert rows.loc["revocation-list-expires-soon", "state"] == state
-        assert ("revocation-list-has-expired" in rows.index) == (state == "worsened")
-    told = " ".join(drift(before, ended, findings=(audit(before), audit(ended))).sentences({}))
-    assert "one finding worsened: what it warned of has come since" in told
+    lists = ("revocation-list-expires-soon", "revocation-list-has-expired")
+    for after, check, state in ((ended, lists[1], "worsened"), (renewed, lists[0], "resolved")):
+        found = drift(before, after, findings=(audit(before, lists), audit(after, lists)))
+        assert found.findings[["check", "state"]].to_numpy().tolist() == [[check, state]]
+    found = drift(before, ended, findings=(audit(before, lists), audit(ended, lists)))
+    told = " ".join(found.sentences({}))
+    assert told.startswith("One finding was warned of before and has come since.")
     assert "resolved" not in told
+
+
+def admitting(*groups: str | None) -> Tables:
+    """Return a world where these groups (``None``: everyone) are authorized for a wiki's network."""
+    world = World()
+    vpc = world.vpc()
+    vpn = world.security_group(vpc, "vpn")
+    wiki = world.security_group(vpc, "wiki")
+    world.ingress(wiki, vpn, "tcp", (22, 22))
+    endpoint = world.endpoint(vpc, (vpn,))
+    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+    world.interface(world.subnet(vpc, "10.0.2.0/24"), wiki)
+    for group in groups:
+        world.authorize(endpoint, "10.0.0.0/16", group=group)
+    return tables_of(world)
+
+
+@pytest.mark.parametrize(
+    ("groups", "states", "kept"),
+    [
+        (("hr", "dev"), {"narrowed"}, "dev and hr"),
+        (("hr",), {"narrowed"}, "hr"),
+        ((), {"resolved"}, ""),
+    ],
+)
+def test_what_everyone_had_and_named_groups_still_have_is_narrowed(groups, states, kept):
+    before, after = admitting(None, *groups), admitting(*groups)
+    only = ("sensitive-port-reachable-by-everyone", "authorization-allows-everyone")
+    found = drift(before, after, findings=(audit(before, only), audit(after, only))).findings
+    assert set(found["check"]) == set(only)
+    assert set(found["state"]) == states
+    assert set(found["kept_by"]) == {kept}

@@ -69,9 +69,19 @@ def test_what_is_counted_at_a_region_is_counted_there():
         if fault.check_id == "default-sg-has-rules"
     }
     assert told == {
-        REGION: "2 of the 3 default security groups have rules",
-        "us-east-1": "The only default security group has rules",
+        REGION: "two default security groups have rules",
+        "us-east-1": "one default security group has rules",
     }
+
+
+def test_a_group_without_an_endpoint_in_its_evidence_is_told_with_who_carries_it(exposed):
+    used = [
+        fault.kinds
+        for story in endpoints.stories(exposed)
+        for fault in story.faults
+        if fault.check_id == "default-sg-is-used"
+    ]
+    assert used == ["on legacy, too"]
 
 
 def test_the_worst_endpoint_and_the_worst_fault_come_first(exposed):

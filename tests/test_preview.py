@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
+from auditlib import previewed
 from auditlib.access import EVERYONE, reach
 from auditlib.audit import Audit
 from auditlib.changes import (
@@ -131,6 +132,29 @@ def test_a_receiver_allowed_only_through_the_old_group_is_lost_by_a_naive_switch
     found = preview(tables_of(world), [switch])
     assert found.verdict == f"also closes TCP 443 on {world.eni} for group staff of {ENDPOINT}"
     assert parts(found) == {("lost", "side_effect", world.eni)}
+
+
+@pytest.mark.parametrize("name", ["wiki", "invoice\u202egpj.exe"])
+def test_before_more_is_opened_to_a_suspicious_name_it_is_to_be_settled(name):
+    world = OnDefault()
+    closed = world.interface(world.far, world.security_group(world.main, "closed"), name=name)
+    tables = tables_of(world)
+    (group,) = tables["network_interface_groups"].query(f"eni_id == '{closed}'")["group_id"]
+    rule = AuthorizeRule(
+        **PLACE, group_id=group, is_egress=False, protocol="tcp", from_port=22, to_port=22,
+        peer_kind="security_group", peer=world.default,
+    )  # fmt: skip
+    found = preview(tables, [rule])
+    assert parts(found) == {("gained", "side_effect", closed)}
+    suspicious = name != "wiki"
+    assert found.unsettled == ((closed,) if suspicious else ())
+    assert (
+        any(text.startswith(f"Settle first who named {closed}") for text in found.warnings)
+        == suspicious
+    )
+    assert (f"Settle the name of {closed} first." in previewed.outcome(found)) == suspicious
+    shut = preview(found.after, [found.steps[0].inverse])
+    assert shut.unsettled == ()
 
 
 def test_the_default_group_is_not_emptied_while_an_endpoint_uses_it():

@@ -8,13 +8,16 @@ import pytest
 from auditlib import display, endpoints, summary
 from auditlib.audit import Audit
 from auditlib.check import Finding, Severity, Status, checks
+from auditlib.check import audit as findings_of
 from auditlib.export import findings_json
 from auditlib.plots import severity_by_endpoint
 from auditlib.schemas import GAPS
 from auditlib.sheets import sheets
+from auditlib.steps import first_steps
 from auditlib.terminal import print_audit
 from tests import report_worlds as worlds
-from tests.worlds import World
+from tests.pages import page
+from tests.worlds import World, revocation_list
 
 SEVERITIES = [severity.value for severity in Severity]
 
@@ -161,7 +164,7 @@ def test_checks_that_saw_only_part_are_counted_in_words(refused):
 
 
 def test_reading_again_comes_before_what_is_mild(refused):
-    steps = summary.first_steps(refused, 20)
+    steps = first_steps(refused, 20)
     ranks = {f.check.id: f.check.severity.rank for f in refused.findings}
     again = next(i for i, step in enumerate(steps) if not step.check_id)
     assert "ec2:DescribeNetworkInterfaces" in steps[again].what
@@ -181,14 +184,14 @@ def test_what_has_ended_comes_first_then_what_ends_soon_each_with_its_day(refuse
     audit.__dict__["findings"] = (
         failing("vpn-sg-lets-members-in"),
         failing("server-certificate-expires-soon", not_after=pd.Timestamp("2026-11-25", tz="UTC")),
-        failing("revocation-list-has-expired", next_update=pd.Timestamp("2026-11-01", tz="UTC")),
+        failing("saml-provider-is-unusable", until=pd.Timestamp("2026-11-01", tz="UTC")),
     )
-    told = [(step.check_id, step.ends, step.sessions) for step in summary.first_steps(audit)]
+    told = [(step.check_id, step.ends, step.sessions) for step in first_steps(audit)]
     assert told == [
         (
-            "revocation-list-has-expired",
+            "saml-provider-is-unusable",
             "Ended on 2026-11-01.",
-            "Live sessions may end: plan a window.",
+            "",
         ),
         (
             "server-certificate-expires-soon",
@@ -202,14 +205,14 @@ def test_what_has_ended_comes_first_then_what_ends_soon_each_with_its_day(refuse
 def test_a_call_that_failed_asks_for_another_reading_and_no_permission():
     world = worlds.exposed()
     world.refuse("ec2-describe-security-groups", status="failed", code="RequestLimitExceeded")
-    step = next(s for s in summary.first_steps(audited(world), 20) if not s.check_id)
+    step = next(s for s in first_steps(audited(world), 20) if not s.check_id)
     assert step.what == "Collect again."
 
 
 @pytest.mark.parametrize("version", ["1.43.0", "1.40.0"])
 def test_what_an_old_sdk_left_out_asks_for_a_newer_one(version):
     audit = Audit(worlds.exposed().snapshot(**(worlds.MOMENT | {"botocore_version": version})))
-    step = next(s for s in summary.first_steps(audit, 40) if not s.check_id)
+    step = next(s for s in first_steps(audit, 40) if not s.check_id)
     assert step.what == "Take a newer boto3 or AWS CLI and collect again."
 
 
@@ -217,7 +220,7 @@ def test_only_calls_that_were_made_are_counted_as_unanswered():
     world = worlds.exposed()
     world.refuse("ec2-describe-network-acls")
     audit = audited(world)
-    step = next(s for s in summary.first_steps(audit, 20) if not s.check_id)
+    step = next(s for s in first_steps(audit, 20) if not s.check_id)
     assert len(summary.refused_calls(audit.gaps)) == 1
     assert "one call gave no answer" in step.why
     assert step.where == "ap-northeast-1 (account 111122223333)"
@@ -233,7 +236,7 @@ def test_where_nothing_was_refused_no_other_reading_is_asked_for():
     }
     finding = replace(audit.findings[0], gaps=pd.DataFrame([row]))
     audit.__dict__["findings"] = (finding,)
-    step = next(s for s in summary.first_steps(audit, 20) if not s.check_id)
+    step = next(s for s in first_steps(audit, 20) if not s.check_id)
     assert step.what == "Find out by hand what the snapshot cannot tell."
     assert "leaves one more question open" in step.why
     assert "call" not in step.why
@@ -267,6 +270,7 @@ def test_the_severe_and_the_frequent_come_first():
         ("<img src=x>", True),
         ('=HYPERLINK("x")', True),
         ("invoice\u202egpj.exe", True),
+        ("[printer](javascript:alert(1))", True),
         ("web-1 (blue)", False),
         ("10 < 20", False),
         ("-", False),
@@ -279,6 +283,95 @@ def test_names_that_look_like_something_else_are_told_with_what_has_them(name, s
     said = summary.strange_names(audited(world))
     assert (f"({subnet}): ask who set it" in said) == strange
     assert bool(said) == strange
+
+
+def test_plain_names_come_first_and_disguised_ones_are_called_by_their_ids():
+    world = World()
+    vpc = world.vpc()
+    names = ("=1+1", "zebra", "<b>", "crm")
+    ids = [world.subnet(vpc, f"10.0.{n}.0/24", name=name) for n, name in enumerate(names)]
+    assert summary.spoken(ids, summary.names(audited(world))) == [
+        "zebra",
+        "crm",
+        f"{ids[0]} (suspicious name)",
+        f"{ids[2]} (suspicious name)",
+    ]
+
+
+def test_all_disguised_names_are_listed_and_somebody_is_to_be_asked_who_set_them():
+    world = World()
+    vpc = world.vpc()
+    names = [f"=HYPERLINK({n})" for n in range(12)]
+    ids = [world.subnet(vpc, f"10.0.{n}.0/24", name=name) for n, name in enumerate(names)]
+    audit = audited(world)
+    audit.__dict__["findings"] = ()
+    assert summary.strange_names(audit).endswith("and 2 more): ask who set them.")
+    (step,) = first_steps(audit, 0)
+    assert step.what == "Ask who set 12 suspicious names."
+    (sheet,) = (sheet for sheet in sheets(audit) if sheet.name == "suspicious-names")
+    assert sheet.frame.to_numpy().tolist() == [list(pair) for pair in zip(ids, names, strict=True)]
+    audit.__dict__["names"] = {}
+    assert first_steps(audit, 0) == ()
+    assert "suspicious-names" not in {sheet.name for sheet in sheets(audit)}
+
+
+@pytest.fixture(scope="module")
+def defaulted() -> Audit:
+    """Return an audit of two endpoints on default groups; the way to one's wiki was not read."""
+    world = World()
+    for n, name in enumerate(("known", "unread")):
+        if n:
+            world.at("us-east-1")
+        vpc = world.vpc(f"10.{n}.0.0/16")
+        endpoint = world.endpoint(vpc, name=name)
+        world.associate(endpoint, world.subnet(vpc, f"10.{n}.1.0/24"))
+        world.authorize(endpoint, f"10.{n}.0.0/16")
+        for at in ("wiki", "=1+1"):
+            subnet = world.subnet(vpc, f"10.{n}.{2 + len(at)}.0/24")
+            world.interface(subnet, world.default_group(vpc), name=at)
+    world.refuse("ec2-describe-network-acls", region="us-east-1")
+    audit = audited(world)
+    audit.__dict__["findings"] = findings_of(audit.tables, [MEMBERS, "connection-logging-is-off"])
+    return audit
+
+
+MEMBERS = "vpn-sg-lets-members-in"
+
+
+def test_the_verdict_says_of_each_severe_finding_who_reaches_what_at_which_endpoint(defaulted):
+    (line,) = (said for said in summary.verdict(defaulted) if said.startswith("High: "))
+    told = defaulted[MEMBERS].evidence
+    first, second = line.removeprefix("High: ").split(". ")
+    assert first.startswith("known shares a security group that admits every member")
+    odd = told.loc[told["reason"].str.contains("=1\\+1"), "eni_id"].iloc[0]
+    assert first.endswith(f"every user reaches two receivers (wiki and {odd} (suspicious name))")
+    assert second.startswith("unread shares a security group that admits every member")
+    assert "whether packets get to two receivers (" in second
+    assert second.endswith("could not be read.")
+    assert not any(said.startswith("The most severe") for said in summary.verdict(defaulted))
+
+
+@pytest.mark.parametrize("refused", ["", "ec2-describe-client-vpn-target-networks"])
+def test_where_no_way_is_known_it_is_said_whether_all_was_read(refused):
+    world = World()
+    vpc = world.vpc()
+    endpoint = world.endpoint(vpc, name="staff")
+    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+    world.interface(world.subnet(vpc, "10.0.2.0/24"), world.default_group(vpc), name="wiki")
+    if refused:  # no authorization rule leads there in any case
+        world.refuse(refused)
+    audit = audited(world)
+    audit.__dict__["findings"] = findings_of(audit.tables, [MEMBERS])
+    (line,) = (said for said in summary.verdict(audit) if said.startswith("High: "))
+    assert ("users do not get to one receiver (wiki) today" in line) != bool(refused)
+    assert ("whether packets get to one receiver (wiki) could not be read" in line) == bool(refused)
+
+
+def test_checks_that_saw_only_part_say_where_and_what_to_allow(refused):
+    said = next(said for said in summary.verdict(refused) if "saw only part" in said)
+    assert "AWS refused " in said
+    assert "ec2:DescribeNetworkInterfaces" in said
+    assert "ap-northeast-1" in said
 
 
 def test_a_thing_without_a_name_has_none():
@@ -333,7 +426,7 @@ def test_a_step_says_how_much_of_it_goes_with_the_fix_of_another():
     def told() -> tuple[str, str]:
         (step,) = (
             s
-            for s in summary.first_steps(audited(world), 20)
+            for s in first_steps(audited(world), 20)
             if s.check_id == "sensitive-port-reachable-by-everyone"
         )
         return step.where, step.why
@@ -347,3 +440,29 @@ def test_a_step_says_how_much_of_it_goes_with_the_fix_of_another():
     assert "One of its 2 rows goes with the fix of vpn-sg-lets-members-in" in told()[1]
     world.interface(app, default, name="files")
     assert "2 of its 3 rows go with the fix of vpn-sg-lets-members-in" in told()[1]
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_check_whose_warning_has_come_for_some_is_no_plain_pass(both):
+    world = World()
+    vpc = world.vpc()
+    ended, fine = (
+        world.endpoint(vpc, name=name, authentication=("certificate-authentication",))
+        for name in ("ended", "fine")
+    )
+    world.revocation_list(ended, revocation_list(days=-1))
+    world.revocation_list(fine, revocation_list(days=-1 if both else 90))
+    audit = audited(world)
+    only = ["revocation-list-has-expired", "revocation-list-expires-soon"]
+    audit.__dict__["findings"] = findings_of(audit.tables, only)
+    soon = audit["revocation-list-expires-soon"]
+    assert soon.status is Status.PASS
+    label = "Has come" if both else "Passes elsewhere"
+    assert summary.passes_as(soon) == label
+    row = page(display.findings(audit).markup).words
+    who = "ended and fine" if both else "ended"
+    assert f"! {label}" in row
+    assert f"Not so for {who}: what this check warns of has come there" in row
+    assert "✓ Passes" not in row
+    assert f"! {label}" in page(display.card(soon).markup).words
+    assert summary.passes_as(audit["revocation-list-has-expired"]) == ""

@@ -31,7 +31,7 @@ from auditlib.frames import rows_of
 from auditlib.language import sentences, tr
 from auditlib.tables import Tables
 
-__all__ = ["FIXES", "Fix", "Named"]
+__all__ = ["FIXES", "Fix", "Named", "gives_own_group", "waiting_groups"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,6 +225,20 @@ def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str])
     return Fix(changes=tuple(changes), decisions=tuple(decisions))
 
 
+def gives_own_group(id: str) -> bool:
+    """Tell whether the fix of a check gives endpoints groups of their own."""
+    return FIXES.get(id) in {own_group, own_group_and_no_members}
+
+
+def waiting_groups(tables: Tables, endpoint_id: str) -> tuple[str, ...]:
+    """Return the groups that an endpoint's settings name and that wait to be applied, where they are fit.
+
+    A fix that gives endpoints groups of their own applies these in place of making new ones.
+    """
+    intended = _intended(tables, endpoint_id)
+    return () if _objections(tables, endpoint_id, intended) else intended
+
+
 def _intended(tables: Tables, endpoint_id: str) -> tuple[str, ...]:
     """Return the groups that an endpoint's settings name, where one of them is not in force yet."""
     endpoints, held = tables["client_vpn_endpoints"], tables["endpoint_security_groups"]
@@ -274,8 +288,7 @@ def _applied_as_meant(endpoint_id: str, groups: tuple[str, ...]) -> str:
 
 def _first(tables: Tables, endpoint_id: str) -> str:
     """Say what gives an endpoint a group of its own: the one its settings name, or a new one."""
-    intended = _intended(tables, endpoint_id)
-    if intended and not _objections(tables, endpoint_id, intended):
+    if intended := waiting_groups(tables, endpoint_id):
         return tr(
             "Its settings name {groups}, which is not in force yet: apply it first (fix "
             "vpn-sg-not-yet-effective).",

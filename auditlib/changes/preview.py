@@ -11,7 +11,7 @@ from auditlib.addresses import NONE, Ranges
 from auditlib.changes import Change
 from auditlib.changes.difference import Key, difference, sure_access
 from auditlib.changes.fixes import FIXES, Fix, Named
-from auditlib.changes.remarks import doubts, extent, regions_touched, warnings
+from auditlib.changes.remarks import doubts, extent, regions_touched, unsettled, warnings
 from auditlib.check import Check, Finding, Identity, Status, audit, evidence_in, identities
 from auditlib.check import checks as all_checks
 from auditlib.errors import ParameterError
@@ -118,6 +118,11 @@ class Preview:
         ``access_stays``: resolved, and yet all the access it names stays open by other rules.
         """
         return _findings(self.before, self.after, self.known, self.access)
+
+    @property
+    def unsettled(self) -> tuple[str, ...]:
+        """The interfaces it opens to more users and whose names look like something else."""
+        return unsettled(self.before, self.access)
 
     @property
     def resets_sessions(self) -> bool:

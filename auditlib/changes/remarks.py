@@ -17,11 +17,12 @@ from auditlib.changes import (
 from auditlib.changes.change import whole
 from auditlib.changes.difference import access_held, sure_access
 from auditlib.changes.others import Others
+from auditlib.characters import is_disguised
 from auditlib.frames import rows_of
 from auditlib.language import tr
 from auditlib.tables import Tables
 
-__all__ = ["doubts", "extent", "regions_touched", "warnings"]
+__all__ = ["doubts", "extent", "regions_touched", "unsettled", "warnings"]
 
 
 _MOST = 4
@@ -249,10 +250,32 @@ def _references_elsewhere(tables: Tables, change: ApplySecurityGroups) -> Iterat
         )
 
 
+def unsettled(tables: Tables, access: pd.DataFrame) -> tuple[str, ...]:
+    """Return the interfaces that a difference opens to more users and whose names look like something else."""
+    opens = (access["change"] == "gained") & (access["part"] != "own_interface")
+    enis = tables["network_interfaces"]
+    held = enis[enis["eni_id"].isin(access.loc[opens, "eni_id"])]
+    return tuple(
+        sorted(
+            row.eni_id
+            for row in rows_of(held)
+            if any(
+                is_disguised(text) for text in (row.name, row.description) if isinstance(text, str)
+            )
+        )
+    )
+
+
 def warnings(
     before: Tables, after: Tables, changes: Sequence[Change], access: pd.DataFrame
 ) -> Iterator[str]:
     """Say what else to know."""
+    if names := unsettled(before, access):
+        yield tr(
+            "Settle first who named {interfaces}: these changes open more there, to what is named like "
+            "markup, a link, a formula or a disguised file.",
+            interfaces=words.listed(names),
+        )
     for change in changes:
         if isinstance(change, ApplySecurityGroups):
             yield from _no_way_back(before, change)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from auditlib import words
-from auditlib.check import Severity, TableSource, check, evidence_of
+from auditlib.check import Severity, Stop, TableSource, check, evidence_of
 from auditlib.checks._parts import (
     ENDPOINT,
     GUIDE,
@@ -26,6 +26,7 @@ from auditlib.checks._parts import (
 from auditlib.frames import rows_of
 from auditlib.gaps import GapRow
 from auditlib.language import marked, sentences, tr
+from auditlib.outages import live_sessions
 
 _ENDPOINTS: dict[str, Any] = {
     "population": "client_vpn_endpoints",
@@ -142,6 +143,7 @@ def _certificate_rows(
             **place_of(row),
             "certificate_arn": row.certificate_arn,
             "not_after": row.not_after,
+            "imported": None if pd.isna(row.type) else row.type == "IMPORTED",
             "source": row.source,
             "record": row.record,
             "reason": tr(
@@ -153,11 +155,50 @@ def _certificate_rows(
         }
 
 
-_CERTIFICATE_COLUMNS = "account region endpoint_id certificate_arn not_after reason source record"
+_CERTIFICATE_COLUMNS = (
+    "account region endpoint_id certificate_arn not_after imported reason source record"
+)
 _CERTIFICATE_DECISION = (
     "A certificate is issued and its key is kept outside this kit: who issues it, and for "
     "how long, people decide."
 )
+
+
+def _by_origin(imported: str, issued: str, then: str) -> Callable[[pd.DataFrame], str]:
+    """Return what makes advice from evidence: for imported certificates, for issued ones, for both."""
+
+    def advice(evidence: pd.DataFrame) -> str:
+        kinds = set(evidence["imported"])
+        if kinds in ({True}, {False}):
+            return sentences(tr(imported if kinds == {True} else issued), tr(then))
+        # One whose origin ACM does not tell may be a case of either.
+        ids = [
+            words.listed(sorted(set(evidence.loc[evidence["imported"] != other, "endpoint_id"])))
+            for other in (False, True)
+        ]
+        goes = [tr("That goes for {endpoints}.", endpoints=those) for those in ids]
+        return sentences(tr(imported), goes[0], tr(issued), goes[1], tr(then))
+
+    return advice
+
+
+def _clients_refuse(tables: TableSource, row: Any) -> Stop | None:
+    """Say since when clients refuse a server certificate that has ended.
+
+    Nothing where it is revoked or not valid yet: what clients make of that, nobody sourced. Nor
+    where a session that began since denies it.
+    """
+    endpoints = tables.shared("client_vpn_endpoints")
+    (endpoint,) = rows_of(endpoints[endpoints["endpoint_id"] == row.endpoint_id])
+    if not days_left(row.not_after, endpoint.read_at) <= 0:
+        return None
+    live = live_sessions(tables, row.account, row.region, row.endpoint_id)
+    if live is not None and not (live["established"] <= row.not_after).all():
+        return None
+    return Stop(
+        since=row.not_after,
+        ground=tr("clients refuse a server certificate that has ended"),
+    )
 
 
 @check(
@@ -186,7 +227,21 @@ _CERTIFICATE_DECISION = (
         "hours; naming another one resets sessions. Where the new one comes from another "
         "authority, hand out a new client configuration first."
     ),
+    advice=_by_origin(
+        marked(
+            "Replace the certificate: import the new one under the same ARN, which AWS brings to the "
+            "endpoint by itself, within 24 hours."
+        ),
+        marked(
+            "Replace the certificate: have ACM issue a new one, as it renews none that has ended, and "
+            "name it on the endpoint, which resets sessions."
+        ),
+        marked(
+            "Where the new one comes from another authority, hand out a new client configuration first."
+        ),
+    ),
     ends_sessions=True,
+    stops=_clients_refuse,
     verify=(
         "aws acm describe-certificate --certificate-arn <arn> --query Certificate.NotAfter lies in "
         "the future, and a client connects."
@@ -269,6 +324,22 @@ def _certificates_ended(endpoints: pd.DataFrame, server_certificates: pd.DataFra
         "brings to the endpoint within 24 hours, or see to what keeps ACM from renewing (mostly a "
         "DNS record of the validation that is gone). Put the date of the next one into a calendar "
         "or an alarm (ACM reports DaysToExpiry to CloudWatch)."
+    ),
+    advice=_by_origin(
+        marked(
+            "Replace the certificate before it ends: have whoever holds the key of its authority issue "
+            "the next one, and import it under the same ARN, which AWS brings to the endpoint within "
+            "24 hours."
+        ),
+        marked(
+            "Renew the certificate before it ends: see to what keeps ACM from renewing it, mostly a DNS "
+            "record of the validation that is gone, or have ACM issue another and name that on the "
+            "endpoint, which resets sessions."
+        ),
+        marked(
+            "Put the date of the next one into a calendar or an alarm (ACM reports DaysToExpiry to "
+            "CloudWatch)."
+        ),
     ),
     verify=(
         "aws acm describe-certificate --certificate-arn <arn> --query Certificate.NotAfter is more "
@@ -518,21 +589,9 @@ _LIST_VERIFY = (
 def _nobody_new(tables: TableSource, evidence: pd.DataFrame) -> str:
     """Say since when nobody can connect to an endpoint, and whose sessions go on nevertheless."""
     (found,) = rows_of(evidence)
-    endpoints, connections = tables.shared("client_vpn_endpoints"), "client_vpn_connections"
+    endpoints = tables.shared("client_vpn_endpoints")
     (endpoint,) = rows_of(endpoints[endpoints["endpoint_id"] == found.endpoint_id])
-    held = tables.shared(connections)
-    live = held[
-        held["endpoint_id"].eq(found.endpoint_id)
-        & held["ended"].isna()
-        & held["status"].ne("terminated")
-    ]
-    before = live[live["established"] <= found.next_update].sort_values("established")
-    unread = any(
-        gap["account"] == found.account
-        and gap["region"] == found.region
-        and gap["resource"] in {None, found.endpoint_id}
-        for gap in tables.gap_rows(connections)
-    )
+    live = live_sessions(tables, found.account, found.region, found.endpoint_id)
     said = [
         tr(
             "AWS says that nobody can connect while the revocation list has ended, here since {end}: "
@@ -540,14 +599,16 @@ def _nobody_new(tables: TableSource, evidence: pd.DataFrame) -> str:
             end=minute(found.next_update),
         )
     ]
-    if unread:
+    if live is None:
         said.append(
             tr(
                 "Whether sessions that began before go on was not seen: its connections were not read."
             )
         )
+        live = tables.shared("client_vpn_connections").head(0)
     elif live.empty:
         said.append(tr("No session was live when the account was read."))
+    before = live[live["established"] <= found.next_update].sort_values("established")
     if len(before):
         said.append(_going_on(before, endpoint.session_timeout_hours))
     if rest := len(live) - len(before):
@@ -566,6 +627,17 @@ def _nobody_new(tables: TableSource, evidence: pd.DataFrame) -> str:
         )
     )
     return sentences(*said)
+
+
+def _refuses_everybody(tables: TableSource, row: Any) -> Stop | None:
+    """Say since when a list refuses everybody; nothing where a session that began since denies it."""
+    live = live_sessions(tables, row.account, row.region, row.endpoint_id)
+    if live is not None and not (live["established"] <= row.next_update).all():
+        return None
+    return Stop(
+        since=row.next_update,
+        ground=tr("AWS says that a revocation list which has ended refuses everybody"),
+    )
 
 
 def _going_on(sessions: pd.DataFrame, hours: Any) -> str:
@@ -626,6 +698,7 @@ def _going_on(sessions: pd.DataFrame, hours: Any) -> str:
     verify=_LIST_VERIFY,
     false_alarms=("An endpoint nobody uses any more; then it is better deleted.",),
     bearing=_nobody_new,
+    stops=_refuses_everybody,
     decision=_LIST_DECISION,
     reference=f"{GUIDE}cvpn-working-certificates.html",
 )

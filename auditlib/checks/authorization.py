@@ -56,6 +56,7 @@ def speaks_of_people(description: str) -> bool:
         "lets every connected user into a network",
         "let every connected user into a network",
     ),
+    of_everyone=True,
     rationale=(
         "An authorization rule for all users makes whoever can connect, the newest contractor "
         "included, equal to the administrators as far as its network goes; only the receivers' "

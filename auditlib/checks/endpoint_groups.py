@@ -26,7 +26,7 @@ from auditlib.checks._parts import (
     without_security_groups,
 )
 from auditlib.frames import rows_of
-from auditlib.language import marked, tr
+from auditlib.language import marked, sentences, tr
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
@@ -239,6 +239,20 @@ def vpn_sg_is_shared(
     return evidence_of("account region endpoint_id group_id eni_id kind reason", rows)
 
 
+def _ways_unread(evidence: pd.DataFrame) -> str:
+    """Say of how many rows it could not be read whether packets pass; empty where it is of none."""
+    number = int(evidence["way_unread"].sum())
+    if not number:
+        return ""
+    if len(evidence) == 1:
+        return tr("the rule is there, and whether packets pass could not be read")
+    return tr(
+        "of {number:,} of the {all:,} rows the rule is there, and whether packets pass could not be read",
+        number=number,
+        all=len(evidence),
+    )
+
+
 @check(
     id="vpn-sg-lets-members-in",
     title="No security group shared with a Client VPN endpoint admits every member",
@@ -249,6 +263,7 @@ def vpn_sg_is_shared(
         "shares a security group that admits every member, VPN clients among them",
         "share a security group that admits every member, VPN clients among them",
     ),
+    kinds=_ways_unread,
     names_access=True,
     rationale=(
         "A rule that admits the group itself admits everything that carries the group, and traffic "
@@ -288,8 +303,15 @@ def vpn_sg_lets_members_in(  # noqa: PLR0917 # the tables it reads
     network_interface_groups: pd.DataFrame,
     ingress_rules: pd.DataFrame,
     egress_rules: pd.DataFrame,
+    *,
+    reached_interfaces: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return each interface that admits an endpoint's clients because it carries its group."""
+    unsure = {
+        (row.endpoint_id, row.eni_id)
+        for row in rows_of(reached_interfaces)
+        if row.unknown_ports and not row.ports
+    }
     groups = groups_in_force(judged, endpoint_security_groups)
     others = other_interfaces(
         groups, endpoint_network_interfaces, network_interfaces, network_interface_groups
@@ -334,12 +356,18 @@ def vpn_sg_lets_members_in(  # noqa: PLR0917 # the tables it reads
                 "{interface} carries {group} as {endpoint} does, and admits {rule}.", **said
             )
             in_doubt = False
+        unread = not in_doubt and (row.endpoint_id, row.eni_id) in unsure
+        if unread:
+            reason = sentences(
+                reason, tr("Whether packets pass on all of the way there could not be read.")
+            )
         rows.append(
             {
                 **place_of(row),
                 "group_id": row.group_id,
                 "rule_id": row.rule_id,
                 "eni_id": row.eni_id,
+                "way_unread": unread,
                 "source": rule.source,
                 "record": rule.record,
                 "reason": reason,
@@ -347,7 +375,7 @@ def vpn_sg_lets_members_in(  # noqa: PLR0917 # the tables it reads
             }
         )
     return evidence_of(
-        "account region endpoint_id group_id rule_id eni_id reason source record", rows
+        "account region endpoint_id group_id rule_id eni_id way_unread reason source record", rows
     )
 
 

@@ -583,6 +583,7 @@ def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
         "gives every user an administration or database port",
         "give every user an administration or database port",
     ),
+    of_everyone=True,
     rationale=(
         "Whoever can connect, whatever the group, gets as far as the login of a server or a "
         "database. A single stolen account, certificate or laptop is then enough to try passwords "

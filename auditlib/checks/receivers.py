@@ -57,6 +57,62 @@ def _not_translated(endpoints: pd.DataFrame) -> str:
     return sentences(without_security_groups(endpoints), said)
 
 
+_NAME_THE_GROUP = (
+    "Add a rule with the same protocol and ports that names the endpoint's security group, "
+    "test a connection, then remove the rule on the address by its rule id. For an address "
+    "inside a prefix list remove the entry after the same test."
+)
+
+
+def _advice(evidence: pd.DataFrame) -> str:
+    """Say what to do: a rule that admits nobody today is not one to copy unasked."""
+    dead = _dead_rules(evidence)
+    return sentences(
+        tr(_NAME_THE_GROUP) if dead != set(evidence["rule_id"]) else "",
+        tr(
+            "Decide for a rule on client addresses whether VPN users are meant to come in, for it admits "
+            "none of them today: then name the endpoint's security group in its place, else only remove it."
+        )
+        if dead
+        else "",
+    )
+
+
+def _dead_rules(evidence: pd.DataFrame) -> set[str]:
+    """Return the rules on client addresses alone: not on what another endpoint comes from, too."""
+    alive = evidence["why"].ne("client_range")
+    return set(evidence.loc[~alive, "rule_id"]) - set(evidence.loc[alive, "rule_id"])
+
+
+def _dead(evidence: pd.DataFrame) -> str:
+    """Say how many of the rules admit nobody through the VPN; empty where each admits somebody."""
+    of, number = evidence["rule_id"].nunique(), len(_dead_rules(evidence))
+    if not number:
+        return ""
+    if of == 1:
+        return tr(
+            "the rule is on client addresses, which receivers never see, and admits nobody through the VPN"
+        )
+    if number == of:
+        return tr(
+            "all {number:,} rules are on client addresses, which receivers never see, and admit nobody "
+            "through the VPN",
+            number=number,
+        )
+    if number == 1:
+        return tr(
+            "one of the {of:,} rules is on client addresses, which receivers never see, and admits nobody "
+            "through the VPN",
+            of=of,
+        )
+    return tr(
+        "{number:,} of the {of:,} rules are on client addresses, which receivers never see, and admit "
+        "nobody through the VPN",
+        number=number,
+        of=of,
+    )
+
+
 @check(
     id="receiver-allows-address-not-group",
     title="Receivers admit VPN users by naming the endpoint's security group, not an address",
@@ -67,9 +123,10 @@ def _not_translated(endpoints: pd.DataFrame) -> str:
     unseen=unread_groups,
     noun="VPC-attached Client VPN endpoint",
     condition=(
-        "is admitted by address where a security group could be named",
-        "are admitted by address where a security group could be named",
+        "is named by address where a security group could be named",
+        "are named by address where a security group could be named",
     ),
+    kinds=_dead,
     rationale=(
         "AWS deletes and recreates the network interfaces of an endpoint, with new addresses. A "
         "rule on such an address breaks one day without anybody changing anything, and then "
@@ -78,11 +135,8 @@ def _not_translated(endpoints: pd.DataFrame) -> str:
         "because receivers see the address of the endpoint's interface and never a client's: "
         "whoever reads it believes in a permission, or a restriction, that is not there."
     ),
-    remedy=(
-        "Add a rule with the same protocol and ports that names the endpoint's security group, "
-        "test a connection, then remove the rule on the address by its rule id. For an address "
-        "inside a prefix list remove the entry after the same test."
-    ),
+    remedy=_NAME_THE_GROUP,
+    advice=_advice,
     verify=(
         "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<receiver's group> "
         "shows the endpoint's group as ReferencedGroupInfo and no longer the address."
@@ -227,8 +281,9 @@ class _Trace:
                 subnet=self.what,
             )
         return tr(
-            "{group} admits {traffic} from {range}, in the client range of {endpoint}: receivers "
-            "see the address of the endpoint's interface, never a client's.",
+            "{group} has a rule for {traffic} from {range}, in the client range of {endpoint}, which admits "
+            "nobody through the VPN: receivers see the address of the endpoint's interface, never a "
+            "client's.",
             **said,
         )
 

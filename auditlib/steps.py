@@ -1,0 +1,493 @@
+"""What to do first: the steps that an audit asks for, the most urgent first."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from auditlib.access import TABLES
+from auditlib.changes.fixes import gives_own_group, waiting_groups
+from auditlib.check import Finding, Severity, Status, checks
+from auditlib.frames import rows_of
+from auditlib.language import current, sentences, tr, tr_as
+from auditlib.outages import Outage, live_sessions
+from auditlib.previewed import ready
+from auditlib.summary import (
+    asked,
+    blocked_checks,
+    by_urgency,
+    disguised,
+    down,
+    first_sentence,
+    identity,
+    is_note,
+    names,
+    refused_calls,
+    severities_of,
+    short,
+    when,
+    where,
+)
+from auditlib.words import clean, count, listed, opening
+
+if TYPE_CHECKING:
+    from auditlib.audit import Audit
+
+__all__ = ["Step", "first_steps"]
+
+_IDLE = "endpoint-is-idle"
+_LOG_OFF = "connection-logging-is-off"
+_FOR_EVERYONE = "authorization-allows-everyone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing to do.
+
+    Attributes
+    ----------
+    what
+        What to do, which begins with a verb.
+    where
+        The endpoints and groups it concerns, by name; a Region where a call was refused.
+    how
+        The rest of the remedy's first sentence, and what to see to with it.
+    why
+        Why it comes before others.
+    check_id
+        The finding it answers; empty for "grant and read again".
+    ends
+        When what it is about ended, or ends; empty where nothing does.
+    sessions
+        Which live sessions it ends; empty where it ends none for certain.
+    has_fix
+        Whether the kit has a fix for it, whose card says what that opens and closes.
+    """
+
+    what: str
+    where: str = ""
+    how: str = ""
+    why: str
+    check_id: str = ""
+    ends: str = ""
+    sessions: str = ""
+    has_fix: bool = False
+
+
+def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
+    """Return the things to do first.
+
+    What has ended comes first, then what ends soon, then failing findings by severity. Before the
+    first that would have somebody build for an endpoint nobody uses, its owner is asked. Where a
+    check could not be assessed, granting what was refused comes before anything of medium severity
+    or below, for it may hide something worse; it is told even where more than ``number`` things
+    are worse. Who set names that look like something else is asked last.
+    """
+    asking = _Asking(audit)
+    again = _read_again(audit)
+    steps = [
+        *(step for f in asking.failing if asking.is_urgent(f) for step in asking.steps(f)),
+        *again,
+        *(step for f in asking.failing if not asking.is_urgent(f) for step in asking.steps(f)),
+    ]
+    told = steps[:number]
+    return (*told, *(step for step in again if step not in told), *_names_asked_for(audit))
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """What an audit asks for, finding by finding."""
+
+    audit: "Audit"
+    _ended: frozenset[str] = field(
+        default_factory=lambda: frozenset(made.ends_as for made in checks() if made.ends_as)
+    )
+
+    @cached_property
+    def failing(self) -> tuple[Finding, ...]:
+        """The failing findings: what has ended, what ends soon, then the severe ones first."""
+        failing = by_urgency(f for f in self.audit.findings if f.status is Status.FAIL)
+        return tuple(
+            sorted(
+                failing,
+                key=lambda f: 0 if f.check.id in self._ended else 1 if f.check.ends_as else 2,
+            )
+        )
+
+    @cached_property
+    def down(self) -> dict[str, Outage]:
+        """The outages, by endpoint."""
+        return {outage.endpoint_id: outage for outage in down(self.audit)}
+
+    def is_urgent(self, finding: Finding) -> bool:
+        """Tell whether a finding comes before reading again."""
+        return bool(
+            finding.check.severity.rank >= Severity.HIGH.rank
+            or finding.check.id in self._ended
+            or finding.check.ends_as
+        )
+
+    @cached_property
+    def idle(self) -> dict[str, tuple[Finding, ...]]:
+        """The endpoints that nobody uses, with what else fails there; those alone where anything does."""
+        quiet = next((f for f in self.failing if f.check.id == _IDLE), None)
+        others = {
+            id: tuple(
+                f
+                for f in self.failing
+                if f is not quiet and not is_note(f) and (_endpoints(f.evidence) == id).any()
+            )
+            for id in (() if quiet is None else quiet.evidence["endpoint_id"])
+        }
+        return {id: found for id, found in others.items() if found}
+
+    @cached_property
+    def waiting(self) -> dict[str, tuple[str, ...]]:
+        """The endpoints whose settings name groups that wait to be applied, and those groups."""
+        tables = self.audit.tables
+        found = {
+            id: waiting_groups(tables, id) for id in tables["client_vpn_endpoints"]["endpoint_id"]
+        }
+        return {id: groups for id, groups in found.items() if groups}
+
+    def steps(self, finding: Finding) -> Iterator[Step]:
+        """Yield what a finding asks for: one step, or several where endpoints need different things."""
+        for id, others in self.idle.items():
+            if others[0] is finding:
+                yield self._asking_for(id, others)
+        left, at = finding.evidence, _endpoints(finding.evidence)
+        if finding.check.id == _IDLE:
+            left = left[~at.isin(self.idle)]
+        elif gives_own_group(finding.check.id):
+            apart = [id for id in at.unique() if id in self.waiting]
+            left = left[~at.isin(apart)]
+            for id in apart:
+                if len(left) == 0 or not self._is_applied_before(id, finding):
+                    yield self._applying(replace(finding, evidence=finding.evidence[at == id]), id)
+        else:
+            apart = [id for id, one in self.down.items() if one.check_id == finding.check.id]
+            for id in apart:
+                yield self._restoring(replace(finding, evidence=left[at == id]), self.down[id])
+            left = left[~at.isin(apart)]
+        if len(left):
+            yield self._step(replace(finding, evidence=left))
+
+    def _is_applied_before(self, id: str, finding: Finding) -> bool:
+        """Tell whether a step for a finding further up applies an endpoint's waiting groups already."""
+        above = self.failing[: self.failing.index(finding)]
+        return any(
+            gives_own_group(f.check.id) and (_endpoints(f.evidence) == id).any() for f in above
+        )
+
+    def _step(self, finding: Finding) -> Step:
+        what, how = _parted(finding.remedy)
+        soon = finding.check.ends_as or finding.check.id in self._ended
+        return Step(
+            what=what,
+            where=where(
+                finding,
+                names(self.audit),
+                dict.fromkeys(self.idle, tr("only if it is kept")),
+            ),
+            how=how,
+            why=tr(
+                "{severity}: {answer}",
+                severity=opening(tr(finding.check.severity.value)),
+                answer=sentences(short(finding), *_gone_with(finding, self.failing)),
+            ),
+            check_id=finding.check.id,
+            ends=_ends(self.audit, finding) if soon else "",
+            sessions=self._sessions(finding),
+            has_fix=finding.check.id in ready(),
+        )
+
+    def _asking_for(self, id: str, others: Sequence[Finding]) -> Step:
+        """Return the step that asks whether an endpoint is needed, before anybody builds for it."""
+        quiet = self.audit.finding(_IDLE)
+        (row,) = rows_of(quiet.evidence[quiet.evidence["endpoint_id"] == id])
+        counted = severities_of(others)
+        return replace(
+            self._step(quiet),
+            what=tr(
+                "Ask the owner of {endpoint} whether anybody needs it.", endpoint=self._called(id)
+            ),
+            where="",
+            how=tr(
+                "If not, note its subnets and routes and take away its associations: nobody can connect "
+                "then, and associating a subnet brings it back. Deleting it later ends its part in what "
+                "{counted} checks found.",
+                counted=counted,
+            )
+            if row.associations
+            else tr(
+                "If not, delete it: that ends its part in what {counted} checks found.",
+                counted=counted,
+            ),
+            why=row.reason,
+        )
+
+    def _called(self, id: str) -> str:
+        return clean(names(self.audit).get(id)) or id
+
+    def _applying(self, finding: Finding, id: str) -> Step:
+        """Return the step that applies the groups which an endpoint's settings name already."""
+        called = names(self.audit)
+        groups = self.waiting[id]
+        tables = self.audit.tables
+        regions = set(finding.evidence["region"])
+        unread = tables.gaps(*TABLES)
+        return replace(
+            self._step(finding),
+            what=tr(
+                "Apply the security groups that the settings of {endpoint} name.",
+                endpoint=self._called(id),
+            ),
+            how=sentences(
+                tr(
+                    "No new group is needed: as far as was read, nothing else carries {groups}, and it "
+                    "has no inbound rules. What receivers admit by it opens, and what they admit only by the groups in "
+                    "force closes.",
+                    groups=listed(clean(called.get(group)) or group for group in groups),
+                ),
+                tr(
+                    "Read again first: part of the way was not read, so what that does to users cannot be judged."
+                )
+                if unread["region"].isin(regions).any()
+                else "",
+            ),
+            ends="",
+            sessions=tr("No session ends by it."),
+        )
+
+    def _sessions(self, finding: Finding) -> str:
+        """Say which live sessions end; nothing where none does for certain."""
+        if not finding.check.ends_sessions:
+            return ""
+        live = self._live(finding.evidence)
+        if live is None:
+            return tr("Live sessions may end: plan a window.")
+        if not live:
+            return tr("No session was live when it was read.")
+        return tr(
+            "{sessions} may end: plan a window.", sessions=opening(count(live, "live session"))
+        )
+
+    def _live(self, evidence: pd.DataFrame) -> int | None:
+        """Return how many sessions were live at the endpoints of some evidence, if they were read."""
+        if "endpoint_id" not in evidence or evidence["endpoint_id"].isna().any():
+            return None
+        places = evidence[["account", "region", "endpoint_id"]].drop_duplicates()
+        held = [
+            live_sessions(self.audit.tables, *place)
+            for place in places.itertuples(index=False, name=None)
+        ]
+        read = [live for live in held if live is not None]
+        return sum(map(len, read)) if len(read) == len(held) else None
+
+    def _restoring(self, finding: Finding, outage: Outage) -> Step:
+        """Return the step that lets users of an endpoint connect again."""
+        name = clean(outage.name) or outage.endpoint_id
+        if outage.live is None:
+            sessions = tr(
+                "Nobody else can connect: it ends no sessions but those that began before."
+            )
+        elif outage.live.empty:
+            sessions = tr("No session was live when it was read: it ends none.")
+        else:
+            sessions = tr(
+                "It ends {sessions}, and nobody else can connect: do not wait for a window.",
+                sessions=count(len(outage.live), "live session"),
+            )
+        return replace(
+            self._step(finding),
+            what=tr("Restore {endpoint}.", endpoint=name),
+            how=sentences(*_parted(finding.remedy), *self._restored(outage)),
+            ends=tr("Nobody can connect since {since}.", since=when(outage.since)),
+            sessions=sessions if finding.check.ends_sessions else "",
+        )
+
+    def _restored(self, outage: Outage) -> Iterator[str]:
+        """Say what to see to before an endpoint takes sessions again."""
+        here = {
+            finding.check.id: finding.evidence[
+                finding.evidence["endpoint_id"] == outage.endpoint_id
+            ]
+            for finding in self.failing
+            if finding.check.id in {_LOG_OFF, _FOR_EVERYONE}
+        }
+        if len(here.get(_LOG_OFF, ())):
+            yield tr("Before that, switch on its connection log: no session ends by it.")
+        if len(open_to_all := here.get(_FOR_EVERYONE, pd.DataFrame())):
+            yield tr(
+                "Its authorization rules then let every user into {networks} again.",
+                networks=listed(open_to_all["destination_cidr"]),
+            )
+
+
+def _endpoints(evidence: pd.DataFrame) -> "pd.Series[str]":
+    """Return the endpoint of each row of evidence; empty where it names none."""
+    if "endpoint_id" not in evidence:
+        return pd.Series("", index=evidence.index)
+    return evidence["endpoint_id"].fillna("").astype(str)
+
+
+def _ends(audit: "Audit", finding: Finding) -> str:
+    """Return when what a finding is about ended, or ends, the first of them."""
+    said = identity(audit)
+    moment = said.finished or said.started
+    rows = finding.evidence.astype(object).to_numpy().ravel()
+    ends = [one for one in rows if isinstance(one, datetime) and not pd.isna(one)]
+    if moment is None or not ends:
+        return ""
+    first = min(ends)
+    if first <= moment:
+        return tr("Ended on {day}.", day=f"{first:%Y-%m-%d}")
+    days = (first - moment).days
+    return tr(
+        "Ends on {day}, {nouns} after it was read.",
+        day=f"{first:%Y-%m-%d}",
+        nouns=count(days, "day"),
+        days=days,
+    )
+
+
+def _gone_with(finding: Finding, failing: Iterable[Finding]) -> list[str]:
+    """Say how much of a finding goes with others: its rows that rest on what they name alone."""
+    evidence = finding.evidence
+    if not {"endpoint_id", "eni_id", "rule_ids"} <= set(evidence):
+        return []
+    said = []
+    for other in failing:
+        if not other.check.names_access:
+            continue
+        named: dict[tuple[str, str], set[str]] = {}
+        for row in rows_of(other.evidence):
+            named.setdefault((row.endpoint_id, row.eni_id), set()).add(row.rule_id)
+        gone = sum(
+            bool(row.rule_ids)
+            and set(row.rule_ids) <= named.get((row.endpoint_id, row.eni_id), set())
+            for row in rows_of(evidence)
+        )
+        if gone:
+            told = {"gone": gone, "all": len(evidence), "check": other.check.id}
+            said.append(
+                tr("All of it goes with the fix of {check}, as no other rule opens it.", **told)
+                if gone == len(evidence)
+                else tr(
+                    "One of its {all:,} rows goes with the fix of {check}, as no other rule opens it.",
+                    **told,
+                )
+                if gone == 1
+                else tr(
+                    "{gone:,} of its {all:,} rows go with the fix of {check}, as no other rule opens them.",
+                    **told,
+                )
+            )
+    return said
+
+
+def _names_asked_for(audit: "Audit") -> list[Step]:
+    """Return the step that asks who set names which look like something else."""
+    strange = disguised(audit)
+    if not strange:
+        return []
+    return [
+        Step(
+            what=tr("Ask who set a suspicious name.")
+            if len(strange) == 1
+            else tr("Ask who set {number} suspicious names.", number=len(strange)),
+            where=listed(strange, most=6),
+            why=tr(
+                "They look like markup, links, formulas or disguised file names: whoever can name things in "
+                "the account may try to harm who reads about them. The workbook lists them."
+            ),
+        )
+    ]
+
+
+def _read_again(audit: "Audit") -> list[Step]:
+    blocked = blocked_checks(audit.findings)
+    if not blocked:
+        return []
+    lacking = refused_calls(pd.concat([f.gaps for f in blocked]).drop_duplicates())
+    was_asked = asked(audit, lacking)
+    refused, open_questions = lacking[was_asked], lacking[~was_asked]
+    actions = sorted(
+        {
+            a
+            for a, s in zip(refused["iam_action"], refused["status"], strict=True)
+            if s == "denied" and a
+        }
+    )
+    old = bool((lacking["status"] == "unsupported").any())
+    if refused.empty and not old:  # nothing that another reading of the account would answer
+        grant = tr("Find out by hand what the snapshot cannot tell.")
+    elif actions:
+        grant = tr(
+            "Allow {actions}, take a newer boto3 or AWS CLI and collect again."
+            if old
+            else "Allow {actions} and collect again.",
+            actions=listed(actions),
+        )
+    elif old:
+        grant = tr("Take a newer boto3 or AWS CLI and collect again.")
+    else:
+        grant = tr("Collect again.")
+    whole = sum(f.status is Status.NOT_ASSESSED for f in blocked)
+    part = len(blocked) - whole
+    parts = []
+    if whole:
+        parts.append(tr("{checks} could not be assessed", checks=count(whole, "check")))
+    if part:
+        parts.append(tr("{checks} could be assessed only in part", checks=count(part, "check")))
+    reasons = []
+    if len(refused):
+        reasons.append(tr("{calls} gave no answer", calls=count(len(refused), "call")))
+    if len(open_questions):
+        questions = count(len(open_questions), "more question")
+        reasons.append(tr("the snapshot leaves {questions} open", questions=questions))
+    about = refused if len(refused) else open_questions
+    places_of = sorted(set(zip(about["region"], about["account"], strict=True)))
+    return [
+        Step(
+            what=grant,
+            where=listed(
+                (
+                    tr("{region} (account {account})", region=region, account=account)
+                    for region, account in places_of
+                ),
+                most=3,
+            ),
+            why=tr(
+                "{parts}: {reasons}.",
+                parts=opening(listed(parts)),
+                reasons=tr_as("list", ", and ").join(reasons),
+            ),
+        )
+    ]
+
+
+def _parted(remedy: str) -> tuple[str, str]:
+    """Return what to do, and how."""
+    first = first_sentence(remedy)
+    if current() == "en":
+        return _headed(first)
+    # Where a colon does not part a sentence, the one after it says how.
+    return first, first_sentence(" ".join(remedy.split()).removeprefix(first).strip())
+
+
+def _headed(sentence: str) -> tuple[str, str]:
+    """Part a sentence at its first colon or semicolon, where it has one.
+
+    >>> _headed("Make a new group: apply it.")
+    ('Make a new group.', 'Apply it.')
+    >>> _headed("Make a new group.")
+    ('Make a new group.', '')
+    """
+    cuts = [at for at in (sentence.find(mark) for mark in (": ", "; ")) if at > 0]
+    if not cuts:
+        return sentence, ""
+    return tr("{sentence}.", sentence=sentence[: min(cuts)]), opening(sentence[min(cuts) + 2 :])

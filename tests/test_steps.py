@@ -1,0 +1,187 @@
+"""What to do first, where endpoints need different things."""
+
+import pytest
+
+from auditlib import summary
+from auditlib.audit import Audit
+from auditlib.check import audit as findings_of
+from auditlib.steps import Step, first_steps
+from tests import report_worlds as worlds
+from tests.worlds import World, revocation_list
+
+FEW = (
+    "authorization-allows-everyone",
+    "connection-logging-is-off",
+    "endpoint-is-idle",
+    "revocation-list-has-expired",
+    "server-certificate-has-expired",
+    "vpn-sg-is-shared",
+    "vpn-sg-lets-members-in",
+)
+
+
+def audited(world: World) -> Audit:
+    """Return an audit by the checks that these tests are about, which saves the time of the others."""
+    audit = Audit(world.snapshot(**worlds.MOMENT))
+    audit.__dict__["findings"] = findings_of(audit.tables, FEW)
+    return audit
+
+
+def steps_of(world: World, check_id: str) -> list[Step]:
+    return [step for step in first_steps(audited(world), 40) if step.check_id == check_id]
+
+
+# -- an outage --------------------------------------------------------------------------------
+
+ENDED = "revocation-list-has-expired"
+
+
+def down(*sessions: str, name: str | None = "contractors") -> tuple[World, str]:
+    """Return a world with an endpoint whose list ended on 1 November, with sessions that began then."""
+    world = World()
+    vpc = world.vpc()
+    endpoint = world.endpoint(vpc, name=name, authentication=("certificate-authentication",))
+    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+    world.revocation_list(endpoint, revocation_list(days=-1))
+    for began in sessions:
+        world.connection(endpoint, ConnectionEstablishedTime=began, Status={"Code": "active"})
+    return world, endpoint
+
+
+def test_an_outage_is_said_before_anything_else_with_since_when_and_by_whose_word():
+    world, _ = down("2026-10-31 14:40:00")
+    told = summary.verdict(audited(world))
+    assert told[0].startswith(
+        "Nobody can connect to contractors since 2026-11-01 01:00 UTC, 19 days before"
+    )
+    assert "AWS says that a revocation list which has ended refuses everybody." in told[0]
+    assert "It was not tried. One session that began before was still live." in told[0]
+    assert "endpoint" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "refused", "said"),
+    [
+        ((), False, "No session was live when it was read: it ends none."),
+        (("2026-10-31 14:40:00",), False, "It ends one live session, and nobody else can connect"),
+        ((), True, "Nobody else can connect: it ends no sessions but those that began before."),
+    ],
+)
+def test_restoring_says_whose_sessions_it_ends(sessions, refused, said):
+    world, _ = down(*sessions)
+    if refused:
+        world.refuse("ec2-describe-client-vpn-connections")
+    (step,) = steps_of(world, ENDED)
+    assert first_steps(audited(world))[0] == step
+    assert step.what == "Restore contractors."
+    assert step.how.startswith("Replace the revocation list.")
+    assert step.ends == "Nobody can connect since 2026-11-01 01:00 UTC."
+    assert step.sessions.startswith(said)
+    assert "plan a window" not in step.sessions
+
+
+def test_restoring_tells_what_the_endpoint_would_have_then():
+    world, endpoint = down(name=None)
+    world.record(endpoint)["ConnectionLogOptions"] = {"Enabled": False}
+    world.authorize(endpoint, "10.0.0.0/16")
+    (step,) = steps_of(world, ENDED)
+    assert step.what == f"Restore {endpoint}."
+    assert "Before that, switch on its connection log: no session ends by it." in step.how
+    assert "then let every user into 10.0.0.0/16 again." in step.how
+
+
+def test_where_a_session_began_after_the_list_ended_no_outage_is_claimed():
+    world, _ = down("2026-11-01 14:40:00")
+    assert "Nobody can connect" not in " ".join(summary.verdict(audited(world)))
+    (step,) = steps_of(world, ENDED)
+    assert step.what == "Replace the revocation list."
+    assert step.sessions == "One live session may end: plan a window."
+
+
+def test_a_server_certificate_that_has_ended_stops_everybody_and_a_revoked_one_is_not_said_to():
+    for status, end, stops in (
+        ("EXPIRED", "2026-10-30T01:00:00+00:00", True),
+        ("REVOKED", "2027-03-01T00:00:00+00:00", False),
+    ):
+        world = World()
+        endpoint = world.endpoint(world.vpc(), name="staff")
+        world.certificate(endpoint, NotAfter=end, Status=status)
+        said = summary.verdict(audited(world))[0]
+        assert said.startswith("Nobody can connect to staff since") == stops
+        assert ("clients refuse a server certificate that has ended" in said) == stops
+
+
+# -- endpoints that need different things --------------------------------------------------------
+
+MEMBERS = "vpn-sg-lets-members-in"
+
+
+def two_sharing() -> tuple[World, str, str]:
+    """Return a world with two endpoints on the default group, which wikis carry too."""
+    world = World()
+    ids = []
+    for n, name in enumerate(("settled", "waiting")):
+        vpc = world.vpc(f"10.{n}.0.0/16")
+        default = world.default_group(vpc)
+        endpoint = world.endpoint(vpc, name=name)
+        world.associate(endpoint, world.subnet(vpc, f"10.{n}.1.0/24"))
+        world.authorize(endpoint, f"10.{n}.0.0/16", group="staff")
+        world.interface(world.subnet(vpc, f"10.{n}.2.0/24"), default, name="wiki")
+        ids.append(endpoint)
+    own = world.security_group(vpc, "waiting-clients")
+    world.record(endpoint)["SecurityGroupIds"] = [own]
+    return world, *ids
+
+
+def test_an_endpoint_whose_own_group_only_waits_has_a_step_of_its_own():
+    world, _, _ = two_sharing()
+    applied, moved = steps_of(world, MEMBERS)
+    assert applied.what == "Apply the security groups that the settings of waiting name."
+    assert "nothing else carries waiting-clients" in applied.how
+    assert applied.sessions == "No session ends by it."
+    assert "Read again first" not in applied.how
+    assert applied.where.startswith("endpoint waiting;")
+    assert moved.what == "Move each endpoint to a group of its own."
+    assert moved.where.startswith("endpoint settled;")
+    (shared,) = steps_of(world, "vpn-sg-is-shared")  # where it waits, the first step answers it
+    assert shared.where.startswith("endpoint settled;")
+    assert applied.has_fix
+    assert moved.has_fix
+
+
+def test_where_part_of_the_way_was_not_read_it_is_read_again_before_a_group_is_applied():
+    world, _, _ = two_sharing()
+    world.refuse("ec2-describe-network-acls")
+    applied, _ = steps_of(world, MEMBERS)
+    assert "Read again first" in applied.how
+
+
+def test_the_owner_of_an_endpoint_nobody_uses_is_asked_before_anybody_builds_for_it():
+    world, settled, _ = two_sharing()
+    world.record(settled)["ConnectionLogOptions"]["CloudwatchLogGroup"] = "/vpn/quiet"
+    world.log_group("/vpn/quiet")
+    world.log_stream("/vpn/quiet", "connections", days_ago=75)
+    told = first_steps(audited(world), 40)
+    what = [step.what for step in told]
+    ask = what.index("Ask the owner of settled whether anybody needs it.")
+    assert ask == min(at for at, step in enumerate(told) if "settled" in step.where + step.what)
+    assert "take away its associations" in told[ask].how
+    assert "ends its part in what 1 high and 1 medium checks found." in told[ask].how
+    assert "93 days before it was read" in told[ask].why
+    others = [step for at, step in enumerate(told) if at != ask and "settled" in step.where]
+    assert len(others) == 2
+    assert all("settled (only if it is kept)" in step.where for step in others)
+    assert [step.check_id for step in told].count("endpoint-is-idle") == 1
+
+
+def test_an_endpoint_nobody_uses_and_nothing_else_is_wrong_with_is_told_of_in_its_place():
+    world = World()
+    vpc = world.vpc()
+    endpoint = world.endpoint(vpc, (world.security_group(vpc, "vpn"),), name="spare")
+    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+    world.record(endpoint)["ConnectionLogOptions"]["CloudwatchLogGroup"] = "/vpn/quiet"
+    world.log_group("/vpn/quiet")
+    world.log_stream("/vpn/quiet", "connections", days_ago=75)
+    (step,) = first_steps(audited(world), 40)
+    assert step.check_id == "endpoint-is-idle"
+    assert step.what.startswith("Delete the endpoint once its owner agrees")
