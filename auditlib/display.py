@@ -18,13 +18,12 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from auditlib import controls as published
 from auditlib import endpoints, language, previewed, reached, summary
 from auditlib.accepted import COLUMNS, as_shown
 from auditlib.access.saying import hop_shown
 from auditlib.characters import visible
 from auditlib.check import Finding, Status
-from auditlib.controls import answers as answers_of
-from auditlib.controls import by_version
 from auditlib.language import marked, tr
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
@@ -758,13 +757,13 @@ def controls(audit: "Audit", framework: str = "") -> Html:
     framework
         Only frameworks like this, such as ``CIS AWS 7.0.0``; all when empty.
     """
-    answers = answers_of(audit, framework)
+    answers = published.answers(audit, framework)
     rows = {
         str(name): part.to_dict("records")
         for name, part in answers.groupby("framework", sort=False)
     }
-    families = [[(name, rows[name]) for name in family] for family in by_version(rows)]
-    markup = render("controls.html.j2", families=families)
+    families = [[(name, rows[name]) for name in family] for family in published.by_version(rows)]
+    markup = render("controls.html.j2", families=families, shown=published.SHOWN)
     return Html(
         markup=markup, text=tr("{number} answers to published controls", number=len(answers))
     )

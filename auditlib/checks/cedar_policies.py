@@ -175,6 +175,7 @@ def _untold_trials(judged: pd.DataFrame, client_vpn_endpoints: pd.DataFrame) -> 
     false_alarms=("A trial that is still going on, with a date for its end.",),
     decision="Whether the trial has shown enough is yours to say, and enforcing disconnects everybody: read the connection log first.",
     reference=f"{GUIDE}device-posture-concepts.html",
+    controls={"NIST SP 800-53 Rev. 5": ("AC-3",)},
 )
 def authorization_policy_in_shadow_mode(
     judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame
@@ -210,6 +211,7 @@ def authorization_policy_in_shadow_mode(
     false_alarms=("A policy that was attached or changed minutes before the snapshot was taken.",),
     decision=_YOURS,
     reference=_POLICIES,
+    controls={"NIST SP 800-53 Rev. 5": ("AC-3",)},
 )
 def authorization_policy_not_active(
     judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame
@@ -452,6 +454,7 @@ def authorization_policy_permits_everyone(
     ),
     decision=_YOURS,
     reference=_CEDAR,
+    controls={"NIST SP 800-53 Rev. 5": ("AC-3",)},
 )
 def authorization_policy_forbid_unguarded(
     judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame

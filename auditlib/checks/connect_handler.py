@@ -237,6 +237,7 @@ def _function(arn: str) -> str:
     false_alarms=("A change that was made minutes before the account was read.",),
     decision="Waiting is mostly all there is to do; a failed update is mended in the function's own code.",
     reference=f"{GUIDE}connection-authorization.html",
+    controls={"NIST SP 800-53 Rev. 5": ("AC-3",)},
 )
 def connect_handler_is_not_applied(
     judged: pd.DataFrame, connect_handlers: pd.DataFrame

@@ -112,6 +112,7 @@ def device_posture_not_checked(judged: pd.DataFrame) -> pd.DataFrame:
     false_alarms=("A trial that is still going on, with a date for its end.",),
     decision="What the policy should demand of a device is yours to say: a policy is code of yours, and the kit proposes no text.",
     reference=_CONCEPTS,
+    controls={"NIST SP 800-53 Rev. 5": ("AC-3",)},
 )
 def device_posture_decides_nothing(
     judged: pd.DataFrame, client_vpn_authorization_policies: pd.DataFrame

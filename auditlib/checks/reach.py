@@ -188,7 +188,6 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
     ),
     decision="Only you know whether the narrow rule separates on purpose. If not, add a rule of the same network for each group that needs it, in a plan file with add-authorization-rule.",
     reference=f"{GUIDE}cvpn-working-rules.html",
-    controls=_NIST,
 )
 def authorization_rule_hides_network(
     judged: pd.DataFrame, client_vpn_authorization_rules: pd.DataFrame
