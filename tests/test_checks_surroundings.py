@@ -629,3 +629,10 @@ def test_a_group_whose_use_may_be_hidden_is_not_called_unused(read):
     world.security_group(world.record(endpoint)["VpcId"], "left-over")
     world.refuse(read)
     assert status(world, "security-group-is-unused") is Status.NOT_ASSESSED
+
+
+def test_an_idle_endpoint_is_traced_to_the_log_stream_that_shows_it():
+    (row,) = finding(idle_world(45)[0], "endpoint-is-idle").evidence.to_dict("records")
+    assert "/logs-describe-log-streams/" in row["source"]
+    (bare,) = finding(idle_world(None)[0], "endpoint-is-idle").evidence.to_dict("records")
+    assert bare["source"].endswith("/ec2-describe-client-vpn-endpoints.json")

@@ -71,6 +71,13 @@ class _Log:
         old = last < before if not pd.isna(last) else self._groups[key] < before
         return old or (alone and not pd.isna(last) and len(streams) < self._most), last
 
+    def record(self, endpoint: Any, last: Any) -> tuple[Any, Any]:
+        """Return file and record of the stream with the newest entry; the endpoint's for none."""
+        key = (endpoint.account, endpoint.region, endpoint.connection_log_group)
+        newest = (s for s in self._streams.get(key, ()) if s.last_event == last)
+        found = next(newest, endpoint)
+        return found.source, found.record
+
 
 def _newest(streams: list[Any]) -> Any:
     return max((s.last_event for s in streams if not pd.isna(s.last_event)), default=pd.NaT)
@@ -198,6 +205,7 @@ def endpoint_is_idle(
         associations = bound[row.endpoint_id]
         since = row.created if pd.isna(last) else last
         hours = int((row.read_at - since) / pd.Timedelta(hours=1)) * associations
+        source, record = log.record(row, last)
         said = [
             tr(
                 "Nobody connected to {endpoint} in the last 30 days, as far as its log goes: it holds no "
@@ -229,8 +237,8 @@ def endpoint_is_idle(
                 "last_entry": last,
                 "associations": associations,
                 "association_hours": hours,
-                "source": row.source,
-                "record": row.record,
+                "source": source,
+                "record": record,
                 "reason": sentences(*said),
                 "by_absence": True,
                 "rank": -hours,
