@@ -31,7 +31,7 @@ BRANDING = Branding(
     consultant="Kaede & <b>Söhne</b>", client="例示ホールディングス", contact="x@example.com"
 )
 JAPANESE = "営業部の端末"
-TITLE = "Security groups around Client VPN"
+TITLE = "Client VPN audit"
 SECTION = "Security groups of the endpoints"
 
 
@@ -171,7 +171,7 @@ SMALL = '<main id="content"><p>x</p></main>'
 
 def test_it_says_what_it_is_and_holds_no_path_and_no_script(paper, read):
     assert read.metadata is not None
-    assert read.metadata.title == "Security groups around Client VPN – 111122223333"
+    assert read.metadata.title == "Client VPN audit – 111122223333"
     assert read.metadata.author == BRANDING.consultant
     assert read.trailer["/Root"]["/Lang"] == "en"
     everything = paper.read_bytes() + "".join(
