@@ -23,7 +23,7 @@ from auditlib import endpoints, language, previewed, reached, summary
 from auditlib.accepted import COLUMNS, as_shown
 from auditlib.access.saying import hop_shown
 from auditlib.characters import visible
-from auditlib.check import Finding, Status
+from auditlib.check import Finding, Severity, Status
 from auditlib.language import marked, tr
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
@@ -619,6 +619,7 @@ def card(
         check=finding.check,
         status=finding.status.value,
         headline=summary.headline(finding),
+        wanted=_wanted(finding),
         beneath=summary.beneath(finding),
         shared=evidence.shared,
         columns=evidence.columns,
@@ -722,7 +723,15 @@ def _below_headline(finding: Finding) -> str:
     if finding.status not in {Status.FAIL, Status.ACCEPTED}:
         return summary.short(finding)
     rest = summary.short(finding).removeprefix(summary.headline(finding)).strip()
-    return language.sentences(tr("Should be: {title}.", title=finding.check.title), rest)
+    return language.sentences(_wanted(finding), rest)
+
+
+def _wanted(finding: Finding) -> str:
+    """Return what should be, or could be where it is a choice that AWS leaves open."""
+    title = finding.check.title
+    if finding.check.severity is Severity.INFO:
+        return tr("It could be otherwise: {title}.", title=title)
+    return tr("Should be: {title}.", title=title)
 
 
 def accepted(audit: "Audit") -> Html:

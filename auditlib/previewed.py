@@ -145,9 +145,9 @@ def sentence(preview: "Preview") -> str:
     """Return in a sentence or two what the changes are and do."""
     if not preview.steps:
         return tr(
-            "The kit proposes no change, so nobody's access changes; see what is left to you."
+            "There is no change to propose, so nobody's access changes; see what is left to you."
             if preview.decisions or preview.blanks
-            else "The kit proposes no change, so nobody's access changes."
+            else "There is no change to propose, so nobody's access changes."
         )
     times: dict[tuple[str, str], int] = {}
     for step in preview.steps:

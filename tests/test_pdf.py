@@ -153,7 +153,7 @@ def test_the_contents_name_the_page_a_section_begins_at(texts):
 
 def test_the_contents_begin_with_what_the_cover_page_says(texts):
     cover = " ".join(texts[0].split())
-    assert re.search("The verdict.*What to do first.*Findings by endpoint.*All findings", cover)
+    assert re.search("The verdict.*What to do first.*Findings by endpoint.*All checks", cover)
     assert "What is in this folder" not in cover
 
 

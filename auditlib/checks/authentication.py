@@ -155,7 +155,7 @@ def _certificate_rows(
 
 _CERTIFICATE_COLUMNS = "account region endpoint_id certificate_arn not_after reason source record"
 _CERTIFICATE_DECISION = (
-    "A certificate is issued and its key is kept outside this kit: who issues it, and for "
+    "A certificate is issued and its key is kept elsewhere: who issues it, and for "
     "how long, people decide."
 )
 

@@ -39,9 +39,7 @@ _SHOW = (
     "aws ec2 get-client-vpn-endpoint-authorization-policy --client-vpn-endpoint-id <endpoint id>"
 )
 _WINDOW = "Changing an enforced policy disconnects every active session: plan a window."
-_YOURS = (
-    "A policy is code of yours, and only you know whom it should let in: the kit proposes no text."
-)
+_YOURS = "A policy is code of yours, and only you know whom it should let in: we propose no text."
 _PROVIDERS = {"crowdstrike", "jamf", "jumpcloud"}
 _AUTHENTICATION = {
     "saml": (
@@ -238,7 +236,7 @@ def authorization_policy_not_active(
     condition=("fails to parse as Cedar", "fail to parse as Cedar"),
     rationale=(
         "What cannot be parsed cannot be reviewed: nobody can say whom such a policy lets in, and "
-        "it is not proven that it refuses anybody. It may use syntax newer than this kit, or be a "
+        "it is not proven that it refuses anybody. It may use syntax newer than the parser used here, or be a "
         "text that AWS took and cannot evaluate as its author meant it."
     ),
     remedy=(
@@ -247,7 +245,7 @@ def authorization_policy_not_active(
     ),
     ends_sessions=True,
     verify=f"{_SHOW} --query PolicyDocument prints a text that cedar check-parse accepts.",
-    false_alarms=("Syntax of a Cedar release that is newer than the parser of this kit.",),
+    false_alarms=("Syntax of a Cedar release that is newer than the parser used here.",),
     decision=_YOURS,
     reference=_CEDAR,
 )
@@ -427,7 +425,7 @@ def authorization_policy_permits_everyone(
 
 @check(
     id="authorization-policy-forbid-unguarded",
-    title="Every forbid asks for an attribute with has before it reads it",
+    title="Every forbid statement asks whether an attribute is there before reading it",
     severity=Severity.MEDIUM,
     **_JUDGED,
     unseen=unread_policies,

@@ -118,7 +118,7 @@ _COLUMNS = "account region endpoint_id function_arn reason source record"
         "which fails all the same.",
         "A function that is being created or updated just now (Pending).",
     ),
-    decision="The function is code of yours: what it should decide, and who mends it, the kit cannot know.",
+    decision="The function is code of yours: what it should decide, and who mends it, we cannot know.",
     reference=f"{GUIDE}connection-authorization.html",
 )
 def connect_handler_is_broken(judged: pd.DataFrame, connect_handlers: pd.DataFrame) -> pd.DataFrame:

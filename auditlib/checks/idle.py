@@ -126,10 +126,10 @@ def _unused_since(tables: TableSource, evidence: pd.DataFrame) -> str:
     endpoints = tables.shared("client_vpn_endpoints")
     (endpoint,) = rows_of(endpoints[endpoints["endpoint_id"] == found.endpoint_id])
     return sentences(
-        tr("Nothing shows that it was used in the 30 days before it was read.")
+        tr("Nothing shows that it was used in the 30 days before the snapshot.")
         if pd.isna(found.last_entry)
         else tr(
-            "Nothing shows that it was used after {last}, {nouns} before it was read.",
+            "Nothing shows that it was used after {last}, {nouns} before the snapshot.",
             last=day(found.last_entry),
             nouns=words.count(_days(found.last_entry, endpoint.read_at), "day"),
             days=_days(found.last_entry, endpoint.read_at),
@@ -173,7 +173,7 @@ def _days(since: Any, until: Any) -> int:
     ),
     false_alarms=(
         "An endpoint kept for emergencies: note it as accepted, and test it now and then.",
-        "A season in which nobody works, as the kit looks at the last 30 days only.",
+        "A season in which nobody works, as we look at the last 30 days only.",
         "A log whose retention is shorter than the time between two connections, or that was "
         "switched on less than 30 days before, into a group that was there already.",
         "An endpoint whose users fail at mutual authentication: AWS does not log those attempts, so where "
@@ -190,7 +190,7 @@ def endpoint_is_idle(
     log_streams: pd.DataFrame,
     client_vpn_target_networks: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return endpoints whose log shows no attempt to connect in the 30 days before it was read."""
+    """Return endpoints whose log shows no attempt to connect in the 30 days before the snapshot."""
     log = _Log(judged, log_groups, log_streams)
     bound = Counter(
         row.endpoint_id for row in rows_of(client_vpn_target_networks) if row.status in _ASSOCIATED
@@ -214,7 +214,7 @@ def endpoint_is_idle(
             )
             if pd.isna(last)
             else tr(
-                "Nobody connected to {endpoint} since {last}, {nouns} before it was read, as far as its log "
+                "Nobody connected to {endpoint} since {last}, {nouns} before the snapshot, as far as its log "
                 "goes: its newest entry is of that day.",
                 endpoint=called(row),
                 last=day(last),
