@@ -660,8 +660,33 @@ def _fix(preview: "Preview") -> Markup:
         preview=preview,
         ready=preview.checks[0] in previewed.ready(),
         sentence=previewed.sentence(preview),
+        outcome=_outcome_grid(preview),
         remarks=previewed.remarks(preview),
         windows=_windows(preview),
+    )
+
+
+_OUTCOME = {
+    "regions": marked("Region"),
+    "opens": marked("Opens"),
+    "closes": marked("Closes"),
+    "unknown": marked("Cannot be judged"),
+}
+
+
+def _outcome_grid(preview: "Preview") -> tuple[list[_Column], list[list[_Cell]]]:
+    """Return the columns and rows that tell a long verdict; no row for a short one."""
+    rows = previewed.outcomes(preview)
+    columns = [name for name in _OUTCOME if name == "regions" or any(row[name] for row in rows)]
+    return (
+        [_Column(head=tr(_OUTCOME[name]), kind="text") for name in columns],
+        [
+            [
+                _Cell(text=row[name] or "–", kind="id" if name == "regions" else "receiver")
+                for name in columns
+            ]
+            for row in rows
+        ],
     )
 
 
@@ -1068,14 +1093,18 @@ def compared(
 def fixes(audit: "Audit") -> Html:
     """Return a row per finding that fails or is information: what its fix would do, or why people decide."""
     found = previewed.fixes(audit)
+    previews = [audit.proposal(id) for id in found["check"]]
+    advice = previewed.advice(audit, [one for one in previews if one.steps])
     rows = [
         [
             replace(check, below=opening(severity.text), kind="id"),
             replace(steps, text=tr("none") if steps.text == "0" else steps.text),
             replace(ends, text="–") if steps.text == "0" else ends,
-            outcome,
+            replace(outcome, lines=_outcome_lines(preview), below=advice.get(check.text, "")),
         ]
-        for check, severity, steps, ends, outcome in _rows(found, list(found.columns), {})
+        for (check, severity, steps, ends, outcome), preview in zip(
+            _rows(found, list(found.columns), {}), previews, strict=True
+        )
     ]
     markup = render(
         "table.html.j2",
@@ -1089,6 +1118,28 @@ def fixes(audit: "Audit") -> Html:
     return Html(markup=markup, text=summary.failing_counted(failing))
 
 
+def _outcome_lines(preview: "Preview") -> tuple[str, ...]:
+    """Return a long verdict in lines, each of one Region and one kind; none for a short one."""
+    lines = []
+    for row in previewed.outcomes(preview):
+        about = {"regions": row["regions"]}
+        lines += [
+            tr("{regions}, {kind}: {what}.", **about, kind=tr(_KINDS[name]), what=row[name])
+            for name in _KINDS
+            if row[name]
+        ]
+        if not row["opens"] and not row["closes"]:
+            lines.append(tr("{regions}: no known access changes.", **about))
+    return tuple(lines)
+
+
+_KINDS = {
+    "unknown": marked("cannot be judged"),
+    "opens": marked("opens"),
+    "closes": marked("closes"),
+}
+
+
 def preview_verdicts(previews: Sequence["Preview"]) -> Html:
     """Return for each preview what it would change and what comes of it, and what else to know."""
 
@@ -1096,6 +1147,7 @@ def preview_verdicts(previews: Sequence["Preview"]) -> Html:
         return render(
             "preview-verdict.html.j2",
             sentence=previewed.sentence(preview),
+            outcome=_outcome_grid(preview),
             remarks=previewed.remarks(preview, previews),
         )
 
