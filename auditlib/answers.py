@@ -202,11 +202,10 @@ def of_fixes(audit: "Audit") -> list[str]:
     with_fix = [f for f in failing if previews[f.check.id].steps]
     told = [
         tr(
-            "Of {checks} that {fail}, {number} {have} a fix that is ready; for the others people decide.",
-            checks=count(len(failing), "check"),
-            fail=tr("fails") if len(failing) == 1 else tr("fail"),
+            "Checks that fail: {failing}; a fix is ready for {number} of them, for the others people "
+            "decide.",
+            failing=len(failing),
             number=len(with_fix),
-            have=tr("has") if len(with_fix) == 1 else tr("have"),
         )
     ]
     worst = [f for f in failing if f.check.severity is failing[0].check.severity]

@@ -94,7 +94,7 @@ def test_nothing_reached_is_said_with_what_is_not_known():
 
 def test_fixes_are_counted_among_what_fails(exposed):
     said = answers.of_fixes(exposed)
-    assert re.match(r"Of \w+ checks that fail, \d+ have a fix that is ready", said[0])
+    assert re.match(r"Checks that fail: \d+; a fix is ready for \d+ of them", said[0])
     assert "most severe (high)" in said[1]
     assert answers.of_fixes(Audit(World().snapshot())) == [
         "No check fails, so there is nothing to fix."
