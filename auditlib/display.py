@@ -1120,24 +1120,22 @@ def fixes(audit: "Audit") -> Html:
 
 def _outcome_lines(preview: "Preview") -> tuple[str, ...]:
     """Return a long verdict in lines, each of one Region and one kind; none for a short one."""
+    kinds = {
+        "unknown": language.tr_as("outcome", "cannot be judged"),
+        "opens": language.tr_as("outcome", "opens"),
+        "closes": language.tr_as("outcome", "closes"),
+    }
     lines = []
     for row in previewed.outcomes(preview):
         about = {"regions": row["regions"]}
         lines += [
-            tr("{regions}, {kind}: {what}.", **about, kind=tr(_KINDS[name]), what=row[name])
-            for name in _KINDS
+            tr("{regions}, {kind}: {what}.", **about, kind=kind, what=row[name])
+            for name, kind in kinds.items()
             if row[name]
         ]
         if not row["opens"] and not row["closes"]:
             lines.append(tr("{regions}: no known access changes.", **about))
     return tuple(lines)
-
-
-_KINDS = {
-    "unknown": marked("cannot be judged"),
-    "opens": marked("opens"),
-    "closes": marked("closes"),
-}
 
 
 def preview_verdicts(previews: Sequence["Preview"]) -> Html:

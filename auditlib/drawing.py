@@ -144,15 +144,20 @@ _DARK = (
 )
 """What other colours a picture has in the dark: selector, property, colour, colour in the dark."""
 
-_SCHEMES = (
-    "<style>@media screen and (prefers-color-scheme: dark) {"
-    + "".join(
-        f"{selector.format(light)} {{ {name}: {dark} !important }}"
+
+def _with_paper(svg: str) -> str:
+    """Return a picture that paints its own paper, so that it can be read whatever stands around it."""
+    rules = "".join(
+        f"{selector.format(light)}{{{name}:{dark}!important}}"
         for selector, name, light, dark in _DARK
+        if light in svg or selector.startswith("#")
     )
-    + '}</style><rect id="paper" width="100%" height="100%" fill="#ffffff"/>'
-)
-"""It paints its own paper, so that it can be read whatever stands around it."""
+    paper = (
+        f"<style>@media screen and (prefers-color-scheme:dark){{{rules}}}</style>"
+        '<rect id="paper" width="100%" height="100%" fill="#ffffff"/>'
+    )
+    return _DOCUMENT.sub(lambda found: found[0] + paper, svg, count=1)
+
 
 _DOCUMENT = re.compile(r"<svg\b[^>]*>")
 
@@ -166,7 +171,7 @@ def svg_of(figure: "Figure") -> bytes:
         figure.savefig(
             out, format="svg", metadata={"Date": None, "Creator": None}, transparent=True
         )
-    made = _DOCUMENT.sub(rf"\g<0>{_SCHEMES}", out.getvalue(), count=1)
+    made = _with_paper(out.getvalue())
     if current() != "en":
         return _shortened(made).encode()
     return made.replace("'DejaVu Sans'", FONTS).encode()

@@ -537,7 +537,9 @@ def _html_of(
     return str(html)
 
 
-_CHECK_NAME = re.compile(r"<a [^>]*>.*?</a>|<code>([a-z0-9-]+)</code>", re.DOTALL)
+_CHECK_NAME = re.compile(
+    r"<a [^>]*>.*?</a>|<code(?: class=\"breaks\")?>([a-z0-9-]+)</code>", re.DOTALL
+)
 """A link, or what may be a check's name where it is none."""
 
 
