@@ -247,6 +247,10 @@ def advice(audit: "Audit", previews: Sequence["Preview"]) -> dict[str, str]:
                 if preview is best
                 else tr("For {endpoint}, the fix of {check} ends more of what is found.", **about)
             )
+            if preview is not best and preview.findings["access_stays"].any():
+                text = sentences(
+                    text, tr("After this one, access that is found stays open by other rules.")
+                )
             told.setdefault(" ".join(preview.checks), []).append(text)
     return {check: sentences(*texts) for check, texts in told.items()}
 

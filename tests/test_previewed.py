@@ -242,4 +242,5 @@ def test_of_fixes_that_exclude_each_other_the_one_that_ends_most_is_recommended(
     assert best.checks == ("vpn-sg-lets-members-in",)
     assert told["vpn-sg-lets-members-in"].startswith("Recommended for legacy: ")
     assert "the fix of vpn-sg-lets-members-in ends more" in told["vpn-sg-is-default"]
+    assert told["vpn-sg-is-default"].endswith("access that is found stays open by other rules.")
     assert previewed.recommended([best, best]) == {}
