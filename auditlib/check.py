@@ -619,7 +619,8 @@ def _judge(made: Check, tables: TableSource, accept: Accept | None, asked: _Aske
     if missing := {name: 0 for name in _ASIDE if name not in evidence}:
         evidence = evidence.assign(**missing)
     key = list(SCHEMAS[made.population].key)
-    evidence = _traced(_in_order(_without_guesses(evidence, gaps), key), population, key)
+    evidence = _in_order(_without_guesses(evidence, gaps), key)
+    evidence = _traced(evidence, population, key, tables)
     about = set(_keys(evidence, key))
     if about and (strangers := about - set(_keys(population, key))):
         raise ValueError(f"{made.id} has evidence about what it does not judge: {strangers}")
@@ -674,11 +675,17 @@ def _in_order(evidence: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     return evidence.reset_index(drop=True)
 
 
-def _traced(evidence: pd.DataFrame, population: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """Name the file and record of every row: where it rests on no single record, the judged one."""
+def _traced(
+    evidence: pd.DataFrame, population: pd.DataFrame, key: list[str], tables: TableSource
+) -> pd.DataFrame:
+    """Name the file and record of every row: the rule's or interface's it names, else the judged one."""
     records = zip(population["source"].tolist(), population["record"].tolist(), strict=True)
     judged = dict(zip(_keys(population, key), records, strict=True))
-    of_judged = [judged.get(about, (None, None)) for about in _keys(evidence, key)]
+    shown = _shown_by(evidence, tables)
+    of_judged = [
+        own or judged.get(about, (None, None))
+        for own, about in zip(shown, _keys(evidence, key), strict=True)
+    ]
     traced = evidence.copy(deep=False)
     for at, (name, dtype) in enumerate((("source", "str"), ("record", "Int64"))):
         instead = [one[at] for one in of_judged]
@@ -686,6 +693,32 @@ def _traced(evidence: pd.DataFrame, population: pd.DataFrame, key: list[str]) ->
         told = [other if pd.isna(own) else own for own, other in zip(held, instead, strict=True)]
         traced[name] = pd.Series(told, evidence.index, dtype=dtype)
     return traced
+
+
+_Record = tuple[str, int]
+
+
+def _shown_by(evidence: pd.DataFrame, tables: TableSource) -> list[_Record | None]:
+    """Return the record that shows each row: of the first rule it names, else of its interface.
+
+    What is judged, an endpoint mostly, shows neither the port nor the machine.
+    """
+    shown: list[_Record | None] = [None] * len(evidence)
+    for name, table, id in (
+        ("eni_id", "network_interfaces", "eni_id"),
+        ("rule_ids", "security_group_rules", "rule_id"),
+        ("rule_id", "security_group_rules", "rule_id"),
+    ):
+        if name not in evidence:
+            continue
+        frame = tables.shared(table)
+        held = [frame[column].tolist() for column in (id, "source", "record")]
+        records = {one: (source, record) for one, source, record in zip(*held, strict=True)}
+        for at, value in enumerate(evidence[name].tolist()):
+            named = value if isinstance(value, tuple) else (value,)
+            found = next((records[one] for one in named if one in records), None)
+            shown[at] = found or shown[at]
+    return shown
 
 
 def _without_guesses(evidence: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:

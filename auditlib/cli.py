@@ -558,10 +558,10 @@ def accept(  # noqa: PLR0917 # click calls it by keyword
     help="table for people, json and csv for programs.",
 )
 def controls(snapshot: Path, framework: str, accepted: Path | None, style: str) -> None:
-    """Answer published controls for the account: met, not met, not assessed, not covered.
+    """Answer published controls for the account: met or not, where a check asks the very same thing.
 
-    Exits 1 when a control is not met by evidence that nobody accepted, else 3 when one could not
-    be assessed, else 0.
+    Of wider controls it says whether findings bear on them. Exits 1 when evidence that nobody
+    accepted speaks against a control, else 3 when one could not be assessed, else 0.
     """
     from auditlib.audit import open_audit
     from auditlib.controls import answers
@@ -579,7 +579,7 @@ def controls(snapshot: Path, framework: str, accepted: Path | None, style: str) 
             export.json_text(export.records(frame)) if style == "json" else export.csv_text(frame)
         )
         click.echo(text, nl=False)
-    counted = frame["answer"].eq("not_met") & frame["evidence"].gt(0)
+    counted = frame["answer"].isin(["not_met", "findings_bear"]) & frame["evidence"].gt(0)
     if counted.any():
         sys.exit(1)
     sys.exit(NOT_ALL_READ if frame["answer"].eq("not_assessed").any() else 0)

@@ -266,7 +266,7 @@ class Comparison:
         return tuple(
             tr(
                 "A change of the security groups of {endpoint} had not reached its interfaces on {when} "
-                "and has not since: it takes hours, as far as is known, so it is hardly under way any more.",
+                "and has not since: it takes hours, as far as is known, so it seems to be stuck.",
                 endpoint=words.named(id, self.names.get(id)),
                 when=self.since,
             )

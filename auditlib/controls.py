@@ -14,16 +14,48 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from auditlib import words
-from auditlib.check import Finding, Status, checks
+from auditlib.check import Finding, Severity, Status, checks
 from auditlib.errors import ParameterError
 from auditlib.language import marked, sentences, tr, tr_as
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
 
-__all__ = ["FRAMEWORKS", "Control", "Framework", "answers", "by_version", "frameworks_like"]
+__all__ = [
+    "FRAMEWORKS",
+    "SHOWN",
+    "Control",
+    "Framework",
+    "answers",
+    "by_version",
+    "frameworks_like",
+    "in_short",
+]
 
-Answer = Literal["not_met", "not_assessed", "met", "not_applicable", "not_covered"]
+Answer = Literal[
+    "not_met",
+    "findings_bear",
+    "not_assessed",
+    "choice",
+    "met",
+    "nothing_found",
+    "not_applicable",
+    "not_covered",
+]
+"""``not_met`` and ``met`` are said only of a control that asks what a check asks (``Control.whole``).
+A wider one has ``findings_bear`` or ``nothing_found``: whether it is met is no scan's to say."""
+
+SHOWN: Mapping[Answer, tuple[str, str]] = {
+    "not_met": ("✕", marked("Not met")),
+    "findings_bear": ("●", marked("Findings bear on it")),
+    "not_assessed": ("?", marked("Not assessed")),
+    "choice": ("i", marked("Depends on your choice")),
+    "met": ("✓", marked("Met")),
+    "nothing_found": ("○", marked("Nothing found")),
+    "not_applicable": ("–", marked("Not applicable")),
+    "not_covered": ("·", marked("Not looked at")),
+}
+"""How people are shown an answer: a sign and words, so that colour never says it alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +67,8 @@ class Control:
     title
         What it asks, in the kit's words.
     whole
-        Whether the checks that answer it look at all it asks, in the places that were read. Where
-        not, "met" means that nothing speaks against it in the part they look at.
+        Whether a check asks the very thing it asks, in the places that were read. Only then is it
+        said to be met or not; of any other one only whether findings bear on it.
     level
         How the framework itself grades it.
     """
@@ -49,11 +81,18 @@ class Control:
 
 @dataclass(frozen=True, kw_only=True)
 class Framework:
-    """A framework in one version, and its controls the kit knows of."""
+    """A framework in one version, and its controls the kit knows of.
+
+    Attributes
+    ----------
+    scope
+        What no snapshot tells and decides whether it concerns these accounts at all; empty for none.
+    """
 
     name: str
     controls: tuple[Control, ...]
     rest: str
+    scope: str = ""
 
     def control(self, id: str) -> Control:
         """Return a control; one the catalogue does not hold has no title and is answered in part."""
@@ -88,7 +127,7 @@ _CIS_BESIDE = {
 }
 """The other recommendations of the section on networks, in the newest versions."""
 
-_OTHERS = marked("Everything else in it: the kit looks at Client VPN and what surrounds it.")
+_OTHERS = marked("Everything else in it: we look at Client VPN and what surrounds it.")
 
 
 def _cis(version: str, number: str) -> Framework:
@@ -104,23 +143,23 @@ def _cis(version: str, number: str) -> Framework:
 _LOGGED = marked("Connections to every Client VPN endpoint are logged")
 _RENEWED = {
     "securityhub": marked(
-        "Certificates in ACM are renewed in time. The kit looks at those of endpoints only, and "
-        "calls 60 days before the end soon (30 where ACM renews); Security Hub asks for 30 by "
+        "Certificates in ACM are renewed in time. We look at those of endpoints only, and "
+        "call 60 days before the end soon (30 where ACM renews); Security Hub asks for 30 by "
         "default, so it reports later"
     ),
     "config": marked(
-        "Certificates in ACM are renewed in time. The kit looks at those of endpoints only, and "
-        "calls 60 days before the end soon (30 where ACM renews); AWS Config asks for 14 by "
+        "Certificates in ACM are renewed in time. We look at those of endpoints only, and "
+        "call 60 days before the end soon (30 where ACM renews); AWS Config asks for 14 by "
         "default, so it reports later"
     ),
     "prowler": marked(
-        "Certificates in ACM are renewed in time. The kit looks at those of endpoints only, and "
-        "calls 60 days before the end soon (30 where ACM renews); Prowler asks for 7 by default, "
+        "Certificates in ACM are renewed in time. We look at those of endpoints only, and "
+        "call 60 days before the end soon (30 where ACM renews); Prowler asks for 7 by default, "
         "so it reports later"
     ),
 }
 _STRONG = marked(
-    "RSA certificates in ACM have keys of 2,048 bits or more. The kit looks at those of "
+    "RSA certificates in ACM have keys of 2,048 bits or more. We look at those of "
     "endpoints only, and at outdated signatures too"
 )
 FRAMEWORKS: Mapping[str, Framework] = {
@@ -160,6 +199,7 @@ FRAMEWORKS: Mapping[str, Framework] = {
                         "No authorization rule of a Client VPN endpoint admits everyone. It cannot be met where "
                         "users authenticate by certificate only, and it does not ask how wide the network is"
                     ),
+                    whole=True,
                 ),
                 Control(
                     id="vpc-default-security-group-closed",
@@ -242,6 +282,9 @@ FRAMEWORKS: Mapping[str, Framework] = {
                 Control(id="10.2", title=marked("Audit logs record what happens")),
             ),
             rest=_OTHERS,
+            scope=marked(
+                "Relevant if these networks are in the scope of PCI DSS, which no snapshot tells."
+            ),
         ),
     )
 }
@@ -260,9 +303,8 @@ def answers(audit: "Audit", framework: str = "") -> pd.DataFrame:
     -------
     DataFrame
         ``framework``, ``control`` (empty in the row about the rest of a framework), ``title``,
-        ``level``, ``answer`` (``not_met``, ``not_assessed``, ``met``, ``not_applicable``,
-        ``not_covered``), ``part`` (whether only part of what it asks is looked at), ``evidence``
-        and ``accepted`` (numbers of rows), ``checks`` and ``says`` (why, in words).
+        ``level``, ``answer`` (see ``Answer``), ``part`` (whether only part of what it asks is
+        looked at), ``evidence`` and ``accepted`` (numbers of rows), ``checks`` and ``says`` (why, in words).
 
     Raises
     ------
@@ -369,7 +411,8 @@ def _version(text: str) -> tuple[int, ...]:
 
 def _row(framework: Framework, control: Control, findings: Iterable[Finding]) -> dict[str, Any]:
     held = list(findings)
-    answer = _answer({finding.status for finding in held})
+    answer = _answer(control, held)
+    said = _says(answer, held)
     return {
         "framework": framework.name,
         "control": control.id,
@@ -380,46 +423,68 @@ def _row(framework: Framework, control: Control, findings: Iterable[Finding]) ->
         "evidence": sum(len(finding.evidence) for finding in held),
         "accepted": sum(len(finding.accepted) for finding in held),
         "checks": tuple(finding.check.id for finding in held),
-        "says": _says(answer, control, held),
+        "says": sentences(said, tr(framework.scope)) if held and framework.scope else said,
     }
 
 
-def _answer(statuses: set[Status]) -> Answer:
+def _answer(control: Control, held: Iterable[Finding]) -> Answer:
     """Return what findings answer to a control: the worst of them decides.
 
-    Accepting a risk does not meet the control: it says who answers for not meeting it.
+    Accepting a risk does not meet the control: it says who answers for not meeting it. Information
+    tells of a choice that AWS leaves open, so it speaks against no control.
     """
-    if not statuses:
+    found = {_came_out(finding) for finding in held}
+    if not found:
         return "not_covered"
-    if statuses & {Status.FAIL, Status.ACCEPTED}:
-        return "not_met"
-    if Status.NOT_ASSESSED in statuses:
+    if "against" in found:
+        return "not_met" if control.whole else "findings_bear"
+    if "not_assessed" in found:
         return "not_assessed"
-    return "met" if Status.PASS in statuses else "not_applicable"
+    if "choice" in found:
+        return "choice"
+    if "pass" in found:
+        return "met" if control.whole else "nothing_found"
+    return "not_applicable"
 
 
-def _says(answer: Answer, control: Control, held: list[Finding]) -> str:
+def _came_out(finding: Finding) -> str:
+    """Return what a finding says to a control: its status, or what its evidence amounts to."""
+    if finding.status not in {Status.FAIL, Status.ACCEPTED}:
+        return finding.status.value
+    return "choice" if finding.check.severity is Severity.INFO else "against"
+
+
+_DECIDES = {
+    "not_met": "against",
+    "findings_bear": "against",
+    "not_assessed": "not_assessed",
+    "choice": "choice",
+    "met": "pass",
+    "nothing_found": "pass",
+    "not_applicable": "not_applicable",
+}
+
+
+def _says(answer: Answer, held: list[Finding]) -> str:
     if answer == "not_covered":
-        return tr("No check of the kit looks at it.")
-    deciding = {
-        "not_met": (Status.FAIL, Status.ACCEPTED),
-        "not_assessed": (Status.NOT_ASSESSED,),
-        "met": (Status.PASS,),
-        "not_applicable": (Status.NOT_APPLICABLE,),
-    }[answer]
-    told = [finding for finding in held if finding.status in deciding]
-    told.sort(key=lambda f: (deciding.index(f.status), -f.check.severity.rank))
+        return tr("No check looks at it.")
+    told = [finding for finding in held if _came_out(finding) == _DECIDES[answer]]
+    if answer == "nothing_found":
+        return (
+            tr("Nothing was found by the one check that bears on it.")
+            if len(told) == 1
+            else tr("Nothing was found by the {number} checks that bear on it.", number=len(told))
+        )
+    told.sort(key=lambda f: (f.status is Status.ACCEPTED, -f.check.severity.rank))
     said = told[0].answer
     if rest := len(told) - 1:
         more = words.opening(words.count(rest, "more check"))
         said = sentences(
             said,
-            tr("{checks} says so too.", checks=more)
-            if rest == 1
-            else tr("{checks} say so too.", checks=more),
+            tr("{checks} came out the same.", checks=more),
         )
     open_ones = sum(finding.status is Status.NOT_ASSESSED for finding in held)
-    if answer == "not_met" and open_ones:
+    if answer in {"not_met", "findings_bear"} and open_ones:
         unknown = words.opening(words.count(open_ones, "check"))
         said = sentences(
             said,
@@ -427,6 +492,71 @@ def _says(answer: Answer, control: Control, held: list[Finding]) -> str:
             if open_ones == 1
             else tr("{checks} that it rests on were not assessed.", checks=unknown),
         )
-    if answer == "met" and not control.whole:
-        said = sentences(tr("Nothing speaks against it in the part the kit looks at."), said)
     return said
+
+
+def in_short(answers: pd.DataFrame) -> list[str]:
+    """Return what the answers come to in a few sentences: of the newest version of each framework.
+
+    Parameters
+    ----------
+    answers
+        As :func:`answers` returns them.
+    """
+    newest = [names[0] for names in by_version(dict.fromkeys(answers["framework"]))]
+    rows = answers[answers["framework"].isin(newest) & answers["answer"].ne("not_covered")]
+    if rows.empty:
+        return [tr("No check looks at any control that was asked for.")]
+    told = [
+        tr(text, parts=words.listed(_counted(rows.loc[rows["part"].eq(wide), "answer"])))
+        for wide, text in _IN_SHORT.items()
+        if rows["part"].eq(wide).any()
+    ]
+    not_met = rows.loc[rows["answer"].eq("not_met"), "checks"]
+    if open_checks := dict.fromkeys(id for ids in not_met for id in ids):
+        titles = {made.id: made.title for made in checks()}
+        wanted = words.listed(tr("“{title}”", title=titles[id]) for id in open_checks)
+        told.insert(1, tr("What they ask and is not so: {wanted}.", wanted=wanted))
+    return told
+
+
+_IN_SHORT = {
+    False: marked("Of the controls that ask exactly what one of our checks asks, {parts}."),
+    True: marked("Of those that ask for more than a scan can see, {parts}."),
+}
+
+
+def _counted(answers: "pd.Series[str]") -> list[str]:
+    """Return how many answers there are of each kind, in phrases."""
+    found = answers.value_counts()
+    return [
+        tr(_COUNTED[answer][number != 1], number=number)
+        for answer in SHOWN
+        if (number := int(found.get(answer, 0)))
+    ]
+
+
+_COUNTED: Mapping[Answer, tuple[str, str]] = {
+    "not_met": (marked("{number} is not met"), marked("{number} are not met")),
+    "findings_bear": (
+        marked("findings bear on {number}"),
+        marked("findings bear on {number}"),
+    ),
+    "not_assessed": (
+        marked("{number} could not be assessed"),
+        marked("{number} could not be assessed"),
+    ),
+    "choice": (
+        marked("{number} depends on your choice"),
+        marked("{number} depend on your choice"),
+    ),
+    "met": (marked("{number} is met"), marked("{number} are met")),
+    "nothing_found": (
+        marked("nothing was found that bears on {number}"),
+        marked("nothing was found that bears on {number}"),
+    ),
+    "not_applicable": (
+        marked("{number} does not apply"),
+        marked("{number} do not apply"),
+    ),
+}

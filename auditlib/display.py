@@ -18,13 +18,12 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from auditlib import controls as published
 from auditlib import endpoints, language, previewed, reached, steps, summary
 from auditlib.accepted import COLUMNS, as_shown
 from auditlib.access.saying import hop_shown
 from auditlib.characters import visible
-from auditlib.check import Finding, Status
-from auditlib.controls import answers as answers_of
-from auditlib.controls import by_version
+from auditlib.check import Finding, Severity, Status
 from auditlib.language import marked, tr
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
@@ -622,6 +621,7 @@ def card(
         passes_as=summary.passes_as(finding),
         status=finding.status.value,
         headline=summary.headline(finding),
+        wanted=_wanted(finding),
         beneath=summary.beneath(finding),
         shared=evidence.shared,
         columns=evidence.columns,
@@ -662,8 +662,33 @@ def _fix(preview: "Preview") -> Markup:
         preview=preview,
         ready=preview.checks[0] in previewed.ready(),
         sentence=previewed.sentence(preview),
+        outcome=_outcome_grid(preview),
         remarks=previewed.remarks(preview),
         windows=_windows(preview),
+    )
+
+
+_OUTCOME = {
+    "regions": marked("Region"),
+    "opens": marked("Opens"),
+    "closes": marked("Closes"),
+    "unknown": marked("Cannot be judged"),
+}
+
+
+def _outcome_grid(preview: "Preview") -> tuple[list[_Column], list[list[_Cell]]]:
+    """Return the columns and rows that tell a long verdict; no row for a short one."""
+    rows = previewed.outcomes(preview)
+    columns = [name for name in _OUTCOME if name == "regions" or any(row[name] for row in rows)]
+    return (
+        [_Column(head=tr(_OUTCOME[name]), kind="text") for name in columns],
+        [
+            [
+                _Cell(text=row[name] or "–", kind="id" if name == "regions" else "receiver")
+                for name in columns
+            ]
+            for row in rows
+        ],
     )
 
 
@@ -726,7 +751,15 @@ def _below_headline(finding: Finding, names: Mapping[str, str]) -> str:
     if finding.status not in {Status.FAIL, Status.ACCEPTED}:
         return language.sentences(summary.short(finding), summary.overtaken(finding, names))
     rest = summary.short(finding).removeprefix(summary.headline(finding)).strip()
-    return language.sentences(tr("Should be: {title}.", title=finding.check.title), rest)
+    return language.sentences(_wanted(finding), rest)
+
+
+def _wanted(finding: Finding) -> str:
+    """Return what should be, or could be where it is a choice that AWS leaves open."""
+    title = finding.check.title
+    if finding.check.severity is Severity.INFO:
+        return tr("It could be otherwise: {title}.", title=title)
+    return tr("Should be: {title}.", title=title)
 
 
 def accepted(audit: "Audit") -> Html:
@@ -761,13 +794,13 @@ def controls(audit: "Audit", framework: str = "") -> Html:
     framework
         Only frameworks like this, such as ``CIS AWS 7.0.0``; all when empty.
     """
-    answers = answers_of(audit, framework)
+    answers = published.answers(audit, framework)
     rows = {
         str(name): part.to_dict("records")
         for name, part in answers.groupby("framework", sort=False)
     }
-    families = [[(name, rows[name]) for name in family] for family in by_version(rows)]
-    markup = render("controls.html.j2", families=families)
+    families = [[(name, rows[name]) for name in family] for family in published.by_version(rows)]
+    markup = render("controls.html.j2", families=families, shown=published.SHOWN)
     return Html(
         markup=markup, text=tr("{number} answers to published controls", number=len(answers))
     )
@@ -1063,14 +1096,18 @@ def compared(
 def fixes(audit: "Audit") -> Html:
     """Return a row per finding that fails or is information: what its fix would do, or why people decide."""
     found = previewed.fixes(audit)
+    previews = [audit.proposal(id) for id in found["check"]]
+    advice = previewed.advice(audit, [one for one in previews if one.steps])
     rows = [
         [
             replace(check, below=opening(severity.text), kind="id"),
             replace(steps, text=tr("none") if steps.text == "0" else steps.text),
             replace(ends, text="–") if steps.text == "0" else ends,
-            outcome,
+            replace(outcome, lines=_outcome_lines(preview), below=advice.get(check.text, "")),
         ]
-        for check, severity, steps, ends, outcome in _rows(found, list(found.columns), {})
+        for (check, severity, steps, ends, outcome), preview in zip(
+            _rows(found, list(found.columns), {}), previews, strict=True
+        )
     ]
     markup = render(
         "table.html.j2",
@@ -1084,6 +1121,26 @@ def fixes(audit: "Audit") -> Html:
     return Html(markup=markup, text=summary.failing_counted(failing))
 
 
+def _outcome_lines(preview: "Preview") -> tuple[str, ...]:
+    """Return a long verdict in lines, each of one Region and one kind; none for a short one."""
+    kinds = {
+        "unknown": language.tr_as("outcome", "cannot be judged"),
+        "opens": language.tr_as("outcome", "opens"),
+        "closes": language.tr_as("outcome", "closes"),
+    }
+    lines = []
+    for row in previewed.outcomes(preview):
+        about = {"regions": row["regions"]}
+        lines += [
+            tr("{regions}, {kind}: {what}.", **about, kind=kind, what=row[name])
+            for name, kind in kinds.items()
+            if row[name]
+        ]
+        if not row["opens"] and not row["closes"]:
+            lines.append(tr("{regions}: no known access changes.", **about))
+    return tuple(lines)
+
+
 def preview_verdicts(previews: Sequence["Preview"]) -> Html:
     """Return for each preview what it would change and what comes of it, and what else to know."""
 
@@ -1091,6 +1148,7 @@ def preview_verdicts(previews: Sequence["Preview"]) -> Html:
         return render(
             "preview-verdict.html.j2",
             sentence=previewed.sentence(preview),
+            outcome=_outcome_grid(preview),
             remarks=previewed.remarks(preview, previews),
         )
 

@@ -131,6 +131,37 @@ def figure_of(width: float, height: float) -> tuple["Figure", "Axes"]:
     return figure, figure.add_subplot()
 
 
+_DARK = (
+    ('[style*="fill: {0}"]', "fill", INK, "#e4e8eb"),
+    ('[style*="stroke: {0}"]', "stroke", INK, "#e4e8eb"),
+    ('[style*="stroke: {0}"]', "stroke", "#a3281f", "#ff9d92"),
+    ('path[style*="fill: {0}"]', "fill", "#ffffff", "#14181c"),
+    ('path[style*="fill: {0}"]', "fill", "#f6f7f8", "#1c2227"),
+    ('path[style*="fill: {0}"]', "fill", "#f3d0cb", "#4a2523"),
+    ('path[style*="fill: {0}"]', "fill", "#c9d3dc", "#56606a"),
+    ("pattern rect", "fill", "#ffffff", "#14181c"),
+    ("#paper", "fill", "#ffffff", "#14181c"),
+)
+"""What other colours a picture has in the dark: selector, property, colour, colour in the dark."""
+
+
+def _with_paper(svg: str) -> str:
+    """Return a picture that paints its own paper, so that it can be read whatever stands around it."""
+    rules = "".join(
+        f"{selector.format(light)}{{{name}:{dark}!important}}"
+        for selector, name, light, dark in _DARK
+        if light in svg or selector.startswith("#")
+    )
+    paper = (
+        f"<style>@media screen and (prefers-color-scheme:dark){{{rules}}}</style>"
+        '<rect id="paper" width="100%" height="100%" fill="#ffffff"/>'
+    )
+    return _DOCUMENT.sub(lambda found: found[0] + paper, svg, count=1)
+
+
+_DOCUMENT = re.compile(r"<svg\b[^>]*>")
+
+
 def svg_of(figure: "Figure") -> bytes:
     """Return the figure as SVG that is the same for the same data, drawn with the reader's fonts."""
     out = io.StringIO()
@@ -140,7 +171,7 @@ def svg_of(figure: "Figure") -> bytes:
         figure.savefig(
             out, format="svg", metadata={"Date": None, "Creator": None}, transparent=True
         )
-    made = out.getvalue()
+    made = _with_paper(out.getvalue())
     if current() != "en":
         return _shortened(made).encode()
     return made.replace("'DejaVu Sans'", FONTS).encode()

@@ -202,10 +202,10 @@ def not_understood(table: str, frame: pd.DataFrame) -> list[GapRow]:
             name = next(c for c in SCHEMAS[table].key if c not in {"account", "region"})
             about = {"resource": some[name].iloc[0], "column": column.replace("_", " ")}
             message = (
-                tr("{resource} does not tell its {column}, which the kit needs to know", **about)
+                tr("{resource} does not tell its {column}, which has to be known", **about)
                 if value is None
                 else tr(
-                    "{resource} has {value!r} as {column}, which the kit needs to know",
+                    "{resource} has {value!r} as {column}, which has to be known",
                     **about,
                     value=str(value)[:40],
                 )

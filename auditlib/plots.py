@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture", "hops", "paths", "severity_by_endpoint"]
 
-# From dark to light, so that grey print and any colour vision keep the order; hatches tell too.
-SHADES: dict[str, tuple[str, str, str]] = {
-    Severity.CRITICAL: ("#5c0f1e", "", "#ffffff"),
-    Severity.HIGH: ("#a3281f", "", "#ffffff"),
-    Severity.MEDIUM: ("#d07a2d", "", "#1b1f23"),
-    Severity.LOW: ("#ecc36b", "", "#1b1f23"),
-    Severity.INFO: ("#f4e9cf", "", "#1b1f23"),
-    "not_assessed": ("#ffffff", "////", "#1b1f23"),
+# From dark to light, so that grey print and any colour vision keep the order: bar and number in it.
+SHADES: dict[str, tuple[str, str]] = {
+    Severity.CRITICAL: ("#5c0f1e", "#ffffff"),
+    Severity.HIGH: ("#a3281f", "#ffffff"),
+    Severity.MEDIUM: ("#d07a2d", "#1b1f23"),
+    Severity.LOW: ("#ecc36b", "#1b1f23"),
+    Severity.INFO: ("#f4e9cf", "#1b1f23"),
 }
-WORDS = {"not_assessed": marked("lacking an answer")}
+LACKING = "not_assessed"
+WORDS = {LACKING: marked("lacking an answer")}
 
 LONGEST_BOX = 36
 
@@ -38,16 +38,16 @@ LONGEST_BOX = 36
 def severity_by_endpoint(audit: "Audit") -> Picture:
     """Return a bar per endpoint: how many checks fail at each severity, are information, lack an answer."""
     frame = endpoints.by_endpoint(audit)
-    columns = [*(s.value for s in reversed(Severity)), "not_assessed"]
+    columns = [*(s.value for s in reversed(Severity)), LACKING]
     used = [column for column in columns if frame[column].any()]
     height = 0.34 * max(len(frame), 1) + 0.85
     with drawing():
         figure, axes = figure_of(7.4, height)
         _bars(axes, frame, used)
-        if used:
+        if drawn := [column for column in used if column != LACKING]:
             figure.legend(
                 loc="outside upper left",
-                ncols=len(used),
+                ncols=len(drawn),
                 frameon=False,
                 borderaxespad=0.2,
                 handlelength=1.2,
@@ -64,13 +64,13 @@ def severity_by_endpoint(audit: "Audit") -> Picture:
 
 
 def _bars_explained(audit: "Audit") -> str:
-    """Return how to read the bars, and how many checks the hatched parts are in all."""
+    """Return how to read the bars, and how many checks lack an answer in all."""
     lacking = len(summary.blocked_checks(audit.findings))
     if not lacking:
         return tr("Checks that fail, by endpoint and severity; info: checks that are information.")
     first = tr(
-        "Checks that fail, by endpoint and severity; info: checks that are information; hatched: "
-        "checks that lack an answer."
+        "Checks that fail, by endpoint and severity; info: checks that are information; a number with a "
+        "question mark: checks that lack an answer."
     )
     if lacking == 1:
         more = tr("There is one such check in all; it stands at each endpoint it concerns.")
@@ -85,8 +85,8 @@ def _bars_explained(audit: "Audit") -> str:
 def _bars(axes: "Axes", frame: pd.DataFrame, used: list[str]) -> None:
     rows = range(len(frame))
     left = [0] * len(frame)
-    for column in used:
-        face, hatch, ink = SHADES[column]
+    for column in (column for column in used if column != LACKING):
+        face, ink = SHADES[column]
         values = [int(value) for value in frame[column]]
         axes.barh(
             rows,
@@ -94,7 +94,6 @@ def _bars(axes: "Axes", frame: pd.DataFrame, used: list[str]) -> None:
             left=left,
             height=0.62,
             color=face,
-            hatch=hatch,
             edgecolor=INK,
             linewidth=0.6,
             label=tr(WORDS.get(column, column)),
@@ -108,12 +107,17 @@ def _bars(axes: "Axes", frame: pd.DataFrame, used: list[str]) -> None:
                     ha="center",
                     va="center",
                     color=ink,
-                    bbox={"facecolor": face, "edgecolor": "none", "pad": 1.2} if hatch else None,
                 )
         left = [before + value for before, value in zip(left, values, strict=True)]
+    # What nobody knows is no length: beside a bar it would outshout what is known to be bad.
+    for row, value in enumerate(frame[LACKING]):
+        if value:
+            axes.annotate(
+                f"? {value}", (left[row], row), (5, 0), textcoords="offset points", va="center"
+            )
     axes.set_yticks(list(rows), [_label(row) for row in frame.to_dict("records")])
     axes.invert_yaxis()
-    axes.set_xlim(0, max([*left, 1]) * 1.02)
+    axes.set_xlim(0, max([*left, 1]) * 1.1)
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "bottom"):
@@ -145,8 +149,7 @@ def _in_words(frame: pd.DataFrame, used: list[str]) -> str:
 # -- who reaches what -------------------------------------------------------------------------
 
 STROKES = {"reliable": "-", "fragile": "--", "unknown": ":"}
-MOST = 14  # receivers drawn one by one; more are put together
-DRAWN = 30  # boxes in one column
+DRAWN = 30  # boxes in one column; where there are more receivers, they are put together
 WIDE = 0.76  # of a box, where the columns are 1 apart
 
 
@@ -159,7 +162,7 @@ def paths(audit: "Audit", rows: pd.DataFrame) -> Picture:
         Rows of :func:`auditlib.access.reach`.
     """
     columns, lines = _ways(audit, rows)
-    together, _ = reached.receivers(audit, rows, MOST)
+    together, _ = reached.receivers(audit, rows, DRAWN)
     height = 0.42 * max([len(column) for column in columns] or [1]) + 1.0
     with drawing():
         figure, axes = figure_of(10.2, height)
@@ -175,7 +178,10 @@ def paths(audit: "Audit", rows: pd.DataFrame) -> Picture:
             ),
             ""
             if together == "interface"
-            else tr("Receivers are put together by {kind}.", kind=tr(together)),
+            else tr(
+                "Receivers are put together by {kind}, each named by one of its machines.",
+                kind=tr(together),
+            ),
         ),
         width=round(10.2 * 96),
         height=round(height * 96),
@@ -189,7 +195,7 @@ Line = tuple[int, str, str]  # from which column, from which box, to which box
 def _ways(audit: "Audit", rows: pd.DataFrame) -> tuple[list[list[str]], dict[Line, str]]:
     """Return the boxes of the three columns and the lines between them with their certainty."""
     names = _told_apart(summary.names(audit), {*rows["endpoint_id"], *rows["subnet_id"].dropna()})
-    _, labels = reached.receivers(audit, rows, MOST)
+    labels = _machines(audit, rows)
     columns: list[dict[str, None]] = [{}, {}, {}]
     lines: dict[Line, str] = {}
     users: dict[tuple[int, str], dict[str, None]] = {}
@@ -209,6 +215,26 @@ def _ways(audit: "Audit", rows: pd.DataFrame) -> tuple[list[list[str]], dict[Lin
         for line in ((0, start, middle), (1, middle, end)):
             lines[line] = reached.surest((lines.get(line, certainty), certainty))
     return _drawn([list(column) for column in columns], lines, users)
+
+
+def _machines(audit: "Audit", rows: pd.DataFrame) -> dict[str, str]:
+    """Return what to call receivers, by interface id: by a machine, and how many stand with it."""
+    _, labels = reached.receivers(audit, rows, DRAWN)
+    names = summary.names(audit)
+    members: dict[str, list[str]] = {}
+    for eni, label in sorted(labels.items(), key=lambda one: names.get(one[0], one[0])):
+        members.setdefault(label, []).append(names.get(eni, eni))
+    called = {
+        label: held[0]
+        if len(held) == 1 or held[0] == label
+        else tr("{name} and {number} more", name=held[0], number=len(held) - 1)
+        for label, held in members.items()
+    }
+    shared = Counter(called.values())
+    return {
+        eni: called[label] if shared[called[label]] == 1 else f"{called[label]} ({label})"
+        for eni, label in labels.items()
+    }
 
 
 def _told_apart(names: Mapping[str, str], ids: Iterable[str]) -> dict[str, str]:

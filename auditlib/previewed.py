@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from auditlib.addresses import NONE, Ranges, address_text, addresses, port_text, ports
-from auditlib.check import Status, checks
+from auditlib.check import Severity, Status, checks
 from auditlib.frames import rows_of
-from auditlib.language import current, sentences, tr
+from auditlib.language import current, sentences, tr, tr_as
 from auditlib.reached import group_word
 from auditlib.words import clean, count, deciding, listed
 
@@ -25,11 +25,14 @@ __all__ = [
     "ACCESS",
     "access",
     "access_stays",
+    "advice",
     "chosen",
     "findings",
     "fixes",
     "outcome",
+    "outcomes",
     "ready",
+    "recommended",
     "remarks",
     "sentence",
     "title",
@@ -146,13 +149,124 @@ def outcome(preview: "Preview") -> str:
     )
 
 
+LONG = 260
+"""Characters of a verdict beyond which it is told as a table."""
+
+
+def outcomes(preview: "Preview") -> list[dict[str, str]]:
+    """Return a verdict as rows of a table where it is long or a refused call is part of it; else none.
+
+    Rows hold ``regions``, ``opens``, ``closes`` and ``unknown``, in words.
+    """
+    if len(preview.brief) <= LONG and not any(one.unread for one in preview.outcomes):
+        return []
+    return [
+        {
+            "regions": listed(one.regions),
+            "opens": _both(one.opens, one.opens_meant),
+            "closes": _both(one.closes, one.closes_meant),
+            "unknown": tr_as("list", "; ").join(
+                [
+                    *(
+                        [tr("calls without an answer, named under what was looked at")]
+                        if one.unread
+                        else []
+                    ),
+                    *one.unknown,
+                ]
+            ),
+        }
+        for one in preview.outcomes
+    ]
+
+
+def _unjudged(preview: "Preview") -> str:
+    """Say where a fix cannot be judged whose verdict is a table; empty where it can."""
+    unsure = [one for one in preview.outcomes if one.unread or one.unknown]
+    if not unsure:
+        return ""
+    return tr(
+        "It cannot be judged in {regions}: what is told of it is as far as was read.",
+        regions=listed(region for one in unsure for region in one.regions),
+    )
+
+
+def _both(other: str, meant: str) -> str:
+    parts = [other, tr("{what}, as the finding asks", what=meant) if meant else ""]
+    return tr_as("list", "; ").join(filter(None, parts))
+
+
+def recommended(previews: Sequence["Preview"]) -> dict[str, "Preview"]:
+    """Return, by endpoint, which of several fixes that exclude each other there to choose.
+
+    It is the one after which most of what is found is gone, the severe before the mild; evidence
+    that is gone while its access stays open by other rules does not count. Where two are as good,
+    or none does anything of it, there is none.
+    """
+    best = {}
+    for endpoint, rivals in _rival_fixes(previews).items():
+        first, second = sorted(map(_closed, rivals), reverse=True)[:2]
+        if first > second:
+            best[endpoint] = next(one for one in rivals if _closed(one) == first)
+    return best
+
+
+def _rival_fixes(previews: Sequence["Preview"]) -> dict[str, list["Preview"]]:
+    """Return, by endpoint, the fixes of which only one can be applied there."""
+    from auditlib.changes.change import is_new
+
+    found: dict[str, list[tuple[Preview, frozenset[str]]]] = {}
+    for preview in previews:
+        for endpoint, groups in _switched(preview).items() if preview.checks else ():
+            found.setdefault(endpoint, []).append((preview, groups))
+    return {
+        endpoint: [preview for preview, _ in held]
+        for endpoint, held in sorted(found.items())
+        if len(held) > 1
+        and (len({g for _, g in held}) > 1 or any(is_new(id) for _, g in held for id in g))
+    }
+
+
+def _closed(preview: "Preview") -> tuple[int, ...]:
+    """Return how many pieces of evidence a fix ends, by severity, the worst first."""
+    severity = {check.id: check.severity for check in checks()}
+    gone = preview.findings[
+        preview.findings["state"].eq("resolved") & ~preview.findings["access_stays"].astype(bool)
+    ]
+    of = [severity[id] for id in gone["check"]]
+    return tuple(of.count(kind) for kind in reversed(Severity))
+
+
+def advice(audit: "Audit", previews: Sequence["Preview"]) -> dict[str, str]:
+    """Return, by check, what to choose where its fix excludes others; no entry where it does not."""
+    told: dict[str, list[str]] = {}
+    rivals = _rival_fixes(previews)
+    for endpoint, best in recommended(previews).items():
+        about = {"endpoint": audit.names.get(endpoint, endpoint), "check": " ".join(best.checks)}
+        for preview in rivals[endpoint]:
+            text = (
+                tr(
+                    "Recommended for {endpoint}: of the fixes for it, this one ends most of what is found.",
+                    **about,
+                )
+                if preview is best
+                else tr("For {endpoint}, the fix of {check} ends more of what is found.", **about)
+            )
+            if preview is not best and preview.findings["access_stays"].any():
+                text = sentences(
+                    text, tr("After this one, access that is found stays open by other rules.")
+                )
+            told.setdefault(" ".join(preview.checks), []).append(text)
+    return {check: sentences(*texts) for check, texts in told.items()}
+
+
 def sentence(preview: "Preview") -> str:
-    """Return in a sentence or two what the changes are and do."""
+    """Return in a sentence or two what the changes are and do; a long verdict is :func:`outcomes`."""
     if not preview.steps:
         return tr(
-            "The kit proposes no change, so nobody's access changes; see what is left to you."
+            "There is no change to propose, so nobody's access changes; see what is left to you."
             if preview.decisions or preview.blanks
-            else "The kit proposes no change, so nobody's access changes."
+            else "There is no change to propose, so nobody's access changes."
         )
     times: dict[tuple[str, str], int] = {}
     for step in preview.steps:
@@ -163,7 +277,7 @@ def sentence(preview: "Preview") -> str:
             "The fix would {steps}." if len(preview.checks) == 1 else "The plan would {steps}.",
             steps=steps,
         ),
-        tr("It {verdict}.", verdict=preview.brief),
+        _unjudged(preview) if outcomes(preview) else tr("It {verdict}.", verdict=preview.brief),
         tr("Live sessions end.") if preview.resets_sessions else tr("No session ends."),
     )
 
@@ -173,7 +287,8 @@ def remarks(
 ) -> list[tuple[str, tuple[str, ...]]]:
     """Return what else there is to know, by heading; no heading without a line.
 
-    One reason why it cannot be judged stands in the verdict; several are here.
+    One reason why it cannot be judged stands in the verdict, and all in a table of it where it has
+    one; else several are here.
 
     Parameters
     ----------
@@ -187,7 +302,9 @@ def remarks(
     told = (
         (
             tr("What cannot be judged"),
-            tuple(tr("{doubt}.", doubt=d) for d in preview.doubts if len(preview.doubts) > 1),
+            ()
+            if len(preview.doubts) == 1 or outcomes(preview)
+            else tuple(tr("{doubt}.", doubt=d) for d in preview.doubts),
         ),
         (tr("Note"), (*_rivals(preview, beside), *preview.warnings)),
         (tr("Left to you"), (*preview.decisions, *blanks)),

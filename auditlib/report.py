@@ -50,7 +50,8 @@ __all__ = [
 ]
 
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
-TITLE = marked("Security groups around Client VPN")
+TITLE = marked("Client VPN audit")
+INDEX = "index.html"
 SNAPSHOT = "snapshot"
 ACCEPTED = "accepted"
 TODAY = "today"
@@ -414,6 +415,19 @@ def _markdown(source: str) -> Markup:
     return Markup(MarkdownWithMath(renderer=renderer).render(source))  # noqa: S704 # escaped above
 
 
+def _parted(source: str) -> tuple[str, str]:
+    """Return markdown that begins with bold words as those words, and what follows them.
+
+    >>> _parted("**How to read this page.** A control keeps its meaning.")
+    ('How to read this page', 'A control keeps its meaning.')
+    """
+    begins = _BOLD.match(source)
+    return (begins[1].rstrip(".。"), source[begins.end() :].strip()) if begins else ("…", source)
+
+
+_BOLD = re.compile(r"\*\*(.+?)\*\*")
+
+
 def _shown(output: Any) -> Markup:
     """Return one output of a cell as HTML; only what the kit made itself is taken as HTML."""
     if output.output_type == "stream":
@@ -447,7 +461,7 @@ def _exporter() -> Any:
             environment: Any = super()._create_environment()  # type: ignore[no-untyped-call]
             for name, value in display.environment_settings().items():
                 setattr(environment, name, value)
-            environment.filters.update(markdown=_markdown, shown=_shown)
+            environment.filters.update(markdown=_markdown, parted=_parted, shown=_shown)
             return display.add_filters(environment)
 
     return ReportExporter(  # type: ignore[no-untyped-call]
@@ -482,6 +496,17 @@ def _headings(node: Any) -> list[dict[str, str]]:
     ]
 
 
+def _lead(node: Any) -> int:
+    """Return how many cells stand before the first section and what is folded: the answer."""
+    for number, cell in enumerate(node.cells):
+        if cell.cell_type == "markdown" and (
+            "folded" in cell.metadata.get("tags", [])
+            or re.search(r"^## ", cell.source, re.MULTILINE)
+        ):
+            return number
+    return len(node.cells)
+
+
 def _page(notebook: Notebook) -> Page:
     """Return a notebook's title and its first paragraph."""
     text = "\n\n".join(c.source for c in notebook.node.cells if c.cell_type == "markdown")
@@ -493,13 +518,47 @@ def _page(notebook: Notebook) -> Page:
     )
 
 
-def _html_of(node: Any, page: Page, identity: summary.Identity, branding: "Branding | None") -> str:
+def _html_of(
+    node: Any,
+    page: Page,
+    identity: summary.Identity,
+    branding: "Branding | None",
+    pages: Sequence[Page] = (),
+) -> str:
+    """Return an executed notebook as a page; ``pages`` are those of its report."""
     exporter = _exporter()
     exporter.environment.globals.update(
-        _frame(identity, page.title, branding), headings=_headings(node)
+        _frame(identity, page.title, branding),
+        headings=_headings(node),
+        lead=_lead(node),
+        pages=pages,
     )
     html, _ = exporter.from_notebook_node(node)
     return str(html)
+
+
+_CHECK_NAME = re.compile(
+    r"<a [^>]*>.*?</a>|<code(?: class=\"breaks\")?>([a-z0-9-]+)</code>", re.DOTALL
+)
+"""A link, or what may be a check's name where it is none."""
+
+
+def _linked(html: str, cards: Mapping[str, str], here: str) -> str:
+    """Return a page whose check names lead to their cards: a page and an anchor each.
+
+    >>> _linked("<td><code>a-b</code></td>", {"a-b": "10.html"}, "40.html")
+    '<td><a href="10.html#a-b"><code>a-b</code></a></td>'
+    >>> _linked("<code>a-b</code> <code>c</code>", {"a-b": "10.html"}, "10.html")
+    '<a href="#a-b"><code>a-b</code></a> <code>c</code>'
+    """
+
+    def link(found: re.Match[str]) -> str:
+        if found[1] not in cards:
+            return found[0]
+        page = cards[found[1]]
+        return f'<a href="{"" if page == here else page}#{found[1]}">{found[0]}</a>'
+
+    return _CHECK_NAME.sub(link, html)
 
 
 _GLOSSARY = re.compile(r'<h2 id="([^"]+)">[^<]*</h2>\s*<dl>')
@@ -521,17 +580,12 @@ def _index(
     pages: Sequence[Page],
     html: Mapping[str, str],
     branding: "Branding | None",
+    cards: Mapping[str, str],
     *,
     pdf: bool,
     changed: Mapping[str, Any] | None,
 ) -> str:
-    holders = {
-        finding.check.id: page.file
-        for page in reversed(pages)
-        for finding in audit.findings
-        if f'id="{finding.check.id}"' in html[page.file]
-    }
-    cards = {f.check.id: holders.get(f.check.id, "") for f in audit.findings}
+    """Return the first page; ``cards`` names the page that holds each check's card."""
     names = summary.names(audit)
     return display.render(
         "index.html.j2",
@@ -551,7 +605,7 @@ def _index(
         cards=[
             display.card(finding, names, display.proposal_of(audit, finding)).markup
             for finding in summary.by_urgency(audit.findings)
-            if finding.check.id not in holders
+            if cards[finding.check.id] == INDEX
         ],
     )
 
@@ -720,25 +774,34 @@ def _reported(audit: "Audit", order: _Order) -> Report:
     pages = [_page(notebook) for notebook in chosen]
     identity = summary.identity(audit)
     html = {
-        page.file: _html_of(node, page, identity, branding)
+        page.file: _html_of(node, page, identity, branding, pages)
         for page, node in zip(pages, executed, strict=True)
     }
+    holders = {
+        finding.check.id: page.file
+        for page in reversed(pages)
+        for finding in audit.findings
+        if f'id="{finding.check.id}"' in html[page.file]
+    }
+    cards = {finding.check.id: holders.get(finding.check.id, INDEX) for finding in audit.findings}
+    html = {file: _linked(text, cards, file) for file, text in html.items()}
     files: dict[str, str | bytes] = {
         **html,
         "findings.json": findings,
         "findings.xlsx": book,
-        "index.html": _index(
+        INDEX: _index(
             audit,
             pages,
             html,
             branding,
+            cards,
             pdf=order.pdf is not None,
             changed=_taken(pages, executed, display.CHANGED),
         ),
     }
     if order.pdf is not None:
         frame = _frame(summary.identity(audit), tr(TITLE), branding)
-        sheets = [("index.html", tr(TITLE), str(files["index.html"]))]
+        sheets = [(INDEX, tr(TITLE), str(files[INDEX]))]
         sheets += [(page.file, page.title, html[page.file]) for page in pages]
         files["report.pdf"] = pdf_bytes(sheets, frame, order.pdf)
     for page, node in zip(pages, executed, strict=True):
@@ -746,7 +809,7 @@ def _reported(audit: "Audit", order: _Order) -> Report:
     _publish(files, target)
     return Report(
         folder=target,
-        index=target / "index.html",
+        index=target / INDEX,
         pages=tuple(target / page.file for page in pages),
         findings=target / "findings.json",
         audit=audit,
@@ -780,7 +843,7 @@ def overview_report(
         ThreadPoolExecutor(1) as pool,
     ):
         node = pool.submit(_run, notebook, given, folder.parent, Path(scratch)).result()
-    page = replace(_page(notebook), file="index.html")
+    page = replace(_page(notebook), file=INDEX)
     files: dict[str, str | bytes] = {
         page.file: _html_of(node, page, identity_of(folder), branding),
         f"notebooks/{page.notebook}": _ipynb(node),

@@ -61,7 +61,7 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
             title=tr("Findings"),
             about=tr(
                 "Every check once, the failing ones first. Information is what fails and is only to be "
-                "known: a choice that AWS leaves open. Severity is the kit's own rating."
+                "known: a choice that AWS leaves open. Severity is our own rating."
             ),
             frame=finding_rows(audit),
         ),

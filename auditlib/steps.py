@@ -347,7 +347,7 @@ def _ends(audit: "Audit", finding: Finding) -> str:
         return tr("Ended on {day}.", day=f"{first:%Y-%m-%d}")
     days = (first - moment).days
     return tr(
-        "Ends on {day}, {nouns} after it was read.",
+        "Ends on {day}, {nouns} after the snapshot.",
         day=f"{first:%Y-%m-%d}",
         nouns=count(days, "day"),
         days=days,

@@ -324,8 +324,6 @@ def print_controls(audit: "Audit", frame: pd.DataFrame, *, file: IO[str] | None 
         for row in rows.to_dict("records"):
             what = f"{row['control']} {row['title']}".strip()
             answer = value(str(row["answer"])).replace("_", " ")
-            if row["part"]:
-                answer = tr("{answer} (in part)", answer=answer)
             _print_beside(f"  {answer}", what, file=file)
             if row["answer"] != "not_covered":
                 told = {"says": row["says"], "rows": count(row["evidence"], "row")}

@@ -178,6 +178,15 @@ def named(id: object, name: object = None) -> str:
     return f"{known} ({called})" if called and called != known else known
 
 
+def name_first(id: object, name: object = None) -> str:
+    """Return a name with the id beside it, where it has one.
+
+    >>> name_first("sg-1", "default"), name_first("sg-1")
+    ('default (sg-1)', 'sg-1')
+    """
+    return named(name, id) if clean(name) else clean(id)
+
+
 def acceptance(row: Any) -> str:
     """Return in words who accepted a row of evidence (of ``Finding.accepted``), and why.
 

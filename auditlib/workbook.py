@@ -58,6 +58,8 @@ _COLOURS = {
     "info": ("#E4E7EA", "#1D2329"),
     "fail": ("#FBECEB", "#A3281F"),
     "not_met": ("#FBECEB", "#A3281F"),
+    "findings_bear": ("#E4E7EA", "#1D2329"),
+    "choice": ("#E4E7EA", "#1D2329"),
     "not_assessed": ("#FDF5E3", "#7A5200"),
     "unknown": ("#FDF5E3", "#7A5200"),
     "expired": ("#FDF5E3", "#7A5200"),

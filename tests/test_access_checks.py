@@ -450,3 +450,18 @@ def test_two_halves_of_the_internet_are_the_internet():
     w.ingress(w.app, "128.0.0.0/1", "tcp", (8443, 8443))
     made = found(w, "receiver-open-wider-than-vpn")
     assert made.evidence["rule_id"].tolist() == [low]
+
+
+@pytest.mark.parametrize(
+    "id", ["sensitive-port-reachable-by-everyone", "receiver-admits-all-ports-from-vpn"]
+)
+def test_evidence_of_reach_is_traced_to_the_rule_that_admits(id):
+    w = orderly()
+    w.authorize(w.staff, "10.0.2.0/24")
+    rule = w.ingress(w.app, w.vpn)
+    snapshot = w.snapshot()
+    (row,) = audit(Tables(snapshot), only=[id])[0].evidence.to_dict("records")
+    assert rule in row["rule_ids"]
+    assert row["source"].endswith("/ec2-describe-security-group-rules.json")
+    rules = w._lists[REGION, "ec2-describe-security-group-rules", None]
+    assert rules[row["record"]]["SecurityGroupRuleId"] == row["rule_ids"][0]

@@ -142,7 +142,7 @@ def test_a_renewal_that_hangs_is_told_two_months_before():
 def test_the_days_are_counted_from_when_the_account_was_read_and_not_from_today():
     world, endpoint = endpoint_world()
     world.certificate(endpoint, NotAfter="2026-11-12T01:00:00+00:00", Type="IMPORTED")
-    assert "2026-11-12, 10 days after it was read" in reason(
+    assert "2026-11-12, 10 days after the snapshot" in reason(
         world, "server-certificate-expires-soon"
     )
     later = Tables(world.snapshot(finished=NOW + timedelta(days=20)))
@@ -497,7 +497,7 @@ def idle_world(days: float | None, **more) -> tuple[World, str]:
 
 def test_an_endpoint_without_an_attempt_in_thirty_days_is_idle():
     text = reason(idle_world(45)[0], "endpoint-is-idle")
-    assert "since 2026-09-18, 45 days before it was read" in text
+    assert "since 2026-09-18, 45 days before the snapshot" in text
     assert "One association of it came to about 1,080 billed hours since 2026-09-18" in text
     assert "it holds no entry at all" in reason(idle_world(None)[0], "endpoint-is-idle")
     assert status(idle_world(29)[0], "endpoint-is-idle") is Status.PASS
@@ -508,10 +508,10 @@ def test_where_certificates_are_asked_for_it_is_said_that_failures_leave_no_trac
     assert "AWS does not log who fails with one" in reason(world, "endpoint-is-idle")
     told = bearings(Audit(world.snapshot()))[endpoint][0]
     assert "not show who fails with a certificate" in told
-    assert "it was used after 2026-09-18, 45 days before it was read." in told
+    assert "it was used after 2026-09-18, 45 days before the snapshot." in told
     world, endpoint = idle_world(None)
     assert "does not log" not in reason(world, "endpoint-is-idle")
-    assert "in the 30 days before it was read." in bearings(Audit(world.snapshot()))[endpoint][0]
+    assert "in the 30 days before the snapshot." in bearings(Audit(world.snapshot()))[endpoint][0]
 
 
 def test_an_endpoint_in_use_or_new_is_not_idle():
@@ -676,3 +676,10 @@ def test_a_group_whose_use_may_be_hidden_is_not_called_unused(read):
     world.security_group(world.record(endpoint)["VpcId"], "left-over")
     world.refuse(read)
     assert status(world, "security-group-is-unused") is Status.NOT_ASSESSED
+
+
+def test_an_idle_endpoint_is_traced_to_the_log_stream_that_shows_it():
+    (row,) = finding(idle_world(45)[0], "endpoint-is-idle").evidence.to_dict("records")
+    assert "/logs-describe-log-streams/" in row["source"]
+    (bare,) = finding(idle_world(None)[0], "endpoint-is-idle").evidence.to_dict("records")
+    assert bare["source"].endswith("/ec2-describe-client-vpn-endpoints.json")

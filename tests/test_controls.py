@@ -8,7 +8,7 @@ import pytest
 from auditlib import display
 from auditlib.audit import Audit
 from auditlib.check import checks
-from auditlib.controls import FRAMEWORKS, answers, frameworks_like
+from auditlib.controls import FRAMEWORKS, answers, frameworks_like, in_short
 from auditlib.errors import ParameterError
 from tests import report_worlds as worlds
 from tests.test_exports import accepting
@@ -20,6 +20,7 @@ NUMBERS = {
 }  # fmt: skip
 
 
+NIST = "NIST SP 800-53 Rev. 5"
 DECISIONS = Path(__file__).resolve().parent.parent / "docs" / "decisions"
 
 
@@ -104,8 +105,53 @@ def test_a_control_is_met_where_all_was_read_and_nothing_found():
     row = answer(Audit(world.snapshot()), "CIS AWS 7.0.0", "6.5")
     assert (row["answer"], row["part"], row["evidence"]) == ("met", False, 0)
     wide = answer(Audit(world.snapshot()), "PCI", "1.3")
-    assert (wide["answer"], wide["part"]) == ("met", True)
-    assert wide["says"].startswith("Nothing speaks against it in the part the kit looks at.")
+    assert (wide["answer"], wide["part"]) == ("nothing_found", True)
+    assert wide["says"].startswith("Nothing was found by the one check that bears on it.")
+    assert "Relevant if these networks are in the scope of PCI DSS" in wide["says"]
+
+
+def test_a_wide_control_is_never_met_or_not_met(exposed):
+    frame = answers(exposed)
+    assert set(frame.loc[frame["answer"].isin(["met", "not_met"]), "part"]) == {False}
+    bears = answer(exposed, "NIST", "AC-4")
+    assert bears["answer"] == "findings_bear"
+    assert bears["evidence"]
+
+
+def test_information_speaks_against_no_control(exposed):
+    row = answer(exposed, "NIST", "SC-7(7)")
+    assert row["answer"] == "choice"
+    assert row["evidence"]
+    markup = display.controls(exposed, "NIST").markup
+    assert "Depends on your choice" in markup
+    assert 'class="status fail"' not in markup
+    assert 'class="status pass"' not in markup
+
+
+def test_what_was_decided_and_is_not_in_force_bears_on_the_enforcement_of_access():
+    mapped = {made.id for made in checks() if "AC-3" in made.controls.get(NIST, ())}
+    assert {
+        "vpn-sg-not-yet-effective",
+        "authorization-policy-in-shadow-mode",
+        "device-posture-decides-nothing",
+    } <= mapped
+
+
+@pytest.mark.parametrize("id", ["authorization-rule-hides-network", "vpn-sg-limits-outbound"])
+def test_what_only_restricts_more_bears_on_no_control(id):
+    assert not next(made for made in checks() if made.id == id).controls
+
+
+def test_the_answers_in_short_count_the_newest_versions_once(exposed):
+    said = in_short(answers(exposed, "CIS"))
+    assert said == [
+        "Of the controls that ask exactly what one of our checks asks, 1 is not met.",
+        "What they ask and is not so: “Default security groups have no rules”.",
+    ]
+    assert in_short(answers(exposed, "CIS"))[0] == in_short(answers(exposed, "CIS 7"))[0]
+    wide = in_short(answers(exposed, "PCI"))
+    assert len(wide) == 1
+    assert wide[0].startswith("Of those that ask for more than a scan can see, findings bear on")
 
 
 def test_accepting_a_risk_does_not_meet_a_control(exposed):
@@ -167,5 +213,4 @@ def test_the_chapter_shows_every_answer(exposed):
     tables = markup.count("<thead>")
     assert markup.count("<tr>") == tables + len(answers(exposed, "CIS AWS 7.0.0"))
     assert tables == 2  # what no check looks at is folded by itself
-    assert markup.index("Not met") < markup.index("<details>") < markup.index("Not covered")
-    assert "Not covered" in markup
+    assert markup.index("Not met") < markup.index("<details>") < markup.index("Not looked at")

@@ -469,7 +469,8 @@ def test_a_failing_card_is_headed_with_what_is_wrong_and_says_what_should_be():
         words = page(markup).words
         if finding.status is Status.FAIL:
             assert finding.answer.startswith(html.unescape(head))
-            assert f"Should be: {finding.check.title}." in words
+            assert f": {finding.check.title}." in words
+            assert ("Should be:" in words) != (finding.check.severity is Severity.INFO)
         else:
             assert html.unescape(head) == finding.check.title
             assert "Should be:" not in words

@@ -56,6 +56,21 @@ def test_it_begins_with_what_was_looked_at_and_ends_with_its_limits(node):
 
 
 @pytest.mark.parametrize("node", nodes())
+def test_it_answers_before_it_explains_how_to_read_it(node):
+    if node.cells[0].source.startswith("# What changed"):
+        pytest.skip("its answer is a section")
+    tags = [(cell.cell_type, *cell.metadata.get("tags", [])) for cell in node.cells[:5]]
+    assert tags == [
+        ("markdown",),
+        ("code", "parameters"),
+        ("code",),
+        ("code",),
+        ("markdown", "folded"),
+    ]
+    assert node.cells[4].source.startswith("**How to read this page.** ")
+
+
+@pytest.mark.parametrize("node", nodes())
 def test_it_has_one_title_and_says_what_it_is_about(node):
     first = cells(node, "markdown")[0].source
     assert first.startswith("# ")

@@ -31,7 +31,7 @@ BRANDING = Branding(
     consultant="Kaede & <b>Söhne</b>", client="例示ホールディングス", contact="x@example.com"
 )
 JAPANESE = "営業部の端末"
-TITLE = "Security groups around Client VPN"
+TITLE = "Client VPN audit"
 SECTION = "Security groups of the endpoints"
 
 
@@ -153,7 +153,7 @@ def test_the_contents_name_the_page_a_section_begins_at(texts):
 
 def test_the_contents_begin_with_what_the_cover_page_says(texts):
     cover = " ".join(texts[0].split())
-    assert re.search("The verdict.*What to do first.*Findings by endpoint.*All findings", cover)
+    assert re.search("The verdict.*What to do first.*Findings by endpoint.*All checks", cover)
     assert "What is in this folder" not in cover
 
 
@@ -171,7 +171,7 @@ SMALL = '<main id="content"><p>x</p></main>'
 
 def test_it_says_what_it_is_and_holds_no_path_and_no_script(paper, read):
     assert read.metadata is not None
-    assert read.metadata.title == "Security groups around Client VPN – 111122223333"
+    assert read.metadata.title == "Client VPN audit – 111122223333"
     assert read.metadata.author == BRANDING.consultant
     assert read.trailer["/Root"]["/Lang"] == "en"
     everything = paper.read_bytes() + "".join(

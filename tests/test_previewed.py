@@ -38,21 +38,22 @@ def test_a_sentence_says_what_changes_what_comes_of_it_and_whether_sessions_end(
     )
 
 
-def test_several_reasons_not_to_judge_are_counted_in_the_sentence_and_told_below():
+def test_reasons_not_to_judge_are_told_in_a_table_a_refused_call_by_reference():
     world = Small()
     wide = world.ingress(world.app, "10.0.0.0/8", "tcp", (8443, 8443))
     world.refuse("ec2-describe-network-acls")
     change = RevokeRule(**PLACE, group_id=world.app, rule_id=wide)
     found = preview(tables_of(world), [change])
-    assert "for two reasons named below" in previewed.sentence(found)
-    heading, reasons = previewed.remarks(found)[0]
-    assert heading == "What cannot be judged"
-    assert len(reasons) == 2
+    assert "It cannot be judged in ap-northeast-1" in previewed.sentence(found)
+    (row,) = previewed.outcomes(found)
+    assert row["unknown"].startswith("calls without an answer, named under what was looked at; ")
+    assert found.doubts[1] in row["unknown"]
+    assert "What cannot be judged" not in dict(previewed.remarks(found))
 
 
 def test_what_makes_no_change_says_why(audit):
     found = audit.proposal("default-sg-has-rules")
-    assert previewed.sentence(found).startswith("The kit proposes no change")
+    assert previewed.sentence(found).startswith("There is no change to propose")
     assert "not emptied" in previewed.outcome(found)
 
 
@@ -217,7 +218,6 @@ def test_a_card_says_in_a_sentence_what_the_fix_would_change_the_details_folded(
     assert "What the fix would change The fix would create one security group" in shown.words
     assert "It changes nothing anyone can reach." in shown.words
     assert shown.all("details")
-    assert "--fix vpn-sg-is-default --out plan/" in shown.words
     assert shown.problems == []
 
 
@@ -232,3 +232,15 @@ def test_a_card_of_what_passes_tells_of_no_fix(audit):
     assert proposal_of(audit, finding) is None
     assert proposal_of(None, audit.finding("vpn-sg-is-default")) is None
     assert "What the fix would change" not in card_of(audit, finding.check.id).words
+
+
+def test_of_fixes_that_exclude_each_other_the_one_that_ends_most_is_recommended():
+    found = Audit(report_worlds.exposed().snapshot())
+    previews = [found.proposal(id) for id in ("vpn-sg-is-default", "vpn-sg-lets-members-in")]
+    ((_, best),) = previewed.recommended(previews).items()
+    told = previewed.advice(found, previews)
+    assert best.checks == ("vpn-sg-lets-members-in",)
+    assert told["vpn-sg-lets-members-in"].startswith("Recommended for legacy: ")
+    assert "the fix of vpn-sg-lets-members-in ends more" in told["vpn-sg-is-default"]
+    assert told["vpn-sg-is-default"].endswith("access that is found stays open by other rules.")
+    assert previewed.recommended([best, best]) == {}

@@ -195,7 +195,7 @@ def test_what_has_ended_comes_first_then_what_ends_soon_each_with_its_day(refuse
         ),
         (
             "server-certificate-expires-soon",
-            "Ends on 2026-11-25, four days after it was read.",
+            "Ends on 2026-11-25, four days after the snapshot.",
             "",
         ),
         ("vpn-sg-lets-members-in", "", ""),

@@ -117,7 +117,7 @@ def own_group_and_no_members(tables: Tables, evidence: pd.DataFrame) -> Fix:
         tr(
             "No step keeps what the finding is about: once it is switched, users of {endpoint} lose {what}, "
             "but for what other rules admit. Say first what they need of that, and add rules to those "
-            "receivers that name {group} (authorize-rule in a plan file) before the switch.",
+            "receivers that name {group} before the switch.",
             endpoint=change.endpoint_id,
             what=_of_members(tables, evidence[evidence["endpoint_id"] == change.endpoint_id]),
             group=next(id for id in change.group_ids if id not in in_force),
@@ -489,8 +489,7 @@ def named_group(tables: Tables, evidence: pd.DataFrame) -> Fix:
     decisions = [
         tr(
             "{row.rule_id} admits nobody through {endpoint} today, so nothing comes in its place. If VPN "
-            "users are meant to reach it, add a rule that names the endpoint's security group "
-            "(authorize-rule in a plan file).",
+            "users are meant to reach it, add a rule that names the endpoint's security group.",
             row=row,
             endpoint=row.endpoint_id,
         )
@@ -616,8 +615,7 @@ def open_outbound(tables: Tables, evidence: pd.DataFrame) -> Fix:
             decisions.append(
                 tr(
                     "The outbound rules of {row.endpoint_id} let something out: whether they are a second "
-                    "barrier on purpose is yours to say. If not, add a rule for all traffic to {networks} "
-                    "with authorize-rule in a plan file.",
+                    "barrier on purpose is yours to say. If not, add a rule for all traffic to {networks}.",
                     row=row,
                     networks=words.listed(row.not_let_out),
                 )

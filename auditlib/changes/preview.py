@@ -11,7 +11,14 @@ from auditlib.addresses import NONE, Ranges
 from auditlib.changes import Change
 from auditlib.changes.difference import Key, difference, sure_access
 from auditlib.changes.fixes import FIXES, Fix, Named
-from auditlib.changes.remarks import doubts, extent, regions_touched, unsettled, warnings
+from auditlib.changes.remarks import (
+    doubts,
+    extent,
+    refusals,
+    regions_touched,
+    unsettled,
+    warnings,
+)
 from auditlib.check import Check, Finding, Identity, Status, audit, evidence_in, identities
 from auditlib.check import checks as all_checks
 from auditlib.errors import ParameterError
@@ -74,6 +81,29 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What some changes do in Regions that are judged alike, in phrases; empty where nothing.
+
+    Attributes
+    ----------
+    opens, opens_meant, closes, closes_meant
+        Access that comes and goes, ``meant`` where the finding asks for it.
+    unknown
+        Why it cannot be judged, but for calls without an answer.
+    unread
+        Whether calls without an answer are among the reasons.
+    """
+
+    regions: tuple[str, ...]
+    opens: str
+    opens_meant: str
+    closes: str
+    closes_meant: str
+    unknown: tuple[str, ...] = ()
+    unread: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preview:
     """What some changes do.
 
@@ -85,6 +115,8 @@ class Preview:
         One sentence, which begins with one of ``VERDICTS``: for VPN users, as far as was read,
         with why more cannot be judged, and in which Regions; and the same with several reasons
         counted instead of told.
+    outcomes
+        The verdict as a table tells it, Regions that cannot be judged first.
     access
         The difference, in ``DIFFERENCE`` columns; ``part`` sets what is intended apart.
     doubts, warnings, decisions
@@ -101,6 +133,7 @@ class Preview:
     steps: tuple[Step, ...]
     verdict: str
     brief: str
+    outcomes: tuple[Outcome, ...]
     access: pd.DataFrame = field(repr=False)
     doubts: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -286,7 +319,7 @@ def preview(
     changes = tuple(dict.fromkeys(changes))
     steps, after = ordered(tables, changes)
     access = _parted(difference(tables, after), tuple(named))
-    verdict, brief, unjudged = _verdicts(tables, after, changes, access, unassessed)
+    verdict, brief, outcomes, unjudged = _verdicts(tables, after, changes, access, unassessed)
     about_steps = [
         tr(
             "Step {step.number} cuts off access that a later step restores: no order of these "
@@ -309,6 +342,7 @@ def preview(
         steps=steps,
         verdict=verdict,
         brief=brief,
+        outcomes=outcomes,
         access=access,
         doubts=unjudged,
         warnings=(*about_steps, *warnings(tables, after, changes, access)),
@@ -339,17 +373,18 @@ def _verdicts(
     changes: Sequence[Change],
     access: pd.DataFrame,
     unassessed: Sequence[str],
-) -> tuple[str, str, tuple[str, ...]]:
-    """Return the verdict with its reasons, the verdict with their number, and the reasons.
+) -> tuple[str, str, tuple[Outcome, ...], tuple[str, ...]]:
+    """Return the verdict with its reasons, with their number, and as a table; and the reasons.
 
     Where only some Regions cannot be judged, those are told apart from the rest.
     """
     for_users = _for_users(before, access)
     reasons = tuple(dict.fromkeys((*unassessed, *doubts(before, after, changes, access))))
+    regions = {change.region for change in changes}
     if not reasons:
-        return for_users, for_users, ()
+        return for_users, for_users, (_outcome(before, access, regions),), ()
     unsure = set[str]() if unassessed else _unsure_regions(before, after, changes, access)
-    sure = {change.region for change in changes} - unsure
+    sure = regions - unsure
     apart = bool(sure and unsure)
     inside = access["region"].isin(unsure)
     told = {
@@ -360,10 +395,35 @@ def _verdicts(
         "sure": words.listed(sorted(sure)),
         "for_the_rest": _for_users(before, access[~inside]) if apart else "",
     }
+    refused = set(refusals(before, changes))
+    outcome = replace(
+        _outcome(before, access[inside] if apart else access, unsure if apart else regions),
+        unknown=tuple(reason for reason in reasons if reason not in refused),
+        unread=not refused.isdisjoint(reasons),
+    )
+    outcomes = (outcome, _outcome(before, access[~inside], sure)) if apart else (outcome,)
     whole = tr(_APART if apart else _UNJUDGED, **told)
     if len(reasons) == 1:
-        return whole, whole, reasons
-    return whole, tr(_APART_BRIEFLY if apart else _UNJUDGED_BRIEFLY, **told), reasons
+        return whole, whole, outcomes, reasons
+    return whole, tr(_APART_BRIEFLY if apart else _UNJUDGED_BRIEFLY, **told), outcomes, reasons
+
+
+def _outcome(tables: Tables, access: pd.DataFrame, regions: Iterable[str]) -> Outcome:
+    """Return what becomes of access, as a table tells it."""
+    told = access[access["part"] != "own_interface"]
+    meant = told["part"] == "intended"
+
+    def said(change: str, *, intended: bool) -> str:
+        rows = told[(told["change"] == change) & (meant == intended)]
+        return extent(tables, rows, words.name_first) if len(rows) else ""
+
+    return Outcome(
+        regions=tuple(sorted(regions)),
+        opens=said("gained", intended=False),
+        opens_meant=said("gained", intended=True),
+        closes=said("lost", intended=False),
+        closes_meant=said("lost", intended=True),
+    )
 
 
 _UNJUDGED = marked("cannot be judged: {reasons}; for VPN users, as far as was read, it {for_users}")

@@ -1,7 +1,7 @@
 """What a preview cannot judge, and what else to know before the changes are made."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pandas as pd
 
@@ -22,14 +22,18 @@ from auditlib.frames import rows_of
 from auditlib.language import tr
 from auditlib.tables import Tables
 
-__all__ = ["doubts", "extent", "regions_touched", "unsettled", "warnings"]
+__all__ = ["doubts", "extent", "refusals", "regions_touched", "unsettled", "warnings"]
 
 
 _MOST = 4
 """Parts of a sentence, and receivers or groups in one, that are told; the rest is counted."""
 
 
-def extent(tables: Tables, rows: pd.DataFrame) -> str:
+Called = Callable[[object, object], str]
+"""Makes one text of an id and a name."""
+
+
+def extent(tables: Tables, rows: pd.DataFrame, called: Called = words.named) -> str:
     """Say what some rows of a difference amount to: which ports on which receivers, for which users.
 
     Receivers stand together only where the same ports are open to the same users.
@@ -45,19 +49,19 @@ def extent(tables: Tables, rows: pd.DataFrame) -> str:
         users[receiver, traffic].append((endpoint, group))
     receivers: dict[tuple[str, ...], dict[Ranges, list[str]]] = defaultdict(dict)
     for (receiver, traffic), pairs in users.items():
-        receivers[_users(tables, pairs)].setdefault(traffic, []).append(receiver)
+        receivers[_users(tables, pairs, called)].setdefault(traffic, []).append(receiver)
     parts = [
         (who, traffic, found) for who, held in receivers.items() for traffic, found in held.items()
     ]
     shown = parts[:_MOST] if len(parts) > _MOST else parts
-    called = _called(tables, [receiver for *_, found in shown for receiver in found])
+    names = _called(tables, [receiver for *_, found in shown for receiver in found], called)
     together: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for who, traffic, found in shown:
         together[who].append(
             tr(
                 "{traffic} on {receivers}",
                 traffic=port_text(traffic),
-                receivers=words.listed((called[receiver] for receiver in found), most=_MOST),
+                receivers=words.listed((names[receiver] for receiver in found), most=_MOST),
             )
         )
     said = words.listed(
@@ -73,12 +77,12 @@ def extent(tables: Tables, rows: pd.DataFrame) -> str:
     return said
 
 
-def _users(tables: Tables, who: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+def _users(tables: Tables, who: Iterable[tuple[str, str]], called: Called) -> tuple[str, ...]:
     """Return in words whom pairs of endpoint and group mean, endpoint by endpoint."""
     groups: dict[str, set[str]] = defaultdict(set)
     for endpoint, group in who:
         groups[endpoint].add(group)
-    names = _names(tables, "client_vpn_endpoints", "endpoint_id", groups)
+    names = _names(tables, "client_vpn_endpoints", "endpoint_id", groups, called)
     everyone = [names[id] for id, held in groups.items() if EVERYONE in held]
     said = (
         [tr("users of {endpoints}", endpoints=words.listed(everyone, most=3))] if everyone else []
@@ -100,30 +104,36 @@ def _users(tables: Tables, who: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     )
 
 
-def _called(tables: Tables, receivers: Iterable[str]) -> dict[str, str]:
+def _called(tables: Tables, receivers: Iterable[str], called: Called) -> dict[str, str]:
     """Return what receivers are called: interfaces with their names, networks as they are."""
     ids = list(receivers)
-    named = _names(tables, "network_interfaces", "eni_id", [id for id in ids if "-" in id])
+    named = _names(tables, "network_interfaces", "eni_id", [id for id in ids if "-" in id], called)
     return {id: named.get(id, id) for id in ids}
 
 
-def _names(tables: Tables, table: str, key: str, ids: Iterable[str]) -> dict[str, str]:
+def _names(
+    tables: Tables, table: str, key: str, ids: Iterable[str], called: Called
+) -> dict[str, str]:
     """Return ids, in order, with the names beside them."""
     frame = tables[table]
     mine = frame[frame[key].isin(set(ids))]
-    called = dict(zip(mine[key], mine["name"], strict=True))
-    return {id: words.named(id, called.get(id)) for id in sorted(set(ids))}
+    names = dict(zip(mine[key], mine["name"], strict=True))
+    return {id: called(id, names.get(id)) for id in sorted(set(ids))}
+
+
+def refusals(tables: Tables, changes: Sequence[Change]) -> Iterator[str]:
+    """Say which calls that decide on reach gave no answer where the changes have an effect."""
+    gaps = tables.gaps(*TABLES)
+    unread = gaps[gaps["region"].isin(regions_touched(tables, changes))]
+    calls = unread.drop_duplicates(["account", "region", "service", "operation", "resource"])
+    yield from map(words.gap, rows_of(calls))
 
 
 def doubts(
     tables: Tables, after: Tables, changes: Sequence[Change], access: pd.DataFrame
 ) -> Iterator[str]:
     """Say why the changes cannot be judged; nothing where they can."""
-    gaps = tables.gaps(*TABLES)
-    unread = gaps[gaps["region"].isin(regions_touched(tables, changes))]
-    calls = unread.drop_duplicates(["account", "region", "service", "operation", "resource"])
-    for row in rows_of(calls):
-        yield words.gap(row)
+    yield from refusals(tables, changes)
     uncertain = access[(access["change"] == "uncertain") & (access["part"] != "own_interface")]
     six = uncertain["ip"].astype(str).str.contains(":")
     if six.any():

@@ -197,7 +197,7 @@ def untold_authentication(judged: pd.DataFrame) -> list[GapRow]:
             )
             if not row.authentication_types
             else tr(
-                "users of {row.endpoint_id} authenticate in a way the kit does not know", row=row
+                "users of {row.endpoint_id} authenticate in a way that is not known here", row=row
             ),
             status="untold",
         )
@@ -428,9 +428,9 @@ def ending(end: Any, read_at: Any) -> str:
     if days_left(end, read_at) <= 0:
         return tr("ended on {end}", end=day(end))
     if not left:
-        return tr("ends on {end}, a day after it was read", end=day(end))
+        return tr("ends on {end}, a day after the snapshot", end=day(end))
     return tr(
-        "ends on {end}, {nouns} after it was read",
+        "ends on {end}, {nouns} after the snapshot",
         end=day(end),
         nouns=words.count(left, "day"),
         days=left,

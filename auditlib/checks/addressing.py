@@ -396,7 +396,7 @@ def client_range_nearly_used_up(
                     "source": row.source,
                     "record": row.record,
                     "reason": tr(
-                        "{endpoint} had {connections} when it was read; {row.client_cidr_block} is "
+                        "{endpoint} had {connections} when the snapshot was taken; {row.client_cidr_block} is "
                         "meant for about {half:,}, half of its addresses.",
                         endpoint=called(row),
                         connections=words.count(now, "live connection"),

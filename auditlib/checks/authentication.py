@@ -159,7 +159,7 @@ _CERTIFICATE_COLUMNS = (
     "account region endpoint_id certificate_arn not_after imported reason source record"
 )
 _CERTIFICATE_DECISION = (
-    "A certificate is issued and its key is kept outside this kit: who issues it, and for "
+    "A certificate is issued and its key is kept elsewhere: who issues it, and for "
     "how long, people decide."
 )
 
@@ -570,8 +570,7 @@ def _list_rows(found: pd.DataFrame, *, soon: bool) -> Iterator[dict[str, Any]]:
 
 _LIST_COLUMNS = "account region endpoint_id next_update reason source record"
 _LIST_DECISION = (
-    "A revocation list is signed with the key of your certificate authority, which the kit "
-    "does not have."
+    "A revocation list is signed with the key of your certificate authority, which we do not have."
 )
 _LIST_REMEDY = (
     "Replace the revocation list: have the authority that signs your client certificates "

@@ -208,7 +208,7 @@ def _may_look(policy: Any) -> bool:
         "restrict by source address (every permit reads it, or a forbid does); whether handler or "
         "policy decides rightly is not looked at here.",
     ),
-    decision="Whether the address matters depends on where your users work, and a policy or connect handler is code of yours: the kit proposes none.",
+    decision="Whether the address matters depends on where your users work, and a policy or connect handler is code of yours: we propose none.",
     reference=f"{GUIDE}connection-authorization.html",
 )
 def source_address_not_restricted(

@@ -39,9 +39,7 @@ _SHOW = (
     "aws ec2 get-client-vpn-endpoint-authorization-policy --client-vpn-endpoint-id <endpoint id>"
 )
 _WINDOW = "Changing an enforced policy disconnects every active session: plan a window."
-_YOURS = (
-    "A policy is code of yours, and only you know whom it should let in: the kit proposes no text."
-)
+_YOURS = "A policy is code of yours, and only you know whom it should let in: we propose no text."
 _PROVIDERS = {"crowdstrike", "jamf", "jumpcloud"}
 _AUTHENTICATION = {
     "saml": (
@@ -175,6 +173,7 @@ def _untold_trials(judged: pd.DataFrame, client_vpn_endpoints: pd.DataFrame) -> 
     false_alarms=("A trial that is still going on, with a date for its end.",),
     decision="Whether the trial has shown enough is yours to say, and enforcing disconnects everybody: read the connection log first.",
     reference=f"{GUIDE}device-posture-concepts.html",
+    controls={"NIST SP 800-53 Rev. 5": ("AC-3",)},
 )
 def authorization_policy_in_shadow_mode(
     judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame
@@ -210,6 +209,7 @@ def authorization_policy_in_shadow_mode(
     false_alarms=("A policy that was attached or changed minutes before the snapshot was taken.",),
     decision=_YOURS,
     reference=_POLICIES,
+    controls={"NIST SP 800-53 Rev. 5": ("AC-3",)},
 )
 def authorization_policy_not_active(
     judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame
@@ -236,7 +236,7 @@ def authorization_policy_not_active(
     condition=("fails to parse as Cedar", "fail to parse as Cedar"),
     rationale=(
         "What cannot be parsed cannot be reviewed: nobody can say whom such a policy lets in, and "
-        "it is not proven that it refuses anybody. It may use syntax newer than this kit, or be a "
+        "it is not proven that it refuses anybody. It may use syntax newer than the parser used here, or be a "
         "text that AWS took and cannot evaluate as its author meant it."
     ),
     remedy=(
@@ -245,7 +245,7 @@ def authorization_policy_not_active(
     ),
     ends_sessions=True,
     verify=f"{_SHOW} --query PolicyDocument prints a text that cedar check-parse accepts.",
-    false_alarms=("Syntax of a Cedar release that is newer than the parser of this kit.",),
+    false_alarms=("Syntax of a Cedar release that is newer than the parser used here.",),
     decision=_YOURS,
     reference=_CEDAR,
 )
@@ -425,7 +425,7 @@ def authorization_policy_permits_everyone(
 
 @check(
     id="authorization-policy-forbid-unguarded",
-    title="Every forbid asks for an attribute with has before it reads it",
+    title="Every forbid statement asks whether an attribute is there before reading it",
     severity=Severity.MEDIUM,
     **_JUDGED,
     unseen=unread_policies,
@@ -452,6 +452,7 @@ def authorization_policy_permits_everyone(
     ),
     decision=_YOURS,
     reference=_CEDAR,
+    controls={"NIST SP 800-53 Rev. 5": ("AC-3",)},
 )
 def authorization_policy_forbid_unguarded(
     judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame

@@ -118,7 +118,7 @@ _COLUMNS = "account region endpoint_id function_arn reason source record"
         "which fails all the same.",
         "A function that is being created or updated just now (Pending).",
     ),
-    decision="The function is code of yours: what it should decide, and who mends it, the kit cannot know.",
+    decision="The function is code of yours: what it should decide, and who mends it, we cannot know.",
     reference=f"{GUIDE}connection-authorization.html",
 )
 def connect_handler_is_broken(judged: pd.DataFrame, connect_handlers: pd.DataFrame) -> pd.DataFrame:
@@ -237,6 +237,7 @@ def _function(arn: str) -> str:
     false_alarms=("A change that was made minutes before the account was read.",),
     decision="Waiting is mostly all there is to do; a failed update is mended in the function's own code.",
     reference=f"{GUIDE}connection-authorization.html",
+    controls={"NIST SP 800-53 Rev. 5": ("AC-3",)},
 )
 def connect_handler_is_not_applied(
     judged: pd.DataFrame, connect_handlers: pd.DataFrame

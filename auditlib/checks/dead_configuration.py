@@ -137,7 +137,7 @@ def endpoint_rule_or_route_failed(
     ends_sessions=True,
     verify=(
         "aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id <endpoint id> no "
-        "longer lists the rule, and auditlib diff of reach before and after shows no difference."
+        "longer lists the rule, and after collecting again everybody reaches what they reached before."
     ),
     false_alarms=("A narrow rule that is kept on purpose for the day the wide one goes.",),
     reference=f"{GUIDE}cvpn-working-rules.html",
@@ -382,7 +382,7 @@ def _own_vpcs(vpcs: pd.DataFrame) -> set[str]:
         "A group of another account, in a VPC that is shared: then the check says that it could not "
         "look.",
     ),
-    decision="Which group is to take the place of the missing one is yours to say; apply-security-groups in a plan file sets it.",
+    decision="Which group is to take the place of the missing one is yours to say; then apply it to the endpoint.",
     reference=f"{GUIDE}client-authorization.html",
 )
 def endpoint_names_missing_security_group(
@@ -454,7 +454,7 @@ def endpoint_names_missing_security_group(
         "'RouteTables[].Routes[?State==`blackhole`]' returns an empty list."
     ),
     false_alarms=("A route to an interface of a machine that is stopped for the moment.",),
-    decision="Whether the network is left over or its target has to come back is yours to say; routes of a VPC are changed there, not by this kit.",
+    decision="Whether the network is left over or its target has to come back is yours to say; routes of a VPC are changed there.",
     reference="https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html",
 )
 def association_route_leads_nowhere(  # the tables it reads
@@ -534,7 +534,7 @@ def association_route_leads_nowhere(  # the tables it reads
     ),
     verify=(
         "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<group id> no longer "
-        "lists the rule, and auditlib reach says the same as before."
+        "lists the rule, and after collecting again everybody reaches what they reached before."
     ),
     false_alarms=(
         "A narrow rule that documents who needs the port, kept for the day the wide one goes.",

@@ -52,7 +52,7 @@ _ON = "shows TrustProviders under DevicePostureOptions"
     false_alarms=(
         "Devices that the identity provider judges at sign-in, by conditional access for example.",
     ),
-    decision="Which trust provider vouches for your devices is a purchase and a rollout, not a setting: the kit proposes none.",
+    decision="Which trust provider vouches for your devices is a purchase and a rollout, not a setting: we propose none.",
     reference=_CONCEPTS,
 )
 def device_posture_not_checked(judged: pd.DataFrame) -> pd.DataFrame:
@@ -110,8 +110,9 @@ def device_posture_not_checked(judged: pd.DataFrame) -> pd.DataFrame:
         "id> shows an active policy, shadow mode disabled, that reads the provider's namespace."
     ),
     false_alarms=("A trial that is still going on, with a date for its end.",),
-    decision="What the policy should demand of a device is yours to say: a policy is code of yours, and the kit proposes no text.",
+    decision="What the policy should demand of a device is yours to say: a policy is code of yours, and we propose no text.",
     reference=_CONCEPTS,
+    controls={"NIST SP 800-53 Rev. 5": ("AC-3",)},
 )
 def device_posture_decides_nothing(
     judged: pd.DataFrame, client_vpn_authorization_policies: pd.DataFrame

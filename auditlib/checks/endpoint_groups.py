@@ -667,6 +667,7 @@ def _let_out(rule: Any, entries: Mapping[Any, Iterable[str]]) -> Traffic:
     ),
     false_alarms=("A change made within the last hours that is still on its way.",),
     reference=f"{GUIDE}cvpn-working-target-apply.html",
+    controls={"NIST SP 800-53 Rev. 5": ("AC-3", "AC-4")},
 )
 def vpn_sg_not_yet_effective(
     judged: pd.DataFrame,

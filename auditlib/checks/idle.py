@@ -71,6 +71,13 @@ class _Log:
         old = last < before if not pd.isna(last) else self._groups[key] < before
         return old or (alone and not pd.isna(last) and len(streams) < self._most), last
 
+    def record(self, endpoint: Any, last: Any) -> tuple[Any, Any]:
+        """Return file and record of the stream with the newest entry; the endpoint's for none."""
+        key = (endpoint.account, endpoint.region, endpoint.connection_log_group)
+        newest = (s for s in self._streams.get(key, ()) if s.last_event == last)
+        found = next(newest, endpoint)
+        return found.source, found.record
+
 
 def _newest(streams: list[Any]) -> Any:
     return max((s.last_event for s in streams if not pd.isna(s.last_event)), default=pd.NaT)
@@ -119,10 +126,10 @@ def _unused_since(tables: TableSource, evidence: pd.DataFrame) -> str:
     endpoints = tables.shared("client_vpn_endpoints")
     (endpoint,) = rows_of(endpoints[endpoints["endpoint_id"] == found.endpoint_id])
     return sentences(
-        tr("Nothing shows that it was used in the 30 days before it was read.")
+        tr("Nothing shows that it was used in the 30 days before the snapshot.")
         if pd.isna(found.last_entry)
         else tr(
-            "Nothing shows that it was used after {last}, {nouns} before it was read.",
+            "Nothing shows that it was used after {last}, {nouns} before the snapshot.",
             last=day(found.last_entry),
             nouns=words.count(_days(found.last_entry, endpoint.read_at), "day"),
             days=_days(found.last_entry, endpoint.read_at),
@@ -166,7 +173,7 @@ def _days(since: Any, until: Any) -> int:
     ),
     false_alarms=(
         "An endpoint kept for emergencies: note it as accepted, and test it now and then.",
-        "A season in which nobody works, as the kit looks at the last 30 days only.",
+        "A season in which nobody works, as we look at the last 30 days only.",
         "A log whose retention is shorter than the time between two connections, or that was "
         "switched on less than 30 days before, into a group that was there already.",
         "An endpoint whose users fail at mutual authentication: AWS does not log those attempts, so where "
@@ -183,7 +190,7 @@ def endpoint_is_idle(
     log_streams: pd.DataFrame,
     client_vpn_target_networks: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return endpoints whose log shows no attempt to connect in the 30 days before it was read."""
+    """Return endpoints whose log shows no attempt to connect in the 30 days before the snapshot."""
     log = _Log(judged, log_groups, log_streams)
     bound = Counter(
         row.endpoint_id for row in rows_of(client_vpn_target_networks) if row.status in _ASSOCIATED
@@ -198,6 +205,7 @@ def endpoint_is_idle(
         associations = bound[row.endpoint_id]
         since = row.created if pd.isna(last) else last
         hours = int((row.read_at - since) / pd.Timedelta(hours=1)) * associations
+        source, record = log.record(row, last)
         said = [
             tr(
                 "Nobody connected to {endpoint} in the last 30 days, as far as its log goes: it holds no "
@@ -206,7 +214,7 @@ def endpoint_is_idle(
             )
             if pd.isna(last)
             else tr(
-                "Nobody connected to {endpoint} since {last}, {nouns} before it was read, as far as its log "
+                "Nobody connected to {endpoint} since {last}, {nouns} before the snapshot, as far as its log "
                 "goes: its newest entry is of that day.",
                 endpoint=called(row),
                 last=day(last),
@@ -229,8 +237,8 @@ def endpoint_is_idle(
                 "last_entry": last,
                 "associations": associations,
                 "association_hours": hours,
-                "source": row.source,
-                "record": row.record,
+                "source": source,
+                "record": record,
                 "reason": sentences(*said),
                 "by_absence": True,
                 "rank": -hours,

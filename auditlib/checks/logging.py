@@ -58,6 +58,7 @@ _JUDGED: dict[str, Any] = {
     ),
     decision="Under which name, with which retention and key the log is kept is for those to say who must read it.",
     reference=f"{GUIDE}connection-logging.html",
+    controls={"NIST SP 800-53 Rev. 5": ("AU-12",), "PCI DSS v4.0.1": ("10.2",)},
 )
 def connection_log_is_missing(
     judged: pd.DataFrame, log_groups: pd.DataFrame, log_streams: pd.DataFrame

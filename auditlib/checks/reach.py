@@ -99,7 +99,7 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
             continue
         on_gateway = endpoint.attachment == "transit_gateway"
         because = (
-            tr("the kit does not read the routes of transit gateways")
+            tr("the routes of transit gateways are not read")
             if on_gateway
             else tr(
                 "AWS leaves open how packets or their answers travel, or no interface of the endpoint "
@@ -179,16 +179,15 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
     ends_sessions=True,
     verify=(
         "aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id <endpoint id> "
-        "lists the network once for every group that needs it; auditlib explain shows the path."
+        "lists the network once for every group that needs it, and after collecting again each of them reaches it."
     ),
     false_alarms=(
         "Separation on purpose: this is the only way to keep a network from a group that has a "
         "wider one.",
         "A rule for 0.0.0.0/0 that is meant for the internet only.",
     ),
-    decision="Only you know whether the narrow rule separates on purpose. If not, add a rule of the same network for each group that needs it, in a plan file with add-authorization-rule.",
+    decision="Only you know whether the narrow rule separates on purpose. If not, add a rule of the same network for each group that needs it.",
     reference=f"{GUIDE}cvpn-working-rules.html",
-    controls=_NIST,
 )
 def authorization_rule_hides_network(
     judged: pd.DataFrame, client_vpn_authorization_rules: pd.DataFrame
@@ -262,15 +261,14 @@ def _prefix(cidr: str) -> int:
         "piece for another reason, the forgotten rule opens the network at once, without review."
     ),
     remedy=(
-        "Remove the rule or route if it is left over; otherwise open what the reason names. Ask "
-        "auditlib explain about one address of the network to see every blocker and the smallest "
-        "change that opens it. Changing authorization rules resets sessions: plan a window. Where the "
+        "Remove the rule or route if it is left over; otherwise open what the reason names. "
+        "Changing authorization rules resets sessions: plan a window. Where the "
         "reason names the endpoint's security groups, vpn-sg-limits-outbound may tell the same from the "
         "other side, and its remedy opens what this one removes: decide on one of the two."
     ),
     ends_sessions=True,
     verify=(
-        "auditlib explain with an address of the network says that it is reached, or the network "
+        "After collecting again the network is reached, or it "
         "is no longer in describe-client-vpn-authorization-rules and describe-client-vpn-routes."
     ),
     false_alarms=(
@@ -279,7 +277,7 @@ def _prefix(cidr: str) -> int:
         "on by an appliance.",
         "An endpoint that nobody has associated yet.",
     ),
-    decision="Only you know whether the network is left over (remove the rule or route) or was meant to work (open what the reason names): write a plan file for either.",
+    decision="Only you know whether the network is left over (remove the rule or route) or was meant to work (open what the reason names).",
     reference=f"{GUIDE}cvpn-working-routes.html",
 )
 def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFrame) -> pd.DataFrame:
@@ -357,7 +355,7 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
         "The route that AWS adds by itself for the VPC of an association.",
         "A wide route whose narrow parts are authorized is not reported.",
     ),
-    decision="Only you know whether the route is left over (delete-route in a plan file) or an authorization rule is missing (add-authorization-rule).",
+    decision="Only you know whether the route is left over (delete it) or an authorization rule is missing (add it).",
     reference=f"{GUIDE}cvpn-working-routes.html",
 )
 def routed_but_not_authorized(
@@ -432,7 +430,7 @@ def routed_but_not_authorized(
         "Machines that are administered by the very users of this endpoint.",
         "A network appliance that takes any port by its nature.",
     ),
-    decision="Only you know which ports the receiver serves. Write a plan file: authorize-rule for each port with the endpoint's group as its source, then revoke-rule for the wide one.",
+    decision="Only you know which ports the receiver serves. Add a rule for each with the endpoint's group as its source, then remove the wide one.",
     reference=f"{GUIDE}client-authorization.html",
     controls=_NIST,
 )
@@ -599,8 +597,7 @@ def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
     ),
     ends_sessions=True,
     verify=(
-        'auditlib reach SNAPSHOT --group "*" --port <port> no longer lists the interface, after '
-        "collecting again."
+        "After collecting again, users in no group no longer reach the interface on these ports."
     ),
     false_alarms=(
         "An endpoint that only administrators can connect to, by certificate or SAML application.",
@@ -608,7 +605,7 @@ def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
         "An endpoint whose authorization policy admits administrators only: policies are not "
         "worked out here.",
     ),
-    decision="Only you know who administers these receivers. Authorize their network for that group instead of for everyone (fix authorization-allows-everyone makes a proposal; all others lose that network), or narrow the receiver's rule in a plan file.",
+    decision="Only you know who administers these receivers. Authorize their network for that group instead of for everyone (the fix of authorization-allows-everyone is a proposal; all others lose that network), or narrow the receiver's rule.",
     reference=f"{GUIDE}cvpn-working-rules.html",
     controls=_NIST,
 )

@@ -307,7 +307,7 @@ def _ipv6_beside(endpoints: pd.DataFrame) -> str:
         "an active 0.0.0.0/0."
     ),
     false_alarms=("A network whose users are kept off the internet on purpose.",),
-    decision="Whether connected users should reach the internet is yours to say; create-route and add-authorization-rule in a plan file open it.",
+    decision="Whether connected users should reach the internet is yours to say; a route and an authorization rule open it.",
     reference=f"{GUIDE}split-tunnel-vpn.html",
 )
 def full_tunnel_drops_internet(

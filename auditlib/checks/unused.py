@@ -125,7 +125,7 @@ def prefix_list_is_empty(
     verify="aws ec2 describe-security-groups --group-ids <group id> says that it does not exist.",
     false_alarms=(
         "A group that a launch template, a sleeping Lambda function, Batch, CodeBuild, SageMaker, "
-        "Glue or another service puts on an interface when it starts: the kit does not read those.",
+        "Glue or another service puts on an interface when it starts: those are not read.",
         "A group that a peered VPC of another account names, or that another account uses in a "
         "shared VPC.",
         "A group kept for emergencies, to be put on an instance by hand.",

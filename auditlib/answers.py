@@ -1,0 +1,275 @@
+"""What each page answers, in two or three sentences: they stand below its title, before all else.
+
+Everything is worked out from findings, rows of reach and previews; nothing here judges anew. What
+the page on published controls answers is :func:`auditlib.controls.in_short`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from auditlib import summary
+from auditlib.check import Finding, Status
+from auditlib.checks.reach import SENSITIVE_PORTS
+from auditlib.endpoints import ranks
+from auditlib.frames import rows_of
+from auditlib.language import marked, sentences, tr, tr_as
+from auditlib.reached import EVERYONE, group_word
+from auditlib.words import count, listed
+
+if TYPE_CHECKING:
+    from auditlib.audit import Audit
+
+__all__ = ["of_fixes", "of_groups", "of_reach", "of_settings"]
+
+MOST = 3
+"""Things of a kind that a sentence names; the page below has all of them."""
+
+_OF_GROUPS = "endpoint_groups"
+_OF_SETTINGS = (
+    "addressing",
+    "authentication",
+    "availability",
+    "cedar_policies",
+    "connect_handler",
+    "dead_configuration",
+    "device_posture",
+    "idle",
+    "limits",
+    "logging",
+    "sessions",
+    "unused",
+)
+"""Subjects whose cards the page on settings shows."""
+
+
+def of_groups(audit: "Audit") -> list[str]:
+    """Return whose security groups are as they should be, and what is worst about the others.
+
+    An endpoint is as it should be where every check of endpoints' groups could be judged for it
+    and has no evidence against it, accepted evidence included.
+    """
+    held = [f for f in audit.findings if f.check.subject == _OF_GROUPS]
+    judged = next(f for f in held if f.check.id == "vpn-sg-is-default")
+    population = judged.check.population_in(audit.tables)
+    order = ranks(audit)
+    ids = sorted(population["endpoint_id"], key=lambda one: order.get(one, len(order)))
+    against = {id for f in held if not summary.is_note(f) for id in _named(f)}
+    unsure = _unsure(held, population)
+    names = summary.names(audit)
+
+    def called(wanted: Iterable[str]) -> str:
+        return listed((names.get(id, id) for id in wanted), most=6)
+
+    told = []
+    if bad := [id for id in ids if id in against]:
+        told.append(
+            tr(
+                "The security groups of {endpoints} are not as they should be.",
+                endpoints=called(bad),
+            )
+        )
+        told += _worst(held)
+    if good := [id for id in ids if id not in against and id not in unsure]:
+        told.append(
+            tr("Those of {endpoints} are as they should be.", endpoints=called(good))
+            if bad
+            else tr(
+                "The security groups of {endpoints} are as they should be.", endpoints=called(good)
+            )
+        )
+    if open_ones := [id for id in ids if id not in against and id in unsure]:
+        told.append(
+            tr(
+                "Nothing was found against those of {endpoints}, but not all that decides could be read.",
+                endpoints=called(open_ones),
+            )
+        )
+    if not ids:
+        told.append(
+            tr("Whether an endpoint has security groups could not be read.")
+            if len(judged.gaps)
+            else tr("No endpoint has security groups of its own to look at.")
+        )
+    return told
+
+
+def of_settings(audit: "Audit") -> list[str]:
+    """Return how the checks of endpoints' settings came out, and the most severe of what fails."""
+    held = [f for f in audit.findings if f.check.subject in _OF_SETTINGS]
+    tally = summary.tally(held)
+    if not any(tally[outcome] for outcome in _TOLD):
+        return [tr("What was read holds nothing that the checks of settings could judge.")]
+    parts = [
+        tr(_TOLD[outcome], number=number)
+        for outcome, number in tally.items()
+        if number and outcome in _TOLD
+    ]
+    told = [tr("Of {number} checks of settings, {parts}.", number=len(held), parts=listed(parts))]
+    return told + _worst(held)
+
+
+_TOLD = {
+    "fail": marked("{number} fail"),
+    "information": marked("{number} tell of choices"),
+    "not_assessed": marked("{number} could not be assessed"),
+    "accepted": marked("{number} are accepted"),
+    "pass": marked("{number} pass"),
+}
+
+
+def of_reach(audit: "Audit", rows: pd.DataFrame) -> list[str]:
+    """Return who reaches most, who reaches machines on every port, and who ports for administration.
+
+    Ways that are unknown are not counted; the endpoints they belong to are named.
+
+    Parameters
+    ----------
+    rows
+        Rows of :func:`auditlib.access.reach`.
+    """
+    names = summary.names(audit)
+    sure = rows[rows["eni_id"].notna() & rows["certainty"].ne("unknown")]
+    told = []
+    if sure.empty:
+        told.append(tr("Nothing is reached, as far as could be read."))
+    else:
+        ranked = _ranked(sure, names)
+        most, who = ranked[0]
+        told.append(
+            tr("Most is reached by {who}: {receivers}.", who=who, receivers=count(most, "receiver"))
+        )
+        if everything := _ranked(sure[sure["protocol"].eq("all")], names):
+            told.append(tr("On every port: {list}.", list=_told(everything)))
+        for_admins = sure[[_serves_admins(row) for row in rows_of(sure)]]
+        told.append(
+            tr("On ports for administration or databases: {list}.", list=_told(found))
+            if (found := _ranked(for_admins, names))
+            else tr(
+                "No port for administration or databases that the checks know is surely reached."
+            )
+        )
+    if unknown := dict.fromkeys(rows.loc[rows["certainty"].eq("unknown"), "endpoint_id"]):
+        told.append(
+            tr(
+                "Part of what is reached through {endpoints} is not known.",
+                endpoints=listed((names.get(id, id) for id in unknown), most=6),
+            )
+        )
+    return told
+
+
+def _ranked(rows: pd.DataFrame, names: Mapping[str, str]) -> list[tuple[int, str]]:
+    """Return how many receivers are reached and by whom, the most first; groups alike together."""
+    reached: dict[tuple[str, frozenset[str]], list[str]] = {}
+    for (endpoint, group), part in rows.groupby(["endpoint_id", "group"]):
+        reached.setdefault((str(endpoint), frozenset(part["eni_id"])), []).append(str(group))
+    found = [
+        (len(enis), _users(groups, names.get(endpoint, endpoint)))
+        for (endpoint, enis), groups in reached.items()
+    ]
+    return sorted(found, key=lambda one: (-one[0], one[1]))
+
+
+def _users(groups: Sequence[str], endpoint: str) -> str:
+    if EVERYONE in groups:
+        return tr("every user of {endpoint}", endpoint=endpoint)
+    return tr(
+        "{groups} through {endpoint}",
+        groups=listed(sorted(map(group_word, groups)), most=4),
+        endpoint=endpoint,
+    )
+
+
+def _told(ranked: Sequence[tuple[int, str]]) -> str:
+    parts = [
+        tr("{receivers} for {who}", receivers=count(number, "receiver"), who=who)
+        for number, who in ranked
+    ]
+    between = tr_as("list", "; ")
+    if (rest := len(parts) - MOST) > 0:
+        parts = [*parts[:MOST], tr("and {number} more", number=rest)]
+    return between.join(parts)
+
+
+def of_fixes(audit: "Audit") -> list[str]:
+    """Return how many failing checks have a fix that is ready, what these do, and which have none."""
+    failing = [f for f in summary.by_urgency(audit.findings) if _fails(f)]
+    if not failing:
+        return [tr("No check fails, so there is nothing to fix.")]
+    previews = {f.check.id: audit.proposal(f.check.id) for f in failing}
+    with_fix = [f for f in failing if previews[f.check.id].steps]
+    told = [
+        tr(
+            "Checks that fail: {failing}; a fix is ready for {number} of them, for the others people "
+            "decide.",
+            failing=len(failing),
+            number=len(with_fix),
+        )
+    ]
+    worst = [f for f in failing if f.check.severity is failing[0].check.severity]
+    lacking = [f for f in worst if not previews[f.check.id].steps]
+    about = {"severity": tr(worst[0].check.severity.value)}
+    if lacking:
+        told.append(
+            tr(
+                "Of the most severe ({severity}), no fix is ready for: {titles}",
+                **about,
+                titles=sentences(*(summary.headline(f) for f in lacking[:MOST])),
+            )
+        )
+    else:
+        told.append(tr("The most severe ({severity}) have one.", **about))
+    return told
+
+
+def _serves_admins(row: Any) -> bool:
+    """Say whether a row of reach holds a port that administrators or databases use."""
+    return any(
+        row.protocol in {protocol, "all"}
+        and (pd.isna(row.from_port) or row.from_port <= port <= row.to_port)
+        for protocol, port, _ in SENSITIVE_PORTS
+    )
+
+
+def _fails(finding: Finding) -> bool:
+    return finding.status is Status.FAIL and not summary.is_note(finding)
+
+
+def _worst(findings: Iterable[Finding]) -> list[str]:
+    """Return what the most severe of failing findings say, in a sentence each."""
+    failing = [f for f in summary.by_urgency(findings) if _fails(f)]
+    worst = [f for f in failing if f.check.severity is failing[0].check.severity]
+    if not worst:
+        return []
+    return [
+        tr(
+            "The most severe is {severity}: {answer}"
+            if len(worst) == 1
+            else "The most severe are {severity}: {answer}",
+            severity=tr(worst[0].check.severity.value),
+            answer=sentences(*map(summary.short, worst[:MOST])),
+        )
+    ]
+
+
+def _named(finding: Finding) -> set[str]:
+    """Return the endpoints that evidence names, accepted evidence included."""
+    held = (finding.evidence, finding.accepted)
+    return {
+        str(id) for rows in held if "endpoint_id" in rows for id in rows["endpoint_id"].dropna()
+    }
+
+
+def _unsure(findings: Iterable[Finding], population: pd.DataFrame) -> set[str]:
+    """Return the endpoints that a missing answer of these findings concerns."""
+    found = set()
+    for finding in findings:
+        for gap in rows_of(finding.gaps):
+            resource = gap.resource if isinstance(gap.resource, str) else ""
+            of_one = resource.startswith("cvpn-endpoint-")
+            for one in rows_of(population):
+                if one.region == gap.region and (not of_one or one.endpoint_id == resource):
+                    found.add(str(one.endpoint_id))
+    return found
