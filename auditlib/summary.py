@@ -361,7 +361,7 @@ def stopped(outage: Outage) -> str:
         tr("Nobody can connect to {endpoint} since {since}: {ground}. It was not tried.", **who)
         if pd.isna(outage.read_at)
         else tr(
-            "Nobody can connect to {endpoint} since {since}, {ago} before it was read: {ground}. It was "
+            "Nobody can connect to {endpoint} since {since}, {ago} before the snapshot: {ground}. It was "
             "not tried.",
             **who,
             ago=_lasting(outage.read_at - outage.since),
