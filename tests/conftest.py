@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from auditlib import language
+from auditlib import audit as auditing
+from auditlib import check, language
 from tests.aws_cli import AwsCli
+from tests.judged import Judged
 from tests.standin import StandIn
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +35,20 @@ def _shares(file: str) -> bool:
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatIsShared:
     return ByWhatIsShared(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _judged() -> Iterator[None]:
+    """Judge each account once for all tests: an audit of the same is the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auditing, "findings_of", Judged())
+        yield
+
+
+@pytest.fixture
+def judged_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judge each account each time it is asked for: where that it is the same is what is tested."""
+    monkeypatch.setattr(auditing, "findings_of", check.audit)
 
 
 @pytest.fixture(scope="session")
