@@ -13,6 +13,9 @@ from auditlib.tables import Tables
 
 __all__ = ["Judged"]
 
+KEPT = 60
+"""How many accounts are remembered, of which each takes a megabyte or two."""
+
 
 class Judged:
     """Stands for ``auditlib.audit.findings_of``, and remembers what it found.
@@ -31,12 +34,15 @@ class Judged:
         of, made = tables.snapshot, checks()
         ids = tuple(map(id, made))  # theirs for good, for they are kept
         key = of.digest, repr(of.manifest), of.name, of.has_manifest, ids, current()
-        if key not in self._found:
+        found, _ = self._found.pop(key, (None, made))
+        if found is None:
             found = audit(tables)
             for one in found:
                 _refuse_what_can_be_written_into(one.evidence)
-            self._found[key] = found, made
-        findings = map(_copied, self._found[key][0])
+        self._found[key] = found, made  # the newest is the last
+        if len(self._found) > KEPT:
+            del self._found[next(iter(self._found))]
+        findings = map(_copied, found)
         return tuple(findings if accept is None else _accepting(findings, tables, accept))
 
 
