@@ -1,7 +1,8 @@
 """The real AWS CLI, started once: each ``aws`` that a script calls is a fork of one process.
 
 The CLI takes a second to start and to load what it knows of EC2, which is most of what a script of
-some dozen calls would cost. Arguments are parsed and requests are made by the CLI's own code.
+some dozen calls would cost. Arguments are parsed and requests are made by the CLI's own code, told
+by the environment of each call where AWS is and who asks.
 """
 
 import json
@@ -19,7 +20,8 @@ import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
     socket.send_fds(server, [b"."], [1, 2])
-    server.sendall(json.dumps([os.getcwd(), *sys.argv[1:]]).encode() + b"\\n")
+    told = {{name: value for name, value in os.environ.items() if name.startswith("AWS_")}}
+    server.sendall(json.dumps([os.getcwd(), told, *sys.argv[1:]]).encode() + b"\\n")
     answer = server.recv(16)
 sys.exit(int(answer or 255))
 """
@@ -31,7 +33,7 @@ class AwsCli:
     Parameters
     ----------
     environment
-        What the CLI is told, the same for every call.
+        What the CLI is started with: ``AWS_DATA_PATH`` holds for every call.
     """
 
     def __init__(self, environment: dict[str, str]) -> None:
@@ -81,22 +83,25 @@ def serve(address: str) -> None:
             with client:
                 _, outputs, _, _ = socket.recv_fds(client, 1, 2)
                 with client.makefile("rb") as lines:
-                    folder, *arguments = json.loads(lines.readline())
+                    folder, told, *arguments = json.loads(lines.readline())
                 child = os.fork()
                 if child == 0:
-                    _call(driver, client, outputs, folder, arguments)
+                    _call(driver, client, outputs, folder, told, arguments)
                 for output in outputs:
                     os.close(output)
                 os.waitpid(child, 0)
 
 
-def _call(driver, client, outputs, folder, arguments) -> None:
+def _call(driver, client, outputs, folder, told, arguments) -> None:
     """Make one call in a process of its own, and end that."""
     status = 255
     try:
         for number, output in enumerate(outputs, 1):
             os.dup2(output, number)
         os.chdir(folder)
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
+        os.environ.update(told)
         status = driver.main(arguments)
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,6 +1,7 @@
 """Who reaches what, on small worlds: AWS's documented scenarios, cell by cell and piece by piece."""
 
 import json
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -91,14 +92,21 @@ def scenario(number: int) -> tuple[World, str]:
     return w, endpoint
 
 
+@cache
+def read_scenario(number: int) -> tuple[Tables, str, set[str]]:
+    """Return a scenario's tables, its endpoint and the groups that reach anything."""
+    world, endpoint = scenario(number)
+    tables = tables_of(world)
+    return tables, endpoint, {EVERYONE, *reach(tables)["group"]}
+
+
 @pytest.mark.parametrize("number", SCENARIOS)
 @pytest.mark.parametrize("group", ["eng", "dev", "mgr", EVERYONE])
 @pytest.mark.parametrize("place", PLACES)
 def test_aws_authorization_scenarios_cell_by_cell(number, group, place):
-    world, endpoint = scenario(number)
-    tables = tables_of(world)
+    tables, endpoint, groups = read_scenario(number)
     expected = place in ANSWERS[number][group]
-    if group not in {EVERYONE, *reach(tables)["group"]}:
+    if group not in groups:
         assert not expected
         return
     made = explain(tables, endpoint, PLACES[place], 443, group=group)

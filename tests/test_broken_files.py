@@ -162,7 +162,7 @@ def test_any_damage_to_a_snapshot_is_named_or_makes_no_difference_to_what_is_tol
     [
         ("preview", "{s}", "--fix", "connection-logging-is-off", "--out", "{full}/x"),
         ("tables", "{s}", "--export", "{full}/x"),
-        ("report", "{s}", "--out", "{full}/x"),
+        ("report", "{s}", "--out", "{full}/x", "--notebook", "70"),
     ],
     ids=lambda a: a[0],
 )

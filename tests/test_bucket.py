@@ -49,10 +49,11 @@ def s3(aws):
     for key in ("client a/監査+12/other", "other/latest", ".lock"):
         client.put_object(Bucket=NAME, Key=key, Body=b"not ours")
     yield aws
-    others = {key for key, data in held(aws).items() if data == b"not ours"}
+    left = held(aws)
+    others = {key for key, data in left.items() if data == b"not ours"}
     assert others == {"client a/監査+12/other", "other/latest", ".lock"}
     beside = (PLACE.key(""), PAST.key(""))
-    assert {key for key in held(aws) if not key.startswith(beside)} == others
+    assert {key for key in left if not key.startswith(beside)} == others
 
 
 def held(aws, place: Prefix | None = None) -> dict[str, bytes]:
@@ -137,13 +138,15 @@ def test_two_runs_with_a_change_between_leave_in_s3_what_they_leave_in_folders(
     assert [summary["status"] for summary in told] == ["done", "failed"]
     assert told[0]["changes"]["new"]
     assert held(s3, PLACE) == files(local)
-    assert held(s3, PAST) == files(tmp_path / "here" / "history")
-    assert len(held(s3, PAST)) == 2
+    past = held(s3, PAST)
+    assert past == files(tmp_path / "here" / "history")
+    assert len(past) == 2
     # They were read and judged in folders that are gone, of which nothing tells.
     assert len(collected) == 4
+    objects = held(s3)
     for folder in {path.parents[3] for path in collected}:
         assert not folder.exists()
-        assert not [n for n, data in held(s3).items() if folder.name.encode() in data]
+        assert not [n for n, data in objects.items() if folder.name.encode() in data]
     client = s3.client("s3", REGION)
     shown = client.head_object(Bucket=NAME, Key=PLACE.key(told[0]["report"]))
     assert shown["ContentType"] == "text/html; charset=utf-8"

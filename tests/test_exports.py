@@ -343,7 +343,7 @@ def test_what_a_sheet_shows_stands_in_lines_that_can_be_read_and_links_lead_on(b
             assert (page["A3"].value, page["A3"].hyperlink.location) == (back, f"'{back}'!A1")
 
 
-def test_the_same_snapshot_makes_the_same_bytes(tmp_path):
+def test_the_same_snapshot_makes_the_same_bytes(judged_anew, tmp_path):
     made = []
     for name in ("one", "two"):
         of = accepting(Audit(worlds.exposed().snapshot(**worlds.MOMENT)))
@@ -474,7 +474,7 @@ def enums(value, shape):
         assert value in shape.enum
 
 
-def test_the_same_thing_keeps_its_id_when_words_or_places_in_files_change(audit):
+def test_the_same_thing_keeps_its_id_when_words_or_places_in_files_change(judged_anew, audit):
     again = {one.uid for one in instances(Audit(audit.snapshot, audit.accepted))}
     assert again == {one.uid for one in instances(audit)}
     assert len(again) == len(instances(audit))

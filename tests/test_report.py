@@ -17,7 +17,7 @@ import pytest
 
 from auditlib import snapshot as snapshots
 from auditlib.errors import ParameterError, ReportError, SnapshotError
-from auditlib.report import notebooks_of, report
+from auditlib.report import notebooks, notebooks_of, report
 from tests import report_worlds as worlds
 from tests.pages import page
 
@@ -65,16 +65,16 @@ def small(tmp_path_factory) -> Path:
     return saved(worlds.empty(), tmp_path_factory.mktemp("small") / "snapshot")
 
 
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("hostile")
-    return report(saved(worlds.hostile(), folder / "client-2026"), folder / "out")
+@pytest.fixture
+def hostile(hostile_report):
+    return hostile_report
 
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory):
     folder = tmp_path_factory.mktemp("refused")
-    return report(saved(worlds.refused(), folder / "client-2026"), folder / "out")
+    snapshot = saved(worlds.refused(), folder / "client-2026")
+    return report(snapshot, folder / "out", list(notebooks()))
 
 
 def pages_of(made) -> dict[str, str]:
@@ -96,6 +96,10 @@ def test_a_report_is_an_index_a_page_per_notebook_and_the_findings(hostile):
     }
     assert [path.stem for path in hostile.pages] == names
     assert hostile.index.is_file()
+
+
+def test_every_notebook_runs_on_an_account_that_refused_most(refused):
+    assert [path.stem for path in refused.pages] == list(notebooks())
 
 
 def test_nothing_is_left_beside_the_report(hostile):
@@ -303,7 +307,7 @@ def test_a_wrong_parameter_is_refused_before_a_kernel_starts(small, tmp_path, gi
     assert not (tmp_path / "out").exists()
 
 
-def test_parameters_arrive_with_their_types(small, tmp_path):
+def test_parameters_arrive_with_their_types(small, tmp_path, new_kernels):
     own = notebook(tmp_path, WITNESS)
     given = {"port": "22", "strict": "yes", "share": 1, "name": str(tmp_path / "witness")}
     report(small, tmp_path / "out", notebooks=[own], parameters=given)
@@ -361,7 +365,7 @@ def test_a_failed_cell_publishes_nothing_and_names_notebook_cell_and_reason(smal
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.ipynb", "good.ipynb", "out"]
 
 
-def test_a_kernel_that_dies_publishes_nothing(small, tmp_path):
+def test_a_kernel_that_dies_publishes_nothing(small, tmp_path, new_kernels):
     bad = notebook(tmp_path, "import os; os._exit(1)")
     with pytest.raises(ReportError, match="notebook own could not be run: DeadKernelError"):
         report(small, tmp_path / "out", [bad])
@@ -409,7 +413,7 @@ def test_a_snapshot_that_cannot_be_read_starts_no_kernel(tmp_path):
 
 
 def test_the_kernel_is_this_interpreter_whatever_kernels_are_installed(
-    small, tmp_path, monkeypatch
+    small, tmp_path, monkeypatch, new_kernels
 ):
     foreign = tmp_path / "jupyter" / "kernels" / "python3"
     foreign.mkdir(parents=True)
@@ -422,7 +426,7 @@ def test_the_kernel_is_this_interpreter_whatever_kernels_are_installed(
     assert (tmp_path / "witness").read_text() == sys.prefix
 
 
-def test_the_clients_folder_and_the_users_profile_run_no_code(tmp_path, monkeypatch):
+def test_the_clients_folder_and_the_users_profile_run_no_code(tmp_path, monkeypatch, new_kernels):
     """A module beside the snapshot, or a start-up file of IPython, is never imported."""
     client = tmp_path / "client"
     client.mkdir()
@@ -463,9 +467,6 @@ def test_accepted_risks_are_in_every_page_and_in_the_workbook_without_their_fold
     book = openpyxl.load_workbook(made.folder / "findings.xlsx")
     assert "Accepted risks" in book.sheetnames
     assert json.loads(texts["findings.json"])["accepted_risks"]["day"] == "2027-03-31"
-    report(
-        snapshot, tmp_path / "out", ["00"]
-    )  # an older report, its workbook included, is replaced
 
 
 def test_a_notebook_that_cannot_take_accepted_risks_is_refused(small, tmp_path):

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import botocore
@@ -22,6 +23,7 @@ from auditlib.schemas import SCHEMAS
 from auditlib.snapshot import encode, file_of, load, verify, version_numbers
 from auditlib.tables import Tables
 from tests.accounts import ACCOUNT, REGION, SmallAccount, small_account
+from tests.aws_cli import AwsCli
 from tests.standin import StandIn
 
 SHELL = shutil.which("dash") or shutil.which("sh")
@@ -38,24 +40,30 @@ def account(aws: StandIn) -> SmallAccount:
     return small_account(aws)
 
 
+@pytest.fixture(scope="session")
+def newest_cli(_standin: StandIn) -> Iterator[AwsCli]:
+    """Start the AWS CLI with models as new as the kit's."""
+    with AwsCli({**_standin.environment, "AWS_DATA_PATH": str(NEW_MODELS)}) as cli:
+        yield cli
+
+
+@pytest.fixture(scope="session")
+def old_cli(aws_cli: AwsCli) -> AwsCli:
+    """Return the AWS CLI with the models it came with."""
+    return aws_cli
+
+
 def run_script(
-    aws: StandIn, out: Path, *, new_models: bool = True
+    aws: StandIn, cli: AwsCli, out: Path, *, new_models: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Run the script as a client would: with the AWS CLI, and models as new as the kit's."""
+    """Run the script as a client would: with the AWS CLI."""
     script = out.parent / "collect.sh"
     script.write_text(script_of(endpoint_url=aws.url), "utf-8")
-    environment = {
-        **os.environ,
-        "PATH": f"{AWS_CLI.parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONWARNINGS": "ignore",
-    }
-    if new_models:
-        environment["AWS_DATA_PATH"] = str(NEW_MODELS)
     ran = subprocess.run(
         [str(SHELL), script, "-o", out],
         capture_output=True,
         text=True,
-        env=environment,
+        env={**os.environ, "PATH": f"{cli.folder}{os.pathsep}{os.environ['PATH']}"},
         check=False,
     )
     notes = out / "collect.txt"
@@ -146,11 +154,11 @@ def answers(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_the_script_and_collect_load_to_equal_tables(aws, account, tmp_path):
+def test_the_script_and_collect_load_to_equal_tables(aws, newest_cli, account, tmp_path):
     aws.page_size = 5
     collect(tmp_path / "a", endpoint_url=aws.url)
     before = len(aws.calls)
-    ran = run_script(aws, tmp_path / "b")
+    ran = run_script(aws, newest_cli, tmp_path / "b")
     assert ran.returncode == 0, ran.stderr
     assert "33 answers" in ran.stdout
     assert "0 refused" in ran.stdout
@@ -182,14 +190,14 @@ def without_times(data: bytes) -> bytes:
 
 
 def test_what_the_script_was_refused_is_named_as_collect_names_it_and_read_next_time(
-    aws, account, tmp_path
+    aws, newest_cli, account, tmp_path
 ):
     aws.deny("ec2", "describe-client-vpn-routes", resource=account.endpoints[0])
     aws.deny("logs", "describe-log-groups")
     aws.fail("ec2", "describe-subnets", status=400, code="OptInRequired")
     manifest = collect(tmp_path / "a", endpoint_url=aws.url).manifest
     aws.switches.no_policy_code = None  # the id alone: a whole answer that is not asked for again
-    ran = run_script(aws, tmp_path / "b")
+    ran = run_script(aws, newest_cli, tmp_path / "b")
     assert ran.returncode == 3
     assert ran.stdout.count(".error.txt") == 3
 
@@ -204,7 +212,7 @@ def test_what_the_script_was_refused_is_named_as_collect_names_it_and_read_next_
     }
     aws._faults.clear()
     before = len(aws.calls)
-    assert run_script(aws, tmp_path / "b").returncode == 0
+    assert run_script(aws, newest_cli, tmp_path / "b").returncode == 0
     made = Counter(call.operation for call in aws.calls[before:])
     assert made == {
         "GetCallerIdentity": 1,
@@ -216,8 +224,10 @@ def test_what_the_script_was_refused_is_named_as_collect_names_it_and_read_next_
     assert not list((tmp_path / "b").rglob("*.error.txt"))
 
 
-def test_an_old_cli_says_unsupported_and_what_it_cannot_see_is_known(aws, account, tmp_path):
-    ran = run_script(aws, tmp_path / "b", new_models=False)
+def test_an_old_cli_says_unsupported_and_what_it_cannot_see_is_known(
+    aws, old_cli, account, tmp_path
+):
+    ran = run_script(aws, old_cli, tmp_path / "b", new_models=False)
     assert ran.returncode == 3
     assert " 0 refused, 2 not known to this AWS CLI" in ran.stdout
     assert "this AWS CLI does not know these calls; update it" in ran.stdout

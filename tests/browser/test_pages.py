@@ -4,21 +4,15 @@ import re
 
 import pytest
 
-from auditlib import snapshot as snapshots
 from auditlib import words
-from auditlib.report import report
-from tests import report_worlds as worlds
 from tests.corpus import CORPUS
 from tests.sample_report import FOLDER as SAMPLE
 from tests.sample_report import NAMES
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    home = tmp_path_factory.mktemp("browser")
-    snapshots.save(worlds.hostile().snapshot(**worlds.MOMENT), home / "snapshot")
-    snapshots.save(worlds.exposed().snapshot(), home / "earlier")
-    return report(home / "snapshot", home / "out", places={"earlier": home / "earlier"}).folder
+@pytest.fixture
+def folder(hostile_report):
+    return hostile_report.folder
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
