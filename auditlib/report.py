@@ -7,6 +7,7 @@ report replaces an older one only when all of it is complete.
 
 import ast
 import base64
+import errno
 import hashlib
 import os
 import re
@@ -866,7 +867,14 @@ def _from(place: Path, path: str | Path) -> str:
 
 
 def _refuse_foreign(target: Path) -> None:
-    """Refuse to replace a folder that holds anything a report does not write."""
+    """Refuse to replace a folder that holds anything a report does not write, or a place without room.
+
+    Asked before anything is worked out: it takes a while until there is something to write.
+    """
+    above = next(path for path in target.absolute().parents if path.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        why = os.strerror(errno.EACCES if above.is_dir() else errno.ENOTDIR)
+        raise ReportError(tr("{target} cannot be written: {why}", target=target, why=why))
     if not target.exists():
         return
     if not target.is_dir():
@@ -902,7 +910,7 @@ def _publish(files: Mapping[str, str | bytes], target: Path) -> None:
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
         raise ReportError(
-            tr("{target} cannot be written: {error.strerror}", target=target, error=error)
+            tr("{target} cannot be written: {why}", target=target, why=error.strerror)
         ) from error
     try:
         new, old = aside / "new", aside / "old"
@@ -917,7 +925,7 @@ def _publish(files: Mapping[str, str | bytes], target: Path) -> None:
         if not target.exists() and old.exists():
             old.rename(target)
         raise ReportError(
-            tr("{target} cannot be written: {error.strerror}", target=target, error=error)
+            tr("{target} cannot be written: {why}", target=target, why=error.strerror)
         ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)

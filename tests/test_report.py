@@ -396,10 +396,12 @@ def test_a_file_in_the_place_of_the_folder_is_left_alone(small, tmp_path):
         report(small, tmp_path / "out", ["00"])
 
 
-def test_a_place_that_cannot_be_written_is_said(small, tmp_path):
+def test_a_place_that_cannot_be_written_is_said_before_a_notebook_runs(small, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ReportError, match="cannot be written"):
-        report(small, tmp_path / "file" / "out", [notebook(tmp_path, "1")])
+    own = notebook(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(ReportError, match="cannot be written: Not a directory"):
+        report(small, tmp_path / "file" / "out", [own])
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_snapshot_that_cannot_be_read_starts_no_kernel(tmp_path):
