@@ -90,14 +90,21 @@ def test_pictures_are_drawn(browser, folder):
     assert page.value("[...document.images].map(i => i.complete && i.naturalWidth > 100)") == [True]
 
 
-def test_folded_evidence_is_printed_too(browser, folder, tmp_path):
+def test_folded_evidence_is_printed_too_and_of_what_passes_one_line(browser, folder, tmp_path):
     page = browser.open((folder / "10-endpoint-security-groups.html").as_uri())
     browser.call("Emulation.setEmulatedMedia", page._session, media="print")
-    hidden = page.value(
+    shown, hidden = page.value(
         "[...document.querySelectorAll('main details > :not(summary)')].filter("
-        "e => e.getBoundingClientRect().height === 0 || !e.checkVisibility()).length"
+        "e => !e.closest('nav, .card.pass, .card.not_applicable')).reduce((n, e) => "
+        "{ n[+(e.getBoundingClientRect().height === 0 || !e.checkVisibility())]++; return n }, [0, 0])"
     )
-    assert hidden == 0
+    assert (shown > 0, hidden) == (True, 0)
+    tall = page.value(
+        "[...document.querySelectorAll('main :is(.card.pass, .card.not_applicable)')].map("
+        "e => e.getBoundingClientRect().height)"
+    )
+    assert tall
+    assert max(tall) < 80
 
 
 LUMINANCE = """
