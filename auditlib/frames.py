@@ -2,16 +2,16 @@
 
 import weakref
 from collections import namedtuple
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache, partial
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial, wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
 
 from auditlib.schemas import Column, Schema
 
-__all__ = ["DTYPES", "empty_frame", "frame_of", "frame_of_rows", "rows_of"]
+__all__ = ["DTYPES", "empty_frame", "frame_of", "frame_of_rows", "kept", "rows_of"]
 
 DTYPES: dict[str, Any] = {
     "str": "str",
@@ -74,22 +74,44 @@ def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
     """
     if frame.empty:
         return iter(())
-    if len(frame) > _SHORT:
-        return _rows(frame)
-    held = _HELD.get(id(frame))
-    if held is None or held[0]() is not frame:
-        forget = partial(_forget, id(frame))
-        held = _HELD[id(frame)] = (weakref.ref(frame, forget), list(_rows(frame)))
-    return iter(held[1])
+    return iter(_held_rows(frame)) if len(frame) <= _SHORT else _rows(frame)
 
 
 _SHORT = 20_000
-_HELD: dict[int, tuple[weakref.ref[pd.DataFrame], list[Any]]] = {}
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_KEPT: dict[tuple[object, ...], tuple[tuple[weakref.ref[pd.DataFrame], ...], Any]] = {}
 
 
-def _forget(key: int, gone: object) -> None:
-    if key in _HELD and _HELD[key][0] is gone:
-        del _HELD[key]
+def kept(function: _Function) -> _Function:
+    """Let what a function works out of frames be kept for as long as the frames are there.
+
+    Checks ask the same of the same tables again and again. Arguments are given by position: frames,
+    told apart by being the very same, and what can be hashed. Neither they nor what comes out are
+    to be written into; what comes out must not hold one of the frames.
+    """
+
+    @wraps(function)
+    def asked(*given: Any) -> Any:
+        frames = [one for one in given if isinstance(one, pd.DataFrame)]
+        key = (function, *(id(one) if isinstance(one, pd.DataFrame) else one for one in given))
+        held = _KEPT.get(key)
+        if held is None or any(ref() is not one for ref, one in zip(held[0], frames, strict=True)):
+            forget = partial(_forget, key)
+            held = tuple(weakref.ref(one, forget) for one in frames), function(*given)
+            _KEPT[key] = held
+        return held[1]
+
+    return cast(_Function, asked)
+
+
+def _forget(key: tuple[object, ...], gone: weakref.ref[pd.DataFrame]) -> None:
+    if key in _KEPT and any(ref is gone for ref in _KEPT[key][0]):
+        del _KEPT[key]
+
+
+@kept
+def _held_rows(frame: pd.DataFrame) -> list[Any]:
+    return list(_rows(frame))
 
 
 def _rows(frame: pd.DataFrame) -> Iterator[Any]:

@@ -183,7 +183,11 @@ def test_what_has_ended_comes_first_then_what_ends_soon_each_with_its_day(refuse
     audit = Audit(refused.snapshot)
     audit.__dict__["findings"] = (
         failing("vpn-sg-lets-members-in"),
-        failing("server-certificate-expires-soon", not_after=pd.Timestamp("2026-11-25", tz="UTC")),
+        failing(
+            "server-certificate-expires-soon",
+            not_after=pd.Timestamp("2026-11-25", tz="UTC"),
+            imported=True,
+        ),
         failing("saml-provider-is-unusable", until=pd.Timestamp("2026-11-01", tz="UTC")),
     )
     told = [(step.check_id, step.ends, step.sessions) for step in first_steps(audit)]

@@ -1,6 +1,7 @@
 """Tables: what AWS answered becomes typed rows, and nothing is lost on the way."""
 
 import copy
+import gc
 import json
 import re
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from auditlib import check
 from auditlib.aws.reads import OPTIONAL_READS, READS, read_of
 from auditlib.errors import ParameterError, SnapshotError
-from auditlib.frames import DTYPES
+from auditlib.frames import _KEPT, DTYPES, kept
 from auditlib.schemas import GAPS, SCHEMAS
 from auditlib.snapshot import Call, Snapshot
 from auditlib.tables import Tables, nearest
@@ -854,3 +855,21 @@ def test_a_name_like_no_other_gets_a_few_names_or_where_all_are_listed() -> None
     said = str(nearest("zzz", many, noun="table"))
     assert said.endswith("name-11 and 28 more.")
     assert str(nearest("zzz", many, noun="check")).endswith("`auditlib checks` lists all 40.")
+
+
+def test_what_is_worked_out_of_frames_is_kept_as_long_as_they_are_there():
+    asked = []
+
+    @kept
+    def total(frame: pd.DataFrame, column: str) -> int:
+        asked.append(column)
+        return int(frame[column].sum())
+
+    one, same = pd.DataFrame({"a": [1, 2], "b": [3, 4]}), pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+    assert [total(one, "a"), total(one, "a"), total(one, "b"), total(same, "a")] == [3, 3, 7, 3]
+    assert asked == ["a", "b", "a"]
+    before = len(_KEPT)
+    del one, same
+    gc.collect()
+    assert len(_KEPT) == before - 3
+    assert total(pd.DataFrame({"a": [5]}), "a") == 5

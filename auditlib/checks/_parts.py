@@ -11,7 +11,7 @@ from auditlib.access import standing
 from auditlib.addresses import Ranges, addresses
 from auditlib.aws.reads import read_of
 from auditlib.cedar import Policy, policy_of
-from auditlib.frames import rows_of
+from auditlib.frames import kept, rows_of
 from auditlib.gaps import GapRow, once
 from auditlib.language import sentences, tr
 from auditlib.views import marked_client_vpn
@@ -462,6 +462,7 @@ def gap(
     }
 
 
+@kept
 def groups_in_force(endpoints: pd.DataFrame, endpoint_groups: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of ``endpoint_security_groups`` in force on the endpoints judged.
 
@@ -471,6 +472,7 @@ def groups_in_force(endpoints: pd.DataFrame, endpoint_groups: pd.DataFrame) -> p
     return held.merge(endpoints[ENDPOINT], on=ENDPOINT)
 
 
+@kept
 def other_interfaces(
     groups: pd.DataFrame,
     endpoint_interfaces: pd.DataFrame,
@@ -503,6 +505,7 @@ def listed_addresses(prefix_list_entries: pd.DataFrame) -> dict[str, Ranges]:
     return {id: Ranges.of(held) for id, held in spans.items()}
 
 
+@kept
 def names_of(frame: pd.DataFrame, id: str, *names: str) -> dict[str, str]:
     """Return what records are called, by id: the first of the columns ``names`` that says it."""
     found: dict[str, str] = {}

@@ -23,7 +23,7 @@ from auditlib.checks._parts import (
     untold,
     untold_authentication,
 )
-from auditlib.frames import rows_of
+from auditlib.frames import kept, rows_of
 from auditlib.gaps import GapRow
 from auditlib.language import marked, sentences, tr
 from auditlib.outages import live_sessions
@@ -62,6 +62,7 @@ def with_portal_address(endpoints: pd.DataFrame) -> pd.Series:
 # -- the server's certificate ---------------------------------------------------------------------
 
 
+@kept
 def _presented(judged: pd.DataFrame, server_certificates: pd.DataFrame) -> pd.DataFrame:
     """Return the endpoints' certificates: the certificate's columns beside the endpoint's name."""
     named = judged[[*ENDPOINT, "name", "server_certificate_arn"]]
@@ -825,12 +826,14 @@ def revocation_list_is_missing(
 # -- who tells who a user is ----------------------------------------------------------------------
 
 
+@kept
 def _named(judged: pd.DataFrame, column: str, one: str) -> pd.DataFrame:
     """Return a row per endpoint and resource that a list column of it names."""
     named = judged[[*ENDPOINT, "name", "source", "record", column]].explode(column)
     return named.rename(columns={column: one}).dropna(subset=[one]).astype({one: "str"})
 
 
+@kept
 def _providers(judged: pd.DataFrame, saml_providers: pd.DataFrame) -> pd.DataFrame:
     """Return the providers that endpoints name and that are there."""
     named = _named(judged, "saml_provider_arns", "provider_arn").drop(columns=["source", "record"])
