@@ -660,6 +660,7 @@ def _fix(preview: "Preview") -> Markup:
     return render(
         "fix.html.j2",
         preview=preview,
+        title=previewed.title(preview),
         ready=preview.checks[0] in previewed.ready(),
         sentence=previewed.sentence(preview),
         outcome=_outcome_grid(preview),
@@ -1147,6 +1148,7 @@ def preview_verdicts(previews: Sequence["Preview"]) -> Html:
     def body(preview: "Preview") -> Markup:
         return render(
             "preview-verdict.html.j2",
+            title=previewed.title(preview),
             sentence=previewed.sentence(preview),
             outcome=_outcome_grid(preview),
             remarks=previewed.remarks(preview, previews),
