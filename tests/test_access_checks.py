@@ -268,7 +268,7 @@ def test_what_lies_behind_a_transit_gateway_is_not_assessed(id):
     made = found(w, id)
     assert made.status is Status.NOT_ASSESSED
     assert made.gaps["operation"].tolist() == ["search-transit-gateway-routes"]
-    assert "does not read the routes of transit gateways" in made.gaps["error_message"].iloc[0]
+    assert "the routes of transit gateways are not read" in made.gaps["error_message"].iloc[0]
 
 
 def test_an_interface_without_groups_leaves_the_rest_assessed():
