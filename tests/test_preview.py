@@ -562,7 +562,7 @@ def test_outbound_is_opened_for_ipv6_where_clients_use_it():
     assert set(left) == {"resolved"}
     world.egress(world.clients, "0.0.0.0/0")
     kept = " ".join(proposal(tables_of(world), ["vpn-sg-limits-outbound"]).decisions)
-    assert "add a rule for all traffic to ::/0 with" in kept
+    assert "add a rule for all traffic to ::/0." in kept
     assert "authorized-but-unreachable" not in kept
 
 
