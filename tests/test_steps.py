@@ -167,7 +167,7 @@ def test_the_owner_of_an_endpoint_nobody_uses_is_asked_before_anybody_builds_for
     assert ask == min(at for at, step in enumerate(told) if "settled" in step.where + step.what)
     assert "take away its associations" in told[ask].how
     assert "ends its part in what 1 high and 1 medium checks found." in told[ask].how
-    assert "93 days before it was read" in told[ask].why
+    assert "93 days before the snapshot" in told[ask].why
     others = [step for at, step in enumerate(told) if at != ask and "settled" in step.where]
     assert len(others) == 2
     assert all("settled (only if it is kept)" in step.where for step in others)
