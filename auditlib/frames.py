@@ -3,7 +3,7 @@
 import weakref
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, partial, wraps
+from functools import cache, wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -96,7 +96,7 @@ def kept(function: _Function) -> _Function:
         key = (function, *(id(one) if isinstance(one, pd.DataFrame) else one for one in given))
         held = _KEPT.get(key)
         if held is None or any(ref() is not one for ref, one in zip(held[0], frames, strict=True)):
-            forget = partial(_forget, key)
+            forget = _forgetting(key)
             held = tuple(weakref.ref(one, forget) for one in frames), function(*given)
             _KEPT[key] = held
         return held[1]
@@ -104,9 +104,9 @@ def kept(function: _Function) -> _Function:
     return cast(_Function, asked)
 
 
-def _forget(key: tuple[object, ...], gone: weakref.ref[pd.DataFrame]) -> None:
-    if key in _KEPT and any(ref is gone for ref in _KEPT[key][0]):
-        del _KEPT[key]
+def _forgetting(key: tuple[object, ...]) -> Callable[[object], object]:
+    pop = _KEPT.pop  # by then, at the end of the process, the module may have no names any more
+    return lambda gone: pop(key, None)
 
 
 @kept
