@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import moto.backends
+import moto.core.responses
 import xmltodict
 from moto.core.serialize import MISSING, AttributePickerContext, XFormedAttributePicker
 from moto.core.utils import get_value
@@ -29,6 +31,10 @@ def install() -> None:
     XFormedAttributePicker.__call__ = picked  # type: ignore[method-assign]
     TagBackend.describe_tags = described_tags  # type: ignore[method-assign]
     xmltodict._validate_name = cache(xmltodict._validate_name)
+    # The services there are, and the methods of a class, are looked up for every request.
+    modules = tuple(moto.backends.list_of_moto_modules())
+    moto.backends.list_of_moto_modules = lambda: iter(modules)
+    moto.core.responses.method_names_from_class = cache(moto.core.responses.method_names_from_class)  # type: ignore[attr-defined]
 
 
 _KEPT: dict[tuple[object, ...], tuple[str, ...]] = {}
