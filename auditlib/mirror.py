@@ -6,7 +6,8 @@ grows with the number of accounts, and both halves may run on different machines
 the rest is there (a snapshot's manifest, ``run.json``, ``latest``) is taken away first and sent
 last: of one that was killed between, nothing counts, and it is done again.
 
-What lies in folders passes through here as it is.
+What lies in folders passes through here as it is. Other commands that are given a place in S3 read
+what lies there in such a folder, too.
 """
 
 import errno

@@ -319,7 +319,10 @@ class _Asking:
             if finding.check.id in {_LOG_OFF, _FOR_EVERYONE}
         }
         if len(here.get(_LOG_OFF, ())):
-            yield tr("Before that, switch on its connection log: no session ends by it.")
+            yield tr(
+                "Before that, switch on its connection log, which AWS does not name among the changes "
+                "that reset sessions."
+            )
         if len(open_to_all := here.get(_FOR_EVERYONE, pd.DataFrame())):
             yield tr(
                 "Its authorization rules then let every user into {networks} again.",

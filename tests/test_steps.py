@@ -86,7 +86,7 @@ def test_restoring_tells_what_the_endpoint_would_have_then():
     world.authorize(endpoint, "10.0.0.0/16")
     (step,) = steps_of(world, ENDED)
     assert step.what == f"Restore {endpoint}."
-    assert "Before that, switch on its connection log: no session ends by it." in step.how
+    assert "Before that, switch on its connection log, which AWS does not name among" in step.how
     assert "then let every user into 10.0.0.0/16 again." in step.how
 
 

@@ -214,7 +214,7 @@ class Bucket:
         code = _code(error)
         if code == "NoSuchBucket":
             return tr(
-                "there is no bucket {bucket}: make it, or correct the file of the run",
+                "there is no bucket {bucket}: make it, or correct the place that names it",
                 bucket=self.place.bucket,
             )
         if status_of(code) == "denied":

@@ -267,7 +267,8 @@ def reason(error: Exception, what: str) -> str:
     said = message_of(str(error))
     if isinstance(error, NoCredentialsError):
         return tr(
-            "no AWS credentials found: sign in (aws sso login, or aws configure) or give --profile"
+            "no AWS credentials found: sign in (aws sso login, or aws configure), or name a profile "
+            "(--profile, or AWS_PROFILE)"
         )
     if isinstance(error, PartialCredentialsError):
         return tr("AWS credentials are incomplete ({said}): set the missing one", said=said)

@@ -198,7 +198,9 @@ def _clients_refuse(tables: TableSource, row: Any) -> Stop | None:
         return None
     return Stop(
         since=row.not_after,
-        ground=tr("clients refuse a server certificate that has ended"),
+        ground=tr(
+            "clients refuse a server certificate that has ended, unless their check was switched off"
+        ),
     )
 
 
