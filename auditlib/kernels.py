@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from auditlib.language import VARIABLE, current
 
-__all__ = ["ForkServer", "Forked", "executed", "fork_server"]
+__all__ = ["Copies", "ForkServer", "Forked", "executed", "fork_server"]
 
 PROVISIONER = "auditlib-forked"
 """The name under which pyproject.toml announces :class:`Forked` to jupyter_client."""
@@ -44,7 +45,7 @@ def executed(
     parameters: Mapping[str, object],
     folder: Path,
     home: Path,
-    server: "ForkServer | None" = None,
+    copies: "Copies | None" = None,
 ) -> Any:
     """Return a notebook once it is run; its kernel stands in ``folder`` and has its own ``home``.
 
@@ -57,8 +58,8 @@ def executed(
     home
         Where IPython keeps its profile, in place of the user's, whose start-up files would change
         results.
-    server
-        The process whose copy the kernel is to be; without one it is a new interpreter.
+    copies
+        Of what process the kernel is to be a copy; without one it is a new interpreter.
 
     Raises
     ------
@@ -74,14 +75,14 @@ def executed(
             None,
             parameters=dict(parameters),
             progress_bar=False,
-            kernel_manager_class=_kernel_manager(home, server),
+            kernel_manager_class=_kernel_manager(home, copies),
             resources={"metadata": {"path": str(folder)}},
         )
     finally:
         ensure_event_loop().close()
 
 
-def _kernel_manager(home: Path, server: "ForkServer | None") -> type:
+def _kernel_manager(home: Path, copies: "Copies | None") -> type:
     """Return a kernel manager that runs this very interpreter, whatever kernels are installed.
 
     The kernel does not look into the folder it stands in for modules: a client's folder could hold
@@ -98,13 +99,13 @@ def _kernel_manager(home: Path, server: "ForkServer | None") -> type:
                 extra_arguments=["--InteractiveShellApp.ignore_cwd=True", "--log-level=50"],
                 python_arguments=["-P"],
             )
-            if server is not None:
+            if copies is not None:
                 described["metadata"] = {"kernel_provisioner": {"provisioner_name": PROVISIONER}}
             env = {"IPYTHONDIR": str(home), VARIABLE: current()}
             return KernelSpec(resource_dir="", env=env, **described)
 
     class ThisKernelManager(AsyncKernelManager):
-        fork_server = server
+        copies_of = copies
 
         @default("kernel_spec_manager")
         def _this_interpreter(self) -> KernelSpecManager:
@@ -142,34 +143,60 @@ def fork_server(folder: Path, opened: Mapping[str, str]) -> Iterator["ForkServer
 
 
 class ForkServer:
-    """A process with everything imported and one audit judged, which forks when it is asked to."""
+    """A process with everything imported and one audit judged, which forks when it is asked to.
+
+    Attributes
+    ----------
+    copies
+        Of that process.
+    copies_with_fixes
+        Of a copy of it that has worked out, beside, what the fix of every finding would do; asked
+        for by :meth:`work_out_fixes`. Whoever asks for one waits until that is done.
+    """
 
     def __init__(self, folder: Path, opened: Mapping[str, str]) -> None:
-        self._one_at_a_time = threading.Lock()
+        ours, theirs = zip(socket.socketpair(), socket.socketpair(), strict=True)
+        ends = [end.fileno() for end in theirs]
         self._process = subprocess.Popen(  # noqa: S603 # this very interpreter
             # -P: modules are not looked for in the folder it stands in
-            [sys.executable, "-P", "-m", __name__],
+            [sys.executable, "-P", "-m", __name__, *map(str, ends)],
             cwd=folder,
             # Threads do not survive a fork; numpy's would be started at its import.
             env={**os.environ, VARIABLE: current(), **dict.fromkeys(_ONE_THREAD, "1")},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            text=True,
+            pass_fds=ends,
             start_new_session=True,  # Ctrl-C is for the report, which closes this
         )
-        with contextlib.suppress(OSError):  # that it has ended already is said when it is asked
-            self._tell(opened)
-
-    def _tell(self, request: Mapping[str, object]) -> None:
-        assert self._process.stdin is not None  # noqa: S101 # it was asked for
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
+        for end in theirs:
+            end.close()
+        self.copies, self.copies_with_fixes = map(Copies, ours)
+        self.copies.tell({"opened": dict(opened)})
 
     def work_out_fixes(self) -> None:
-        """Have what the fix of every finding would do worked out before any kernel starts."""
+        """Have what the fix of every finding would do worked out, for copies that show it."""
+        self.copies.tell({"fixes": True})
+
+    def close(self) -> None:
+        """End the process, and with it every kernel that is left."""
+        self.copies_with_fixes.close()
+        self.copies.close()
+        self._process.wait()
+
+
+class Copies:
+    """The way to a process that forks: a line of JSON for each request and each answer."""
+
+    def __init__(self, way: socket.socket) -> None:
+        self._one_at_a_time = threading.Lock()
+        self._way = way
+        self._answers = way.makefile("r", encoding="utf-8")
+
+    def tell(self, request: Mapping[str, object]) -> None:
+        """Send what has no answer; that the process has ended is said when something is asked."""
         with contextlib.suppress(OSError):
-            self._tell({"fixes": True})
+            self._way.sendall(json.dumps(request).encode() + b"\n")
 
     def ask(self, request: Mapping[str, object]) -> Any:
         """Return the answer to a request.
@@ -179,18 +206,17 @@ class ForkServer:
         RuntimeError
             When the process is gone.
         """
-        assert self._process.stdout is not None  # noqa: S101 # it was asked for
         with self._one_at_a_time:
             try:
-                self._tell(request)
-                return json.loads(self._process.stdout.readline())
+                self.tell(request)
+                return json.loads(self._answers.readline())
             except (OSError, ValueError):
                 raise RuntimeError("the process that kernels are forked from has ended") from None
 
     def close(self) -> None:
-        """End the process, and with it every kernel that is left."""
-        with contextlib.suppress(OSError), self._process:
-            self._process.stdin.close()  # type: ignore[union-attr]
+        """Let the process end, which nobody will ask anything more."""
+        self._answers.close()
+        self._way.close()
 
 
 class Forked(LocalProvisioner):
@@ -199,7 +225,7 @@ class Forked(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Start the kernel; see ``KernelProvisionerBase``."""
         manager: Any = self.parent
-        started = _Process(manager.fork_server, cmd, kwargs["cwd"], kwargs["env"])
+        started = _Process(manager.copies_of, cmd, kwargs["cwd"], kwargs["env"])
         self.process: Any = started
         self.pid = self.pgid = started.pid
         self.cwd = kwargs["cwd"]
@@ -211,17 +237,15 @@ class _Process:
 
     stdin = stdout = stderr = None
 
-    def __init__(
-        self, server: ForkServer, argv: list[str], cwd: str, env: Mapping[str, str]
-    ) -> None:
-        self._server = server
+    def __init__(self, copies: Copies, argv: list[str], cwd: str, env: Mapping[str, str]) -> None:
+        self._copies = copies
         self._ended: int | None = None
-        self.pid: int = server.ask({"argv": argv, "cwd": str(cwd), "env": dict(env)})
+        self.pid: int = copies.ask({"argv": argv, "cwd": str(cwd), "env": dict(env)})
 
     def poll(self) -> int | None:
         """Return how it ended; ``None`` while it runs."""
         if self._ended is None:
-            self._ended = self._server.ask({"pid": self.pid})
+            self._ended = self._copies.ask({"pid": self.pid})
         return self._ended
 
     wait = poll  # asked only once it has ended
@@ -239,16 +263,33 @@ class _Process:
 # -- the side of the server -----------------------------------------------------------------------
 
 
-def _serve() -> Mapping[str, Any] | None:
-    """Answer requests until there are none; in a copy, return what was asked for."""
-    answers = os.fdopen(os.dup(1), "w")
-    _silence(1)
-    _prepare(json.loads(sys.stdin.readline()))
+def _serve(way: int, *further: int) -> Mapping[str, Any] | None:
+    """Answer requests until there are none; in a copy, return what was asked for.
+
+    Parameters
+    ----------
+    way
+        The file descriptor by which requests come and answers go.
+    further
+        The one of the copy that works out fixes.
+    """
+    requests = os.fdopen(way, encoding="utf-8", closefd=False)
     running: set[int] = set()
-    for line in sys.stdin:
+    beside = 0
+    for line in requests:
         request = json.loads(line)
+        if "opened" in request:
+            _prepare(**request["opened"])
+            continue
         if "fixes" in request:
-            _prepare_fixes()
+            beside = os.fork()
+            _close(*further if beside else [way])
+            if not beside:
+                _prepare_fixes()
+                # From now on it ends with its kernels, when its way is closed.
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                return _serve(*further)
+            further = ()
             continue
         if pid := request.get("pid"):
             ended, status = os.waitpid(pid, os.WNOHANG)
@@ -257,20 +298,29 @@ def _serve() -> Mapping[str, Any] | None:
         else:
             answer = os.fork()
             if not answer:
-                answers.close()
+                _close(way, *further)
                 return dict(request)
             running.add(answer)
-        print(json.dumps(answer), file=answers, flush=True)
+        os.write(way, json.dumps(answer).encode() + b"\n")
     for pid in running:  # the report is gone
         with contextlib.suppress(OSError):
             os.killpg(pid, signal.SIGKILL)
+    if beside:
+        os.kill(beside, signal.SIGTERM)
+        os.waitpid(beside, 0)
     return None
+
+
+def _close(*descriptors: int) -> None:
+    """Close what a copy must not hold: whoever waits for its end would wait for the copy's."""
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 _FOR_GOOD = contextlib.ExitStack()
 
 
-def _prepare(opened: Mapping[str, str]) -> None:
+def _prepare(snapshot: str, accepted: str, today: str) -> None:
     """Import what notebooks use and judge the snapshot."""
     import gc
     from importlib import import_module
@@ -282,7 +332,7 @@ def _prepare(opened: Mapping[str, str]) -> None:
     for name in _USED:
         import_module(name)
     with contextlib.suppress(errors.AuditError):  # the notebook will say it
-        audit.keep_open(opened["snapshot"], opened["accepted"], opened["today"])
+        audit.keep_open(snapshot, accepted, today)
     gc.freeze()  # what is here is never garbage; looking at it would copy it into every kernel
 
 
@@ -303,8 +353,7 @@ def _become_kernel(request: Mapping[str, Any]) -> None:
 
     server = os.getppid()
     os.setsid()
-    for number in (0, 1, 2):
-        _silence(number)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.chdir(request["cwd"])
     os.environ.clear()
     # A kernel ends with the process that started it, also when that was killed.
@@ -313,12 +362,6 @@ def _become_kernel(request: Mapping[str, Any]) -> None:
     launch_new_instance(argv[argv.index("ipykernel_launcher") + 1 :])
 
 
-def _silence(number: int) -> None:
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, number)
-    os.close(nothing)
-
-
 if __name__ == "__main__":
-    if request := _serve():
+    if request := _serve(*map(int, sys.argv[1:])):
         _become_kernel(request)

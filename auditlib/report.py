@@ -35,7 +35,7 @@ from auditlib.workbook import workbook_bytes
 if TYPE_CHECKING:
     from auditlib.audit import Audit
     from auditlib.branding import Branding
-    from auditlib.kernels import ForkServer
+    from auditlib.kernels import Copies
     from auditlib.pdf import Paper
     from auditlib.pseudonyms import Pseudonyms
 
@@ -293,7 +293,7 @@ def _run(
     parameters: Mapping[str, object],
     folder: Path,
     home: Path,
-    server: "ForkServer | None" = None,
+    copies: "Copies | None" = None,
 ) -> Any:
     """Return the executed notebook."""
     import copy
@@ -303,7 +303,7 @@ def _run(
     from auditlib.kernels import executed
 
     try:
-        done = executed(copy.deepcopy(notebook.node), parameters, folder, home, server)
+        done = executed(copy.deepcopy(notebook.node), parameters, folder, home, copies)
     except PapermillExecutionError as error:
         raise ReportError(_what_failed(notebook, error)) from error
     except Exception as error:
@@ -583,6 +583,7 @@ def _index(
     branding: "Branding | None",
     cards: Mapping[str, str],
     *,
+    picture: Markup,
     pdf: bool,
     changed: Mapping[str, Any] | None,
 ) -> str:
@@ -601,7 +602,7 @@ def _index(
             (f"{p.file}#{found[1]}" for p in pages if (found := _GLOSSARY.search(html[p.file]))), ""
         ),
         stories=display.stories(audit, cards).markup,
-        picture=display.picture(severity_by_endpoint(audit)).markup,
+        picture=picture,
         findings=display.findings(audit, pages=cards).markup,
         cards=[
             display.card(finding, names, display.proposal_of(audit, finding)).markup
@@ -756,28 +757,41 @@ def _reported(audit: "Audit", order: _Order) -> Report:
         place = _kernel_folder(snapshot, Path(scratch))
         paths = {name: _from(place, path) for name, path in order.places.items()}
         given = taken if snapshot is None else {**taken, SNAPSHOT: Path(snapshot).resolve().name}
+        identity = summary.identity(audit)
         with ExitStack() as stack:
             server = None
             if len(chosen) > 1:  # it gets ready while the notebooks are read
                 opened = {key: str(given.get(key, "")) for key in (SNAPSHOT, ACCEPTED, TODAY)}
                 server = stack.enter_context(fork_server(place, opened))
             wanted = _parameters_for(chosen, {**order.parameters, **paths})
-            if server is not None and sum(n.shows_fixes for n in chosen) > 1:
+            fixes_beside = server is not None and sum(n.shows_fixes for n in chosen) > 1
+            if server is not None and fixes_beside:
                 server.work_out_fixes()
+            pages = [_page(notebook) for notebook in chosen]
+
+            def made(notebook: Notebook) -> tuple[Any, str]:
+                """Return a notebook once it is run, and its page."""
+                copies = None
+                if server is not None:
+                    shows = fixes_beside and notebook.shows_fixes
+                    copies = server.copies_with_fixes if shows else server.copies
+                values = {**wanted[notebook.name], **given}
+                node = _run(notebook, values, place, Path(scratch), copies)
+                node = _renamed(node, paths.values())
+                return node, _html_of(node, _page(notebook), identity, branding, pages)
+
             pool = stack.enter_context(ThreadPoolExecutor(max(1, min(len(chosen), order.kernels))))
             running = {
-                n: pool.submit(_run, n, {**wanted[n.name], **given}, place, Path(scratch), server)
-                for n in sorted(chosen, key=lambda notebook: not notebook.takes_long)
+                n: pool.submit(made, n)
+                # What waits for fixes begins later, but for the longest, which waits beside others.
+                for n in sorted(chosen, key=lambda n: (not n.takes_long, n.shows_fixes))
             }
             findings = export.json_text(export.findings_json(audit))  # while the kernels run
             book = workbook_bytes(audit)
-            executed = [_renamed(running[n].result(), paths.values()) for n in chosen]
-    pages = [_page(notebook) for notebook in chosen]
-    identity = summary.identity(audit)
-    html = {
-        page.file: _html_of(node, page, identity, branding, pages)
-        for page, node in zip(pages, executed, strict=True)
-    }
+            picture = display.picture(severity_by_endpoint(audit)).markup
+            done = [running[n].result() for n in chosen]
+    executed = [node for node, _ in done]
+    html = {page.file: text for page, (_, text) in zip(pages, done, strict=True)}
     holders = {
         finding.check.id: page.file
         for page in reversed(pages)
@@ -796,6 +810,7 @@ def _reported(audit: "Audit", order: _Order) -> Report:
             html,
             branding,
             cards,
+            picture=picture,
             pdf=order.pdf is not None,
             changed=_taken(pages, executed, display.CHANGED),
         ),

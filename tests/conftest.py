@@ -74,13 +74,13 @@ def _warm_kernels() -> Iterator[None]:
         parameters: Mapping[str, object],
         folder: Path,
         home: Path,
-        server: kernels.ForkServer | None = None,
+        copies: kernels.Copies | None = None,
     ) -> Any:
-        if server is None and sys.platform == "linux" and language.current() == "en":
+        if copies is None and sys.platform == "linux" and language.current() == "en":
             if not started:
                 started.append(kernels.ForkServer(ROOT, SAMPLE))
-            server = started[0]
-        return executed_as_it_is(node, parameters, folder, home, server)
+            copies = started[0].copies
+        return executed_as_it_is(node, parameters, folder, home, copies)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernels, "executed", executed)

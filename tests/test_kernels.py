@@ -97,23 +97,31 @@ def test_what_a_notebook_does_to_the_audit_is_seen_by_no_other(small, tmp_path):
 @forks
 def test_what_fixes_would_do_is_worked_out_once_for_notebooks_that_show_it(tmp_path):
     save(worlds.exposed().snapshot(), tmp_path / "snapshot")
-    told = """
-    import pathlib
+    code = """
+    import os, pathlib
     from auditlib import open_audit
     audit = open_audit(snapshot)
     failing = {f.check.id for f in audit.findings if f.status == "fail"}
     known = sorted(audit._proposals) == sorted(failing) and len(failing) > 3
-    pathlib.Path(r"%s").write_text(repr(known))
+    pathlib.Path(r"%s").write_text(f"{known} {os.getpid()} {os.getppid()}")
     """
-    own = []
+    own = [notebook(tmp_path, "plain", witness(tmp_path, "plain-said"))]
     for name in ("one", "two"):
-        path = notebook(tmp_path, name, told % (tmp_path / f"{name}-said"))
+        path = notebook(tmp_path, name, code % (tmp_path / f"{name}-said"))
         node = read(path, as_version=4)
         node.metadata["auditlib"] = {"shows_fixes": True}
         write(node, path)
         own.append(path)
     report(tmp_path / "snapshot", tmp_path / "out", own)
-    assert [(tmp_path / f"{name}-said").read_text() for name in ("one", "two")] == ["True"] * 2
+    known, pids, parents = zip(
+        *(told(tmp_path, f"{name}-said") for name in ("one", "two")), strict=True
+    )
+    assert known == ("True", "True")
+    plain, judged = told(tmp_path, "plain-said")
+    # Those that need no fixes do not wait for them: they are copies of another process.
+    assert len({*parents}) == 1
+    assert judged not in parents
+    assert all(gone(int(pid)) for pid in (*pids, *parents, plain, judged))
 
 
 def test_a_process_of_the_kits_own_has_pythons_texts_and_gives_the_settings_back():
