@@ -9,7 +9,9 @@ Each account is the bundled sample's. Measured, each in a process of its own, wi
   account of a process (imports not counted), which reads what botocore knows of the services, and those
   after it. Floor: as many calls, one after the other, as its longest chain of calls that need each
   other's answers, each as long as one call of botocore to that server takes. Aim: at most 1.5 times,
-  for the accounts after the first.
+  for the accounts after the first. Beside it: what boto3 alone takes to make as many clients and the
+  same calls from as many threads, in a session that made them before, none waiting for another's
+  answer, and nothing done with what comes.
 - judge: open the snapshot and run all checks.
 - report of all notebooks. Floor: the command lines of ``papermill`` and ``jupyter nbconvert``, one after
   the other, on one notebook that imports pandas and matplotlib and draws one figure, in this same
@@ -31,7 +33,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import wait
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -109,6 +113,14 @@ def collect(folder: Path, latency: float, world: str = "sample") -> dict[str, fl
         after = resource.getrusage(resource.RUSAGE_SELF)
         import boto3
 
+        with _noted() as asked:
+            _read(folder / "noted", world)
+        session = boto3.Session()
+        _bare(session, asked)
+        start = time.perf_counter()
+        for _ in range(FURTHER):
+            _bare(session, asked)
+        bare = (time.perf_counter() - start) / FURTHER
         ec2 = boto3.client("ec2")
         ec2.describe_vpcs()
         ec2.describe_vpcs()
@@ -126,7 +138,50 @@ def collect(folder: Path, latency: float, world: str = "sample") -> dict[str, fl
         "processor": processor,
         "one": one,
         "floor": floor,
+        "bare": bare,
     }
+
+
+_Asked = list[tuple[str, str, str, dict[str, Any]]]
+"""Calls: service, Region, operation and parameters."""
+
+
+@contextmanager
+def _noted() -> Iterator[_Asked]:
+    """Note every call that boto3 makes inside a ``with`` block, pages included."""
+    from unittest.mock import patch
+
+    from botocore.client import BaseClient
+
+    asked: _Asked = []
+    call = BaseClient._make_api_call
+
+    def noting(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
+        asked.append((client.meta.service_model.service_name, client.meta.region_name, operation, parameters))  # fmt: skip
+        return call(client, operation, parameters)
+
+    with patch.object(BaseClient, "_make_api_call", noting):
+        yield asked
+
+
+def _bare(session: Any, asked: _Asked) -> None:
+    """Make the same clients and calls as a collection with nothing around boto3."""
+    from botocore.config import Config
+    from botocore.exceptions import ClientError
+
+    from auditlib.aws.collect import WORKERS_PER_REGION
+
+    workers = WORKERS_PER_REGION * len({region for _, region, _, _ in asked})
+    config = Config(max_pool_connections=workers)
+    places = dict.fromkeys((service, region) for service, region, _, _ in asked)
+    clients = {place: session.client(place[0], place[1], config=config) for place in places}
+
+    def ask(service: str, region: str, operation: str, parameters: dict[str, Any]) -> None:
+        with suppress(ClientError):  # that there is no such thing is an answer
+            clients[service, region]._make_api_call(operation, parameters)
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(lambda one: ask(*one), asked))
 
 
 def _read(folder: Path, world: str) -> None:
@@ -330,6 +385,8 @@ def main() -> int:
         1.5,
         f"its chain of {got['chain']:.0f} calls",
     )
+    bare = {**got, "seconds": got["bare"]}
+    line("  the same calls by boto3 alone", bare, got["bare"] / got["floor"], "× that chain")
     line("judge", staged("judge"))
     floor = staged("trivial")
     line("papermill and nbconvert", floor)
