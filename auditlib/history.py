@@ -29,6 +29,7 @@ __all__ = [
     "RUNS",
     "append",
     "columns_of",
+    "forget",
     "is_recorded",
     "parquet_of",
     "past",
@@ -114,13 +115,7 @@ def append(folder: str | Path, audit: "Audit") -> bool:
     try:
         write_file(folder / name, data)
     except OSError as error:
-        raise AuditError(
-            tr(
-                "{folder} cannot be written ({why}): give another folder",
-                folder=folder,
-                why=error.strerror or error,
-            )
-        ) from error
+        raise _cannot_be_written(folder, error) from error
     return True
 
 
@@ -182,6 +177,32 @@ def columns_of(path: Path, columns: Iterable[str], where: Any = None) -> pd.Data
 def is_recorded(folder: str | Path, digest: str) -> bool:
     """Tell whether a history has the run of a snapshot already."""
     return any(path.name.endswith(f"-{digest[:16]}.parquet") for path in _files(Path(folder)))
+
+
+def forget(folder: str | Path, run: str) -> None:
+    """Take a run out of a history, which may not have it.
+
+    Raises
+    ------
+    AuditError
+        When the folder cannot be written.
+    """
+    for path in _files(Path(folder)):
+        if path.name.endswith(f"-{run[:16]}.parquet"):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise _cannot_be_written(folder, error) from error
+
+
+def _cannot_be_written(folder: str | Path, error: OSError) -> AuditError:
+    return AuditError(
+        tr(
+            "{folder} cannot be written ({why}): give another folder",
+            folder=folder,
+            why=error.strerror or error,
+        )
+    )
 
 
 def _rows(finding: "Finding") -> Iterator[dict[str, Any]]:

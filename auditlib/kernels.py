@@ -5,24 +5,28 @@ once; every kernel is a copy of it, begun in milliseconds, and what a notebook d
 touches no other. Elsewhere every kernel is an interpreter of its own that does all of that again.
 """
 
+import base64
 import contextlib
 import json
 import os
+import pickle
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from auditlib.language import VARIABLE, current
 
-__all__ = ["Copies", "ForkServer", "Forked", "executed", "fork_server"]
+__all__ = ["Copies", "EndedError", "ForkServer", "Forked", "executed", "fork_server"]
 
 PROVISIONER = "auditlib-forked"
 """The name under which pyproject.toml announces :class:`Forked` to jupyter_client."""
@@ -31,6 +35,7 @@ _USED = (
     "auditlib.comparison",
     "auditlib.display",
     "auditlib.previewed",
+    "auditlib.report",
     "IPython.core.completerlib",
     "IPython.extensions.storemagic",
     "ipykernel.debugger",
@@ -40,6 +45,10 @@ _USED = (
 )
 """What notebooks and their kernels import, so that no kernel has to."""
 
+_Made = TypeVar("_Made")
+
+_A_MOMENT = 0.02
+"""Seconds between two looks whether a copy has ended."""
 _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -188,6 +197,10 @@ class ForkServer:
         self._process.wait()
 
 
+class EndedError(RuntimeError):
+    """The process that was asked is gone: killed, or out of memory."""
+
+
 class Copies:
     """The way to a process that forks: a line of JSON for each request and each answer."""
 
@@ -206,7 +219,7 @@ class Copies:
 
         Raises
         ------
-        RuntimeError
+        EndedError
             When the process is gone.
         """
         with self._one_at_a_time:
@@ -214,7 +227,35 @@ class Copies:
                 self.tell(request)
                 return json.loads(self._answers.readline())
             except (OSError, ValueError):
-                raise RuntimeError("the process that kernels are forked from has ended") from None
+                raise EndedError("the process that kernels are forked from has ended") from None
+
+    def made(self, function: Callable[..., _Made], *given: object) -> _Made:
+        """Return what a function makes of the audit and what is given, in a copy of the process.
+
+        Parameters
+        ----------
+        function
+            One of a module; the audit comes first. What is given and what it makes can be pickled.
+
+        Raises
+        ------
+        Exception
+            What the function raised.
+        EndedError
+            When the process, or its copy, is gone.
+        """
+        call = base64.b64encode(pickle.dumps((function, given))).decode()
+        with tempfile.TemporaryDirectory(prefix="auditlib-") as folder:
+            file = Path(folder, "made")
+            pid = self.ask({"call": call, "file": str(file)})
+            while (ended := self.ask({"pid": pid})) is None:
+                time.sleep(_A_MOMENT)
+            if ended:
+                raise EndedError("a copy of the process that kernels are forked from has ended")
+            made, error = pickle.loads(file.read_bytes())  # noqa: S301 # written by our own copy
+        if error is not None:
+            raise error
+        return made  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Let the process end, which nobody will ask anything more."""
@@ -321,6 +362,8 @@ def _close(*descriptors: int) -> None:
 
 
 _FOR_GOOD = contextlib.ExitStack()
+_OPENED: list[str] = []
+"""With what the audit was opened: snapshot, accepted and today."""
 
 
 def _prepare(snapshot: str, accepted: str, today: str) -> None:
@@ -331,6 +374,7 @@ def _prepare(snapshot: str, accepted: str, today: str) -> None:
     from auditlib import audit, errors
     from auditlib.own import own_process
 
+    _OPENED[:] = snapshot, accepted, today
     _FOR_GOOD.enter_context(own_process())
     for name in _USED:
         import_module(name)
@@ -350,6 +394,21 @@ def _prepare_fixes() -> None:
     gc.freeze()
 
 
+def _make(call: str, file: str) -> None:
+    """Write what a function makes of the audit that was opened, or what it raised."""
+    from auditlib.audit import open_audit
+
+    function, given = pickle.loads(base64.b64decode(call))  # noqa: S301 # from the report
+    snapshot, accepted, today = _OPENED
+    told: tuple[object, Exception | None]
+    try:
+        audit = open_audit(snapshot or None, accepted or None, today=today)
+        told = (function(audit, *given), None)
+    except Exception as error:
+        told = (None, error)
+    Path(file).write_bytes(pickle.dumps(told))
+
+
 def _become_kernel(request: Mapping[str, Any]) -> None:
     """Turn this copy into the kernel that was asked for."""
     from ipykernel.kernelapp import launch_new_instance
@@ -367,4 +426,7 @@ def _become_kernel(request: Mapping[str, Any]) -> None:
 
 if __name__ == "__main__":
     if request := _serve(*map(int, sys.argv[1:])):
-        _become_kernel(request)
+        if "call" in request:
+            _make(**request)
+        else:
+            _become_kernel(request)

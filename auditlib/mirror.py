@@ -92,7 +92,8 @@ def reported(visit: Visit) -> dict[str, Any]:
         if output is not None:
             there = set(output.names(day))
             read = {name for name in there if name.startswith(f"{day}/snapshot/")}
-            output.fetch([*sorted(read), *_last(output, account, visit.date)], folder)
+            former = there & {f"{day}/{FINDINGS}"}
+            output.fetch([*sorted(read | former), *_last(output, account, visit.date)], folder)
         known: list[str] = []
         if history is not None:
             known = [name for name in history.names(account) if name.endswith(".parquet")]
@@ -100,7 +101,9 @@ def reported(visit: Visit) -> dict[str, Any]:
 
         def before_done() -> None:
             if history is not None:
-                history.send(past, sorted(_names(past, account) - set(known)))
+                made = _names(past, account)
+                history.send(past, sorted(made - set(known)))
+                history.delete(sorted(set(known) - made))
 
         summary = visits.reported(here, before_done)
         if output is not None:

@@ -13,18 +13,19 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from markupsafe import Markup
 
 from auditlib import display, export, summary
+from auditlib.check import checks
 from auditlib.errors import ParameterError, ReportError
 from auditlib.grid import WIDGET
 from auditlib.language import current, marked, tr
@@ -60,6 +61,7 @@ FLEET = "fleet"
 OVERVIEW = "60-fleet"
 """The notebook over many accounts."""
 KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+_Told = TypeVar("_Told")
 WORDS_OF_BOOL = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -576,16 +578,28 @@ def _taken(pages: Sequence[Page], executed: Sequence[Any], wanted: str) -> dict[
     return None
 
 
-def _index(
+def _glossary(html: Mapping[str, str]) -> str:
+    """Return where the terms stand: a page and an anchor; nothing where no page has them."""
+    found = ((file, _GLOSSARY.search(text)) for file, text in html.items())
+    return next((f"{file}#{terms[1]}" for file, terms in found if terms), "")
+
+
+def _exports(audit: "Audit") -> dict[str, str | bytes]:
+    """Return the files that go with the pages."""
+    return {
+        "findings.json": export.json_text(export.findings_json(audit)),
+        "findings.xlsx": workbook_bytes(audit),
+    }
+
+
+def _index(  # noqa: PLR0917 # called by position, in another process
     audit: "Audit",
     pages: Sequence[Page],
-    html: Mapping[str, str],
     branding: "Branding | None",
     cards: Mapping[str, str],
-    *,
-    picture: Markup,
-    pdf: bool,
+    glossary: str,
     changed: Mapping[str, Any] | None,
+    pdf: bool,
 ) -> str:
     """Return the first page; ``cards`` names the page that holds each check's card."""
     names = summary.names(audit)
@@ -598,11 +612,9 @@ def _index(
         strange=summary.strange_names(audit),
         verdict=display.verdict(audit).markup,
         steps=display.first_steps(audit, pages=cards).markup,
-        glossary=next(
-            (f"{p.file}#{found[1]}" for p in pages if (found := _GLOSSARY.search(html[p.file]))), ""
-        ),
+        glossary=glossary,
         stories=display.stories(audit, cards).markup,
-        picture=picture,
+        picture=display.picture(severity_by_endpoint(audit)).markup,
         findings=display.findings(audit, pages=cards).markup,
         cards=[
             display.card(finding, names, display.proposal_of(audit, finding)).markup
@@ -744,7 +756,7 @@ def _redacted(
 
 
 def _reported(audit: "Audit", order: _Order) -> Report:
-    from auditlib.kernels import fork_server
+    from auditlib.kernels import EndedError, fork_server
 
     target, chosen, branding = order.target, order.chosen, order.branding
     snapshot, accepted = order.snapshot, order.accepted
@@ -780,45 +792,47 @@ def _reported(audit: "Audit", order: _Order) -> Report:
                 node = _renamed(node, paths.values())
                 return node, _html_of(node, _page(notebook), identity, branding, pages)
 
+            def told(function: Callable[..., _Told], *more: object, fixes: bool = False) -> _Told:
+                """Return what a function makes of the audit, by a process that has judged it."""
+                if server is None:
+                    return function(audit, *more)
+                ready = server.copies_with_fixes if fixes and fixes_beside else server.copies
+                try:
+                    return ready.made(function, *more)
+                except EndedError as error:
+                    raise ReportError(
+                        tr("the report could not be made: {error}", error=error)
+                    ) from error
+
             pool = stack.enter_context(ThreadPoolExecutor(max(1, min(len(chosen), order.kernels))))
             running = {
                 n: pool.submit(made, n)
                 # What waits for fixes begins later, but for the longest, which waits beside others.
                 for n in sorted(chosen, key=lambda n: (not n.takes_long, n.shows_fixes))
             }
-            findings = export.json_text(export.findings_json(audit))  # while the kernels run
-            book = workbook_bytes(audit)
-            picture = display.picture(severity_by_endpoint(audit)).markup
+            files: dict[str, str | bytes] = {**told(_exports)}  # while the kernels run
             done = [running[n].result() for n in chosen]
-    executed = [node for node, _ in done]
-    html = {page.file: text for page, (_, text) in zip(pages, done, strict=True)}
-    holders = {
-        finding.check.id: page.file
-        for page in reversed(pages)
-        for finding in audit.findings
-        if f'id="{finding.check.id}"' in html[page.file]
-    }
-    cards = {finding.check.id: holders.get(finding.check.id, INDEX) for finding in audit.findings}
-    html = {file: _linked(text, cards, file) for file, text in html.items()}
-    files: dict[str, str | bytes] = {
-        **html,
-        "findings.json": findings,
-        "findings.xlsx": book,
-        INDEX: _index(
-            audit,
-            pages,
-            html,
-            branding,
-            cards,
-            picture=picture,
-            pdf=order.pdf is not None,
-            changed=_taken(pages, executed, display.CHANGED),
-        ),
-    }
+            executed = [node for node, _ in done]
+            html = {page.file: text for page, (_, text) in zip(pages, done, strict=True)}
+            cards = {
+                check.id: next((f for f, text in html.items() if f'id="{check.id}"' in text), INDEX)
+                for check in checks()
+            }
+            files |= {file: _linked(text, cards, file) for file, text in html.items()}
+            files[INDEX] = told(
+                _index,
+                pages,
+                branding,
+                cards,
+                _glossary(html),
+                _taken(pages, executed, display.CHANGED),
+                order.pdf is not None,
+                fixes=True,
+            )
     if order.pdf is not None:
-        frame = _frame(summary.identity(audit), tr(TITLE), branding)
+        frame = _frame(identity, tr(TITLE), branding)
         sheets = [(INDEX, tr(TITLE), str(files[INDEX]))]
-        sheets += [(page.file, page.title, html[page.file]) for page in pages]
+        sheets += [(page.file, page.title, str(files[page.file])) for page in pages]
         files["report.pdf"] = pdf_bytes(sheets, frame, order.pdf)
     for page, node in zip(pages, executed, strict=True):
         files[f"notebooks/{page.notebook}"] = _ipynb(node)

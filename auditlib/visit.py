@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditlib.branding import Branding
-from auditlib.errors import ParameterError
+from auditlib.errors import AuditError, ParameterError
 from auditlib.language import tr, use
 from auditlib.prefix import Prefix
 from auditlib.schedule import SEVERITIES, Account
@@ -224,6 +224,8 @@ def reported(visit: Visit, before_done: Callable[[], None] = lambda: None) -> di
     for pattern in (".report-*", ".exports-*"):
         for left in folder.glob(pattern):
             shutil.rmtree(left, ignore_errors=True)
+    if past and (former := _former_run(folder)):
+        history.forget(past, former)
     earlier = _last(visit.home, visit.date)
     places = {} if earlier is None else {"earlier": visit.home / earlier / "snapshot"}
     known = past if past and past.is_dir() else None
@@ -247,6 +249,21 @@ def reported(visit: Visit, before_done: Callable[[], None] = lambda: None) -> di
     write_file(folder / DONE, (json.dumps(summary, ensure_ascii=False) + "\n").encode())
     write_file(visit.home / LATEST, pointer(visit.date))
     return summary
+
+
+def _former_run(folder: Path) -> str:
+    """Return the run a day's findings are of where its account was read again since; else nothing.
+
+    What was found in answers that are replaced is no run of the account's.
+    """
+    from auditlib import history
+    from auditlib.snapshot import load
+
+    try:
+        (run,) = history.columns_of(folder / FINDINGS, ["run"])["run"].unique()
+    except (AuditError, ValueError):  # none yet, or no whole one
+        return ""
+    return "" if run == load(folder / "snapshot").digest else str(run)
 
 
 def _summary(visit: Visit, found: "Comparison", earlier: str | None) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Kernels of a report: copies of one process, apart from each other, gone when the report is."""
 
+import operator
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +14,8 @@ import pytest
 from nbformat import read, write
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from auditlib import kernels
-from auditlib.errors import ReportError
+from auditlib import kernels, open_audit, summary
+from auditlib.errors import ParameterError, ReportError, SnapshotError
 from auditlib.own import own_process
 from auditlib.report import report
 from auditlib.snapshot import save
@@ -174,6 +176,41 @@ def test_where_the_system_does_not_fork_the_report_is_the_same(small, tmp_path, 
     assert [(forked.folder / f).read_bytes() == (plain.folder / f).read_bytes() for f in files] == [
         True
     ] * 7
+
+
+class Ends:
+    """Something that ends the process that reads it."""
+
+    def __reduce__(self):
+        return os._exit, (3,)
+
+
+@forks
+def test_a_copy_tells_what_a_function_makes_of_the_audit_or_raises_and_its_end_is_told(small):
+    server = kernels.ForkServer(small.parent, {"snapshot": small.name, "accepted": "", "today": ""})
+    try:
+        assert server.copies.made(summary.identity) == summary.identity(open_audit(small))
+        with pytest.raises(ParameterError, match='no check called "no-such-check"'):
+            server.copies.made(operator.getitem, "no-such-check")
+        with pytest.raises(kernels.EndedError, match="a copy of the process that kernels"):
+            server.copies.made(operator.eq, Ends())
+        assert server.copies.made(operator.is_, None) is False
+    finally:
+        server.close()
+
+
+@forks
+def test_a_snapshot_that_cannot_be_understood_is_told_by_the_copy_in_the_kits_words(
+    small, tmp_path
+):
+    shutil.copytree(small, tmp_path / "broken")
+    (tmp_path / "broken" / "manifest.json").write_text("{}")
+    server = kernels.ForkServer(tmp_path, {"snapshot": "broken", "accepted": "", "today": ""})
+    try:
+        with pytest.raises(SnapshotError, match="broken"):
+            server.copies.made(summary.identity)
+    finally:
+        server.close()
 
 
 @forks
