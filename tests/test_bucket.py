@@ -287,6 +287,25 @@ def test_a_run_killed_between_its_summary_and_the_pointer_is_pointed_to_when_run
     assert held(s3, PLACE)[f"{ACCOUNT}/latest"] == b"2026-11-21\n"
 
 
+def test_a_run_that_is_forgotten_in_a_history_is_gone_in_s3_too(s3, small_visit, monkeypatch):
+    mirror.read(small_visit)
+    mirror.reported(small_visit)
+    seen = []
+
+    def reported(visit: Visit, before_done) -> dict:
+        seen.append((visit.folder / "findings.parquet").read_bytes())
+        (former,) = visit.own_history.iterdir()
+        former.unlink()
+        write_file(visit.own_history / "again.parquet", b"rows")
+        before_done()
+        return visit.head
+
+    monkeypatch.setattr("auditlib.visit.reported", reported)
+    mirror.reported(small_visit)
+    assert seen == [b"findings.parquet"]
+    assert set(held(s3, PAST)) == {f"{ACCOUNT}/again.parquet"}
+
+
 @pytest.mark.parametrize("failed", [0, 1])
 def test_a_day_whose_calls_did_not_all_get_through_is_no_complete_one(s3, small_visit, failed):
     mirror.read(small_visit)

@@ -24,7 +24,7 @@ from auditlib.overview import ACCOUNTS, overview
 from auditlib.report import overview_report
 from auditlib.schedule import Account, config_of
 from auditlib.snapshot import write_file
-from auditlib.visit import DONE, FINDINGS, Visit, kept, read, unlisted
+from auditlib.visit import DONE, FINDINGS, Visit, kept, read, reported, unlisted
 from tests.accounts import REGION
 from tests.pages import page
 from tests.report_worlds import MOMENT, empty, exposed, hostile, refused
@@ -422,6 +422,35 @@ def test_what_did_not_get_through_is_read_when_the_day_is_run_again(aws, tmp_pat
     done = {**visit.head, "read_again": 0}
     write_file(visit.folder / DONE, json.dumps(done).encode())
     assert kept(visit) == done
+
+
+def test_a_day_that_is_read_again_is_one_run_of_the_history(aws, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    endpoint = populated(aws, ACCOUNT)
+    aws.throttle("ec2", "DescribeClientVpnRoutes", resource=endpoint)
+    account = Account(account=ACCOUNT, regions=(REGION,))
+    visit = Visit(
+        account=account, output=tmp_path / "out", history=tmp_path / "history", notebooks=(),
+        date="2026-11-20", endpoint_url=aws.url,
+    )  # fmt: skip
+
+    def once() -> tuple[dict, list[str]]:
+        read(visit)
+        summary = reported(visit)
+        return summary, list(history.runs(visit.own_history)["run"])
+
+    first, runs = once()
+    assert first["read_again"] == 1
+    assert runs == [first["digest"]]
+    second, runs = once()  # as a cluster does that lost what a worker had read
+    assert second["read_again"] == 1
+    assert runs == [second["digest"]]
+    aws.forget()
+    assert kept(visit) is None
+    again, runs = once()
+    assert again["read_again"] == 0
+    assert len({first["digest"], second["digest"], again["digest"]}) == 3
+    assert runs == [again["digest"]]
 
 
 def test_ctrl_c_ends_a_run_and_is_no_run(aws, tmp_path, monkeypatch):
