@@ -22,7 +22,7 @@ from auditlib.authorship import COLUMNS, Authorship, resource_of
 from auditlib.aws.reads import Read, read_of, reads_for
 from auditlib.changes.difference import DIFFERENCE, difference, sure_access
 from auditlib.check import Finding, Identity, Severity, audit, identities
-from auditlib.frames import rows_of
+from auditlib.frames import rows_of, rows_where
 from auditlib.language import marked, tr, tr_as
 from auditlib.records import is_at_least
 from auditlib.schemas import SCHEMAS
@@ -358,7 +358,7 @@ class _Side:
         """The resources about which a table lacks something, by table and place."""
         found: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         gaps = self.tables.gaps()
-        for row in rows_of(gaps[gaps["resource"].notna() & (gaps["status"] != "unsupported")]):
+        for row in rows_where(gaps, gaps["resource"].notna() & (gaps["status"] != "unsupported")):
             found[row.table, str(row.account), str(row.region)].add(row.resource)
         return found
 
@@ -424,7 +424,7 @@ def _own_interfaces(
     own = side.tables["endpoint_network_interfaces"]
     there = set(other.tables["network_interfaces"]["eni_id"])
     of: dict[tuple[str, str, str, str, str], set[str]] = defaultdict(set)
-    for row in rows_of(own[~own["eni_id"].isin(there)]):
+    for row in rows_where(own, ~own["eni_id"].isin(there)):
         of[row.account, row.region, row.subnet_id, row.eni_id, row.private_ip].add(row.endpoint_id)
     found: dict[tuple[str, str, str, tuple[str, ...]], list[tuple[str, str]]] = defaultdict(list)
     for (account, region, subnet, eni, ip), endpoints in sorted(of.items()):

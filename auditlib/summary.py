@@ -14,7 +14,7 @@ import pandas as pd
 from auditlib.aws.reads import Read
 from auditlib.characters import is_disguised
 from auditlib.check import Check, Finding, Severity, Status, checks
-from auditlib.frames import rows_of
+from auditlib.frames import rows_where
 from auditlib.gaps import reads_behind
 from auditlib.language import current, marked, sentences, tr, tr_as
 from auditlib.outages import Outage, outages
@@ -501,7 +501,7 @@ def _at_endpoint(audit: "Audit", finding: Finding, id: str) -> str:
         return said
     here = finding.evidence[finding.evidence["endpoint_id"] == id]
     reached = audit.tables.shared("reached_interfaces")
-    ways = {row.eni_id: row for row in rows_of(reached[reached["endpoint_id"] == id])}
+    ways = {row.eni_id: row for row in rows_where(reached, reached["endpoint_id"] == id)}
     unread = audit.tables.gaps("reached_interfaces")["region"].isin(set(here["region"])).any()
     by: dict[str, list[str]] = {}
     for eni in dict.fromkeys(here["eni_id"].dropna()):

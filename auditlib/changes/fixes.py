@@ -27,7 +27,7 @@ from auditlib.changes import (
     RevokeRule,
 )
 from auditlib.changes.change import whole
-from auditlib.frames import rows_of
+from auditlib.frames import rows_of, rows_where
 from auditlib.language import sentences, tr
 from auditlib.tables import Tables
 
@@ -242,7 +242,7 @@ def waiting_groups(tables: Tables, endpoint_id: str) -> tuple[str, ...]:
 def _intended(tables: Tables, endpoint_id: str) -> tuple[str, ...]:
     """Return the groups that an endpoint's settings name, where one of them is not in force yet."""
     endpoints, held = tables["client_vpn_endpoints"], tables["endpoint_security_groups"]
-    (row,) = rows_of(endpoints[endpoints["endpoint_id"] == endpoint_id])
+    (row,) = rows_where(endpoints, endpoints["endpoint_id"] == endpoint_id)
     mine = held[held["endpoint_id"] == endpoint_id]
     waiting = mine["configured"] & ~mine["effective"]
     return tuple(row.security_group_ids) if waiting.any() else ()
@@ -321,7 +321,7 @@ def _is_there(tables: Tables, rule: AuthorizeRule) -> bool:
     return any(
         row.peer == rule.peer
         and wanted <= ports(row.protocol, whole(row.from_port), whole(row.to_port))
-        for row in rows_of(rules[rules["group_id"] == rule.group_id])
+        for row in rows_where(rules, rules["group_id"] == rule.group_id)
     )
 
 
@@ -493,7 +493,7 @@ def named_group(tables: Tables, evidence: pd.DataFrame) -> Fix:
             row=row,
             endpoint=row.endpoint_id,
         )
-        for row in rows_of(evidence[nobody & evidence["rule_id"].isin(removed)])
+        for row in rows_where(evidence, nobody & evidence["rule_id"].isin(removed))
     ]
     return Fix(changes=made.changes, decisions=(*made.decisions, *decisions))
 
@@ -547,7 +547,7 @@ def _in_place_of(
         if not groups[row.endpoint_id]:
             unfit.setdefault(row.endpoint_id, []).append(row.rule_id)
     blocked = {rule for ids in unfit.values() for rule in ids}
-    for row in rows_of(asked[~asked["rule_id"].isin(blocked)]):
+    for row in rows_where(asked, ~asked["rule_id"].isin(blocked)):
         rule, group = rules[row.rule_id], groups[row.endpoint_id][0]
         same = (rule.group_id, rule.protocol, str(rule.from_port), str(rule.to_port), group)
         if same not in existing:
@@ -666,7 +666,7 @@ def configured_groups(tables: Tables, evidence: pd.DataFrame) -> Fix:
     decisions = []
     endpoints = tables["client_vpn_endpoints"]
     for id in dict.fromkeys(evidence["endpoint_id"]):
-        row = next(rows_of(endpoints[endpoints["endpoint_id"] == id]))
+        row = next(rows_where(endpoints, endpoints["endpoint_id"] == id))
         if not row.security_group_ids or not isinstance(row.vpc_id, str):
             decisions.append(
                 tr("{id} names no groups: which of those in force is meant is yours to say.", id=id)

@@ -13,7 +13,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.changes import hcl
 from auditlib.changes.change import Change, associations, limited, with_rows, without
-from auditlib.frames import rows_of
+from auditlib.frames import rows_where
 from auditlib.language import marked, tr
 from auditlib.quotas import ENDPOINT_GROUPS, INTERFACE_GROUPS
 from auditlib.tables import Tables
@@ -211,7 +211,7 @@ def _carried(tables: Tables, enis: set[str], group_ids: tuple[str, ...]) -> pd.D
             "source": row.source,
             "record": row.record,
         }
-        for row in rows_of(known[known["eni_id"].isin(enis)])
+        for row in rows_where(known, known["eni_id"].isin(enis))
         for group in group_ids
     ]
     return with_rows(left, "network_interface_groups", rows)

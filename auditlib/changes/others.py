@@ -13,7 +13,7 @@ from auditlib import words
 from auditlib.addresses import Ranges, addresses, ports
 from auditlib.changes import AuthorizeRule, Change, RevokeRule, SetInterfaceGroups
 from auditlib.changes.change import is_new, whole
-from auditlib.frames import rows_of
+from auditlib.frames import rows_where
 from auditlib.language import tr
 from auditlib.tables import Tables
 
@@ -183,7 +183,7 @@ class Others:
 def _rules_of(tables: Tables, groups: set[str]) -> dict[str, Any]:
     """Return the rules of some groups, by id."""
     rules = tables["security_group_rules"]
-    return {rule.rule_id: rule for rule in rows_of(rules[rules["group_id"].isin(list(groups))])}
+    return {rule.rule_id: rule for rule in rows_where(rules, rules["group_id"].isin(list(groups)))}
 
 
 def _by_group(rules: Iterable[Any]) -> Mapping[tuple[str, bool], list[Any]]:

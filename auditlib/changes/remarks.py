@@ -18,7 +18,7 @@ from auditlib.changes.change import whole
 from auditlib.changes.difference import access_held, sure_access
 from auditlib.changes.others import Others
 from auditlib.characters import is_disguised
-from auditlib.frames import rows_of
+from auditlib.frames import rows_of, rows_where
 from auditlib.language import tr
 from auditlib.tables import Tables
 
@@ -218,7 +218,7 @@ def _references_elsewhere(tables: Tables, change: ApplySecurityGroups) -> Iterat
     groups = words.listed(lost)
     read = set(tables["vpcs"]["vpc_id"])
     peerings = tables["vpc_peering_connections"]
-    for row in rows_of(peerings[peerings["status"] == "active"]):
+    for row in rows_where(peerings, peerings["status"] == "active"):
         ends = {
             row.requester_vpc_id: (row.requester_owner_id, row.requester_region),
             row.accepter_vpc_id: (row.accepter_owner_id, row.accepter_region),

@@ -26,7 +26,7 @@ from auditlib.changes.change import (
     without,
 )
 from auditlib.changes.edits import groups_in, rules_in
-from auditlib.frames import frame_of_rows, rows_of
+from auditlib.frames import frame_of_rows, rows_where
 from auditlib.language import marked, tr
 from auditlib.quotas import RULES, rules_used
 from auditlib.schemas import SCHEMAS
@@ -231,7 +231,7 @@ class DeleteSecurityGroup(Change):
 
     def _rules(self, tables: Tables) -> list[Any]:
         rules = tables["security_group_rules"]
-        return list(rows_of(rules[rules["group_id"] == self.group_id]))
+        return list(rows_where(rules, rules["group_id"] == self.group_id))
 
     def forgets(self, tables: Tables) -> tuple[str, ...]:
         told = [rule.rule_id for rule in self._rules(tables) if not _by_aws(rule)]
@@ -586,7 +586,7 @@ def _may_name(tables: Tables, one: str, other: str) -> bool:
 def _peering(tables: Tables, one: str, other: str) -> str:
     """Return the active peering between two VPCs; empty where there is none."""
     found = tables["vpc_peering_connections"]
-    for row in rows_of(found[found["status"] == "active"]):
+    for row in rows_where(found, found["status"] == "active"):
         if {one, other} == {row.requester_vpc_id, row.accepter_vpc_id}:
             return str(row.vpc_peering_connection_id)
     return ""

@@ -11,7 +11,7 @@ from auditlib.access import standing
 from auditlib.addresses import Ranges, addresses
 from auditlib.aws.reads import read_of
 from auditlib.cedar import Policy, policy_of
-from auditlib.frames import kept, rows_of
+from auditlib.frames import kept, rows_of, rows_where
 from auditlib.gaps import GapRow, once
 from auditlib.language import sentences, tr
 from auditlib.views import marked_client_vpn
@@ -155,7 +155,7 @@ def unread_members(
                 row=row,
             ),
         )
-        for row in rows_of(security_group_vpc_associations[held & ~read])
+        for row in rows_where(security_group_vpc_associations, held & ~read)
     ]
     owned = set(security_groups.loc[security_groups["is_default"], "vpc_id"])
     vpcs = dict.fromkeys(

@@ -21,7 +21,7 @@ from auditlib.checks._parts import (
     rows_at,
     untold,
 )
-from auditlib.frames import rows_of
+from auditlib.frames import rows_of, rows_where
 from auditlib.gaps import GapRow
 from auditlib.language import marked, tr
 from auditlib.quotas import CONNECTIONS_BY_ASSOCIATIONS
@@ -549,7 +549,7 @@ def vpc_range_not_routed(
             for cidr in active.loc[active["endpoint_id"] == id, "destination_cidr"]
             for span in addresses(cidr).spans
         )
-        for block in rows_of(blocks[blocks["vpc_id"].isin(set(vpc_ids))]):
+        for block in rows_where(blocks, blocks["vpc_id"].isin(set(vpc_ids))):
             missing = (addresses(block.cidr_block) & families) - routed
             if not missing:
                 continue

@@ -23,7 +23,7 @@ from auditlib.checks._parts import (
     untold,
     untold_authentication,
 )
-from auditlib.frames import kept, rows_of
+from auditlib.frames import kept, rows_of, rows_where
 from auditlib.gaps import GapRow
 from auditlib.language import marked, sentences, tr
 from auditlib.outages import live_sessions
@@ -190,7 +190,7 @@ def _clients_refuse(tables: TableSource, row: Any) -> Stop | None:
     where a session that began since denies it.
     """
     endpoints = tables.shared("client_vpn_endpoints")
-    (endpoint,) = rows_of(endpoints[endpoints["endpoint_id"] == row.endpoint_id])
+    (endpoint,) = rows_where(endpoints, endpoints["endpoint_id"] == row.endpoint_id)
     if not days_left(row.not_after, endpoint.read_at) <= 0:
         return None
     live = live_sessions(tables, row.account, row.region, row.endpoint_id)
@@ -555,7 +555,7 @@ def _unread_lists(
 
 
 def _list_rows(found: pd.DataFrame, *, soon: bool) -> Iterator[dict[str, Any]]:
-    for row in rows_of(found[found["imported"]]):
+    for row in rows_where(found, found["imported"]):
         left = days_left(row.next_update, row.read_at)
         if (0 < left <= 30) if soon else left <= 0:
             yield {
@@ -592,7 +592,7 @@ def _nobody_new(tables: TableSource, evidence: pd.DataFrame) -> str:
     """Say since when nobody can connect to an endpoint, and whose sessions go on nevertheless."""
     (found,) = rows_of(evidence)
     endpoints = tables.shared("client_vpn_endpoints")
-    (endpoint,) = rows_of(endpoints[endpoints["endpoint_id"] == found.endpoint_id])
+    (endpoint,) = rows_where(endpoints, endpoints["endpoint_id"] == found.endpoint_id)
     live = live_sessions(tables, found.account, found.region, found.endpoint_id)
     said = [
         tr(
@@ -798,7 +798,7 @@ def revocation_list_is_missing(
     rows = []
     sure = set(judged.loc[judged["authentication_types"].map(len).gt(0), "endpoint_id"])
     found = found[found["endpoint_id"].isin(list(sure))]
-    for row in rows_of(found[~found["imported"] | found["status"].ne("active")]):
+    for row in rows_where(found, ~found["imported"] | found["status"].ne("active")):
         if not row.imported:
             reason = tr(
                 "{endpoint} has no revocation list, so no client certificate can be ended before "

@@ -20,7 +20,7 @@ from auditlib.checks._parts import (
     untold_authentication,
     yes,
 )
-from auditlib.frames import rows_of
+from auditlib.frames import rows_of, rows_where
 from auditlib.gaps import GapRow
 from auditlib.language import marked, tr, tr_as
 
@@ -360,14 +360,14 @@ def certificate_only_where_groups_are_wanted(
     grouped = set(rules.loc[rules["group_id"].notna(), "endpoint_id"])
     alive = client_vpn_endpoints[living(client_vpn_endpoints)]
     beside: dict[tuple[str, str], list[str]] = {}
-    for other in rows_of(alive[alive["endpoint_id"].isin(grouped)]):
+    for other in rows_where(alive, alive["endpoint_id"].isin(grouped)):
         if set(other.authentication_types) - set(_CERTIFICATE_ONLY):
             beside.setdefault((other.account, other.region), []).append(called(other))
     rows = []
     for row in rows_of(judged):
         if set(row.authentication_types) != set(_CERTIFICATE_ONLY):
             continue
-        mine = list(rows_of(rules[rules["endpoint_id"] == row.endpoint_id]))
+        mine = list(rows_where(rules, rules["endpoint_id"] == row.endpoint_id))
         # One description on all of them is of the people the whole endpoint is for.
         described = len({words.clean(rule.description) for rule in mine})
         rows += [
@@ -484,7 +484,7 @@ def connection_logging_is_off(judged: pd.DataFrame) -> pd.DataFrame:
                 "record": row.record,
                 "reason": tr("{endpoint} does not log connection attempts.", endpoint=called(row)),
             }
-            for row in rows_of(judged[~yes(judged["connection_log_enabled"])])
+            for row in rows_where(judged, ~yes(judged["connection_log_enabled"]))
         ),
     )
 

@@ -27,7 +27,7 @@ from auditlib.checks._parts import (
     without_security_groups,
 )
 from auditlib.checks.addressing import tables_in_force, unread_route_tables
-from auditlib.frames import rows_of
+from auditlib.frames import rows_of, rows_where
 from auditlib.gaps import GapRow
 from auditlib.language import tr
 
@@ -479,7 +479,7 @@ def association_route_leads_nowhere(  # the tables it reads
         in_force = tables_in_force(
             set(mine["subnet_id"].dropna()), set(mine["vpc_id"].dropna()), route_table_associations
         )
-        for route in rows_of(dead[dead["route_table_id"].isin(in_force)]):
+        for route in rows_where(dead, dead["route_table_id"].isin(in_force)):
             state = ended.get(route.target_id)
             said = {
                 "endpoint": called(row),

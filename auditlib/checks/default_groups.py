@@ -7,7 +7,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.check import Severity, check, evidence_of
 from auditlib.checks._parts import names_of
-from auditlib.frames import rows_of
+from auditlib.frames import rows_of, rows_where
 from auditlib.language import tr
 
 _JUDGED: dict[str, Any] = {
@@ -169,7 +169,9 @@ def default_sg_is_used(
     carried = network_interface_groups[network_interface_groups["group_id"].isin(group_of.keys())]
     interface_of = {
         row.eni_id: row
-        for row in rows_of(network_interfaces[network_interfaces["eni_id"].isin(carried["eni_id"])])
+        for row in rows_where(
+            network_interfaces, network_interfaces["eni_id"].isin(carried["eni_id"])
+        )
     }
     naming = security_group_rules[
         security_group_rules["referenced_group_id"].isin(group_of.keys())

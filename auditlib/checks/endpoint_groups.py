@@ -25,7 +25,7 @@ from auditlib.checks._parts import (
     with_security_groups,
     without_security_groups,
 )
-from auditlib.frames import rows_of
+from auditlib.frames import rows_of, rows_where
 from auditlib.language import marked, sentences, tr
 
 _JUDGED: dict[str, Any] = {
@@ -218,7 +218,7 @@ def vpn_sg_is_shared(
     # Interfaces that could be either endpoint's are nobody else's above; the endpoints share all
     # the same.
     pairs = groups.merge(groups, on="group_id", suffixes=("", "_other"))
-    for row in rows_of(pairs[pairs["endpoint_id"] != pairs["endpoint_id_other"]]):
+    for row in rows_where(pairs, pairs["endpoint_id"] != pairs["endpoint_id_other"]):
         if (row.endpoint_id, row.group_id, row.endpoint_id_other) in seen:
             continue
         other = words.named(row.endpoint_id_other, row.endpoint_name_other)

@@ -10,7 +10,7 @@ from auditlib import words
 from auditlib.aws.reads import read_of
 from auditlib.check import Severity, TableSource, check, evidence_of
 from auditlib.checks._parts import GUIDE, called, day, living, not_said, place_of
-from auditlib.frames import rows_of
+from auditlib.frames import rows_of, rows_where
 from auditlib.gaps import GapRow
 from auditlib.language import sentences, tr
 
@@ -124,7 +124,7 @@ def _unused_since(tables: TableSource, evidence: pd.DataFrame) -> str:
     """Say since when nothing shows that an endpoint was used, and what its log would not show."""
     (found,) = rows_of(evidence)
     endpoints = tables.shared("client_vpn_endpoints")
-    (endpoint,) = rows_of(endpoints[endpoints["endpoint_id"] == found.endpoint_id])
+    (endpoint,) = rows_where(endpoints, endpoints["endpoint_id"] == found.endpoint_id)
     return sentences(
         tr("Nothing shows that it was used in the 30 days before the snapshot.")
         if pd.isna(found.last_entry)

@@ -5,7 +5,7 @@ import pandas as pd
 from auditlib import words
 from auditlib.check import Severity, check, evidence_of
 from auditlib.checks._parts import GUIDE, not_said
-from auditlib.frames import rows_of
+from auditlib.frames import rows_of, rows_where
 from auditlib.gaps import GapRow
 from auditlib.language import tr
 
@@ -19,7 +19,7 @@ def _uncounted_lists(client_certificate_revocation_lists: pd.DataFrame) -> list[
         "ec2-export-client-vpn-client-certificate-revocation-list",
         (
             (row, row.endpoint_id, tr("the revocation list cannot be read: {row.problem}", row=row))
-            for row in rows_of(lists[lists["problem"].notna()])
+            for row in rows_where(lists, lists["problem"].notna())
         ),
     )
 

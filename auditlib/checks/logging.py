@@ -8,7 +8,7 @@ from auditlib import words
 from auditlib.aws.reads import read_of
 from auditlib.check import Severity, check, evidence_of
 from auditlib.checks._parts import GUIDE, called, living, place_of, untold, yes
-from auditlib.frames import rows_of
+from auditlib.frames import rows_of, rows_where
 from auditlib.language import marked, tr
 
 
@@ -68,7 +68,7 @@ def connection_log_is_missing(
     streams = _keys(log_streams, "log_group_name", "log_stream_name")
     held = log_streams.groupby(["account", "region", "log_group_name"], observed=True).size()
     rows = []
-    for row in rows_of(judged[yes(judged["connection_log_enabled"])]):
+    for row in rows_where(judged, yes(judged["connection_log_enabled"])):
         at = (row.account, row.region, row.connection_log_group)
         group, stream = words.clean(row.connection_log_group), row.connection_log_stream
         by_absence = True

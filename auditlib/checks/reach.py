@@ -20,7 +20,7 @@ from auditlib.checks._parts import (
     place_of,
     rows_at,
 )
-from auditlib.frames import rows_of
+from auditlib.frames import rows_of, rows_where
 from auditlib.gaps import GapRow, once
 from auditlib.language import marked, tr
 
@@ -367,7 +367,7 @@ def routed_but_not_authorized(
     endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
     rules = client_vpn_authorization_rules
     authorized: dict[str, Ranges] = defaultdict(Ranges)
-    for rule in rows_of(rules[rules["status"].map(standing) != "gone"]):
+    for rule in rows_where(rules, rules["status"].map(standing) != "gone"):
         authorized[rule.endpoint_id] |= addresses(rule.destination_cidr)
     active = client_vpn_routes[client_vpn_routes["status"] == "active"]
     rows = []
@@ -527,7 +527,7 @@ def client_to_client_is_open(
     for row in rows_of(local.merge(judged[ENDPOINT], on=ENDPOINT)):
         if row.endpoint_id not in associated:
             continue
-        mine = rows_of(active[active["endpoint_id"] == row.endpoint_id])
+        mine = rows_where(active, active["endpoint_id"] == row.endpoint_id)
         deciding = _deciding(addresses(row.destination_cidr), list(mine))
         if not deciding:
             continue
@@ -710,7 +710,7 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
     """Return inbound rules that admit the endpoint and, beside it, at least a whole VPC."""
     endpoint_of = {row.endpoint_id: row for row in rows_of(judged)}
     blocks: dict[str, list[Ranges]] = defaultdict(list)
-    for block in rows_of(vpc_cidr_blocks[vpc_cidr_blocks["state"].isin(["associated"])]):
+    for block in rows_where(vpc_cidr_blocks, vpc_cidr_blocks["state"].isin(["associated"])):
         blocks[block.vpc_id].append(addresses(block.cidr_block))
     reached = reached_interfaces[reached_interfaces["rule_ids"].map(len).gt(0)]
     reached = _receivers(reached, judged, endpoint_network_interfaces)
@@ -731,7 +731,7 @@ def receiver_open_wider_than_vpn(  # noqa: PLR0917 # the tables it reads
     }
     rule_of = {rule.rule_id: rule for held in alike.values() for rule in held}
     let_in: dict[tuple[str, str], list[Any]] = defaultdict(list)
-    for pair in rows_of(pairs[pairs["rule_id"].isin(beside["rule_id"])]):
+    for pair in rows_where(pairs, pairs["rule_id"].isin(beside["rule_id"])):
         let_in[pair.endpoint_id, pair.rule_id].append(pair)
     rows = []
     for (id, rule_id), held in sorted(let_in.items(), key=lambda item: item[0]):

@@ -24,7 +24,7 @@ from auditlib.checks._parts import (
     with_security_groups,
     without_security_groups,
 )
-from auditlib.frames import rows_of
+from auditlib.frames import rows_of, rows_where
 from auditlib.language import sentences, tr
 
 
@@ -197,7 +197,7 @@ def receiver_allows_address_not_group(  # noqa: PLR0917 # the tables it reads
     rows = []
     for trace, texts in zip(traces, meant, strict=True):
         endpoint = endpoint_of[trace.endpoint_id]
-        for rule in rows_of(rules[rules["range"].isin(texts)]):
+        for rule in rows_where(rules, rules["range"].isin(texts)):
             if (trace.endpoint_id, rule.group_id) in own:
                 continue
             if not vpcs_of[rule.group_id] & near[trace.endpoint_id]:
@@ -333,7 +333,7 @@ def _client_ranges(judged: pd.DataFrame, every_endpoint: pd.DataFrame) -> Iterat
         IPv4Network(text, strict=False)
         for text in every_endpoint.loc[on_gateway, "client_cidr_block"].dropna()
     ]
-    for row in rows_of(judged[judged["client_cidr_block"].notna()]):
+    for row in rows_where(judged, judged["client_cidr_block"].notna()):
         network = IPv4Network(row.client_cidr_block, strict=False)
         if not any(network.overlaps(other) for other in alive):
             yield _Trace(

@@ -12,7 +12,7 @@ from auditlib import words
 from auditlib.addresses import ALL_IPV4, Ranges, addresses
 from auditlib.check import Severity, check, evidence_of
 from auditlib.checks._parts import GUIDE, called, living, place_of, untold
-from auditlib.frames import rows_of
+from auditlib.frames import rows_where
 from auditlib.language import marked, tr
 
 _JUDGED: dict[str, Any] = {
@@ -43,7 +43,7 @@ def _each(judged: pd.DataFrame, found: pd.Series, said: Callable[[Any], str]) ->
                 "record": row.record,
                 "reason": said(row),
             }
-            for row in rows_of(judged[found.fillna(False).astype(bool)])
+            for row in rows_where(judged, found)
         ),
     )
 
@@ -323,7 +323,7 @@ def full_tunnel_drops_internet(
     full = judged["split_tunnel"].eq(False).fillna(False).astype(bool) & judged["status"].ne(
         "pending-associate"
     )
-    for row in rows_of(judged[full]):
+    for row in rows_where(judged, full):
         routed = _union(active.loc[active["endpoint_id"] == row.endpoint_id, "destination_cidr"])
         open_ = _union(allowed.loc[allowed["endpoint_id"] == row.endpoint_id, "destination_cidr"])
         if not _PUBLIC - (routed & open_):
