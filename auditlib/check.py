@@ -407,7 +407,15 @@ def evidence_of(columns: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame
     >>> list(evidence_of("account region endpoint_id reason", []).columns)
     ['account', 'region', 'endpoint_id', 'reason', 'rank', 'by_absence']
     """
-    return pd.DataFrame([dict(row) for row in rows], columns=[*columns.split(), *_ASIDE])
+    told = [dict(row) for row in rows]
+    if not told:  # as of most checks, again and again
+        return _no_evidence(columns).copy(deep=False)
+    return pd.DataFrame(told, columns=[*columns.split(), *_ASIDE])
+
+
+@cache
+def _no_evidence(columns: str) -> pd.DataFrame:
+    return pd.DataFrame([], columns=[*columns.split(), *_ASIDE])
 
 
 Identity = tuple[tuple[str, str], ...]
