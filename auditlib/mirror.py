@@ -116,8 +116,8 @@ def fetched(place: Prefix, endpoint_url: str | None = None) -> Iterator[Path]:
 
     Raises
     ------
-    AwsError
-        When S3 does not give it.
+    AuditError
+        When S3 does not give it, or there is no room for it here.
     ParameterError
         When nothing lies there.
     """
@@ -126,16 +126,20 @@ def fetched(place: Prefix, endpoint_url: str | None = None) -> Iterator[Path]:
     above, _, name = place.path.rpartition("/")
     bucket = Bucket(place=replace(place, path=above), endpoint_url=endpoint_url)
     with _temporary() as folder:
-        names = bucket.names(name) if name else []
-        whole = bucket.read(name) if name and not names else None
-        if whole is not None:
-            write_file(folder / name, whole)
-        elif names:
-            bucket.fetch(names, folder)
-        else:
-            raise ParameterError(
-                tr("nothing lies at {place}: give the place of a snapshot or history", place=place)
-            )
+        with _room():
+            names = bucket.names(name) if name else []
+            whole = bucket.read(name) if name and not names else None
+            if whole is not None:
+                write_file(folder / name, whole)
+            elif names:
+                bucket.fetch(names, folder)
+            else:
+                raise ParameterError(
+                    tr(
+                        "nothing lies at {place}: give the place of a snapshot or history",
+                        place=place,
+                    )
+                )
         yield folder / name
 
 
@@ -193,20 +197,28 @@ def _folders(visit: Visit) -> Iterator[tuple[Visit, Path, Path]]:
         past = visit.history if isinstance(visit.history, Path) else aside / "history"
         history = None if visit.history is None else past
         try:
-            yield replace(visit, output=output, history=history), output, past
+            with _room():
+                yield replace(visit, output=output, history=history), output, past
         except AuditError as error:
             told = str(error).replace(str(output), str(visit.output))
             raise type(error)(told.replace(str(past), str(visit.history))) from error
-        except OSError as error:
-            if error.errno not in _NO_ROOM:
-                raise
-            raise AuditError(
-                tr(
-                    "the temporary folder cannot be written ({why}): make room, or name another "
-                    "one in TMPDIR",
-                    why=error.strerror,
-                )
-            ) from error
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Say so where the temporary folder takes nothing more."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise AuditError(
+            tr(
+                "the temporary folder cannot be written ({why}): make room, or name another "
+                "one in TMPDIR",
+                why=error.strerror,
+            )
+        ) from error
 
 
 def _last(output: "Bucket", account: str, date: str) -> list[str]:

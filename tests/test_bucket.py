@@ -403,6 +403,37 @@ def test_what_cannot_be_read_from_s3_or_written_there_is_one_line(s3, monkeypatc
     assert said in " ".join(told.stderr.split())
 
 
+def test_what_is_said_of_what_was_fetched_names_its_place_in_s3(s3, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
+    save(clean().snapshot(), tmp_path / "snapshot")
+    bucket = Bucket(place=PLACE)
+    bucket.send(tmp_path, files(tmp_path))
+    place = f"{PLACE}/snapshot"
+    told = command("check", place)
+    assert f"auditlib report {place} --out DIR" in told.stdout
+    assert tempfile.gettempdir() not in told.output
+
+    def refused(*words: object) -> str:
+        told = command(*words)
+        assert told.exit_code == 2, told.output
+        assert tempfile.gettempdir() not in told.output
+        return " ".join(told.stderr.split())
+
+    bucket.write("damaged.zip", b"PK")
+    assert f"{PLACE}/damaged.zip is not a zip file" in refused("check", f"{PLACE}/damaged.zip")
+    bucket.write("snapshot/manifest.json", b"{")
+    for word in ("check", "verify"):
+        assert f"{place}: manifest.json is truncated" in refused(word, place)
+    bucket.write(f"past/20261121T000000Z-{'0' * 16}.parquet", b"none")
+    assert f"{PLACE}/past/2026" in refused("history", f"{PLACE}/past")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "x")
+
+    monkeypatch.setattr(Bucket, "fetch", full)
+    assert "name another one in TMPDIR" in refused("check", place)
+
+
 # -- one run at a time ----------------------------------------------------------------------------
 
 
