@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections import Counter
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -16,6 +17,7 @@ from auditlib.snapshot import load, verify
 from auditlib.tables import Tables
 from tests.accounts import REGION, small_account
 from tests.standin import StandIn
+from tests.worlds import NOW
 
 FINE = {Status.PASS, Status.NOT_APPLICABLE}
 
@@ -111,6 +113,37 @@ def test_a_region_that_does_not_answer_does_not_hold_up_or_empty_another(aws: St
         for region in (REGION, other)
     }
     assert by_region == {REGION: {"ok"}, other: {"failed"}}
+
+
+def test_a_clock_that_is_set_back_meanwhile_changes_no_answer(aws: StandIn, tmp_path):
+    small_account(aws)
+    told = iter(range(10**6))
+
+    def clock() -> datetime:
+        return NOW - timedelta(hours=next(told))
+
+    whole = collect(tmp_path / "whole", regions=[REGION], endpoint_url=aws.url).manifest
+    collect(tmp_path / "s", regions=[REGION], endpoint_url=aws.url, clock=clock)
+    manifest = load(tmp_path / "s").manifest
+    assert verify(tmp_path / "s") == ()
+    assert [(c.key, c.status, c.sha256) for c in manifest.calls] == [
+        (c.key, c.status, c.sha256) for c in whole.calls
+    ]
+    assert {call.seconds for call in manifest.calls} == {0.0}
+
+
+def test_a_call_that_aws_takes_for_an_old_one_is_a_gap(aws: StandIn, tmp_path):
+    small_account(aws)
+    aws.fail("ec2", "DescribeClientVpnRoutes", code="RequestExpired", status=400)
+    collect(tmp_path / "s", regions=[REGION], endpoint_url=aws.url)
+    snapshot = load(tmp_path / "s")
+    late = [call for call in snapshot.calls if call.status != "ok"]
+    assert {(call.read.iam_action, call.error_code) for call in late} == {
+        ("ec2:DescribeClientVpnRoutes", "RequestExpired")
+    }
+    found = audit(Tables(snapshot), only=resting_on("ec2:DescribeClientVpnRoutes"))
+    assert found
+    assert not FINE & {one.status for one in found}
 
 
 def test_a_second_collection_into_the_same_folder_is_one_line_and_harms_nothing(

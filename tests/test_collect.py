@@ -359,6 +359,7 @@ def test_a_wrong_option_is_one_line_and_nothing_is_written(aws, tmp_path, option
     ("code", "said"),
     [
         ("ExpiredToken", "have expired"),
+        ("RequestExpired", "or the clock of this machine is wrong"),
         ("InvalidClientTokenId", "does not accept"),
         ("SignatureDoesNotMatch", "does not accept"),
         ("AccessDenied", "refused"),
