@@ -424,6 +424,17 @@ def test_what_did_not_get_through_is_read_when_the_day_is_run_again(aws, tmp_pat
     assert kept(visit) == done
 
 
+@pytest.mark.parametrize(
+    "held", [b"", b"{", b"\xff", b"[" * 100_000, b"[]", b"{}", b'{"account": "444455556666"}']
+)
+def test_a_summary_that_is_damaged_or_another_s_counts_for_none(tmp_path, held):
+    account = Account(account=ACCOUNT, regions=(REGION,))
+    visit = Visit(account=account, output=tmp_path, date="2026-11-20")
+    write_file(visit.folder / DONE, held)
+    assert kept(visit) is None
+    assert not (visit.folder / DONE).exists()
+
+
 def test_ctrl_c_ends_a_run_and_is_no_run(aws, tmp_path, monkeypatch):
     visited(monkeypatch)
 
