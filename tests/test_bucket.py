@@ -36,6 +36,7 @@ from tests.standin import ACCOUNT
 from tests.test_fleet import FIRST, OTHERS, SECOND, inline, opened, populated, role, visited
 from tests.worlds import clean
 
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 NAME = "example-audits"
 PLACE = Prefix(bucket=NAME, path="client a/監査+1")
 PAST = Prefix(bucket=NAME, path="history")
@@ -285,6 +286,17 @@ def test_a_run_killed_between_its_summary_and_the_pointer_is_pointed_to_when_run
     client.put_object(Bucket=NAME, Key=PLACE.key(f"{ACCOUNT}/latest"), Body=b"2026-11-20\n")
     assert mirror.kept(small_visit) == {**small_visit.head, "last": []}
     assert held(s3, PLACE)[f"{ACCOUNT}/latest"] == b"2026-11-21\n"
+
+
+def test_the_documented_rights_are_enough(s3, small_visit):
+    statements = json.loads((DOCS / "iam" / "bucket.json").read_text("utf-8"))["Statement"]
+    s3.allow_only(*statements[0]["Action"], statements[1]["Action"])
+    with lock(here_of(s3)):
+        mirror.read(small_visit)
+        mirror.reported(small_visit)
+        mirror.reported(small_visit)  # takes away and puts there again
+        assert mirror.kept(small_visit)
+    assert {call.action for call in s3.calls} == set(ACTIONS)
 
 
 @pytest.mark.parametrize("failed", [0, 1])

@@ -150,6 +150,12 @@ def test_only_the_listed_reads_and_the_question_who_calls_are_made(aws, account,
     assert aws.writes == ()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights elsewhere")
+def test_the_folder_is_readable_by_its_owner_only(aws, tmp_path):
+    read_all(aws, tmp_path / "s")
+    assert (tmp_path / "s").stat().st_mode & 0o077 == 0
+
+
 def test_small_pages_give_the_same_records(aws, account, tmp_path):
     whole = read_all(aws, tmp_path / "whole")
     aws.page_size = 5

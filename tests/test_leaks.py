@@ -34,7 +34,8 @@ BUCKET = "example-audits"
 KIT = [sys.executable, "-c", "from auditlib.cli import main; main()"]
 
 NOTE = """
-import os, sys
+import os, platform, socket, sys
+socket.gethostname = platform.node = lambda: os.environ["HOSTNAME"]
 def note(event, arguments):
     if event in {"socket.getaddrinfo", "socket.gethostbyname", "socket.connect", "socket.sendto"}:
         with open(os.environ["CONNECTIONS"], "a") as file:
