@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from auditlib.audit import Audit
+from auditlib.aws import sessions
 from auditlib.aws.collect import collect
 from auditlib.aws.reads import READS
 from auditlib.check import Status, audit, checks
@@ -145,6 +146,27 @@ def test_a_call_that_aws_takes_for_an_old_one_is_a_gap(aws: StandIn, tmp_path):
     found = audit(Tables(snapshot), only=resting_on("ec2:DescribeClientVpnRoutes"))
     assert found
     assert not FINE & {one.status for one in found}
+
+
+def test_an_answer_that_never_comes_is_waited_for_so_long_and_is_a_gap(
+    aws: StandIn, tmp_path, monkeypatch
+):
+    small_account(aws)
+    kept = sessions.Config
+
+    def hasty(**given):
+        assert {given[name] > 0 for name in ("connect_timeout", "read_timeout")} == {True}
+        return kept(**given | {"read_timeout": 2})
+
+    monkeypatch.setattr(sessions, "Config", hasty)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    aws.delay("ec2", "DescribeVpcs", seconds=600)
+    collect(tmp_path / "s", regions=[REGION], endpoint_url=aws.url)
+    silent = [call for call in load(tmp_path / "s").calls if call.status != "ok"]
+    assert [(one.read.id, one.error_code) for one in silent] == [
+        ("ec2-describe-vpcs", "ReadTimeoutError")
+    ]
+    assert Counter(call.operation for call in aws.calls)["DescribeVpcs"] == 2
 
 
 def test_a_second_collection_into_the_same_folder_is_one_line_and_harms_nothing(
