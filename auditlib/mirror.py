@@ -159,8 +159,11 @@ def over_all(
     day = f"overview/{date}"
     with _temporary() as folder:
         done = [entry for entry in summaries if entry["status"] == "done"]
-        bucket.fetch([f"{entry['account']}/{entry['date']}/{FINDINGS}" for entry in done], folder)
-        yield folder
+        with _said_of({folder: output}):
+            bucket.fetch(
+                [f"{entry['account']}/{entry['date']}/{FINDINGS}" for entry in done], folder
+            )
+            yield folder
         _send(bucket, folder, made=_names(folder, day), there=bucket.names(day))
         bucket.write(f"overview/{LATEST}", pointer(date))
 
@@ -196,12 +199,21 @@ def _folders(visit: Visit) -> Iterator[tuple[Visit, Path, Path]]:
         output = visit.output if isinstance(visit.output, Path) else aside / "output"
         past = visit.history if isinstance(visit.history, Path) else aside / "history"
         history = None if visit.history is None else past
-        try:
-            with _room():
-                yield replace(visit, output=output, history=history), output, past
-        except AuditError as error:
-            told = str(error).replace(str(output), str(visit.output))
-            raise type(error)(told.replace(str(past), str(visit.history))) from error
+        with _said_of({output: visit.output, past: visit.history}):
+            yield replace(visit, output=output, history=history), output, past
+
+
+@contextmanager
+def _said_of(places: Mapping[Path, object]) -> Iterator[None]:
+    """Say of places what an error says of the folders that stand for them."""
+    try:
+        with _room():
+            yield
+    except AuditError as error:
+        told = str(error)
+        for folder, place in places.items():
+            told = told.replace(str(folder), str(place))
+        raise type(error)(told) from error
 
 
 @contextmanager

@@ -652,6 +652,18 @@ def test_what_is_damaged_is_named_by_its_place_in_s3(s3, small_visit, monkeypatc
         assert tempfile.gettempdir() not in str(told.value)
 
 
+def test_damaged_findings_are_named_by_their_place_on_the_way_to_the_page_over_all(s3):
+    entry = {"account": ACCOUNT, "date": "2026-11-21", "status": "done"}
+    name = f"{ACCOUNT}/2026-11-21/findings.parquet"
+    here_of(s3).write(name, b"PAR1")
+    with (
+        pytest.raises(AuditError, match=re.escape(f"{PLACE}/{name} is no file of a history")),
+        mirror.over_all(PLACE, "2026-11-21", [entry], s3.url) as folder,
+    ):
+        history.columns_of(folder / name, ["check"])
+    assert set(held(s3, PLACE)) == {name}
+
+
 def test_a_full_disk_is_no_bug_of_the_kit(s3, small_visit, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "x")
