@@ -14,6 +14,17 @@ FREE = re.compile(
     r"Mozilla Public License|Unlicense|HPND|Zlib|LGPL|CC0|Public Domain)\b",
     re.IGNORECASE,
 )
+# What binds what it is used with, beside a licence that does not, too.
+BINDING = re.compile(
+    r"\b(A?GPL(v?[0-9.]+\+?)?|GNU (Affero )?General Public License|SSPL|Proprietary)\b",
+    re.IGNORECASE,
+)
+
+
+def is_free(licence: str) -> bool:
+    """Tell whether a licence, or one of those there is a choice of, is known to be free to use."""
+    choices = licence.split(" OR ")
+    return any(FREE.search(one) and not BINDING.search(one) for one in choices)
 
 
 def licence_of(found: Distribution) -> str:
@@ -56,7 +67,7 @@ def needed(name: str) -> dict[str, str]:
 def main() -> int:
     """Print the list."""
     licences = needed("auditlib")
-    unknown = {name for name, licence in licences.items() if not FREE.search(licence)}
+    unknown = {name for name, licence in licences.items() if not is_free(licence)}
     for name, licence in sorted(licences.items()):
         print(f"{'?' if name in unknown else ' '} {name}: {licence or 'says nothing'}")
     print(f"{len(licences)} distributions, {len(unknown)} to look at")

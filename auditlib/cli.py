@@ -74,8 +74,9 @@ class _Place(click.Path):
             return super().convert(value, param, ctx)
         from auditlib.mirror import fetched
 
-        path = ctx.with_resource(fetched(prefix_of(value)))
-        ctx.meta.setdefault(_FETCHED, set()).add(path)
+        place = prefix_of(value)
+        path = ctx.with_resource(fetched(place))
+        ctx.meta.setdefault(_FETCHED, {})[path] = str(place)
         return path
 
 
@@ -94,6 +95,16 @@ class _Here(click.Path):
 
 
 _FETCHED = "auditlib.fetched"
+
+
+def _as_given(text: object, ctx: click.Context | None = None) -> str:
+    """Return what is said of a folder that was fetched as said of its place in S3."""
+    told = str(text)
+    for path, place in (ctx or click.get_current_context()).meta.get(_FETCHED, {}).items():
+        told = told.replace(str(path), place)
+    return told
+
+
 PLACE = _Place(path_type=Path)
 HERE = _Here(path_type=Path)
 
@@ -117,7 +128,7 @@ class _Commands(Group):
             finally:
                 sys.stdout.flush()  # a full disk shows now, not when Python has gone
         except AuditError as error:
-            raise _Refusal(str(error)) from error
+            raise _Refusal(_as_given(error, ctx)) from error
         except KeyboardInterrupt:
             click.echo(tr("auditlib: interrupted"), err=True)
             ctx.exit(INTERRUPTED)
@@ -343,7 +354,7 @@ def verify(snapshot: Path) -> None:
 
     problems = problems_of(snapshot)
     for problem in problems:
-        click.echo(one_line(problem))
+        click.echo(one_line(_as_given(problem)))
     if problems:
         sys.exit(1)
     loaded = load(snapshot)
@@ -402,7 +413,7 @@ def check(snapshot: Path, style: str, accepted: Path | None, fail_on: str) -> No
             [
                 tr(
                     "As pages with all evidence: auditlib report {snapshot} --out DIR",
-                    snapshot=snapshot,
+                    snapshot=_as_given(snapshot),
                 )
             ]
         )

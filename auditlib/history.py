@@ -7,7 +7,7 @@ accounts keeps one per account. Needs pyarrow (the extra ``parquet``).
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +71,7 @@ RUNS = (
 )
 """Columns of :func:`runs`: a row per run, pieces of evidence by severity, checks not assessed."""
 
+_ALWAYS = ("run", "taken", "check", "severity", "status")
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}\.parquet")
 _IDS = ("account", "region", "endpoint_id", "group_id", "rule_id", "eni_id")
 
@@ -133,16 +134,12 @@ def parquet_of(audit: "Audit") -> bytes:
     moment = taken(audit)
     rows = [{**row, "taken": moment} for row in _rows_of(audit)]
     columns = {name: [row.get(name) for row in rows] for name in COLUMNS}
-    types = dict.fromkeys(COLUMNS, arrow.string()) | {
-        "taken": arrow.timestamp("us", tz="UTC"),
-        "gaps": arrow.int64(),
-    }
     about = {
         "accounts": sorted({account for account, _ in audit.snapshot.places}),
         "regions": sorted({region for _, region in audit.snapshot.places}),
     }
-    schema = arrow.schema(
-        list(types.items()), metadata={"auditlib": json.dumps(about), "auditlib_format": "1"}
+    schema = _schema(arrow, COLUMNS).with_metadata(
+        {"auditlib": json.dumps(about), "auditlib_format": "1"}
     )
     target = io.BytesIO()
     parquet.write_table(arrow.table(columns, schema=schema), target)
@@ -170,8 +167,7 @@ def columns_of(path: Path, columns: Iterable[str], where: Any = None) -> pd.Data
     AuditError
         When the file cannot be read.
     """
-    frame: pd.DataFrame = _table(path, list(columns), where).to_pandas()
-    return frame
+    return _read(path, list(columns), where)[0]
 
 
 def is_recorded(folder: str | Path, digest: str) -> bool:
@@ -236,8 +232,7 @@ def read(folder: str | Path, columns: Iterable[str] = COLUMNS) -> pd.DataFrame:
         When a file of it cannot be read.
     """
     wanted = list(columns)
-    tables = [_table(path, wanted).to_pandas() for path in _present(folder)]
-    frames = [frame for frame in tables if len(frame)]
+    frames = [_read(path, wanted)[0] for path in _present(folder)]
     if not frames:
         return pd.DataFrame(columns=wanted)
     found: pd.DataFrame = pd.concat(frames, ignore_index=True)
@@ -259,26 +254,35 @@ def past(
     rows = read(folder, ("run", "taken", "check", "identity")).dropna(subset=["identity"])
     rows = rows[(rows["run"] != without) & (rows["taken"] <= before)]
     seen = rows.groupby(["check", "identity"], sort=False)["taken"].agg(["min", "max"])
-    return {
-        (str(check), tuple(json.loads(identity).items())): Past(first_seen=first, last_seen=last)
-        for (check, identity), first, last in seen.itertuples(name=None)
-    }
+    try:
+        return {
+            (check, _identity(identity)): Past(first_seen=first, last_seen=last)
+            for (check, identity), first, last in seen.itertuples(name=None)
+        }
+    except (ValueError, RecursionError) as error:
+        raise _damaged(folder) from error
+
+
+def _identity(text: str) -> Identity:
+    """Return what a row is about, as a file has it."""
+    known = json.loads(text)
+    if not isinstance(known, dict) or any(isinstance(v, dict | list) for v in known.values()):
+        raise ValueError(text)
+    return tuple(known.items())
 
 
 def runs(folder: str | Path) -> pd.DataFrame:
     """Return the runs of a history, the oldest first, in the columns of ``RUNS``."""
     rows = []
     for path in _present(folder):
-        table = _table(path, ["run", "taken", "check", "severity", "status", "identity"])
-        about = json.loads((table.schema.metadata or {}).get(b"auditlib", b"{}"))
-        frame = table.to_pandas()
+        frame, about = _read(path, ["run", "taken", "check", "severity", "status", "identity"])
         evidence = frame.loc[frame["identity"].notna(), "severity"].value_counts()
         rows.append(
             {
                 "run": frame["run"].iloc[0],
                 "taken": frame["taken"].iloc[0],
-                "accounts": tuple(about.get("accounts", ())),
-                "regions": tuple(about.get("regions", ())),
+                "accounts": about["accounts"],
+                "regions": about["regions"],
                 **{severity.value: int(evidence.get(severity.value, 0)) for severity in Severity},
                 "not_assessed": int((frame["status"] == Status.NOT_ASSESSED.value).sum()),
             }
@@ -305,23 +309,50 @@ def _present(folder: str | Path) -> list[Path]:
     return _files(folder)
 
 
-def _table(path: Path, columns: list[str], where: Any = None) -> Any:
-    _, parquet = _pyarrow()
+def _read(
+    path: Path, columns: list[str], where: Any = None
+) -> tuple[pd.DataFrame, Mapping[str, tuple[str, ...]]]:
+    """Return columns of a file and the accounts and regions it is of, believing nothing."""
+    arrow, parquet = _pyarrow()
     try:
         table = parquet.read_table(path, columns=columns, filters=where)
-    except (OSError, ValueError) as error:  # pyarrow's own errors are these
-        raise AuditError(
-            tr(
-                "{path} is no file of a history that can be read: restore it, or delete it and add its "
-                "snapshot again",
-                path=path,
-            )
-        ) from error
-    if missing := set(columns) - set(table.column_names) or not (where or table.num_rows):
-        raise AuditError(
-            tr("{path} is no file of a history ({missing}): delete it", path=path, missing=missing)
+        # A run has at least one row; every row says of which, and when.
+        if set(columns) <= set(table.column_names) and (table.num_rows or where):
+            frame: pd.DataFrame = table.select(columns).cast(_schema(arrow, columns)).to_pandas()
+            if frame[[name for name in _ALWAYS if name in columns]].notna().all(axis=None):
+                return frame, _about(table.schema.metadata or {})
+    except (OSError, ValueError, RecursionError, arrow.ArrowException) as error:
+        raise _damaged(path) from error
+    raise _damaged(path)
+
+
+def _schema(arrow: Any, columns: Iterable[str]) -> Any:
+    """Return the columns with their types."""
+    types = dict.fromkeys(COLUMNS, arrow.string()) | {
+        "taken": arrow.timestamp("us", tz="UTC"),
+        "gaps": arrow.int64(),
+    }
+    return arrow.schema([(name, types[name]) for name in columns])
+
+
+def _about(metadata: Mapping[bytes, bytes]) -> Mapping[str, tuple[str, ...]]:
+    told = json.loads(metadata.get(b"auditlib", b"{}"))
+    if not isinstance(told, dict):
+        raise ValueError(told)  # as what is no JSON
+    lists = {name: told.get(name, []) for name in ("accounts", "regions")}
+    if not all(isinstance(one, list) for one in lists.values()):
+        raise ValueError(told)
+    return {name: tuple(map(str, one)) for name, one in lists.items()}
+
+
+def _damaged(place: object) -> AuditError:
+    return AuditError(
+        tr(
+            "{path} is no file of a history that can be read: restore it, or delete it and add its "
+            "snapshot again",
+            path=place,
         )
-    return table
+    )
 
 
 def _pyarrow() -> tuple[Any, Any]:

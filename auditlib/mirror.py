@@ -119,8 +119,8 @@ def fetched(place: Prefix, endpoint_url: str | None = None) -> Iterator[Path]:
 
     Raises
     ------
-    AwsError
-        When S3 does not give it.
+    AuditError
+        When S3 does not give it, or there is no room for it here.
     ParameterError
         When nothing lies there.
     """
@@ -129,16 +129,20 @@ def fetched(place: Prefix, endpoint_url: str | None = None) -> Iterator[Path]:
     above, _, name = place.path.rpartition("/")
     bucket = Bucket(place=replace(place, path=above), endpoint_url=endpoint_url)
     with _temporary() as folder:
-        names = bucket.names(name) if name else []
-        whole = bucket.read(name) if name and not names else None
-        if whole is not None:
-            write_file(folder / name, whole)
-        elif names:
-            bucket.fetch(names, folder)
-        else:
-            raise ParameterError(
-                tr("nothing lies at {place}: give the place of a snapshot or history", place=place)
-            )
+        with _room():
+            names = bucket.names(name) if name else []
+            whole = bucket.read(name) if name and not names else None
+            if whole is not None:
+                write_file(folder / name, whole)
+            elif names:
+                bucket.fetch(names, folder)
+            else:
+                raise ParameterError(
+                    tr(
+                        "nothing lies at {place}: give the place of a snapshot or history",
+                        place=place,
+                    )
+                )
         yield folder / name
 
 
@@ -158,8 +162,11 @@ def over_all(
     day = f"overview/{date}"
     with _temporary() as folder:
         done = [entry for entry in summaries if entry["status"] == "done"]
-        bucket.fetch([f"{entry['account']}/{entry['date']}/{FINDINGS}" for entry in done], folder)
-        yield folder
+        with _said_of({folder: output}):
+            bucket.fetch(
+                [f"{entry['account']}/{entry['date']}/{FINDINGS}" for entry in done], folder
+            )
+            yield folder
         _send(bucket, folder, made=_names(folder, day), there=bucket.names(day))
         bucket.write(f"overview/{LATEST}", pointer(date))
 
@@ -195,21 +202,38 @@ def _folders(visit: Visit) -> Iterator[tuple[Visit, Path, Path]]:
         output = visit.output if isinstance(visit.output, Path) else aside / "output"
         past = visit.history if isinstance(visit.history, Path) else aside / "history"
         history = None if visit.history is None else past
-        try:
+        with _said_of({output: visit.output, past: visit.history}):
             yield replace(visit, output=output, history=history), output, past
-        except AuditError as error:
-            told = str(error).replace(str(output), str(visit.output))
-            raise type(error)(told.replace(str(past), str(visit.history))) from error
-        except OSError as error:
-            if error.errno not in _NO_ROOM:
-                raise
-            raise AuditError(
-                tr(
-                    "the temporary folder cannot be written ({why}): make room, or name another "
-                    "one in TMPDIR",
-                    why=error.strerror,
-                )
-            ) from error
+
+
+@contextmanager
+def _said_of(places: Mapping[Path, object]) -> Iterator[None]:
+    """Say of places what an error says of the folders that stand for them."""
+    try:
+        with _room():
+            yield
+    except AuditError as error:
+        told = str(error)
+        for folder, place in places.items():
+            told = told.replace(str(folder), str(place))
+        raise type(error)(told) from error
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Say so where the temporary folder takes nothing more."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise AuditError(
+            tr(
+                "the temporary folder cannot be written ({why}): make room, or name another "
+                "one in TMPDIR",
+                why=error.strerror,
+            )
+        ) from error
 
 
 def _last(output: "Bucket", account: str, date: str) -> list[str]:

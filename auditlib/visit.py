@@ -117,17 +117,26 @@ def kept(visit: Visit) -> dict[str, Any] | None:
     """Return the summary of a visit that was completed before; ``None`` where there is none.
 
     One whose calls did not all get through (throttling, time-outs) is to be made again: it is taken
-    for begun. What AWS refused stays so.
+    for begun, and so is one whose summary is damaged or another's. What AWS refused stays so.
     """
     done = visit.folder / DONE
     if not done.exists():
         return None
-    summary: dict[str, Any] = json.loads(done.read_text("utf-8"))
-    if summary.get("read_again"):
+    summary = _summary_in(done)
+    if summary.get("read_again") or not visit.head.items() <= summary.items():
         done.unlink()
         return None
     write_file(visit.home / LATEST, pointer(visit.date))  # one may have been killed before it
     return summary
+
+
+def _summary_in(file: Path) -> dict[str, Any]:
+    """Return the summary in a file; an empty one where it holds none."""
+    try:
+        summary = json.loads(file.read_bytes())
+    except (ValueError, RecursionError):
+        return {}
+    return summary if isinstance(summary, dict) else {}
 
 
 def pointer(date: str) -> bytes:

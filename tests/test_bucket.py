@@ -36,6 +36,7 @@ from tests.standin import ACCOUNT
 from tests.test_fleet import FIRST, OTHERS, SECOND, inline, opened, populated, role, visited
 from tests.worlds import clean
 
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 NAME = "example-audits"
 PLACE = Prefix(bucket=NAME, path="client a/監査+1")
 PAST = Prefix(bucket=NAME, path="history")
@@ -306,6 +307,17 @@ def test_a_run_that_is_forgotten_in_a_history_is_gone_in_s3_too(s3, small_visit,
     assert set(held(s3, PAST)) == {f"{ACCOUNT}/again.parquet"}
 
 
+def test_the_documented_rights_are_enough(s3, small_visit):
+    statements = json.loads((DOCS / "iam" / "bucket.json").read_text("utf-8"))["Statement"]
+    s3.allow_only(*statements[0]["Action"], statements[1]["Action"])
+    with lock(here_of(s3)):
+        mirror.read(small_visit)
+        mirror.reported(small_visit)
+        mirror.reported(small_visit)  # takes away and puts there again
+        assert mirror.kept(small_visit)
+    assert {call.action for call in s3.calls} == set(ACTIONS)
+
+
 @pytest.mark.parametrize("failed", [0, 1])
 def test_a_day_whose_calls_did_not_all_get_through_is_no_complete_one(s3, small_visit, failed):
     mirror.read(small_visit)
@@ -420,6 +432,37 @@ def test_what_cannot_be_read_from_s3_or_written_there_is_one_line(s3, monkeypatc
     told = command(*words)
     assert told.exit_code == 2
     assert said in " ".join(told.stderr.split())
+
+
+def test_what_is_said_of_what_was_fetched_names_its_place_in_s3(s3, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
+    save(clean().snapshot(), tmp_path / "snapshot")
+    bucket = Bucket(place=PLACE)
+    bucket.send(tmp_path, files(tmp_path))
+    place = f"{PLACE}/snapshot"
+    told = command("check", place)
+    assert f"auditlib report {place} --out DIR" in told.stdout
+    assert tempfile.gettempdir() not in told.output
+
+    def refused(*words: object) -> str:
+        told = command(*words)
+        assert told.exit_code == 2, told.output
+        assert tempfile.gettempdir() not in told.output
+        return " ".join(told.stderr.split())
+
+    bucket.write("damaged.zip", b"PK")
+    assert f"{PLACE}/damaged.zip is not a zip file" in refused("check", f"{PLACE}/damaged.zip")
+    bucket.write("snapshot/manifest.json", b"{")
+    for word in ("check", "verify"):
+        assert f"{place}: manifest.json is truncated" in refused(word, place)
+    bucket.write(f"past/20261121T000000Z-{'0' * 16}.parquet", b"none")
+    assert f"{PLACE}/past/2026" in refused("history", f"{PLACE}/past")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "x")
+
+    monkeypatch.setattr(Bucket, "fetch", full)
+    assert "name another one in TMPDIR" in refused("check", place)
 
 
 # -- one run at a time ----------------------------------------------------------------------------
@@ -626,6 +669,18 @@ def test_what_is_damaged_is_named_by_its_place_in_s3(s3, small_visit, monkeypatc
             half(small_visit)
         assert f"{PLACE}/{snapshot}" in str(told.value)
         assert tempfile.gettempdir() not in str(told.value)
+
+
+def test_damaged_findings_are_named_by_their_place_on_the_way_to_the_page_over_all(s3):
+    entry = {"account": ACCOUNT, "date": "2026-11-21", "status": "done"}
+    name = f"{ACCOUNT}/2026-11-21/findings.parquet"
+    here_of(s3).write(name, b"PAR1")
+    with (
+        pytest.raises(AuditError, match=re.escape(f"{PLACE}/{name} is no file of a history")),
+        mirror.over_all(PLACE, "2026-11-21", [entry], s3.url) as folder,
+    ):
+        history.columns_of(folder / name, ["check"])
+    assert set(held(s3, PLACE)) == {name}
 
 
 def test_a_full_disk_is_no_bug_of_the_kit(s3, small_visit, monkeypatch):

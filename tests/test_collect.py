@@ -150,6 +150,12 @@ def test_only_the_listed_reads_and_the_question_who_calls_are_made(aws, account,
     assert aws.writes == ()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights elsewhere")
+def test_the_folder_is_readable_by_its_owner_only(aws, tmp_path):
+    read_all(aws, tmp_path / "s")
+    assert (tmp_path / "s").stat().st_mode & 0o077 == 0
+
+
 def test_small_pages_give_the_same_records(aws, account, tmp_path):
     whole = read_all(aws, tmp_path / "whole")
     aws.page_size = 5
@@ -359,6 +365,7 @@ def test_a_wrong_option_is_one_line_and_nothing_is_written(aws, tmp_path, option
     ("code", "said"),
     [
         ("ExpiredToken", "have expired"),
+        ("RequestExpired", "or the clock of this machine is wrong"),
         ("InvalidClientTokenId", "does not accept"),
         ("SignatureDoesNotMatch", "does not accept"),
         ("AccessDenied", "refused"),

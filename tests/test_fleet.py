@@ -16,6 +16,7 @@ import pytest
 
 from auditlib import history
 from auditlib.audit import Audit, open_audit
+from auditlib.aws.organization import ACTIONS as LISTING
 from auditlib.check import Status
 from auditlib.errors import AwsError, ParameterError
 from auditlib.fleet import Executors, Interrupted, run
@@ -242,6 +243,7 @@ def organization(aws) -> tuple[dict[str, str], dict[str, str]]:
 def test_accounts_of_an_organization_are_found_by_unit_and_tag(aws, tmp_path, monkeypatch):
     visited(monkeypatch)
     units, accounts = organization(aws)
+    aws.allow_only(*LISTING, "sts:AssumeRole")  # docs/iam/many-accounts.json
 
     def found(*lines: str) -> set[str]:
         _, told = listing(aws, written(tmp_path, "organization:", *lines))
@@ -256,6 +258,8 @@ def test_accounts_of_an_organization_are_found_by_unit_and_tag(aws, tmp_path, mo
     assert found(f"  ous: [{units['lower']}, {units['upper']}]") == both
     assert found(f"  ous: [{units['upper']}]", "  tags: {audit: 'yes'}") == {accounts["upper"]}
     assert found("  tags: {audit: 'no'}") == {accounts["lower"]}
+    asked = {call.action for call in aws.calls}
+    assert asked - {"sts:GetCallerIdentity", "sts:AssumeRole"} == set(LISTING)
 
 
 def test_an_organization_that_refuses_is_a_gap_and_the_named_accounts_are_read(
@@ -451,6 +455,17 @@ def test_a_day_that_is_read_again_is_one_run_of_the_history(aws, tmp_path, monke
     assert again["read_again"] == 0
     assert len({first["digest"], second["digest"], again["digest"]}) == 3
     assert runs == [again["digest"]]
+
+
+@pytest.mark.parametrize(
+    "held", [b"", b"{", b"\xff", b"[" * 100_000, b"[]", b"{}", b'{"account": "444455556666"}']
+)
+def test_a_summary_that_is_damaged_or_another_s_counts_for_none(tmp_path, held):
+    account = Account(account=ACCOUNT, regions=(REGION,))
+    visit = Visit(account=account, output=tmp_path, date="2026-11-20")
+    write_file(visit.folder / DONE, held)
+    assert kept(visit) is None
+    assert not (visit.folder / DONE).exists()
 
 
 def test_ctrl_c_ends_a_run_and_is_no_run(aws, tmp_path, monkeypatch):

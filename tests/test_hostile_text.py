@@ -40,6 +40,8 @@ from tests.report_worlds import hostile, written
 from tests.shapes import output_shape
 from tests.worlds import ACCOUNT, REGION
 
+OBEYED = re.compile("[=+\\-@\t\r\n＝＋－＠]")
+"""How a formula begins."""
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069]")
 
 
@@ -178,7 +180,21 @@ def test_a_card_holds_no_element_attribute_or_comment_of_theirs(finding):
         ("check", "--format", "json"),
         ("check", "--format", "csv"),
         ("check", "--format", "ocsf"),
+        ("check", "--format", "asff"),
+        ("check", "--format", "junit"),
+        ("controls",),
+        (
+            "explain",
+            "--endpoint",
+            audited().tables["client_vpn_endpoints"]["endpoint_id"][0],
+            "--to",
+            "10.9.1.5",
+            "--port",
+            "22",
+        ),
+        ("preview", "--fix", "connection-logging-is-off"),
         ("reach",),
+        ("reach", "--format", "csv"),
         ("find", "pay"),
         ("tables",),
     ],
@@ -197,14 +213,14 @@ def test_a_terminal_is_driven_by_none_of_it(monkeypatch, arguments):
 def test_no_cell_of_a_csv_is_a_formula():
     rows = list(csv.reader(io.StringIO(findings_csv(audited().findings))))
     assert len({len(row) for row in rows}) == 1
-    assert not [cell for row in rows for cell in row if cell[:1] in set("=+-@\t\r")]
+    assert not [cell for row in rows for cell in row if OBEYED.match(cell)]
 
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_a_text_is_no_formula_in_a_csv_and_is_found_again_behind_an_apostrophe(text):
     made = csv_text(pd.DataFrame({"name": pd.Series([text], dtype="str")}))
     ((_,), (cell,)) = csv.reader(io.StringIO(made, newline=""))
-    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
+    assert not OBEYED.match(cell)
     assert cell.removeprefix("'") == visible(text)
 
 
@@ -243,17 +259,28 @@ def test_tables_in_csv_give_each_text_back(tmp_path):
     for table, columns in KEPT.items():
         with (tmp_path / f"{table}.csv").open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
+        assert not [cell for row in rows for cell in row.values() if OBEYED.match(cell)], table
         for column in columns:
             assert {visible(text) for text in HOSTILE} <= {
                 row[column].removeprefix("'") for row in rows
             }, column
 
 
-def test_json_loses_nothing_of_it():
-    text = json_text(findings_json(audited()))
-    assert json.loads(text) == json.loads(json.dumps(findings_json(audited()), default=str))
-    names = audited().tables["client_vpn_endpoints"]["name"].tolist()
-    assert set(HOSTILE) <= set(names)
+def texts_in(value: object) -> set[str]:
+    """Return every text in what JSON holds."""
+    if isinstance(value, str):
+        return {value}
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {text for one in inner for text in texts_in(one)}
+
+
+@pytest.mark.parametrize("made", [findings_json, ocsf_events])
+def test_json_and_ocsf_hold_each_text_of_the_evidence_as_it_was_written(made):
+    text = json_text(made(audited()))
+    assert not UNSEEN.search(text.replace("\n", ""))
+    held = texts_in(json.loads(text))
+    assert evidence_texts() <= held
+    assert set(HOSTILE) <= held
 
 
 def evidence_texts() -> set[str]:
@@ -284,12 +311,10 @@ def test_a_workbook_holds_each_text_of_the_evidence_and_obeys_none():
         assert not [name for name in parts.namelist() if "external" in name.lower()]
 
 
-def test_ocsf_asff_and_junit_are_well_formed_and_show_what_is_unseen():
-    for text in (
-        json_text(ocsf_events(audited())),
-        json_text({"Findings": asff_findings(audited())}),
-    ):
-        assert json.loads(text)
+def test_asff_and_junit_are_well_formed_and_show_what_is_unseen():
+    found = json.loads(json_text({"Findings": asff_findings(audited())}))["Findings"]
+    assert not [text for text in texts_in(found) if UNSEEN.search(text)]
+    assert any("pay[U+202E]roll" in one["Description"] for one in found)
     said = ET.fromstring(junit_xml(audited()))  # noqa: S314 # our own text
     told = "".join(said.itertext())
     assert not UNSEEN.search(told.replace("\n", ""))

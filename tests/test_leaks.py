@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import zipfile
@@ -18,9 +19,14 @@ from urllib.parse import urlsplit
 import pyarrow.parquet
 import pypdf
 import pytest
+from click.testing import CliRunner
 
+from auditlib.cli import main
+from auditlib.snapshot import save
 from tests.accounts import REGION, small_account
+from tests.report_worlds import MOMENT
 from tests.standin import ACCOUNT, StandIn
+from tests.worlds import World
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "zqxmarkoftheauditor"
@@ -28,7 +34,8 @@ BUCKET = "example-audits"
 KIT = [sys.executable, "-c", "from auditlib.cli import main; main()"]
 
 NOTE = """
-import os, sys
+import os, platform, socket, sys
+socket.gethostname = platform.node = lambda: os.environ["HOSTNAME"]
 def note(event, arguments):
     if event in {"socket.getaddrinfo", "socket.gethostbyname", "socket.connect", "socket.sendto"}:
         with open(os.environ["CONNECTIONS"], "a") as file:
@@ -189,3 +196,49 @@ def test_nothing_but_what_reads_aws_opens_a_connection(audited, standin_address)
         assert noted, command
         for line in noted:
             assert re.search(rf"{re.escape(str(place.hostname))}['\"]?, {place.port}\b", line), line
+
+
+ELSEWHERE = {"demo", "lab"}
+"""A report on the sample, and a server of JupyterLab's, which ``engagement.lab_command`` keeps from asking."""
+
+OFFLINE = [
+    ("accept", "{s}", "connection-logging-is-off", "*", "--reason", "a", "--owner", "b", "--until",
+     "2999-01-01", "--file", "{out}.yaml"),
+    ("checks",),
+    ("collect", "--script", "--region", REGION),
+    ("controls", "{s}"),
+    ("diff", "{s}", "{s}"),
+    ("explain", "{s}", "--endpoint", "bare", "--to", "10.0.1.5", "--port", "22"),
+    ("find", "{s}", "bare"),
+    ("history", "{out}", "{s}"),
+    ("new", "client", "--out", "{out}"),
+    ("reach", "{s}"),
+    ("redact", "{s}", "--out", "{out}.zip"),
+    ("verify", "{s}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", OFFLINE, ids=lambda words: words[0])
+def test_a_command_that_reads_files_opens_no_connection(tmp_path, monkeypatch, words):
+    opened: list[object] = []
+
+    def noted(*what: object, **_: object) -> None:
+        opened.append(what)
+        raise OSError("no network")
+
+    for name in ("getaddrinfo", "gethostbyname", "create_connection"):
+        monkeypatch.setattr(socket, name, noted)
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, noted)
+    world = World()
+    world.endpoint(world.vpc(), name="bare", logging=False)
+    save(world.snapshot(**MOMENT), tmp_path / "s")
+    filled = [word.format(s=tmp_path / "s", out=tmp_path / "out") for word in words]
+    told = CliRunner().invoke(main, filled)
+    assert told.exit_code in {0, 1, 3}, told.output
+    assert opened == []
+
+
+def test_every_command_is_looked_at(audited):
+    looked_at = {command.split()[0] for command in audited[1]} | {words[0] for words in OFFLINE}
+    assert looked_at | ELSEWHERE == set(main.commands)

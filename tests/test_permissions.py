@@ -61,6 +61,28 @@ def test_permissions_asks_for_nothing_the_policy_lacks_and_reads_little(aws: Sta
     assert {name.lower() for name in real} <= {name.lower() for name in named}
 
 
+def test_a_profile_is_asked_about_and_what_it_would_be_refused_is_told_with_its_cost(
+    aws: StandIn, tmp_path, monkeypatch
+):
+    small_account(aws)
+    aws.deny("logs")
+    config = tmp_path / "config"
+    config.write_text(
+        f"[profile client]\nregion = {REGION}\naws_access_key_id = OFTHEPROFILE\n"
+        "aws_secret_access_key = testing\n",
+        "utf-8",
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert auditlib("permissions", "--endpoint-url", aws.url).exit_code == 2
+    told = auditlib("permissions", "--profile", "client", "--endpoint-url", aws.url)
+    assert told.exit_code == 3, told.output
+    assert "refused: logs:DescribeLogGroups" in told.stdout
+    assert "connection-log" in told.stdout
+    assert not aws.writes
+
+
 def test_an_account_without_endpoints_needs_no_reads_of_them(aws: StandIn):
     told = auditlib("permissions", "--region", REGION, "--endpoint-url", aws.url)
     assert told.exit_code == 0

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auditlib import history
 from auditlib.errors import ParameterError
 from tests.fuzz import readers
 from tests.fuzz.__main__ import CASES, WORDS
@@ -39,7 +40,7 @@ def test_what_was_found_once_is_refused_or_read(path):
     readers.run(path.parent.name, path.read_bytes())
 
 
-DEAR = {"answers", "archive", "files", "manifest", "notes"}
+DEAR = {"history", "history_cells", "answers", "archive", "files", "manifest", "notes"}
 """Doors behind which whole snapshots are judged."""
 
 
@@ -53,7 +54,16 @@ def test_only_the_kit_s_own_errors_come_out(door):
     pushed()
 
 
-@pytest.mark.parametrize("door", sorted(set(readers.READERS) - {"answers", "files"}))
+@pytest.mark.parametrize("column", ["run", "taken", "check", "severity", "status", "identity", ""])
+def test_whatever_a_column_of_a_history_holds_it_is_read_or_refused(column):
+    number = (*history.COLUMNS, "").index(column)
+    for value in range(len(readers.ODD_CELLS)):
+        readers.run("history_cells", bytes([0, number, 0, value]))
+
+
+@pytest.mark.parametrize(
+    "door", sorted(set(readers.READERS) - {"answers", "files", "history_cells"})
+)
 def test_a_door_takes_what_it_is_made_for(door, monkeypatch):
     """So that what is pushed at it is not refused at its outermost check."""
     refusals = []
@@ -63,6 +73,7 @@ def test_a_door_takes_what_it_is_made_for(door, monkeypatch):
         super(ParameterError, self).__init__(*args)
 
     monkeypatch.setattr(ParameterError, "__init__", raising, raising=False)
+    monkeypatch.setattr(history, "_damaged", lambda place: pytest.fail(f"{place} is refused"))
     readers.run(door, readers.SEEDS()[door][0])
     # A plan with every kind of change has some that AWS would refuse.
     assert len(refusals) <= (5 if door == "plan_json" else 0), refusals

@@ -48,8 +48,32 @@ def test_the_lock_holds_every_dependency_with_hashes():
     base = locked("requirements.lock")
     names = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
     assert names <= set(base)
-    text = (ROOT / "requirements.lock").read_text("utf-8")
-    assert text.count("--hash=sha256:") > len(base)
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        text = (ROOT / name).read_text("utf-8")
+        entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+        assert len(entries) >= len(locked(name))
+        for entry in entries:
+            assert re.match(r"[^\n]+==\S+ .*--hash=sha256:[0-9a-f]{64}$", entry, re.DOTALL), entry
+
+
+@pytest.mark.parametrize(
+    ("licence", "free"),
+    [
+        ("MIT", True),
+        ("BSD-3-Clause", True),
+        ("Apache-2.0 AND CNRI-Python", True),
+        ("GNU Lesser General Public License v3 (LGPLv3), LGPL", True),
+        ("GPL-3.0-or-later OR MIT", True),
+        ("AGPL-3.0-or-later", False),
+        ("GPL-3.0-only", False),
+        ("GPL-2.0-or-later AND MIT", False),
+        ("Proprietary, see LICENSE", False),
+        ("", False),
+    ],
+)
+def test_a_licence_that_is_not_known_to_be_free_is_looked_at(licence, free):
+    is_free = runpy.run_path(str(ROOT / ".ci" / "licences.py"))["is_free"]
+    assert is_free(licence) is free
 
 
 def test_a_package_asked_for_with_an_extra_is_locked_with_it():

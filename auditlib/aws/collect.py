@@ -528,7 +528,8 @@ class Run:
                 call = self._keep(call, read, document)
             else:
                 call = replace(call, items=0)
-        seconds = round((self._clock() - started).total_seconds(), 3)
+        # A clock may be set back meanwhile.
+        seconds = max(0.0, round((self._clock() - started).total_seconds(), 3))
         return replace(call, seconds=seconds), document if _is_parent(read) else None
 
     def _keep(self, call: Call, read: Read, document: Mapping[str, Any]) -> Call:

@@ -45,7 +45,9 @@ __all__ = [
 
 # Where IAM, STS and the list of regions answer for every account of a partition.
 _HOME = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+_LATE = {"RequestExpired", "RequestTimeTooSkewed"}
 _ATTEMPTS = 5
 
 
@@ -284,6 +286,12 @@ def reason(error: Exception, what: str) -> str:
         )
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
+        if code in _LATE:
+            return tr(
+                "AWS takes the request for an old one ({code}): the credentials have expired (sign in "
+                "again), or the clock of this machine is wrong",
+                code=code,
+            )
         if code in _EXPIRED:
             return tr("the AWS credentials have expired ({code}): sign in again", code=code)
         if code in {

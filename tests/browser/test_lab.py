@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from auditlib import snapshot as snapshots
+from auditlib.characters import visible
 from auditlib.cli import main
 from auditlib.engagement import working_copies
 from auditlib.report import KERNELSPEC, notebooks
@@ -28,6 +29,7 @@ HOSTILE = ", ".join(
         "a[href^='javascript:']", "a[href^='data:']", "img[src='x']",
     )
 )  # fmt: skip
+SHOWN = "[...document.querySelectorAll('.jp-OutputArea .audit')].map(e => e.textContent).join(' ')"
 CARD = re.compile(r'<article class="card (\w+) \w+" id="([a-z-]+)"')
 
 
@@ -72,6 +74,7 @@ def html_of(node: dict) -> str:
 
 def test_every_working_copy_runs_whole_and_together_they_say_what_check_says(lab, verdicts):
     told: dict[str, str] = {}
+    shown = ""
     for name in notebooks():
         node = lab.run_all(f"{name}.ipynb")
         assert "failed" not in node, (name, node)
@@ -82,11 +85,18 @@ def test_every_working_copy_runs_whole_and_together_they_say_what_check_says(lab
         cards = {id: status for status, id in CARD.findall(html_of(node))}
         assert cards == {id: verdicts[id] for id in cards}, name
         told |= cards
+        # Every output is in the page, not only those in view: what is looked for could be in each.
+        drawn = sum(any("text/html" in o.get("data", ()) for o in c["outputs"]) for c in code)
+        lab.until(f"document.querySelectorAll('.jp-OutputArea .mathjax_ignore').length >= {drawn}")
+        shown += lab.page.value(SHOWN)
         assert lab.page.value(f"document.querySelectorAll({HOSTILE!r}).length") == 0, name
         assert lab.page.value("document.title") != "ran", name
         assert lab.page.value("document.querySelectorAll('.jp-OutputArea .audit').length"), name
         lab.close()
     assert told == verdicts
+    folded = " ".join(shown.split())
+    for kind, text in CORPUS.items():
+        assert " ".join(visible(text).split()) in folded, kind
 
 
 def written(place, name: str, source: str, *markdown: str) -> str:

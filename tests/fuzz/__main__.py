@@ -93,11 +93,14 @@ def fuzz(door: str, seconds: int) -> None:
             f"-max_total_time={seconds}",
             "-max_len=8192",
             "-timeout=60",
+            # Slower than the parsers are by themselves: what counts is what does not end.
+            "-report_slow_units=60",
             "-rss_limit_mb=4096",
         ]
-        told = [f"-artifact_prefix={CASES / door}-", "-print_final_stats=1", "-verbosity=0"]
-        known = [str(CASES / door)] if (CASES / door).exists() else []
-        atheris.Setup([sys.argv[0], *limits, *told, str(corpus), *known], push)
+        known = CASES / door
+        known.mkdir(parents=True, exist_ok=True)
+        told = [f"-artifact_prefix={known}/", "-print_final_stats=1", "-verbosity=0"]
+        atheris.Setup([sys.argv[0], *limits, *told, str(corpus), str(known)], push)
         atheris.Fuzz()
 
 

@@ -15,8 +15,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from auditlib import history as past
 from auditlib import language
 from auditlib.accepted import accepted_risks
+from auditlib.audit import Audit
 from auditlib.branding import branding_of
 from auditlib.cedar import policy_of
 from auditlib.certificates import metadata_of, revocation_list_of
@@ -315,6 +317,62 @@ def logo(data: bytes, folder: Path) -> None:
         branding_of(_written(folder, "engagement.yaml", b"branding: {logo: logo}"))
 
 
+def history(data: bytes, folder: Path) -> None:
+    """Read any bytes as a run of a history, and any cells in a file that is one."""
+    _written(folder, f"20261102T090000Z-{'0' * 16}.parquet", data)
+    with refused():
+        json_text(records(past.runs(folder))).encode()
+        past.past(folder, before=worlds.NOW)
+
+
+def history_cells(data: bytes, folder: Path) -> None:
+    """Read a run of a history in which a column or what is said of it was made up."""
+    import pyarrow
+    from pyarrow import parquet
+
+    choices = Choices(data)
+    name = choices.one((*past.COLUMNS, ""))
+    table = parquet.read_table(BytesIO(_run_of_a_history()))
+    if name:
+        try:
+            column = pyarrow.array([choices.one(ODD_CELLS)] * table.num_rows)
+        except (pyarrow.ArrowException, ValueError, OverflowError):
+            return
+        table = table.set_column(table.column_names.index(name), name, column)
+    else:
+        table = table.replace_schema_metadata({"auditlib": choices.one(ODD_TEXTS)})
+    target = BytesIO()
+    try:
+        parquet.write_table(table, target)
+    except pyarrow.ArrowException:
+        return
+    history(target.getvalue(), folder)
+
+
+ODD_TEXTS = (
+    "",
+    "{",
+    "[]",
+    "null",
+    "1",
+    "[" * 5_000,
+    '{"accounts": 1}',
+    '{"regions": "x"}',
+    "x\ud7ff",
+    '{"a": [1]}',
+)
+ODD_CELLS: tuple[Any, ...] = (
+    *ODD_TEXTS, None, True, 1, -1, 2**62, 1.5, float("nan"), b"x", "x" * 20_000, [], ["x"], {"a": 1}, worlds.NOW,
+    worlds.NOW.replace(year=9999), worlds.NOW.replace(year=1),
+)  # fmt: skip
+
+
+@cache
+def _run_of_a_history() -> bytes:
+    moment = worlds.NOW
+    return past.parquet_of(Audit(worlds.clean().snapshot(started=moment, finished=moment)))
+
+
 # -- documents inside AWS's answers ---------------------------------------------------------------
 
 
@@ -382,7 +440,7 @@ READERS: Mapping[str, Reader] = {
     reader.__name__: reader
     for reader in (
         answers, files, manifest, notes, archive, plan_yaml, plan_json, accepted, run_file, branding,
-        logo, cedar, crl, saml, certificate,
+        history, history_cells, logo, cedar, crl, saml, certificate,
     )
 }  # fmt: skip
 """The doors by name."""
@@ -463,6 +521,8 @@ def SEEDS() -> Mapping[str, tuple[bytes, ...]]:  # noqa: N802 # a constant that 
         "files": (b"\0" * 8 + b"{}",),
         "manifest": (_folder()["manifest.json"],),
         "archive": (_zip_seed(),),
+        "history": (_run_of_a_history(),),
+        "history_cells": (b"\0\0\0\1",),
         "logo": (_picture("PNG"), _picture("JPEG")),
         "crl": (crl_text.encode(), _der(crl_text, "-----BEGIN X509 CRL-----")),
         "certificate": (_der(saml_text, "<ds:X509Certificate>"),),
