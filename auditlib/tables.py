@@ -293,7 +293,8 @@ def client_certificate_revocation_lists(found: Records) -> tuple[Records, Column
 @table
 def security_groups(found: Records) -> tuple[Records, Columns]:
     """Return the security groups' columns."""
-    # The name tells a default group: one without it must not pass for an ordinary one.
+    # The name tells a default group: one without it must not pass for an ordinary one; nor one
+    # without its VPC for one that stands nowhere near an endpoint.
     tags, names = found.tags(), found.id("GroupName")
     return found, {
         "group_id": found.id("GroupId"),
@@ -301,7 +302,7 @@ def security_groups(found: Records) -> tuple[Records, Columns]:
         "name": _name(tags),
         "description": found.text("Description"),
         "owner_id": found.text("OwnerId"),
-        "vpc_id": found.text("VpcId"),
+        "vpc_id": found.id("VpcId"),
         "is_default": [name == "default" for name in names],
         "ingress_peers": found.many("IpPermissions", _PEERS),
         "egress_peers": found.many("IpPermissionsEgress", _PEERS),

@@ -35,7 +35,18 @@ CHECKS = {made.id: made for made in checks()}
 
 OF_ANOTHER = re.compile(r"(Id|Arn|Name|Cidr\w*|Address|Ip)$")
 
-JUSTIFIED: dict[str, str] = {}
+_ENDPOINTS = "ec2-describe-client-vpn-endpoints ClientVpnEndpoints.[]"
+JUSTIFIED: dict[str, str] = {
+    f"self-service-portal-cannot-serve {_ENDPOINTS}.SelfServicePortalUrl lost": (
+        "AWS gives no address where there is no portal"
+    ),
+    **{
+        f"vpn-sg-not-yet-effective {_ENDPOINTS}.{groups} lost": (
+            "settings that name no group name none that is not in force: AWS applied the default group"
+        )
+        for groups in ("SecurityGroupIds", "SecurityGroupIds.[]")
+    },
+}
 """Changes after which a check rightly passes: "check operation path change" -> why."""
 
 
@@ -157,6 +168,19 @@ def test_an_authentication_aws_has_not_invented_yet_is_not_more_than_a_certifica
     (place,) = where("ec2-describe-client-vpn-endpoints", *path)
     id = "authentication-is-certificate-only"
     assert statuses(changed(place, "passkey-authentication"), id) == {id: Status.NOT_ASSESSED}
+
+
+@pytest.mark.parametrize("id", ["revocation-list-is-missing", "revocation-list-has-expired"])
+def test_an_authentication_aws_has_not_invented_yet_may_be_by_certificate(id):
+    path = ("ClientVpnEndpoints", 0, "AuthenticationOptions", 0, "Type")
+    (place,) = where("ec2-describe-client-vpn-endpoints", *path)
+    assert statuses(changed(place, "passkey-authentication"), id) == {id: Status.NOT_ASSESSED}
+
+
+def test_a_security_group_without_its_vpc_is_refused_and_stands_nowhere_else():
+    for place in where("ec2-describe-security-groups", "SecurityGroups", "*", "VpcId"):
+        with pytest.raises(AuditError, match="VpcId"):
+            audit(Tables(changed(place, LOST)), only=["receiver-allows-address-not-group"])
 
 
 def test_an_endpoint_the_list_lost_is_a_gap_while_there_are_answers_about_it():

@@ -394,9 +394,15 @@ def yes(flags: pd.Series) -> pd.Series:
 
 
 def may_ask_for(endpoints: pd.DataFrame, kind: str) -> pd.Series:
-    """Tell which endpoints use a kind of authentication, or may: where AWS did not say which."""
+    """Tell which endpoints use a kind of authentication, or may.
+
+    They may where AWS did not say which, or named one that is not known here: it may be the kind by
+    another name, or take it in.
+    """
     types = endpoints["authentication_types"]
-    return types.map(lambda found: not found or kind in found).astype(bool)
+    return types.map(
+        lambda found: not found or kind in found or not _AUTHENTICATION.issuperset(found)
+    ).astype(bool)
 
 
 def mutual(endpoints: pd.DataFrame) -> pd.Series:

@@ -796,7 +796,8 @@ def revocation_list_is_missing(
     """Return endpoints that no revocation list was imported into, or none that is in force."""
     found = _lists(judged, client_certificate_revocation_lists)
     rows = []
-    sure = set(judged.loc[judged["authentication_types"].map(len).gt(0), "endpoint_id"])
+    certificates = judged["authentication_types"].map(lambda t: "certificate-authentication" in t)
+    sure = judged.loc[certificates.astype(bool), "endpoint_id"]
     found = found[found["endpoint_id"].isin(list(sure))]
     for row in rows_where(found, ~found["imported"] | found["status"].ne("active")):
         if not row.imported:
