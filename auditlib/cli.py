@@ -919,7 +919,7 @@ def new(client: str, out: Path | None) -> None:
 
 
 @main.command()
-@click.argument("snapshot", type=PLACE, required=False)
+@click.argument("snapshot", type=HERE, required=False)
 @click.option(
     "--notebooks",
     type=HERE,

@@ -424,6 +424,7 @@ def test_a_snapshot_and_a_history_in_s3_are_read_as_those_in_folders_are(s3, tmp
             ("report", f"{PLACE}/past", "--out", "s3://example-audits/out"),
             "must be a path on this machine",
         ),
+        (("lab", f"{PLACE}/past", "--no-browser"), "must be a path on this machine"),
     ],
 )
 def test_what_cannot_be_read_from_s3_or_written_there_is_one_line(s3, monkeypatch, words, said):
