@@ -16,9 +16,18 @@ from auditlib.characters import is_disguised
 from auditlib.check import Check, Finding, Severity, Status, checks
 from auditlib.frames import rows_of
 from auditlib.gaps import reads_behind
-from auditlib.language import current, marked, sentences, tr, tr_as
+from auditlib.language import marked, sentences, tr, tr_as
 from auditlib.outages import Outage, outages
-from auditlib.words import acceptance, clean, count, listed, named, opening, plural
+from auditlib.words import (
+    acceptance,
+    clean,
+    count,
+    first_sentence,
+    listed,
+    named,
+    opening,
+    plural,
+)
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -38,7 +47,6 @@ __all__ = [
     "coverage_sentence",
     "disguised",
     "down",
-    "first_sentence",
     "headline",
     "identity",
     "is_note",
@@ -773,21 +781,6 @@ def _label(id: str, called: Mapping[str, str], others: Sequence[str]) -> str:
     name = clean(called.get(id))
     alike = sum(clean(called.get(other)) == name for other in others)
     return named(id, name) if not name or name == "default" or alike > 1 else name
-
-
-def first_sentence(text: str) -> str:
-    """Return the first sentence of a text.
-
-    >>> first_sentence("Create a group, e.g. vpn-users. Then apply it.")
-    'Create a group, e.g. vpn-users.'
-    """
-    flat = " ".join(text.split())
-    for at, character in enumerate(flat):
-        if character == "。" and current() != "en":
-            return flat[: at + 1]
-        if character == "." and flat[at + 1 : at + 2] == " " and flat[at + 2 : at + 3].isupper():
-            return flat[: at + 1]
-    return flat
 
 
 def when(moment: datetime | None) -> str:
