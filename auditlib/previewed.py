@@ -296,7 +296,7 @@ def remarks(
         What is previewed with it: those that would switch the same endpoint are named.
     """
     blanks = tuple(
-        tr("Set {name} before applying: only you know it.", name=blank.strip("<>"))
+        tr("Set {name} before applying: this snapshot does not tell it.", name=blank.strip("<>"))
         for blank in preview.blanks
     )
     told = (
