@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from auditlib.access import TABLES
+from auditlib import words
+from auditlib.access import EVERYONE, TABLES
 from auditlib.changes.difference import difference
 from auditlib.changes.fixes import configured_groups, gives_own_group, waiting_groups
 from auditlib.changes.preview import applied
 from auditlib.changes.remarks import extent
 from auditlib.check import Finding, Severity, Status, checks
+from auditlib.checks.reach import SENSITIVE_PORTS
 from auditlib.errors import ParameterError
 from auditlib.frames import rows_of
 from auditlib.language import current, marked, sentences, tr, tr_as
 from auditlib.outages import Outage, live_sessions
 from auditlib.previewed import ready
+from auditlib.reached import without_own
 from auditlib.summary import (
     asked,
     blocked_checks,
@@ -94,8 +97,8 @@ def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
     first that would have somebody build for an endpoint nobody uses, its owner is asked. Where a
     check could not be assessed, granting what was refused comes before what waits for it, and
     before anything of medium severity or below, for it may hide something worse. It is not counted
-    among the ``number`` of things, nor is asking who set names that look like something else, which
-    comes last.
+    among the ``number`` of things, nor are the questions that come last: whether named groups should
+    reach ports for administration, and who set names that look like something else.
     """
     asking = _Asking(audit)
     urgent = [step for f in asking.failing if asking.is_urgent(f) for step in asking.steps(f)]
@@ -103,7 +106,13 @@ def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
     steps = [*urgent, *islice(others, max(0, number - len(urgent)))][:number]
     waiting = (at for at, step in enumerate(steps) if step.waits)
     at = next(waiting, min(len(urgent), number))
-    return (*steps[:at], *_read_again(audit), *steps[at:], *_names_asked_for(audit))
+    return (
+        *steps[:at],
+        *_read_again(audit),
+        *steps[at:],
+        *_ports_asked_for(audit),
+        *_names_asked_for(audit),
+    )
 
 
 @dataclass(frozen=True)
@@ -464,6 +473,68 @@ def _gone_with(finding: Finding, failing: Iterable[Finding]) -> list[str]:
                 )
             )
     return said
+
+
+def _ports_asked_for(audit: "Audit") -> list[Step]:
+    """Return the step that asks whether named groups should reach ports for administration.
+
+    What everyone reaches is a finding, and left out here.
+    """
+    rows = without_own(audit, audit.reach())
+    rows = rows[rows["eni_id"].notna() & rows["certainty"].ne("unknown")]
+    everyone = rows["group"].eq(EVERYONE)
+    reached: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for protocol, port, service in SENSITIVE_PORTS:
+        first = rows["from_port"].fillna(0).le(port) & rows["to_port"].fillna(65535).ge(port)
+        held = rows["protocol"].isin([protocol, "all"]) & first
+        keys = [*zip(rows["endpoint_id"], rows["eni_id"], strict=True)]
+        open_to_all = {key for key, is_it in zip(keys, held & everyone, strict=True) if is_it}
+        named = f"{tr(service)} ({words.traffic(protocol, port, port)})"
+        for key, group in zip(
+            [key for key, is_it in zip(keys, held & ~everyone, strict=True) if is_it],
+            rows.loc[held & ~everyone, "group"],
+            strict=True,
+        ):
+            if key not in open_to_all:
+                endpoint, eni = key
+                reached.setdefault((endpoint, group), {}).setdefault(named, set()).add(eni)
+    alike: dict[tuple[str, str], list[str]] = {}
+    for (endpoint, group), services in sorted(reached.items()):
+        enis = set().union(*services.values())
+        what = tr(
+            "{services} on {receivers}",
+            services=listed(services, most=4),
+            receivers=count(len(enis), "receiver"),
+        )
+        alike.setdefault((endpoint, what), []).append(clean(group))
+    if not alike:
+        return []
+    lines = [
+        tr(
+            "{groups} through {endpoint}: {what}",
+            groups=listed(groups, most=4),
+            endpoint=spoken([endpoint], names(audit))[0],
+            what=what,
+        )
+        for (endpoint, what), groups in alike.items()
+    ]
+    return [
+        Step(
+            what=tr("Ask whether these user groups should reach administration or database ports."),
+            how=tr("{list}.", list=tr_as("list", "; ").join(_bounded(lines, 5))),
+            why=tr(
+                "Whether the members of a group administer these receivers, its name does not tell: no "
+                "check judges that."
+            ),
+        )
+    ]
+
+
+def _bounded(lines: list[str], most: int) -> list[str]:
+    """Return lines, and beyond so many how many there are more."""
+    if len(lines) <= most:
+        return lines
+    return [*lines[:most], tr("and {number} more", number=len(lines) - most)]
 
 
 def _names_asked_for(audit: "Audit") -> list[Step]:

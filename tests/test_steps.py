@@ -151,6 +151,27 @@ def test_a_server_certificate_that_has_ended_stops_everybody_and_a_revoked_one_i
         assert ("clients refuse a server certificate that has ended" in said) == stops
 
 
+# -- questions ----------------------------------------------------------------------------------
+
+
+def test_whether_named_groups_should_reach_ports_for_administration_is_asked():
+    world = World()
+    vpc = world.vpc()
+    vpn, web, plain = (world.security_group(vpc, name) for name in ("vpn", "web", "plain"))
+    world.ingress(web, vpn, "tcp", (22, 22))
+    world.ingress(plain, vpn, "tcp", (443, 443))
+    endpoint = world.endpoint(vpc, (vpn,), name="staff")
+    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+    for n, group in enumerate((web, web, plain)):
+        world.interface(world.subnet(vpc, f"10.0.{n + 2}.0/24"), group)
+    for group in ("hr", "dev"):
+        world.authorize(endpoint, "10.0.0.0/16", group=group)
+    (asked,) = (s for s in first_steps(audited(world), 0) if s.what.startswith("Ask whether"))
+    assert asked.how == "dev and hr through staff: SSH (TCP 22) on two receivers."
+    world.authorize(endpoint, "10.0.0.0/16")  # everyone: that is a finding
+    assert not any(s.what.startswith("Ask whether") for s in first_steps(audited(world), 0))
+
+
 # -- endpoints that need different things --------------------------------------------------------
 
 MEMBERS = "vpn-sg-lets-members-in"
