@@ -275,7 +275,7 @@ def _ways_unread(evidence: pd.DataFrame) -> str:
     ),
     errand="Move {endpoints} off shared security groups.",
     remedy=(
-        "Move each endpoint to a group of its own: create that group with outbound open, decide which of these "
+        "Move each endpoint to a group of its own: create a group for it alone, with outbound open, decide which of these "
         "members its users need on which ports, and add rules that name it there; what has no such "
         "rule is cut off from them once it is applied to the endpoint. Then check the groups on its "
         "interfaces. The rule that admits the group itself may then stay for the "
