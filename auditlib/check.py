@@ -310,7 +310,9 @@ class Finding:
         made = self.check
         if self.evidence.empty:
             return (made.remedy,)
-        first, *rest = made.parts if made.advice is None else made.advice(self.evidence)
+        first, *rest = (
+            (made.parts or (made.remedy,)) if made.advice is None else made.advice(self.evidence)
+        )
         ids = list(self.evidence["endpoint_id"].unique()) if "endpoint_id" in self.evidence else []
         now = [self.at_once[id] for id in ids if id in self.at_once]
         waits = made.window if len(now) < len(ids) else ""

@@ -96,19 +96,21 @@ def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
     What has ended comes first, then what ends soon, then failing findings by severity. Before the
     first that would have somebody build for an endpoint nobody uses, its owner is asked. Where a
     check could not be assessed, granting what was refused comes before what waits for it, and
-    before anything of medium severity or below, for it may hide something worse. It is not counted
-    among the ``number`` of things, nor are the questions that come last: whether named groups should
-    reach ports for administration, and who set names that look like something else.
+    before anything of medium severity or below, for it may hide something worse; it is told even
+    where more than ``number`` things are worse. Two questions come last, beyond that number: whether
+    named groups should reach ports for administration, and who set names that look like something
+    else.
     """
     asking = _Asking(audit)
     urgent = [step for f in asking.failing if asking.is_urgent(f) for step in asking.steps(f)]
     others = (step for f in asking.failing if not asking.is_urgent(f) for step in asking.steps(f))
-    steps = [*urgent, *islice(others, max(0, number - len(urgent)))][:number]
+    again = _read_again(audit)
+    steps = [*urgent, *islice(others, max(0, number - len(again) - len(urgent)))][:number]
     waiting = (at for at, step in enumerate(steps) if step.waits)
     at = next(waiting, min(len(urgent), number))
     return (
         *steps[:at],
-        *_read_again(audit),
+        *again,
         *steps[at:],
         *_ports_asked_for(audit),
         *_names_asked_for(audit),
