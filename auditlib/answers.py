@@ -48,7 +48,8 @@ def of_groups(audit: "Audit") -> list[str]:
     """Return whose security groups are as they should be, and what is worst about the others.
 
     An endpoint is as it should be where every check of endpoints' groups could be judged for it
-    and has no evidence against it, accepted evidence included.
+    and has no evidence against it, accepted evidence included. What other checks that the page shows
+    find at such an endpoint is told with it.
     """
     held = [f for f in audit.findings if f.check.subject == _OF_GROUPS]
     judged = next(f for f in held if f.check.id == "vpn-sg-is-default")
@@ -71,7 +72,9 @@ def of_groups(audit: "Audit") -> list[str]:
             )
         )
         told += _worst(held)
-    if good := [id for id in ids if id not in against and id not in unsure]:
+    right = [id for id in ids if id not in against and id not in unsure]
+    beside = {id: _found_beside(audit, id) for id in right}
+    if good := [id for id in right if not beside[id]]:
         told.append(
             tr("Those of {endpoints} are as they should be.", endpoints=called(good))
             if bad
@@ -79,6 +82,15 @@ def of_groups(audit: "Audit") -> list[str]:
                 "The security groups of {endpoints} are as they should be.", endpoints=called(good)
             )
         )
+    told += [
+        tr(
+            "The security groups of {endpoint} itself are as they should be, but it {what}.",
+            endpoint=called([id]),
+            what=listed(beside[id]),
+        )
+        for id in right
+        if beside[id]
+    ]
     if open_ones := [id for id in ids if id not in against and id in unsure]:
         told.append(
             tr(
@@ -93,6 +105,28 @@ def of_groups(audit: "Audit") -> list[str]:
             else tr("No endpoint has security groups of its own to look at.")
         )
     return told
+
+
+_BESIDE = (
+    "receiver-allows-address-not-group",
+    "authorization-allows-everyone",
+    "authentication-is-certificate-only",
+    "connection-logging-is-off",
+)
+"""Checks that the page on groups shows beside those of the endpoints' groups themselves."""
+
+
+def _found_beside(audit: "Audit", id: str) -> list[str]:
+    """Return in clauses what the checks beside those of groups find at an endpoint, and how often."""
+    found = []
+    for finding in audit.findings:
+        if finding.check.id in _BESIDE and _fails(finding):
+            rows = int((finding.evidence["endpoint_id"] == id).sum())
+            said = finding.check.condition[0]
+            if rows > 1:
+                said = tr("{condition} ({number:,} times)", condition=said, number=rows)
+            found += [said] if rows else []
+    return found
 
 
 def of_settings(audit: "Audit") -> list[str]:

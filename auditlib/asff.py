@@ -100,7 +100,7 @@ def _finding(one: Instance, moment: str, digest: str) -> dict[str, Any]:
         "Title": _short(made.title, _TITLE),
         "Description": _short(said, _DESCRIPTION),
         "Remediation": {
-            "Recommendation": {"Text": _short(made.remedy, _REMEDY), "Url": made.reference}
+            "Recommendation": {"Text": _short(finding.remedy, _REMEDY), "Url": made.reference}
         },
         "ProductFields": {
             "auditlib/check": made.id,

@@ -28,7 +28,7 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.characters import visible
-from auditlib.frames import empty_frame, frame_of_rows
+from auditlib.frames import empty_frame, frame_of_rows, rows_of
 from auditlib.gaps import GapRow, of_every_region
 from auditlib.language import current, sentences, tr, tr_as
 from auditlib.schemas import GAPS, SCHEMAS
@@ -108,10 +108,14 @@ class TableSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """Since when nobody can begin a session at an endpoint, and a clause on what makes it so."""
+    """Since when nobody can begin a session at an endpoint, and clauses about that.
+
+    ``ground`` says what makes it so, and ``cost`` whom mending it at once cuts off.
+    """
 
     since: datetime
     ground: str
+    cost: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +145,17 @@ class Check:
         think; empty where nothing is.
     rationale, remedy, verify
         Who could do what because of it; what to do (begins with a verb); how to see it is done.
+    parts
+        ``remedy`` in two: its first sentence, which is what a step takes of it, and the rest. Each is
+        translated by itself, for in another language the first may need several sentences.
+    errand
+        What is to be done by the names of what it concerns, as the head of a step: ``endpoints``,
+        ``receivers`` and ``day`` (when the first of them ends) are put into it. Empty where the
+        remedy's own beginning says enough.
+    window
+        The sentence of ``remedy`` that asks for a window; left out where nobody can connect anyway.
     advice
-        Says what to do in place of ``remedy`` where the evidence leaves out some of it.
+        Says what to do in place of ``parts`` where the evidence leaves out some of it.
     false_alarms
         When the evidence is right and yet no reason to act.
     reference
@@ -202,7 +215,10 @@ class Check:
     among: Callable[[pd.DataFrame], pd.Series] | None = field(default=None, repr=False)
     left_out: Callable[..., str] | None = field(default=None, repr=False)
     unseen: Callable[..., list[GapRow]] | None = field(default=None, repr=False)
-    advice: Callable[[pd.DataFrame], str] | None = field(default=None, repr=False)
+    parts: tuple[str, ...] = ()
+    errand: str = ""
+    window: str = ""
+    advice: Callable[[pd.DataFrame], tuple[str, ...]] | None = field(default=None, repr=False)
     clear: tuple[str, str] | tuple[()] = ()
     kinds: Callable[[pd.DataFrame], str] | None = field(default=None, repr=False)
     false_alarms: tuple[str, ...] = ()
@@ -268,6 +284,9 @@ class Finding:
     overtaken
         The endpoints where what the check warns of has come, as the check ``ends_as`` finds: of them it
         says nothing, whatever its status.
+    at_once
+        By endpoint at which its evidence keeps everybody from connecting, a sentence: what is to be
+        done there waits for no window, and whom it cuts off.
     """
 
     check: Check
@@ -278,12 +297,26 @@ class Finding:
     population: int
     accepted: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     overtaken: tuple[str, ...] = ()
+    at_once: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def remedy(self) -> str:
         """What to do about its evidence: no advice that none of it is a case of."""
-        advice = self.check.advice
-        return self.check.remedy if advice is None or self.evidence.empty else advice(self.evidence)
+        return sentences(*self.advised)
+
+    @property
+    def advised(self) -> tuple[str, ...]:
+        """The remedy in parts: what to do first, whether that waits for a window, and the rest."""
+        made = self.check
+        if self.evidence.empty:
+            return (made.remedy,)
+        first, *rest = (
+            (made.parts or (made.remedy,)) if made.advice is None else made.advice(self.evidence)
+        )
+        ids = list(self.evidence["endpoint_id"].unique()) if "endpoint_id" in self.evidence else []
+        now = [self.at_once[id] for id in ids if id in self.at_once]
+        waits = made.window if len(now) < len(ids) else ""
+        return tuple(filter(None, (first, *now, waits, *rest)))
 
     def __repr__(self) -> str:
         reasons = [f"- {reason}" for reason in self.evidence.get("reason", ())]
@@ -327,6 +360,7 @@ def check(
                 p.name for p in parameters if p.kind is not p.KEYWORD_ONLY and p.name != _JUDGED
             ),
             wording=tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY),
+            parts=_parts(str(description.get("remedy", ""))),
             **{"subject": function.__module__.rpartition(".")[2], **description},  # type: ignore[arg-type] # the dataclass names what is missing or unknown
         )
         if made.id in _REGISTRY:
@@ -335,6 +369,13 @@ def check(
         return function
 
     return register
+
+
+def _parts(remedy: str) -> tuple[str, ...]:
+    """Return a remedy, as it is written, in its first sentence and the rest."""
+    text = " ".join(remedy.split())
+    first = words.first_sentence(text)
+    return tuple(filter(None, (first, text.removeprefix(first).strip())))
 
 
 def registered() -> tuple[Check, ...]:
@@ -359,7 +400,8 @@ _TEXTS = (
     "title",
     "noun",
     "rationale",
-    "remedy",
+    "errand",
+    "window",
     "verify",
     "decision",
     "bearing",
@@ -379,7 +421,7 @@ def texts_of(made: Check) -> Iterator[tuple[str | None, str]]:
     yield from ((None, text) for name in _TEXTS if (text := _written(made, name)))
     yield from zip(_NUMBERS, made.condition, strict=True)
     yield from zip(_NUMBERS, made.clear, strict=False)
-    yield from ((None, text) for text in made.false_alarms)
+    yield from ((None, text) for text in (*made.parts, *made.false_alarms))
 
 
 def _translated(made: Check) -> Check:
@@ -392,6 +434,8 @@ def _translated(made: Check) -> Check:
         made,
         condition=(singular, plural),
         clear=clear,
+        remedy=sentences(*map(tr, made.parts)),
+        parts=tuple(map(tr, made.parts)),
         false_alarms=tuple(map(tr, made.false_alarms)),
         **texts,
     )
@@ -456,6 +500,7 @@ def finding_of(
     *,
     accepted: pd.DataFrame | None = None,
     left_out: str = "",
+    at_once: Mapping[str, str] | None = None,
 ) -> Finding:
     """Derive a check's status: the only place in the kit that does.
 
@@ -473,6 +518,8 @@ def finding_of(
         Rows that show the bad condition and are accepted. They take nothing from a gap.
     left_out
         A sentence on what was not judged, and why.
+    at_once
+        What to say of endpoints at which nobody can connect; see :class:`Finding`.
     """
     waived = pd.DataFrame() if accepted is None else accepted
     said = []
@@ -511,6 +558,7 @@ def finding_of(
         gaps=gaps,
         population=population,
         accepted=waived,
+        at_once=at_once or {},
     )
 
 
@@ -642,7 +690,25 @@ def _judge(made: Check, tables: TableSource, accept: Accept | None, asked: _Aske
         len(set(_keys(left if len(left) else accepted, key))),
         accepted=accepted.reset_index(drop=True),
         left_out=left_out,
+        at_once=_at_once(made, tables, left),
     )
+
+
+def _at_once(made: Check, tables: TableSource, evidence: pd.DataFrame) -> dict[str, str]:
+    """Say of each endpoint at which evidence keeps everybody out whom mending it cuts off."""
+    if made.stops is None:
+        return {}
+    stops = ((row, made.stops(tables, row)) for row in rows_of(evidence))
+    called = tables.shared("client_vpn_endpoints").set_index("endpoint_id")["name"]
+    return {
+        row.endpoint_id: tr(
+            "At {endpoint}, do it at once: {cost}.",
+            endpoint=words.clean(called.get(row.endpoint_id)) or row.endpoint_id,
+            cost=stop.cost,
+        )
+        for row, stop in stops
+        if stop is not None
+    }
 
 
 @cache

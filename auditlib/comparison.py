@@ -16,7 +16,7 @@ from auditlib.audit import Audit, open_audit
 from auditlib.changes.difference import sure_access
 from auditlib.check import Check, Severity, checks
 from auditlib.frames import rows_of
-from auditlib.language import marked, tr
+from auditlib.language import marked, sentences, tr
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -50,6 +50,41 @@ _FOUND_IN_SHORT = (
     (marked("No longer seen, and perhaps still there"), ("not_seen",)),
 )
 _ACCESS_IN_SHORT = ((marked("Access gained"), "gained"), (marked("Access lost"), "lost"))
+
+_WEAKENED: dict[tuple[str, str], tuple[object, str, str]] = {
+    ("client_vpn_endpoints", "connection_log_enabled"): (
+        False,
+        marked("The connection log of {endpoint} was switched off between {then} and {now}."),
+        "ModifyClientVpnEndpoint",
+    ),
+    ("client_vpn_endpoints", "connect_handler_enabled"): (
+        False,
+        marked("The connect handler of {endpoint} was switched off between {then} and {now}."),
+        "ModifyClientVpnEndpoint",
+    ),
+    ("client_vpn_authorization_policies", "shadow_mode"): (
+        "enabled",
+        marked(
+            "The authorization policy of {endpoint} was put into shadow mode between {then} and {now}: it "
+            "refuses nobody any more."
+        ),
+        "",
+    ),
+    ("client_vpn_authorization_policies", "removed"): (
+        None,
+        marked("The authorization policy of {endpoint} was taken off between {then} and {now}."),
+        "",
+    ),
+    ("client_vpn_authorization_rules", "added"): (
+        None,
+        marked("Every user of {endpoint} was let into {network} between {then} and {now}."),
+        "AuthorizeClientVpnIngress",
+    ),
+}
+"""What weakens the control over who connects and what is seen of it, by table and by column or change.
+
+What the column then holds (for a whole object, nothing), how that is told, and what CloudTrail calls it, where that is known.
+"""
 
 _NOT_IN_FORCE = "vpn-sg-not-yet-effective"
 _ON_ITS_WAY = timedelta(days=1)
@@ -143,7 +178,7 @@ class Comparison:
         if self.drift is None:
             return ()
         findings = self.drift.findings
-        parts = []
+        parts = [(tr("Control was weakened"), self._weakened())]
         for heading, states in _FOUND_IN_SHORT:
             rows = findings[findings["state"].isin(states)]
             lines = [
@@ -164,13 +199,70 @@ class Comparison:
         """Return what a finding says, beside who still has what everyone had, or since when it was warned of."""
         if row.state == "narrowed":
             return tr(
-                "now {groups}, for all of it or a part; before: {answer}",
+                "now {groups}, for all of it; before: {answer}"
+                if self._keep_all(row)
+                else "now {groups}, for all of it or a part; before: {answer}",
                 groups=row.kept_by,
                 answer=row.reason,
             )
         if row.state == "worsened":
             return tr("{answer} It was warned of on {when}.", answer=row.reason, when=self.since)
         return str(row.reason)
+
+    def _keep_all(self, row: Any) -> bool:
+        """Tell whether the groups that keep what is narrowed keep all that everyone lost of it."""
+        assert self.drift is not None  # noqa: S101 # the row is of it
+        lost = self.drift.access
+        lost = lost[
+            lost["state"].eq("lost")
+            & lost["endpoint_id"].eq(row.endpoint_id)
+            & lost["group"].eq(EVERYONE)
+        ]
+        if words.clean(row.eni_id):
+            lost = lost[lost["eni_id"] == row.eni_id]
+        keeping = self._keeping(lost, [EVERYONE]) if len(lost) else []
+        return bool(keeping) and words.listed(map(words.clean, keeping)) == row.kept_by
+
+    def _weakened(self) -> tuple[str, ...]:
+        """Return what was changed to the worse in who may connect and what is seen of it, and by whom."""
+        assert self.drift is not None  # noqa: S101 # asked where there is one
+        objects = self.drift.objects
+        came = objects[objects["change"].eq("added") & objects["table"].eq("client_vpn_endpoints")]
+        told = []
+        for row in rows_of(objects):
+            whole = row.change in {"added", "removed"}
+            known = _WEAKENED.get((row.table, row.change if whole else row.column))
+            endpoint, _, rest = row.id.partition(" ")
+            network, _, group = rest.partition(" ")
+            if known is None or endpoint in set(came["id"]) or group:
+                continue
+            worse, text, event = known
+            if not whole and row.after != worse:
+                continue
+            said = tr(
+                text,
+                endpoint=summary.spoken([endpoint], self.names)[0],
+                network=network,
+                then=self.since,
+                now=summary.when(_moment(self.new)),
+            )
+            told.append(sentences(said, self._logged_to(row), _by_whom(row, event)))
+        return tuple(told)
+
+    def _logged_to(self, row: Any) -> str:
+        """Say which log group an endpoint wrote to whose log was switched off."""
+        assert self.drift is not None  # noqa: S101 # the row is of it
+        objects = self.drift.objects
+        was = objects.loc[
+            objects["id"].eq(row.id) & objects["column"].eq("connection_log_group"), "before"
+        ]
+        if row.column != "connection_log_enabled" or was.empty or not words.clean(was.iloc[0]):
+            return ""
+        return tr(
+            "It wrote to the log group {group}: the fix of connection-logging-is-off can name that, where "
+            "it still exists.",
+            group=words.clean(was.iloc[0], 200),
+        )
 
     def _groups(self, state: str) -> list[str]:
         """Return a line per endpoint and receivers: which user groups gained or lost them, and by what."""
@@ -187,30 +279,34 @@ class Comparison:
     def _line(self, state: str, endpoint: str, groups: list[str], rows: pd.DataFrame) -> str:
         mine = rows[(rows["endpoint_id"] == endpoint) & rows["group"].isin(groups)]
         ids = sorted(set(mine["receiver"]))
-        line = tr(
-            "{groups} through {endpoint}: {number} ({receivers})",
-            groups=words.opening(
-                words.listed(
-                    tr("everyone") if group == EVERYONE else words.clean(group) for group in groups
-                )
-            ),
-            endpoint=summary.spoken([endpoint], self.names)[0],
-            number=words.count(len(ids), "receiver"),
-            receivers=words.listed(summary.spoken(ids, self.names), most=4),
-        )
+        told = {
+            "groups": self._who(groups),
+            "endpoint": summary.spoken([endpoint], self.names)[0],
+            "number": words.count(len(ids), "receiver"),
+            "receivers": words.listed(summary.spoken(ids, self.names), most=4),
+        }
         if state != "lost":
-            return line
-        if removed := self._removed(mine):
-            line = tr(
-                "{said}, by what was removed since: {rules}", said=line, rules=words.listed(removed)
+            return tr("{groups} through {endpoint}: {number} ({receivers}).", **told)
+        removed, keeping = self._removed(mine), self._keeping(mine, groups)
+        return sentences(
+            tr(
+                "{groups} through {endpoint}: {number} ({receivers}), by what was removed since: {rules}.",
+                **told,
+                rules=words.listed(removed),
             )
-        if keeping := self._keeping(mine, groups):
-            line = tr(
-                "{said}; {groups} still reach all of that",
-                said=line,
-                groups=words.listed(map(words.clean, keeping)),
-            )
-        return line
+            if removed
+            else tr("{groups} through {endpoint}: {number} ({receivers}).", **told),
+            tr("Still with all of that: {groups}.", groups=words.listed(map(words.clean, keeping)))
+            if keeping
+            else "",
+            tr("See that the others were meant to lose it.") if keeping else "",
+        )
+
+    def _who(self, groups: list[str]) -> str:
+        named = words.listed(words.clean(group) for group in groups if group != EVERYONE)
+        if EVERYONE not in groups:
+            return words.opening(named)
+        return tr("Everyone (also {groups})", groups=named) if named else tr("Everyone")
 
     def _removed(self, lost: pd.DataFrame) -> list[str]:
         """Return the removed rules by which all of some lost access went; none where they differ."""
@@ -470,6 +566,21 @@ def _bounded(lines: list[str], most: int) -> tuple[str, ...]:
     """Return the first lines, and how many more there are."""
     rest = len(lines) - most
     return tuple(lines) if rest <= 0 else (*lines[:most], tr("… and {number:,} more", number=rest))
+
+
+def _by_whom(row: Any, event: str) -> str:
+    """Say who changed an object and when, or where to look for it."""
+    if not row.unnamed:
+        return tr(
+            "By {who}.",
+            who=words.listed(
+                tr("{who} on {when}", who=who, when=summary.when(at)) if at else who
+                for who, at in authorship.told(row)
+            ),
+        )
+    if event:
+        return tr("Find out who did it: in CloudTrail it is {event}.", event=event)
+    return tr("Find out who did it: CloudTrail has it.")
 
 
 def _moment(audit: Audit | None) -> Any:

@@ -95,7 +95,7 @@ def _event(one: Instance, read: "datetime", digest: str) -> dict[str, Any]:
                 "status_id": _COMPLIANCE[one.status],
             },
             "remediation": {
-                "desc": " ".join(made.remedy.split()),
+                "desc": " ".join(finding.remedy.split()),
                 "references": [made.reference],
             },
             "resources": _resources(one),

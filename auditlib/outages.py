@@ -9,8 +9,10 @@ import pandas as pd
 
 from auditlib.check import Finding, Status, TableSource
 from auditlib.frames import rows_of
+from auditlib.language import tr
+from auditlib.words import clean, count, listed
 
-__all__ = ["Outage", "live_sessions", "outages"]
+__all__ = ["Outage", "cut_off", "live_sessions", "outages"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,8 @@ class Outage:
         When the endpoint was read; ``NaT`` where the snapshot does not say.
     ground
         A clause on what makes it so, and who says that.
+    cost
+        A clause on whom mending it at once cuts off.
     live
         The sessions that were live when they were read, a row each; ``None`` where they were not.
     check_id
@@ -38,6 +42,7 @@ class Outage:
     since: datetime
     read_at: Any
     ground: str
+    cost: str
     live: pd.DataFrame | None = field(repr=False)
     check_id: str
 
@@ -63,6 +68,7 @@ def outages(tables: TableSource, findings: Iterable[Finding]) -> tuple[Outage, .
                 since=stop.since,
                 read_at=endpoint.read_at,
                 ground=stop.ground,
+                cost=stop.cost,
                 live=live_sessions(tables, row.account, row.region, row.endpoint_id),
                 check_id=finding.check.id,
             )
@@ -88,3 +94,23 @@ def live_sessions(
     return held[
         held["endpoint_id"].eq(endpoint_id) & held["ended"].isna() & held["status"].ne("terminated")
     ]
+
+
+def cut_off(live: pd.DataFrame | None) -> str:
+    """Say in a clause whom a reset of all sessions cuts off where nobody can begin one."""
+    if live is None:
+        return tr("nobody else can connect, and whose sessions it ends was not read")
+    if live.empty:
+        return tr("nobody else can connect, and no session was live when it was read")
+    who = (
+        tr("{user} since {when}", user=user, when=f"{row.established:%Y-%m-%d %H:%M} UTC")
+        if pd.notna(row.established)
+        else user
+        for row in rows_of(live.sort_values("established"))
+        for user in [clean(row.username) or clean(row.common_name) or clean(row.connection_id)]
+    )
+    return tr(
+        "nobody else can connect, and it ends {sessions} ({who})",
+        sessions=count(len(live), "live session"),
+        who=listed(who, most=3),
+    )

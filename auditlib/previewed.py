@@ -15,6 +15,7 @@ from auditlib.check import Severity, Status, checks
 from auditlib.frames import rows_of
 from auditlib.language import current, sentences, tr, tr_as
 from auditlib.reached import group_word
+from auditlib.summary import spoken
 from auditlib.words import clean, count, deciding, listed
 
 if TYPE_CHECKING:
@@ -257,7 +258,44 @@ def advice(audit: "Audit", previews: Sequence["Preview"]) -> dict[str, str]:
                     text, tr("After this one, access that is found stays open by other rules.")
                 )
             told.setdefault(" ".join(preview.checks), []).append(text)
+    for preview in previews:
+        if preview.checks and (text := _apart(audit, preview, previews)):
+            told.setdefault(" ".join(preview.checks), []).append(text)
     return {check: sentences(*texts) for check, texts in told.items()}
+
+
+def _apart(audit: "Audit", preview: "Preview", previews: Sequence["Preview"]) -> str:
+    """Say for which endpoints alone to run a fix that copies rules; empty where it is for all or none.
+
+    That is where no other fix gives an endpoint a group of its own, while for others there is one
+    that closes what this one would keep open.
+    """
+    if not preview.findings["access_stays"].any():
+        return ""
+    others = [one for one in previews if one is not preview and one.checks]
+    closing: dict[str, None] = {}
+    only, better = [], []
+    for endpoint in _switched(preview):
+        rivals = [one for one in others if endpoint in _switched(one)]
+        closes = [one for one in rivals if not one.findings["access_stays"].any()]
+        closing |= {check: None for one in closes for check in one.checks}
+        if not rivals:
+            only.append(endpoint)
+        if closes:
+            better.append(endpoint)
+    if not only or not better:
+        return ""
+    return tr(
+        "For {only} there is no other fix: run this one with --endpoint {first}, for that endpoint alone. "
+        "For {better} it would keep open, or open again, what the fix of {checks} closes."
+        if len(closing) == 1
+        else "For {only} there is no other fix: run this one with --endpoint {first}, for that endpoint "
+        "alone. For {better} it would keep open, or open again, what the fixes of {checks} close.",
+        only=listed(spoken(only, audit.names)),
+        first=only[0],
+        better=listed(spoken(better, audit.names)),
+        checks=listed(closing),
+    )
 
 
 def sentence(preview: "Preview") -> str:
@@ -296,7 +334,7 @@ def remarks(
         What is previewed with it: those that would switch the same endpoint are named.
     """
     blanks = tuple(
-        tr("Set {name} before applying: only you know it.", name=blank.strip("<>"))
+        tr("Set {name} before applying: this snapshot does not tell it.", name=blank.strip("<>"))
         for blank in preview.blanks
     )
     told = (

@@ -4,34 +4,42 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from auditlib.access import TABLES
-from auditlib.changes.fixes import gives_own_group, waiting_groups
+from auditlib import words
+from auditlib.access import EVERYONE, TABLES
+from auditlib.changes.difference import difference
+from auditlib.changes.fixes import configured_groups, gives_own_group, waiting_groups
+from auditlib.changes.preview import applied
+from auditlib.changes.remarks import extent
 from auditlib.check import Finding, Severity, Status, checks
+from auditlib.checks.reach import SENSITIVE_PORTS
+from auditlib.errors import ParameterError
 from auditlib.frames import rows_of
-from auditlib.language import current, sentences, tr, tr_as
+from auditlib.language import current, marked, sentences, tr, tr_as
 from auditlib.outages import Outage, live_sessions
 from auditlib.previewed import ready
+from auditlib.reached import without_own
 from auditlib.summary import (
     asked,
     blocked_checks,
     by_urgency,
     disguised,
     down,
-    first_sentence,
     identity,
     is_note,
     names,
     refused_calls,
     severities_of,
     short,
+    spoken,
     when,
     where,
 )
-from auditlib.words import clean, count, listed, opening
+from auditlib.words import clean, count, first_sentence, listed, opening
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -41,6 +49,8 @@ __all__ = ["Step", "first_steps"]
 _IDLE = "endpoint-is-idle"
 _LOG_OFF = "connection-logging-is-off"
 _FOR_EVERYONE = "authorization-allows-everyone"
+_BY_CERTIFICATE = "authentication-is-certificate-only"
+_SHARED = "vpn-sg-is-shared"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +75,8 @@ class Step:
         Which live sessions it ends; empty where it ends none for certain.
     has_fix
         Whether the kit has a fix for it, whose card says what that opens and closes.
+    waits
+        Whether the account is to be read again before it.
     """
 
     what: str
@@ -75,6 +87,7 @@ class Step:
     ends: str = ""
     sessions: str = ""
     has_fix: bool = False
+    waits: bool = False
 
 
 def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
@@ -82,19 +95,26 @@ def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
 
     What has ended comes first, then what ends soon, then failing findings by severity. Before the
     first that would have somebody build for an endpoint nobody uses, its owner is asked. Where a
-    check could not be assessed, granting what was refused comes before anything of medium severity
-    or below, for it may hide something worse; it is told even where more than ``number`` things
-    are worse. Who set names that look like something else is asked last.
+    check could not be assessed, granting what was refused comes before what waits for it, and
+    before anything of medium severity or below, for it may hide something worse; it is told even
+    where more than ``number`` things are worse. Two questions come last, beyond that number: whether
+    named groups should reach ports for administration, and who set names that look like something
+    else.
     """
     asking = _Asking(audit)
+    urgent = [step for f in asking.failing if asking.is_urgent(f) for step in asking.steps(f)]
+    others = (step for f in asking.failing if not asking.is_urgent(f) for step in asking.steps(f))
     again = _read_again(audit)
-    steps = [
-        *(step for f in asking.failing if asking.is_urgent(f) for step in asking.steps(f)),
+    steps = [*urgent, *islice(others, max(0, number - len(again) - len(urgent)))][:number]
+    waiting = (at for at, step in enumerate(steps) if step.waits)
+    at = next(waiting, min(len(urgent), number))
+    return (
+        *steps[:at],
         *again,
-        *(step for f in asking.failing if not asking.is_urgent(f) for step in asking.steps(f)),
-    ]
-    told = steps[:number]
-    return (*told, *(step for step in again if step not in told), *_names_asked_for(audit))
+        *steps[at:],
+        *_ports_asked_for(audit),
+        *_names_asked_for(audit),
+    )
 
 
 @dataclass(frozen=True)
@@ -183,7 +203,9 @@ class _Asking:
         )
 
     def _step(self, finding: Finding) -> Step:
-        what, how = _parted(finding.remedy)
+        what, how = _parted(finding.advised[0])
+        if errand := self._errand(finding):
+            what, how = errand, how or what
         soon = finding.check.ends_as or finding.check.id in self._ended
         return Step(
             what=what,
@@ -203,6 +225,18 @@ class _Asking:
             sessions=self._sessions(finding),
             has_fix=finding.check.id in ready(),
         )
+
+    def _errand(self, finding: Finding) -> str:
+        """Say what a step is about by the names of the things it concerns; empty where it has no such head."""
+        made = finding.check
+        ends = _end_times(finding)
+        if not made.errand or ("{day}" in made.errand and not ends):
+            return ""
+        about = {}
+        for name, column in (("endpoints", "endpoint_id"), ("receivers", "eni_id")):
+            ids = finding.evidence[column].dropna().unique() if column in finding.evidence else ()
+            about[name] = listed(spoken(ids, names(self.audit)), most=3)
+        return made.errand.format(**about, day=f"{min(ends):%Y-%m-%d}" if ends else "")
 
     def _asking_for(self, id: str, others: Sequence[Finding]) -> Step:
         """Return the step that asks whether an endpoint is needed, before anybody builds for it."""
@@ -236,9 +270,8 @@ class _Asking:
         """Return the step that applies the groups which an endpoint's settings name already."""
         called = names(self.audit)
         groups = self.waiting[id]
-        tables = self.audit.tables
-        regions = set(finding.evidence["region"])
-        unread = tables.gaps(*TABLES)
+        gaps = self.audit.tables.gaps(*TABLES)
+        gaps = gaps[gaps["region"].isin(set(finding.evidence["region"]))]
         return replace(
             self._step(finding),
             what=tr(
@@ -248,19 +281,48 @@ class _Asking:
             how=sentences(
                 tr(
                     "No new group is needed: as far as was read, nothing else carries {groups}, and it "
-                    "has no inbound rules. What receivers admit by it opens, and what they admit only by the groups in "
-                    "force closes.",
+                    "has no inbound rules.",
                     groups=listed(clean(called.get(group)) or group for group in groups),
                 ),
+                self._effect(id),
                 tr(
-                    "Read again first: part of the way was not read, so what that does to users cannot be judged."
+                    "Read again first, for {calls} gave no answer there.",
+                    calls=listed(sorted(set(gaps["service"] + " " + gaps["operation"]))),
                 )
-                if unread["region"].isin(regions).any()
+                if len(gaps)
                 else "",
             ),
             ends="",
             sessions=tr("No session ends by it."),
+            waits=len(gaps) > 0,
         )
+
+    def _effect(self, id: str) -> str:
+        """Say who gains and who loses what once the groups that an endpoint's settings name apply."""
+        tables = self.audit.tables
+        fix = configured_groups(tables, pd.DataFrame({"endpoint_id": [id]}))
+        try:
+            access = difference(tables, applied(tables, fix.changes))
+        except ParameterError:  # AWS would refuse it, as the card of the fix says
+            return ""
+        access = access[access["part"] != "own_interface"]
+
+        def called(thing: object, name: object) -> str:
+            return spoken([str(thing)], {str(thing): str(name or "")})[0]
+
+        gained, lost = (
+            extent(tables, access[access["change"] == change], called)
+            for change in ("gained", "lost")
+        )
+        if gained and lost:
+            text = marked("As far as was read, it opens {gained}, and closes {lost}.")
+        elif gained:
+            text = marked("As far as was read, it opens {gained}, and closes nothing.")
+        elif lost:
+            text = marked("As far as was read, it closes {lost}, and opens nothing.")
+        else:
+            text = marked("As far as was read, nobody gains or loses access by it.")
+        return tr(text, gained=gained, lost=lost)
 
     def _sessions(self, finding: Finding) -> str:
         """Say which live sessions end; nothing where none does for certain."""
@@ -270,7 +332,7 @@ class _Asking:
         if live is None:
             return tr("Live sessions may end: plan a window.")
         if not live:
-            return tr("No session was live when it was read.")
+            return tr("No session was live there when it was read.")
         return tr(
             "{sessions} may end: plan a window.", sessions=opening(count(live, "live session"))
         )
@@ -290,43 +352,61 @@ class _Asking:
     def _restoring(self, finding: Finding, outage: Outage) -> Step:
         """Return the step that lets users of an endpoint connect again."""
         name = clean(outage.name) or outage.endpoint_id
-        if outage.live is None:
-            sessions = tr(
-                "Nobody else can connect: it ends no sessions but those that began before."
-            )
-        elif outage.live.empty:
-            sessions = tr("No session was live when it was read: it ends none.")
-        else:
-            sessions = tr(
-                "It ends {sessions}, and nobody else can connect: do not wait for a window.",
-                sessions=count(len(outage.live), "live session"),
-            )
+        first, *rest = finding.advised
+        then = (part for part in rest if part not in finding.at_once.values())
         return replace(
             self._step(finding),
             what=tr("Restore {endpoint}.", endpoint=name),
-            how=sentences(*_parted(finding.remedy), *self._restored(outage)),
+            how=sentences(*_parted(first), *self._restored(outage), *then),
             ends=tr("Nobody can connect since {since}.", since=when(outage.since)),
-            sessions=sessions if finding.check.ends_sessions else "",
+            sessions=tr("Do it at once: {cost}.", cost=outage.cost),
         )
 
     def _restored(self, outage: Outage) -> Iterator[str]:
         """Say what to see to before an endpoint takes sessions again."""
         here = {
-            finding.check.id: finding.evidence[
-                finding.evidence["endpoint_id"] == outage.endpoint_id
-            ]
+            finding.check.id: finding.evidence[_endpoints(finding.evidence) == outage.endpoint_id]
             for finding in self.failing
-            if finding.check.id in {_LOG_OFF, _FOR_EVERYONE}
+            if finding.check.id in {_LOG_OFF, _FOR_EVERYONE, _BY_CERTIFICATE, _SHARED}
         }
-        if len(here.get(_LOG_OFF, ())):
+        here = {id: evidence for id, evidence in here.items() if len(evidence)}
+        if _LOG_OFF in here:
             yield tr(
                 "Before that, switch on its connection log, which AWS does not name among the changes "
                 "that reset sessions."
             )
-        if len(open_to_all := here.get(_FOR_EVERYONE, pd.DataFrame())):
+        opens = []
+        if _FOR_EVERYONE in here:
+            networks = listed(here[_FOR_EVERYONE]["destination_cidr"].unique())
+            opens.append(
+                tr(
+                    "whoever has a certificate that is not revoked gets into {networks}",
+                    networks=networks,
+                )
+                if _BY_CERTIFICATE in here
+                else tr("every user gets into {networks}", networks=networks)
+            )
+        elif _BY_CERTIFICATE in here:
+            opens.append(tr("it asks for a certificate and nothing else"))
+        if _SHARED in here:
+            beside = here[_SHARED]["eni_id"].dropna().unique()
+            opens.append(
+                tr(
+                    "its security group is shared with {interfaces}",
+                    interfaces=listed(spoken(beside, names(self.audit)), most=3),
+                )
+                if len(beside)
+                else tr("its security group is shared")
+            )
+        if opens:
             yield tr(
-                "Its authorization rules then let every user into {networks} again.",
-                networks=listed(open_to_all["destination_cidr"]),
+                "Decide first whether it should open again as it was: {what}.",
+                what=listed(opens),
+            )
+        if _FOR_EVERYONE in here:
+            yield tr(
+                "Narrowing its authorization rules resets sessions too: done now, it cuts off nobody whom "
+                "this step does not cut off."
             )
 
 
@@ -341,8 +421,7 @@ def _ends(audit: "Audit", finding: Finding) -> str:
     """Return when what a finding is about ended, or ends, the first of them."""
     said = identity(audit)
     moment = said.finished or said.started
-    rows = finding.evidence.astype(object).to_numpy().ravel()
-    ends = [one for one in rows if isinstance(one, datetime) and not pd.isna(one)]
+    ends = _end_times(finding)
     if moment is None or not ends:
         return ""
     first = min(ends)
@@ -355,6 +434,12 @@ def _ends(audit: "Audit", finding: Finding) -> str:
         nouns=count(days, "day"),
         days=days,
     )
+
+
+def _end_times(finding: Finding) -> list[datetime]:
+    """Return the times that evidence holds: when what it is about ends."""
+    cells = finding.evidence.astype(object).to_numpy().ravel()
+    return [one for one in cells if isinstance(one, datetime) and not pd.isna(one)]
 
 
 def _gone_with(finding: Finding, failing: Iterable[Finding]) -> list[str]:
@@ -390,6 +475,68 @@ def _gone_with(finding: Finding, failing: Iterable[Finding]) -> list[str]:
                 )
             )
     return said
+
+
+def _ports_asked_for(audit: "Audit") -> list[Step]:
+    """Return the step that asks whether named groups should reach ports for administration.
+
+    What everyone reaches is a finding, and left out here.
+    """
+    rows = without_own(audit, audit.reach())
+    rows = rows[rows["eni_id"].notna() & rows["certainty"].ne("unknown")]
+    everyone = rows["group"].eq(EVERYONE)
+    reached: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for protocol, port, service in SENSITIVE_PORTS:
+        first = rows["from_port"].fillna(0).le(port) & rows["to_port"].fillna(65535).ge(port)
+        held = rows["protocol"].isin([protocol, "all"]) & first
+        keys = [*zip(rows["endpoint_id"], rows["eni_id"], strict=True)]
+        open_to_all = {key for key, is_it in zip(keys, held & everyone, strict=True) if is_it}
+        named = f"{tr(service)} ({words.traffic(protocol, port, port)})"
+        for key, group in zip(
+            [key for key, is_it in zip(keys, held & ~everyone, strict=True) if is_it],
+            rows.loc[held & ~everyone, "group"],
+            strict=True,
+        ):
+            if key not in open_to_all:
+                endpoint, eni = key
+                reached.setdefault((endpoint, group), {}).setdefault(named, set()).add(eni)
+    alike: dict[tuple[str, str], list[str]] = {}
+    for (endpoint, group), services in sorted(reached.items()):
+        enis = set().union(*services.values())
+        what = tr(
+            "{services} on {receivers}",
+            services=listed(services, most=4),
+            receivers=count(len(enis), "receiver"),
+        )
+        alike.setdefault((endpoint, what), []).append(clean(group))
+    if not alike:
+        return []
+    lines = [
+        tr(
+            "{groups} through {endpoint}: {what}",
+            groups=listed(groups, most=4),
+            endpoint=spoken([endpoint], names(audit))[0],
+            what=what,
+        )
+        for (endpoint, what), groups in alike.items()
+    ]
+    return [
+        Step(
+            what=tr("Ask whether these user groups should reach administration or database ports."),
+            how=tr("{list}.", list=tr_as("list", "; ").join(_bounded(lines, 5))),
+            why=tr(
+                "Whether the members of a group administer these receivers, its name does not tell: no "
+                "check judges that."
+            ),
+        )
+    ]
+
+
+def _bounded(lines: list[str], most: int) -> list[str]:
+    """Return lines, and beyond so many how many there are more."""
+    if len(lines) <= most:
+        return lines
+    return [*lines[:most], tr("and {number} more", number=len(lines) - most)]
 
 
 def _names_asked_for(audit: "Audit") -> list[Step]:
@@ -473,13 +620,13 @@ def _read_again(audit: "Audit") -> list[Step]:
     ]
 
 
-def _parted(remedy: str) -> tuple[str, str]:
-    """Return what to do, and how."""
-    first = first_sentence(remedy)
-    if current() == "en":
-        return _headed(first)
-    # Where a colon does not part a sentence, the one after it says how.
-    return first, first_sentence(" ".join(remedy.split()).removeprefix(first).strip())
+def _parted(part: str) -> tuple[str, str]:
+    """Return what to do, and how, of the part of a remedy that comes first: all that it says."""
+    flat = " ".join(part.split())
+    first = first_sentence(flat)
+    rest = flat.removeprefix(first).strip()
+    what, how = _headed(first) if current() == "en" else (first, "")
+    return what, sentences(how, rest)
 
 
 def _headed(sentence: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,9 +17,18 @@ from auditlib.characters import is_disguised
 from auditlib.check import Check, Finding, Severity, Status, checks
 from auditlib.frames import rows_where
 from auditlib.gaps import reads_behind
-from auditlib.language import current, marked, sentences, tr, tr_as
+from auditlib.language import marked, sentences, tr, tr_as
 from auditlib.outages import Outage, outages
-from auditlib.words import acceptance, clean, count, listed, named, opening, plural
+from auditlib.words import (
+    acceptance,
+    clean,
+    count,
+    first_sentence,
+    listed,
+    named,
+    opening,
+    plural,
+)
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -38,7 +48,6 @@ __all__ = [
     "coverage_sentence",
     "disguised",
     "down",
-    "first_sentence",
     "headline",
     "identity",
     "is_note",
@@ -372,7 +381,12 @@ def stopped(outage: Outage) -> str:
 
 def _lasting(time: Any) -> str:
     days = int(time / pd.Timedelta(days=1))
-    return count(days, "day") if days else tr("less than a day")
+    if days:
+        return tr("one day") if days == 1 else tr("{number:,} days", number=days)
+    hours = int(time / pd.Timedelta(hours=1))
+    if hours:
+        return tr("one hour") if hours == 1 else tr("{number:,} hours", number=hours)
+    return tr("less than an hour")
 
 
 def _left(live: "pd.DataFrame | None") -> str:
@@ -388,7 +402,11 @@ def _left(live: "pd.DataFrame | None") -> str:
 
 
 def verdict(audit: "Audit") -> tuple[str, ...]:
-    """Return the verdict in a few sentences that can stand alone; an outage in effect comes first."""
+    """Return the verdict in a few parts that can stand alone.
+
+    What is down comes first, then what is worst, what was looked at and how it came out, what is in
+    order, and what could not be judged.
+    """
     said = identity(audit)
     table = places(audit)
     unseen = list(table.loc[~table["endpoints"].str.isdigit(), "region"])
@@ -398,7 +416,8 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
         "accounts": count(len(said.accounts), "account"),
         "when": when(said.finished or said.started),
     }
-    told = [stopped(outage) for outage in down(audit)]
+    failing = by_urgency(f for f in audit.findings if f.status is Status.FAIL)
+    told = [*(stopped(outage) for outage in down(audit)), *_severe(audit, failing)]
     told.append(
         tr(
             "{endpoints} in {regions} of {accounts} {is_are} looked at, as things stood at {when}.",
@@ -420,9 +439,9 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
                 unseen=listed(unseen),
             )
         )
-    failing = by_urgency(f for f in audit.findings if f.status is Status.FAIL)
     told.append(_result(audit.findings, [f for f in failing if not is_note(f)]))
-    told += _worst(audit, failing)
+    told += _most_severe(failing)
+    told += _in_order(audit.findings)
     partly = [f for f in blocked_checks(audit.findings) if f.status is not Status.NOT_ASSESSED]
     if partly:
         told.append(_partly(partly))
@@ -443,63 +462,81 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
     return tuple(told)
 
 
-def _worst(audit: "Audit", failing: Sequence[Finding]) -> list[str]:
-    """Return a line per severe finding, endpoint by endpoint; where none is severe, the worst in short.
+def _most_severe(failing: Sequence[Finding]) -> list[str]:
+    """Return the worst finding in short where none is severe."""
+    first = next(iter(failing), None)
+    if first is None or is_note(first) or _is_severe(first):
+        return []
+    said = tr(first.check.severity.value)
+    return [tr("The most severe is {severity}: {answer}", severity=said, answer=short(first))]
 
-    What an outage tells already is left out.
+
+def _is_severe(finding: Finding) -> bool:
+    return finding.check.severity.rank >= Severity.HIGH.rank
+
+
+def _severe(audit: "Audit", failing: Sequence[Finding]) -> list[str]:
+    """Return what is severe, a sentence per endpoint, in a part per severity.
+
+    What an outage tells already is left out. What is found at one endpoint is one sentence, so
+    that receivers which several findings name are told once.
     """
-    severe = [f for f in failing if f.check.severity.rank >= Severity.HIGH.rank]
-    if not severe:
-        return [
-            tr(
-                "The most severe is {severity}: {answer}",
-                severity=tr(f.check.severity.value),
-                answer=short(f),
-            )
-            for f in failing[:1]
-            if not is_note(f)
-        ]
     told = {(outage.check_id, outage.endpoint_id) for outage in down(audit)}
-    lines = []
-    for finding in severe:
-        evidence = finding.evidence
+    at: dict[str, list[Finding]] = {}
+    clauses: dict[Severity, list[str]] = {}
+    for finding in filter(_is_severe, failing):
+        clauses.setdefault(finding.check.severity, [])
         if finding.check.population != "client_vpn_endpoints":
-            clauses = [first_sentence(finding.answer)]
-        else:
-            ids = [
-                id for id in evidence["endpoint_id"].unique() if (finding.check.id, id) not in told
-            ]
-            clauses = [
-                tr("{sentence}.", sentence=_at_endpoint(audit, finding, id))
-                for id in ids[:_ENDPOINTS_TOLD]
-            ]
-            if ids[_ENDPOINTS_TOLD:]:
-                rest = count(len(ids) - _ENDPOINTS_TOLD, "more endpoint")
-                clauses.append(tr("It is the same at {endpoints}.", endpoints=rest))
-        if clauses:
-            lines.append(
-                tr(
-                    "{severity}: {answer}",
-                    severity=opening(tr(finding.check.severity.value)),
-                    answer=sentences(*clauses),
-                )
-            )
-    return lines
+            clauses[finding.check.severity].append(first_sentence(finding.answer))
+            continue
+        for id in finding.evidence["endpoint_id"].unique():
+            if (finding.check.id, id) not in told:
+                at.setdefault(id, []).append(finding)
+    for id in list(at)[:_ENDPOINTS_TOLD]:
+        worst = max((f.check.severity for f in at[id]), key=lambda one: one.rank)
+        said = tr("{sentence}.", sentence=_at_endpoint(audit, at[id], id))
+        clauses[worst].append(said)
+    if (rest := len(at) - _ENDPOINTS_TOLD) > 0:
+        last = next(reversed(clauses))
+        more = count(rest, "more endpoint")
+        clauses[last].append(tr("Something as severe is found at {endpoints}.", endpoints=more))
+    return [
+        tr(
+            "{severity}: {answer}",
+            severity=opening(tr(severity.value)),
+            answer=sentences(*said),
+        )
+        for severity, said in clauses.items()
+        if said
+    ]
+
+
+def _both(clauses: Iterable[str]) -> str:
+    """Return clauses as one."""
+    return reduce(lambda one, other: tr("{one} and {other}", one=one, other=other), clauses)
 
 
 _ENDPOINTS_TOLD = 3
+_IDLE = "endpoint-is-idle"
 
 
-def _at_endpoint(audit: "Audit", finding: Finding, id: str) -> str:
-    """Return in a clause what a finding is at one endpoint, and whom it lets reach what."""
+def _at_endpoint(audit: "Audit", found: Sequence[Finding], id: str) -> str:
+    """Return in a clause what findings are at one endpoint, and whom they let reach what."""
     called = names(audit)
-    singular, plural = finding.check.condition
+    label = spoken([id], called)[0]
+    idle = (f.evidence for f in audit.findings if f.check.id == _IDLE)
+    if any((evidence["endpoint_id"] == id).any() for evidence in idle):
+        label = tr("{endpoint}, which nobody seems to use,", endpoint=label)
     said = tr(
-        "{endpoint} {singular}", endpoint=spoken([id], called)[0], singular=singular, plural=plural
+        "{endpoint} {singular}",
+        endpoint=label,
+        singular=_both(f.check.condition[0] for f in found),
+        plural=_both(f.check.condition[1] for f in found),
     )
-    if "eni_id" not in finding.evidence:
+    rows = [f.evidence[f.evidence["endpoint_id"] == id] for f in found if "eni_id" in f.evidence]
+    if not rows:
         return said
-    here = finding.evidence[finding.evidence["endpoint_id"] == id]
+    here = pd.concat([part[["region", "eni_id"]] for part in rows])
     reached = audit.tables.shared("reached_interfaces")
     ways = {row.eni_id: row for row in rows_where(reached, reached["endpoint_id"] == id)}
     unread = audit.tables.gaps("reached_interfaces")["region"].isin(set(here["region"])).any()
@@ -538,6 +575,63 @@ _REACHED = {
     "none": marked("users do not get to {receivers} today"),
 }
 """Who reaches the interfaces that a finding names, by what is known of the way."""
+
+
+_SUBJECTS = {
+    "addressing": marked("client addresses"),
+    "authentication": marked("authentication and certificates"),
+    "authorization": marked("authorization"),
+    "availability": marked("availability"),
+    "cedar_policies": marked("authorization policies"),
+    "connect_handler": marked("connect handlers"),
+    "dead_configuration": marked("leftovers"),
+    "default_groups": marked("default security groups"),
+    "device_posture": marked("device posture"),
+    "endpoint_groups": marked("the endpoints' security groups"),
+    "idle": marked("use"),
+    "limits": marked("quotas"),
+    "logging": marked("logging"),
+    "reach": marked("who reaches what"),
+    "receivers": marked("the receivers' rules"),
+    "sessions": marked("sessions"),
+    "unused": marked("unused groups"),
+}
+"""What the checks of each subject are about."""
+
+
+def _in_order(findings: Sequence[Finding]) -> list[str]:
+    """Say how many checks pass, by what they are about, the most first; nothing where none does.
+
+    A check whose warning has come somewhere is not counted.
+    """
+    about: dict[str, list[bool]] = {}
+    for finding in findings:
+        if finding.status is not Status.NOT_APPLICABLE and not is_note(finding):
+            passes = finding.status is Status.PASS and not finding.overtaken
+            about.setdefault(finding.check.subject, []).append(passes)
+    passing = sorted(
+        (subject for subject, all_of in about.items() if any(all_of)),
+        key=lambda subject: (-sum(about[subject]), subject),
+    )
+    if not passing or all(map(all, about.values())):
+        return []
+    return [
+        tr(
+            "What is in order, by subject: {subjects}.",
+            subjects=listed(
+                (
+                    tr(
+                        "{subject} ({number} of {all} checks)",
+                        subject=tr(_SUBJECTS.get(subject, subject)),
+                        number=sum(about[subject]),
+                        all=len(about[subject]),
+                    )
+                    for subject in passing
+                ),
+                most=8,
+            ),
+        )
+    ]
 
 
 def _partly(findings: Sequence[Finding]) -> str:
@@ -773,21 +867,6 @@ def _label(id: str, called: Mapping[str, str], others: Sequence[str]) -> str:
     name = clean(called.get(id))
     alike = sum(clean(called.get(other)) == name for other in others)
     return named(id, name) if not name or name == "default" or alike > 1 else name
-
-
-def first_sentence(text: str) -> str:
-    """Return the first sentence of a text.
-
-    >>> first_sentence("Create a group, e.g. vpn-users. Then apply it.")
-    'Create a group, e.g. vpn-users.'
-    """
-    flat = " ".join(text.split())
-    for at, character in enumerate(flat):
-        if character == "。" and current() != "en":
-            return flat[: at + 1]
-        if character == "." and flat[at + 1 : at + 2] == " " and flat[at + 2 : at + 3].isupper():
-            return flat[: at + 1]
-    return flat
 
 
 def when(moment: datetime | None) -> str:

@@ -17,6 +17,7 @@ __all__ = [
     "column",
     "count",
     "deciding",
+    "first_sentence",
     "gap",
     "head",
     "interface",
@@ -344,6 +345,21 @@ def value(word: str) -> str:
     'not_assessed'
     """
     return word if current() == "en" else tr(word.replace("_", " "))
+
+
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a text.
+
+    >>> first_sentence("Create a group, e.g. vpn-users. Then apply it.")
+    'Create a group, e.g. vpn-users.'
+    """
+    flat = " ".join(text.split())
+    for at, character in enumerate(flat):
+        if character == "。" and current() != "en":
+            return flat[: at + 1]
+        if character == "." and flat[at + 1 : at + 2] == " " and flat[at + 2 : at + 3].isupper():
+            return flat[: at + 1]
+    return flat
 
 
 def width(cidr: object) -> str:

@@ -27,6 +27,17 @@ def test_groups_that_are_as_they_should_be_are_told_from_the_others(exposed):
     assert said[-1] == "Those of staff are as they should be."
 
 
+def test_what_else_the_page_finds_at_an_endpoint_is_told_with_its_groups():
+    world = clean()
+    groups = Audit(world.snapshot()).tables["security_groups"].set_index("group_name")["group_id"]
+    for port in (443, 8443):
+        world.ingress(groups["app"], "10.0.1.0/24", "tcp", (port, port))
+    audit = Audit(world.snapshot(**worlds.MOMENT))
+    (said,) = (one for one in answers.of_groups(audit) if "itself" in one)
+    assert "are as they should be, but it is named by address where a security group could" in said
+    assert said.endswith("(2 times).")
+
+
 def test_what_could_not_be_read_is_not_called_as_it_should_be():
     said = " ".join(answers.of_groups(Audit(worlds.refused().snapshot())))
     assert "Those of" not in said

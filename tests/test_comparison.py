@@ -241,18 +241,50 @@ def test_access_lost_is_told_with_what_was_removed_and_who_keeps_it():
     short = dict(found.in_short())
     assert short["Access lost"] == (
         "Everyone through staff: two receivers (blue and green), by what was removed since: the "
-        "authorization rule 10.0.0.0/16 for everyone; dev still reach all of that",
+        "authorization rule 10.0.0.0/16 for everyone. Still with all of that: dev. See that the others "
+        "were meant to lose it.",
     )
     told = short["Narrowed: no longer everyone"]
     assert len(told) == 2
-    assert all(
-        said.startswith("High: now dev, for all of it or a part; before: Every") for said in told
-    )
+    assert all(said.startswith("High: now dev, for all of it; before: Every") for said in told)
     assert "Resolved: no longer so" not in short
     assert not any("Access was lost" in said for said in found.counted)
     assert any("Access was lost" in said for said in found.sentences)
     (said,) = dict(narrowed("hr dept").in_short())["Access lost"]
     assert "the authorization rule 10.0.0.0/16 for group hr dept" in said
+
+
+def test_what_weakens_control_is_told_first_as_an_event():
+    def read(*, logs: bool, shadow: bool, groups: tuple[str | None, ...]) -> Audit:
+        world = World()
+        endpoint = world.endpoint(world.vpc(), name="staff")
+        world.record(endpoint)["ConnectionLogOptions"] = (
+            {"Enabled": True, "CloudwatchLogGroup": "/vpn/staff"} if logs else {"Enabled": False}
+        )
+        world.policy(
+            endpoint,
+            "permit(principal, action, resource);",
+            shadow="enabled" if shadow else "disabled",
+        )
+        for group in groups:
+            world.authorize(endpoint, "10.0.0.0/16", group=group)
+        audit = Audit(world.snapshot(**report_worlds.MOMENT))
+        audit.__dict__["findings"] = findings_of(audit.tables, ["connection-logging-is-off"])
+        return audit
+
+    strict = read(logs=True, shadow=False, groups=("dev",))
+    loose = read(logs=False, shadow=True, groups=("dev", None))
+    (heading, said), *_ = compare(loose, strict).in_short()
+    assert heading == "Control was weakened"
+    (rule,) = (line for line in said if "let into" in line)
+    (log,) = (line for line in said if "log" in line)
+    (policy,) = (line for line in said if "shadow" in line)
+    assert len(said) == 3
+    assert rule.startswith("Every user of staff was let into 10.0.0.0/16 between 2026-11-20")
+    assert "It wrote to the log group /vpn/staff: the fix of connection-logging-is-off can" in log
+    assert log.endswith("Find out who did it: in CloudTrail it is ModifyClientVpnEndpoint.")
+    assert policy.endswith("it refuses nobody any more. Find out who did it: CloudTrail has it.")
+    assert "Control was weakened" not in dict(compare(strict, loose).in_short())
 
 
 def test_what_was_warned_of_and_has_come_fails_a_comparison(saved):

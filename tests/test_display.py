@@ -346,7 +346,7 @@ def test_the_verdict_counts_every_finding_once(exposed):
 def test_first_steps_are_a_short_list_that_says_where_and_what_ends_sessions(exposed):
     steps = page(display.first_steps(exposed).markup)
     assert len(steps.all("li")) == 6
-    assert "No session was live when it was read." in steps.words
+    assert "No session was live there when it was read." in steps.words
     linked = page(display.first_steps(exposed, pages={"vpn-sg-lets-members-in": "10.html"}).markup)
     assert {"href": "10.html#vpn-sg-lets-members-in"} in linked.all("a")
     assert "what it opens and closes" in linked.words

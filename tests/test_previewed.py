@@ -244,3 +244,23 @@ def test_of_fixes_that_exclude_each_other_the_one_that_ends_most_is_recommended(
     assert "the fix of vpn-sg-lets-members-in ends more" in told["vpn-sg-is-default"]
     assert told["vpn-sg-is-default"].endswith("access that is found stays open by other rules.")
     assert previewed.recommended([best, best]) == {}
+
+
+def test_a_fix_that_copies_rules_is_to_be_run_for_the_endpoint_alone_that_has_no_other():
+    world = report_worlds.exposed()
+    vpc = world.vpc("10.50.0.0/16")
+    group = world.security_group(vpc, "contractors")
+    alone = world.endpoint(vpc, (group,), name="contractors")
+    world.associate(alone, world.subnet(vpc, "10.50.1.0/24"))
+    world.interface(world.subnet(vpc, "10.50.2.0/24"), group, name="bastion")
+    found = Audit(world.snapshot())
+    previews = [found.proposal(id) for id in ("vpn-sg-is-shared", "vpn-sg-lets-members-in")]
+    told = previewed.advice(found, previews)
+    assert told["vpn-sg-is-shared"].endswith(
+        f"For contractors there is no other fix: run this one with --endpoint {alone}, for that endpoint "
+        "alone. For legacy it would keep open, or open again, what the fix of vpn-sg-lets-members-in "
+        "closes."
+    )
+    assert "no other fix" not in told["vpn-sg-lets-members-in"]
+    just = previewed.advice(found, [found.proposal("vpn-sg-is-shared")])
+    assert not just

@@ -10,6 +10,7 @@ from tests import report_worlds as worlds
 from tests.worlds import World, revocation_list
 
 FEW = (
+    "authentication-is-certificate-only",
     "authorization-allows-everyone",
     "connection-logging-is-off",
     "endpoint-is-idle",
@@ -62,9 +63,13 @@ def test_an_outage_is_said_before_anything_else_with_since_when_and_by_whose_wor
 @pytest.mark.parametrize(
     ("sessions", "refused", "said"),
     [
-        ((), False, "No session was live when it was read: it ends none."),
-        (("2026-10-31 14:40:00",), False, "It ends one live session, and nobody else can connect"),
-        ((), True, "Nobody else can connect: it ends no sessions but those that began before."),
+        ((), False, "nobody else can connect, and no session was live when it was read"),
+        (
+            ("2026-10-31 14:40:00",),
+            False,
+            "nobody else can connect, and it ends one live session (",
+        ),
+        ((), True, "nobody else can connect, and whose sessions it ends was not read"),
     ],
 )
 def test_restoring_says_whose_sessions_it_ends(sessions, refused, said):
@@ -76,8 +81,33 @@ def test_restoring_says_whose_sessions_it_ends(sessions, refused, said):
     assert step.what == "Restore contractors."
     assert step.how.startswith("Replace the revocation list.")
     assert step.ends == "Nobody can connect since 2026-11-01 01:00 UTC."
-    assert step.sessions.startswith(said)
-    assert "plan a window" not in step.sessions
+    assert step.sessions.startswith(f"Do it at once: {said}")
+    card = audited(world).finding(ENDED).remedy
+    assert f"At contractors, do it at once: {said}" in card
+    assert "window" not in step.sessions + card
+
+
+def test_only_where_users_can_connect_a_list_waits_for_a_window():
+    world, _ = down()
+    works = world.endpoint(world.vpc(), authentication=("certificate-authentication",))
+    world.revocation_list(works, revocation_list(days=-1))
+    world.connection(works, ConnectionEstablishedTime="2026-11-19 14:40:00")
+    finding = audited(world).finding(ENDED)
+    assert set(finding.at_once) == {id for id in finding.evidence["endpoint_id"] if id != works}
+    assert "At contractors, do it at once: nobody else" in finding.remedy
+    assert "Importing resets the sessions of the endpoint: plan a window." in finding.remedy
+
+
+def test_the_new_list_must_hold_what_the_old_one_revokes():
+    world, endpoint = down()
+    (step,) = steps_of(world, ENDED)
+    assert "What the old list revokes (one certificate), the new one must hold, too." in step.how
+    world.revocation_list(endpoint, revocation_list(days=-1, entries=0))
+    (step,) = steps_of(world, ENDED)
+    assert "the new one must" not in step.how
+    world.revocation_list(endpoint, revocation_list(days=-1, entries=3))
+    (step,) = steps_of(world, ENDED)
+    assert "What the old list revokes (three certificates), the new one" in step.how
 
 
 def test_restoring_tells_what_the_endpoint_would_have_then():
@@ -87,14 +117,24 @@ def test_restoring_tells_what_the_endpoint_would_have_then():
     (step,) = steps_of(world, ENDED)
     assert step.what == f"Restore {endpoint}."
     assert "Before that, switch on its connection log, which AWS does not name among" in step.how
-    assert "then let every user into 10.0.0.0/16 again." in step.how
+    assert "whoever has a certificate that is not revoked gets into 10.0.0.0/16" in step.how
+    assert "done now, it cuts off nobody whom this step does not cut off." in step.how
+    assert "is shared with" not in step.how
+
+
+def test_restoring_tells_with_what_the_endpoint_shares_its_group():
+    world, endpoint = down()
+    vpc = world.record(endpoint)["VpcId"]
+    world.interface(world.subnet(vpc, "10.0.2.0/24"), world.default_group(vpc), name="bastion")
+    (step,) = steps_of(world, ENDED)
+    assert "its security group is shared with bastion." in step.how
 
 
 def test_where_a_session_began_after_the_list_ended_no_outage_is_claimed():
     world, _ = down("2026-11-01 14:40:00")
     assert "Nobody can connect" not in " ".join(summary.verdict(audited(world)))
     (step,) = steps_of(world, ENDED)
-    assert step.what == "Replace the revocation list."
+    assert step.what == "Replace the revocation list of contractors."
     assert step.sessions == "One live session may end: plan a window."
 
 
@@ -109,6 +149,27 @@ def test_a_server_certificate_that_has_ended_stops_everybody_and_a_revoked_one_i
         said = summary.verdict(audited(world))[0]
         assert said.startswith("Nobody can connect to staff since") == stops
         assert ("clients refuse a server certificate that has ended" in said) == stops
+
+
+# -- questions ----------------------------------------------------------------------------------
+
+
+def test_whether_named_groups_should_reach_ports_for_administration_is_asked():
+    world = World()
+    vpc = world.vpc()
+    vpn, web, plain = (world.security_group(vpc, name) for name in ("vpn", "web", "plain"))
+    world.ingress(web, vpn, "tcp", (22, 22))
+    world.ingress(plain, vpn, "tcp", (443, 443))
+    endpoint = world.endpoint(vpc, (vpn,), name="staff")
+    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+    for n, group in enumerate((web, web, plain)):
+        world.interface(world.subnet(vpc, f"10.0.{n + 2}.0/24"), group)
+    for group in ("hr", "dev"):
+        world.authorize(endpoint, "10.0.0.0/16", group=group)
+    (asked,) = (s for s in first_steps(audited(world), 0) if s.what.startswith("Ask whether"))
+    assert asked.how == "dev and hr through staff: SSH (TCP 22) on two receivers."
+    world.authorize(endpoint, "10.0.0.0/16")  # everyone: that is a finding
+    assert not any(s.what.startswith("Ask whether") for s in first_steps(audited(world), 0))
 
 
 # -- endpoints that need different things --------------------------------------------------------
@@ -141,7 +202,8 @@ def test_an_endpoint_whose_own_group_only_waits_has_a_step_of_its_own():
     assert applied.sessions == "No session ends by it."
     assert "Read again first" not in applied.how
     assert applied.where.startswith("endpoint waiting;")
-    assert moved.what == "Move each endpoint to a group of its own."
+    assert moved.what == "Move settled off shared security groups."
+    assert "nobody gains or loses access by it" not in applied.how
     assert moved.where.startswith("endpoint settled;")
     (shared,) = steps_of(world, "vpn-sg-is-shared")  # where it waits, the first step answers it
     assert shared.where.startswith("endpoint settled;")
@@ -153,7 +215,10 @@ def test_where_part_of_the_way_was_not_read_it_is_read_again_before_a_group_is_a
     world, _, _ = two_sharing()
     world.refuse("ec2-describe-network-acls")
     applied, _ = steps_of(world, MEMBERS)
-    assert "Read again first" in applied.how
+    assert "Read again first, for ec2 describe-network-acls gave no answer there." in applied.how
+    assert "it closes everything on wiki for group staff of waiting" in applied.how
+    again, then, *_ = first_steps(audited(world), 40)
+    assert (again.check_id, then) == ("", applied)
 
 
 def test_the_owner_of_an_endpoint_nobody_uses_is_asked_before_anybody_builds_for_it():

@@ -155,7 +155,7 @@ def test_the_result_is_told_in_numbers_that_add_up(statuses, said):
     some = audit.findings[0]
     check = replace(some.check, severity=Severity.HIGH)
     audit.__dict__["findings"] = tuple(replace(some, status=s, check=check) for s in statuses)
-    assert summary.verdict(audit)[1] == said
+    assert said in summary.verdict(audit)
 
 
 def test_checks_that_saw_only_part_are_counted_in_words(refused):
@@ -345,6 +345,7 @@ MEMBERS = "vpn-sg-lets-members-in"
 def test_the_verdict_says_of_each_severe_finding_who_reaches_what_at_which_endpoint(defaulted):
     (line,) = (said for said in summary.verdict(defaulted) if said.startswith("High: "))
     told = defaulted[MEMBERS].evidence
+    assert line == summary.verdict(defaulted)[0]
     first, second = line.removeprefix("High: ").split(". ")
     assert first.startswith("known shares a security group that admits every member")
     odd = told.loc[told["reason"].str.contains("=1\\+1"), "eni_id"].iloc[0]
@@ -353,6 +354,44 @@ def test_the_verdict_says_of_each_severe_finding_who_reaches_what_at_which_endpo
     assert "whether packets get to two receivers (" in second
     assert second.endswith("could not be read.")
     assert not any(said.startswith("The most severe") for said in summary.verdict(defaulted))
+
+
+def test_what_is_severe_at_one_endpoint_is_one_sentence_and_tells_receivers_once():
+    world = World()
+    vpc = world.vpc()
+    endpoint = world.endpoint(vpc, name="old")
+    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+    world.authorize(endpoint, "10.0.0.0/16")
+    world.interface(world.subnet(vpc, "10.0.2.0/24"), world.default_group(vpc), name="wiki")
+    world.record(endpoint)["ConnectionLogOptions"]["CloudwatchLogGroup"] = "/vpn/quiet"
+    world.log_group("/vpn/quiet")
+    world.log_stream("/vpn/quiet", "connections", days_ago=75)
+    audit = audited(world)
+    only = [MEMBERS, "sensitive-port-reachable-by-everyone", "endpoint-is-idle"]
+    audit.__dict__["findings"] = findings_of(audit.tables, only)
+    line = summary.verdict(audit)[0]
+    assert line == (
+        "High: old, which nobody seems to use, gives every user an administration or database port and "
+        "shares a security group that admits every member, VPN clients among them: every user reaches "
+        "one receiver (wiki)."
+    )
+    assert not any(said.startswith("What is in order") for said in summary.verdict(audit))
+
+
+def test_what_passes_is_told_by_subject(refused):
+    (said,) = (one for one in summary.verdict(refused) if one.startswith("What is in order"))
+    passing = [f for f in refused.findings if f.status is Status.PASS and not f.overtaken]
+    subject = passing[0].check.subject
+    number = sum(f.check.subject == subject for f in passing)
+    judged = [
+        f
+        for f in refused.findings
+        if f.check.subject == subject
+        and f.status is not Status.NOT_APPLICABLE
+        and not summary.is_note(f)
+    ]
+    assert f"{summary._SUBJECTS[subject]} ({number} of {len(judged)} checks)" in said
+    assert {f.check.subject for f in refused.findings} <= set(summary._SUBJECTS)
 
 
 @pytest.mark.parametrize("refused", ["", "ec2-describe-client-vpn-target-networks"])

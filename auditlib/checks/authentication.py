@@ -26,7 +26,7 @@ from auditlib.checks._parts import (
 from auditlib.frames import kept, rows_of, rows_where
 from auditlib.gaps import GapRow
 from auditlib.language import marked, sentences, tr
-from auditlib.outages import live_sessions
+from auditlib.outages import cut_off, live_sessions
 
 _ENDPOINTS: dict[str, Any] = {
     "population": "client_vpn_endpoints",
@@ -165,20 +165,20 @@ _CERTIFICATE_DECISION = (
 )
 
 
-def _by_origin(imported: str, issued: str, then: str) -> Callable[[pd.DataFrame], str]:
+def _by_origin(imported: str, issued: str, then: str) -> Callable[[pd.DataFrame], tuple[str, ...]]:
     """Return what makes advice from evidence: for imported certificates, for issued ones, for both."""
 
-    def advice(evidence: pd.DataFrame) -> str:
+    def advice(evidence: pd.DataFrame) -> tuple[str, ...]:
         kinds = set(evidence["imported"])
         if kinds in ({True}, {False}):
-            return sentences(tr(imported if kinds == {True} else issued), tr(then))
+            return tr(imported if kinds == {True} else issued), tr(then)
         # One whose origin ACM does not tell may be a case of either.
         ids = [
             words.listed(sorted(set(evidence.loc[evidence["imported"] != other, "endpoint_id"])))
             for other in (False, True)
         ]
         goes = [tr("That goes for {endpoints}.", endpoints=those) for those in ids]
-        return sentences(tr(imported), goes[0], tr(issued), goes[1], tr(then))
+        return sentences(tr(imported), goes[0], tr(issued), goes[1]), tr(then)
 
     return advice
 
@@ -201,6 +201,7 @@ def _clients_refuse(tables: TableSource, row: Any) -> Stop | None:
         ground=tr(
             "clients refuse a server certificate that has ended, unless their check was switched off"
         ),
+        cost=cut_off(live),
     )
 
 
@@ -224,6 +225,7 @@ def _clients_refuse(tables: TableSource, row: Any) -> Stop | None:
         "tell them to switch the check off: from then on anybody on the way can pose as the "
         "endpoint and collect passwords."
     ),
+    errand="Replace the server certificate of {endpoints}.",
     remedy=(
         "Replace the certificate: import the new one under the same ARN, or name another one on "
         "the endpoint. AWS brings a re-imported certificate to the endpoint by itself, within 24 "
@@ -322,6 +324,7 @@ def _certificates_ended(endpoints: pd.DataFrame, server_certificates: pd.DataFra
         "not renew counts as ending soon from 60 days before; one that ACM renews by itself from "
         "30 days before, for by then the renewal should be done."
     ),
+    errand="Replace the server certificate of {endpoints} before {day}.",
     remedy=(
         "Replace the certificate before it ends: import the new one under the same ARN, which AWS "
         "brings to the endpoint within 24 hours, or see to what keeps ACM from renewing (mostly a "
@@ -561,6 +564,7 @@ def _list_rows(found: pd.DataFrame, *, soon: bool) -> Iterator[dict[str, Any]]:
             yield {
                 **place_of(row),
                 "next_update": row.next_update,
+                "entries": row.entries,
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
@@ -571,16 +575,40 @@ def _list_rows(found: pd.DataFrame, *, soon: bool) -> Iterator[dict[str, Any]]:
             }
 
 
-_LIST_COLUMNS = "account region endpoint_id next_update reason source record"
+_LIST_COLUMNS = "account region endpoint_id next_update entries reason source record"
 _LIST_DECISION = (
     "A revocation list is signed with the key of your certificate authority, which we do not have."
 )
-_LIST_REMEDY = (
-    "Replace the revocation list: have the authority that signs your client certificates "
-    "issue a new one (with easy-rsa: gen-crl; EASYRSA_CRL_DAYS says how long it holds), and "
-    "import it. Importing resets the sessions of the endpoint: plan a window. Then let a "
-    "scheduled job do both, with room to spare before the list ends."
+_LIST_FIRST = marked(
+    "Replace the revocation list: have the authority that signs your client certificates issue a new "
+    "one (with easy-rsa: gen-crl; EASYRSA_CRL_DAYS says how long it holds), and import it."
 )
+_LIST_WHOLE = marked("The new list must hold every certificate that the old one revokes.")
+_LIST_WINDOW = marked("Importing resets the sessions of the endpoint: plan a window.")
+_LIST_THEN = marked(
+    "Then let a scheduled job issue and import the next ones, each with room to spare before the list ends."
+)
+_LIST_REMEDY = f"{_LIST_FIRST} {_LIST_WHOLE} {_LIST_WINDOW} {_LIST_THEN}"
+
+
+def _list_advice(evidence: pd.DataFrame) -> tuple[str, ...]:
+    """Return what to do about lists, and how many certificates each of them revokes."""
+    known = [row for row in rows_of(evidence) if pd.notna(row.entries)]
+    held = (
+        tr(
+            "What the list of {endpoint} revokes ({certificates}), the new one must hold, too."
+            if len(evidence) > 1
+            else "What the old list revokes ({certificates}), the new one must hold, too.",
+            endpoint=row.endpoint_id,
+            certificates=words.count(int(row.entries), "certificate"),
+        )
+        for row in known
+        if row.entries
+    )
+    whole = "" if len(known) == len(evidence) else tr(_LIST_WHOLE)
+    return sentences(tr(_LIST_FIRST), *held, whole), tr(_LIST_THEN)
+
+
 _LIST_VERIFY = (
     "aws ec2 export-client-vpn-client-certificate-revocation-list --client-vpn-endpoint-id "
     "<endpoint id> --query CertificateRevocationList --output text | openssl crl -noout "
@@ -639,6 +667,7 @@ def _refuses_everybody(tables: TableSource, row: Any) -> Stop | None:
     return Stop(
         since=row.next_update,
         ground=tr("AWS says that a revocation list which has ended refuses everybody"),
+        cost=cut_off(live),
     )
 
 
@@ -695,7 +724,10 @@ def _going_on(sessions: pd.DataFrame, hours: Any) -> str:
         "the hurry is to import an empty list or one that holds for ten years, and then the "
         "certificates of those who left are good again, or nobody looks at the list any more."
     ),
+    errand="Replace the revocation list of {endpoints}.",
     remedy=_LIST_REMEDY,
+    window=_LIST_WINDOW,
+    advice=_list_advice,
     ends_sessions=True,
     verify=_LIST_VERIFY,
     false_alarms=("An endpoint nobody uses any more; then it is better deleted.",),
@@ -736,7 +768,10 @@ def _lists_ended(endpoints: pd.DataFrame, client_certificate_revocation_lists: p
         "hold for weeks or months (six months with easy-rsa as it comes), so one that nobody "
         "renews on a schedule ends sooner or later, and the VPN stops for everybody at once."
     ),
+    errand="Replace the revocation list of {endpoints} before {day}.",
     remedy=_LIST_REMEDY,
+    window=_LIST_WINDOW,
+    advice=_list_advice,
     ends_sessions=True,
     verify=_LIST_VERIFY,
     false_alarms=("A list that a job issues anew every few days or weeks, by plan.",),
@@ -907,6 +942,7 @@ _SAML_DECISION = (
         "also be created anew, by whoever may do so, with an identity provider of their own: the "
         "endpoint names it by its ARN, and the ARN is made of the name alone."
     ),
+    errand="Mend the SAML provider of {endpoints}.",
     remedy=(
         "Create the provider anew under the same name with the identity provider's current "
         "metadata, or replace the metadata of the one that ended. Which provider an endpoint "
@@ -1002,6 +1038,7 @@ def _providers_ended(endpoints: pd.DataFrame, saml_providers: pd.DataFrame) -> s
         "certificate is in IAM by then, every sign-in fails from that day on. Whether Client VPN "
         "itself still takes answers signed with an ended certificate, AWS does not say."
     ),
+    errand="Renew the SAML metadata of {endpoints} before it ends.",
     remedy=(
         "Add the identity provider's next signing certificate: download its current metadata, "
         "which holds both while the key is exchanged, and update the provider in IAM. AWS brings "
@@ -1085,6 +1122,7 @@ def saml_metadata_expires_soon(judged: pd.DataFrame, saml_providers: pd.DataFram
         "(RADIUS) has failed, either nobody gets in or the factor is no longer asked, which AWS "
         "does not tell apart here."
     ),
+    errand="Mend the directory of {endpoints}.",
     remedy=(
         "Decide from the stage's reason: mostly the directory's servers are not reached (network "
         "ACLs, security groups, DNS), a service account's password has changed, or the disk is "

@@ -104,6 +104,7 @@ _COLUMNS = "account region endpoint_id function_arn reason source record"
         "AWS wants the function in the endpoint's own account and Region, with a name that "
         "begins with AWSClientVPN-."
     ),
+    errand="Mend the connect handler of {endpoints}.",
     remedy=(
         "Replace or mend the function, keeping its name, or name another one on the endpoint. "
         "Where it must be switched off for a while, write down who decided that and until when, "

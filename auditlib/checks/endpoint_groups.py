@@ -273,8 +273,9 @@ def _ways_unread(evidence: pd.DataFrame) -> str:
         "this rule, for all traffic. This follows from how AWS describes group references and "
         "Client VPN's source address translation for IPv4; AWS does not spell it out itself."
     ),
+    errand="Move {endpoints} off shared security groups.",
     remedy=(
-        "Move each endpoint to a group of its own: create it with outbound open, decide which of these "
+        "Move each endpoint to a group of its own: create a group for it alone, with outbound open, decide which of these "
         "members its users need on which ports, and add rules that name it there; what has no such "
         "rule is cut off from them once it is applied to the endpoint. Then check the groups on its "
         "interfaces. The rule that admits the group itself may then stay for the "

@@ -588,14 +588,15 @@ def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
         "and unpatched weaknesses where the damage is greatest. Neither the authorization rules "
         "nor the receivers tell administrators from everybody else."
     ),
+    errand="Narrow who reaches administration and database ports of {receivers}.",
     remedy=(
-        "Let only those who administer these receivers reach them: authorize the receivers' network "
-        "for their group instead of for everyone (all others then lose the rest of that network, "
-        "unless their groups are authorized too, and the change resets sessions, so plan a window), "
-        "or give administrators an endpoint with a security group of its own and name that group in "
-        "the receivers' rules."
+        "Narrow it in the security groups of these receivers: give administrators an endpoint with a "
+        "security group of its own, admit that group on the ports for administration and databases, "
+        "and leave to everybody else's endpoint the ports that its users need (443 of a wiki, 445 of a "
+        "file server). Add the new rules first, then remove the wide ones. Authorization rules know no "
+        "ports: one for the administrators' group in place of everyone would take the whole receiver "
+        "from all others."
     ),
-    ends_sessions=True,
     verify=(
         "After collecting again, users in no group no longer reach the interface on these ports."
     ),
@@ -605,7 +606,7 @@ def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
         "An endpoint whose authorization policy admits administrators only: policies are not "
         "worked out here.",
     ),
-    decision="Only you know who administers these receivers. Authorize their network for that group instead of for everyone (the fix of authorization-allows-everyone is a proposal; all others lose that network), or narrow the receiver's rule.",
+    decision="Only you know who administers these receivers, and on which ports the others need them: narrow the receivers' rules to that. Authorizing their network for one group in place of everyone would take it from all others.",
     reference=f"{GUIDE}cvpn-working-rules.html",
     controls=_NIST,
 )

@@ -25,7 +25,7 @@ from auditlib.checks._parts import (
     without_security_groups,
 )
 from auditlib.frames import rows_of, rows_where
-from auditlib.language import sentences, tr
+from auditlib.language import marked, sentences, tr
 
 
 def _translated(endpoints: pd.DataFrame) -> pd.Series:
@@ -58,24 +58,25 @@ def _not_translated(endpoints: pd.DataFrame) -> str:
 
 
 _NAME_THE_GROUP = (
-    "Add a rule with the same protocol and ports that names the endpoint's security group, "
-    "test a connection, then remove the rule on the address by its rule id. For an address "
-    "inside a prefix list remove the entry after the same test."
+    marked(
+        "Add a rule with the same protocol and ports that names the endpoint's security group, test a "
+        "connection, then remove the rule on the address by its rule id."
+    ),
+    marked("For an address inside a prefix list remove the entry after the same test."),
 )
 
 
-def _advice(evidence: pd.DataFrame) -> str:
+def _advice(evidence: pd.DataFrame) -> tuple[str, ...]:
     """Say what to do: a rule that admits nobody today is not one to copy unasked."""
     dead = _dead_rules(evidence)
-    return sentences(
-        tr(_NAME_THE_GROUP) if dead != set(evidence["rule_id"]) else "",
-        tr(
-            "Decide for a rule on client addresses whether VPN users are meant to come in, for it admits "
-            "none of them today: then name the endpoint's security group in its place, else only remove it."
-        )
-        if dead
-        else "",
+    decide = tr(
+        "Decide for a rule on client addresses whether VPN users are meant to come in, for it admits "
+        "none of them today: then name the endpoint's security group in its place, else only remove it."
     )
+    if dead == set(evidence["rule_id"]):
+        return (decide,)
+    parts = tuple(map(tr, _NAME_THE_GROUP))
+    return (*parts, decide) if dead else parts
 
 
 def _dead_rules(evidence: pd.DataFrame) -> set[str]:
@@ -135,7 +136,7 @@ def _dead(evidence: pd.DataFrame) -> str:
         "because receivers see the address of the endpoint's interface and never a client's: "
         "whoever reads it believes in a permission, or a restriction, that is not there."
     ),
-    remedy=_NAME_THE_GROUP,
+    remedy=" ".join(_NAME_THE_GROUP),
     advice=_advice,
     verify=(
         "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<receiver's group> "
