@@ -78,6 +78,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 MARK = "auditlib"
 """Key in an output's metadata that says the kit made its HTML; the report shows no other HTML."""
 
+COVERAGE = "coverage"
+"""Kind of the output that says what was looked at, on a page beside one that shows all of it."""
+
 CHANGED = "changed"
 """Kind of the output that says in short what changed; the report's first page takes it over."""
 
@@ -829,7 +832,11 @@ def coverage(audit: "Audit", *, folded: bool = False) -> Html:
         blocked=summary.blocked_checks(audit.findings),
         strange=summary.strange_names(audit),
     )
-    return Html(markup=markup, text=summary.coverage_sentence(audit))
+    return Html(
+        markup=markup,
+        text=summary.coverage_sentence(audit),
+        kind=COVERAGE if folded else "html",
+    )
 
 
 def audit_html(audit: "Audit") -> str:

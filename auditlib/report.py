@@ -56,6 +56,10 @@ INDEX = "index.html"
 SNAPSHOT = "snapshot"
 ACCEPTED = "accepted"
 TODAY = "today"
+SCOPE = "00-overview"
+"""The notebook that shows what was looked at; pages beside it say it in a line."""
+ON_INDEX = "on-index"
+"""Tag of the cells whose content a report's first page shows."""
 FLEET = "fleet"
 OVERVIEW = "60-fleet"
 """The notebook over many accounts."""
@@ -527,6 +531,7 @@ def _html_of(
     pages: Sequence[Page] = (),
 ) -> str:
     """Return an executed notebook as a page; ``pages`` are those of its report."""
+    node = _without_copies(node, page, pages)
     exporter = _exporter()
     exporter.environment.globals.update(
         _frame(identity, page.title, branding),
@@ -536,6 +541,37 @@ def _html_of(
     )
     html, _ = exporter.from_notebook_node(node)
     return str(html)
+
+
+def _without_copies(node: Any, page: Page, pages: Sequence[Page]) -> Any:
+    """Return an executed notebook without what another page of its report shows, led to instead."""
+    import nbformat
+
+    scope = next((p.file for p in pages if p.notebook == f"{SCOPE}.ipynb" and p != page), "")
+    cells, told = [], False
+    for cell in node.cells:
+        if pages and ON_INDEX in cell.metadata.get("tags", []):
+            if not told:
+                text = tr(
+                    "What was found, what to do first, each endpoint and all checks stand on the "
+                    "[first page](index.html) of this report."
+                )
+                cells.append(nbformat.v4.new_markdown_cell(text))  # type: ignore[no-untyped-call]
+            told = True
+        elif scope and cell.cell_type == "code":
+            outputs = [_coverage_in_a_line(output, scope) for output in cell.outputs]
+            cells.append(nbformat.from_dict({**cell, "outputs": outputs}))  # type: ignore[no-untyped-call]
+        else:
+            cells.append(cell)
+    return nbformat.from_dict({**node, "cells": cells})  # type: ignore[no-untyped-call]
+
+
+def _coverage_in_a_line(output: Any, scope: str) -> Any:
+    """Return the output that says what was looked at as a line that leads to it; others as they are."""
+    if output.get("metadata", {}).get("text/html", {}).get(display.MARK) != display.COVERAGE:
+        return output
+    line = display.render("looked.html.j2", sentence=output.data["text/plain"], page=scope)
+    return {**output, "data": {**output.data, "text/html": line}}
 
 
 _CHECK_NAME = re.compile(

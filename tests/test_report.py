@@ -182,6 +182,20 @@ def test_the_policy_allows_the_one_stylesheet_by_its_hash_and_nothing_else(hosti
         )
 
 
+def test_what_one_page_shows_another_leads_to(hostile):
+    html = pages_of(hostile)
+    assert 'class="steps"' in html["index.html"]
+    assert 'class="steps"' not in html["00-overview.html"]
+    assert 'href="index.html">first page' in html["00-overview.html"]
+    held = nbformat.read(hostile.folder / "notebooks" / "00-overview.ipynb", 4)
+    assert any("show.first_steps" in c.source and c.outputs for c in held.cells)  # all of it
+    table = '<th scope="col" class="number">Answered'
+    assert table in html["00-overview.html"]
+    for name in set(html) - {"index.html", "00-overview.html", "50-what-changed.html"}:
+        assert table not in html[name]
+        assert 'href="00-overview.html">scope and method' in html[name]
+
+
 def test_hostile_text_is_shown_as_text(hostile):
     text = page(pages_of(hostile)["10-endpoint-security-groups.html"]).text
     for name in (
