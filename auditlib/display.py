@@ -136,7 +136,7 @@ def add_filters(environment: Environment) -> Environment:
 def _said(text: str, /, **values: object) -> Markup:
     """Return a text of a template in the language spoken; its own tags are kept, values escaped."""
     shown = {name: visible(v) if type(v) is str else v for name, v in values.items()}
-    return Markup(tr(text)).format(**shown)  # noqa: S704 # the templates' own text
+    return language.filled(Markup(tr(text)), shown)  # noqa: S704 # the templates' own text
 
 
 def _sentences(*parts: str) -> Markup:

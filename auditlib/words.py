@@ -4,6 +4,7 @@ Plain text only. Names come from whoever can write to the account: they are shor
 line breaks here, and unseen characters are written out; escaping for HTML is the business of the report side.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from typing import Any
@@ -146,12 +147,15 @@ def table(name: str) -> str:
 
 
 def opening(text: str) -> str:
-    """Return a text with a capital at its beginning.
+    """Return a text with a capital at its beginning, unless an id of AWS begins it.
 
-    >>> opening("high"), opening("高")
-    ('High', '高')
+    >>> opening("high"), opening("高"), opening("cvpn-endpoint-0123456789abcdef0 のルール")
+    ('High', '高', 'cvpn-endpoint-0123456789abcdef0 のルール')
     """
-    return text[:1].upper() + text[1:]
+    return text if _ID.match(text) else text[:1].upper() + text[1:]
+
+
+_ID = re.compile(r"[a-z]+(?:-[a-z]+)*-[0-9a-f]{8}")
 
 
 def clean(text: object, most: int = 60) -> str:
