@@ -516,7 +516,7 @@ def in_short(answers: pd.DataFrame) -> list[str]:
     if open_checks := dict.fromkeys(id for ids in not_met for id in ids):
         titles = {made.id: made.title for made in checks()}
         wanted = words.listed(tr("“{title}”", title=titles[id]) for id in open_checks)
-        told.insert(1, tr("What they ask and is not so: {wanted}.", wanted=wanted))
+        told.insert(1, tr("Required and not met: {wanted}.", wanted=wanted))
     return told
 
 

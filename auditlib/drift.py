@@ -1019,12 +1019,12 @@ def _sentences(found: Drift, names: Mapping[str, str], without: Sequence[str]) -
     if again := len(found.recreated):
         yield (
             tr(
-                "AWS made one interface of an endpoint anew: "
+                "AWS recreated one interface of an endpoint: "
                 "rules that name the old addresses no longer match them."
             )
             if again == 1
             else tr(
-                "AWS made {number:,} interfaces of endpoints anew: "
+                "AWS recreated {number:,} interfaces of endpoints: "
                 "rules that name the old addresses no longer match them.",
                 number=again,
             )

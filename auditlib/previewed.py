@@ -131,7 +131,7 @@ def title(preview: "Preview") -> str:
         return tr("The fixes of {count} together", count=count(len(preview.checks), "finding"))
     if not preview.checks:
         return tr("The plan file")
-    return tr("Fix with the aim: {title}", title=titles[preview.checks[0]])
+    return tr("Fix so that: {title}", title=titles[preview.checks[0]])
 
 
 def outcome(preview: "Preview") -> str:
@@ -168,7 +168,7 @@ def outcomes(preview: "Preview") -> list[dict[str, str]]:
             "unknown": tr_as("list", "; ").join(
                 [
                     *(
-                        [tr("calls without an answer, named under what was looked at")]
+                        [tr("part of what decides could not be read (see scope and method)")]
                         if one.unread
                         else []
                     ),

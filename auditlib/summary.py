@@ -358,11 +358,11 @@ def stopped(outage: Outage) -> str:
         "ground": outage.ground,
     }
     said = (
-        tr("Nobody can connect to {endpoint} since {since}: {ground}. It was not tried.", **who)
+        tr("Nobody can connect to {endpoint} since {since}: {ground}. We did not test this.", **who)
         if pd.isna(outage.read_at)
         else tr(
-            "Nobody can connect to {endpoint} since {since}, {ago} before the snapshot: {ground}. It was "
-            "not tried.",
+            "Nobody can connect to {endpoint} since {since}, {ago} before the snapshot: {ground}. We did "
+            "not test this.",
             **who,
             ago=_lasting(outage.read_at - outage.since),
         )

@@ -496,7 +496,7 @@ def print_comparison(found: "Comparison", *, file: IO[str] | None = None) -> Non
         ),
         (tr("Configuration"), "objects"),
         (tr("By whom, and when"), "authors"),
-        (tr("Interfaces of endpoints that AWS made anew"), "recreated"),
+        (tr("Interfaces of endpoints that AWS recreated"), "recreated"),
         (tr("Could not be compared"), "gaps"),
     ):
         frame = found.frame(part, *states)

@@ -179,8 +179,8 @@ def _may_look(policy: Any) -> bool:
     **_JUDGED,
     unseen=_unread_enforced_policies,
     condition=(
-        "takes connections from any address unchecked",
-        "take connections from any address unchecked",
+        "accepts connections from any address unchecked",
+        "accept connections from any address unchecked",
     ),
     rationale=(
         "Anybody with valid credentials can connect from anywhere in the world: no security group "
@@ -251,7 +251,7 @@ def source_address_not_restricted(
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "{endpoint} takes connections from any address; {remark}.",
+                    "{endpoint} accepts connections from any address; {remark}.",
                     endpoint=called(row),
                     remark=remark,
                 ),
@@ -272,7 +272,7 @@ def source_address_not_restricted(
         "A client certificate is a file. Whoever copies it from a laptop connects as its owner "
         "until it expires or is put on the endpoint's revocation list, and no second factor "
         "stands in the way. The endpoint knows no user, only the certificate's common name, and "
-        "no groups, so every authorization rule is for everyone. It is a lawful choice, made more "
+        "no groups, so every authorization rule is for everyone. It is a legitimate choice, made more "
         "often by default than by decision."
     ),
     remedy=(

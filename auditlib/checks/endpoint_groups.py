@@ -245,9 +245,9 @@ def _ways_unread(evidence: pd.DataFrame) -> str:
     if not number:
         return ""
     if len(evidence) == 1:
-        return tr("the rule is there, and whether packets pass could not be read")
+        return tr("the rule exists, but whether packets pass could not be read")
     return tr(
-        "of {number:,} of the {all:,} rows the rule is there, and whether packets pass could not be read",
+        "for {number:,} of the {all:,} rows the rule exists, but whether packets pass could not be read",
         number=number,
         all=len(evidence),
     )
@@ -260,8 +260,8 @@ def _ways_unread(evidence: pd.DataFrame) -> str:
     **_JUDGED,
     unseen=unread_members,
     condition=(
-        "shares a security group that admits every member, VPN clients among them",
-        "share a security group that admits every member, VPN clients among them",
+        "shares a security group that admits every member, VPN clients included",
+        "share a security group that admits every member, VPN clients included",
     ),
     kinds=_ways_unread,
     names_access=True,
