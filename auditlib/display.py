@@ -28,6 +28,7 @@ from auditlib.language import marked, tr
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
 from auditlib.words import count, head, left_open, named, opening
+from auditlib.words import told as told_name
 
 if TYPE_CHECKING:
     from auditlib.access import explanation as explained
@@ -121,7 +122,7 @@ def environment_settings() -> dict[str, Any]:
 def add_filters(environment: Environment) -> Environment:
     """Add the kit's filters to a Jinja environment and return it."""
     environment.filters.update(
-        commanded=commanded, prose=prose, unbroken=unbroken, when=summary.when
+        called=_called, commanded=commanded, prose=prose, unbroken=unbroken, when=summary.when
     )
     environment.globals.update(
         OUTCOMES=summary.OUTCOMES,
@@ -443,7 +444,7 @@ def _rows(
             if column in SPOKEN and text:
                 text = tr(text)
             kind = "text" if text == "–" and kinds[column] != "number" else kinds[column]
-            name = names.get(text, "") if kind == "id" else ""
+            name = _called(text, names.get(text, "")) if kind == "id" else ""
             cells.append(_Cell(text=text, name="" if name == text else name, kind=kind))
         rows.append(cells)
     return rows
@@ -456,6 +457,11 @@ _WORDS = (
     marked("critical"), marked("high"), marked("medium"), marked("low"), marked("info"),
     marked("reliable"), marked("fragile"), marked("unknown"),
 )  # fmt: skip
+
+
+def _called(id: str, name: str) -> str:
+    """Return what stands beside an id: the name, or that it is a suspicious one."""
+    return told_name(id, name).removeprefix(f"{id} ")
 
 
 def is_number(series: "pd.Series[Any]") -> bool:
@@ -579,7 +585,9 @@ def _own_names(evidence: pd.DataFrame) -> dict[str, str]:
         if column.endswith("_id") and label in evidence:
             pairs = zip(evidence[column], evidence[label], strict=True)
             named.update(
-                (i, n) for i, n in pairs if isinstance(i, str) and isinstance(n, str) and n
+                (i, told_name(i, n))
+                for i, n in pairs
+                if isinstance(i, str) and isinstance(n, str) and n
             )
     return named
 
@@ -836,6 +844,26 @@ def coverage(audit: "Audit", *, folded: bool = False) -> Html:
         markup=markup,
         text=summary.coverage_sentence(audit),
         kind=COVERAGE if folded else "html",
+    )
+
+
+def strange_names(audit: "Audit") -> Markup:
+    """Return the names that look like something else, folded under what to do; nothing without any."""
+    sentence = summary.strange_names(audit)
+    if not sentence:
+        return Markup("")
+    found = summary.strange_things(audit).head(FOLDED)
+    names = summary.names(audit)
+    columns = ["name", "id", "vpc_id", "endpoint_id"]
+    rows = _rows(found.assign(name=found["name"].str.slice(0, 120)), columns, {})
+    for row, vpc, ends in zip(rows, found["vpc_id"], found["endpoint_id"], strict=True):
+        row[2] = replace(row[2], name=_called(row[2].text, names.get(vpc, "")))
+        row[3] = _Cell(text=", ".join(summary.spoken(ends, names)) or "–")
+    return render(
+        "strange.html.j2",
+        sentence=unbroken(sentence),
+        columns=_columns(found, columns),
+        rows=rows,
     )
 
 

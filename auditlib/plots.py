@@ -12,6 +12,7 @@ from auditlib.check import Severity
 from auditlib.drawing import INK, Picture, cut, drawing, figure_of, svg_of
 from auditlib.language import marked, sentences, tr, tr_as
 from auditlib.words import count
+from auditlib.words import told as called
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -372,7 +373,10 @@ def _lane(axes: "Axes", x: int, path: "Path", explanation: "Explanation") -> Non
     aim = f"{explanation.to} {explanation.protocol.upper()}{port}: {tr(ENDS[path.reachable])}"
     boxes = [("open", tr("{who}, landing on {where}", who=who, where=where))]
     boxes += [
-        (hop.state, f"{MARKS[hop.state]} {tr(hop.step)}: {hop.object_name or hop.object_id}")
+        (
+            hop.state,
+            f"{MARKS[hop.state]} {tr(hop.step)}: {called(hop.object_id, hop.object_name or hop.object_id)}",
+        )
         for hop in path.hops
     ]
     boxes.append(({"yes": "open", "no": "closed"}.get(path.reachable, "unknown"), aim))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from auditlib import summary
 from auditlib.addresses import NONE, Ranges, address_text, addresses, port_text, ports
 from auditlib.check import Severity, Status, checks
 from auditlib.frames import rows_of
@@ -242,7 +243,10 @@ def advice(audit: "Audit", previews: Sequence["Preview"]) -> dict[str, str]:
     told: dict[str, list[str]] = {}
     rivals = _rival_fixes(previews)
     for endpoint, best in recommended(previews).items():
-        about = {"endpoint": audit.names.get(endpoint, endpoint), "check": " ".join(best.checks)}
+        about = {
+            "endpoint": summary.names(audit).get(endpoint, endpoint),
+            "check": " ".join(best.checks),
+        }
         for preview in rivals[endpoint]:
             text = (
                 tr(

@@ -631,7 +631,7 @@ def _index(
         pages=pages,
         pdf=pdf,
         changed=changed,
-        strange=summary.strange_names(audit),
+        strange=display.strange_names(audit),
         verdict=display.verdict(audit).markup,
         steps=display.first_steps(audit, pages=cards).markup,
         glossary=next(

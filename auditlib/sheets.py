@@ -112,7 +112,7 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
             frame=unread_rows(audit),
         ),
     ]
-    if strange := summary.disguised(audit):
+    if summary.disguised(audit):
         made.append(
             Sheet(
                 name="suspicious-names",
@@ -121,7 +121,7 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
                     "Names that look like markup, a link, a formula or a disguised file name: ask who set "
                     "them."
                 ),
-                frame=pd.DataFrame(list(strange.items()), columns=["id", "name"]),
+                frame=summary.strange_things(audit),
             )
         )
     return (*made, *_evidence(audit))

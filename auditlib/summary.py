@@ -55,6 +55,7 @@ __all__ = [
     "spoken",
     "stopped",
     "strange_names",
+    "strange_things",
     "tally",
     "verdict",
     "when",
@@ -126,8 +127,11 @@ def identity(audit: "Audit") -> Identity:
 
 
 def names(audit: "Audit") -> dict[str, str]:
-    """Return what people call the things behind ids: a Name tag, a rule's description."""
-    return audit.names
+    """Return what people call the things behind ids: a Name tag, a rule's description.
+
+    A name that looks like something else is not among them: its id stands for it, marked so.
+    """
+    return audit.names_told
 
 
 def names_in(tables: "Tables") -> dict[str, str]:
@@ -181,13 +185,57 @@ def strange_names(audit: "Audit") -> str:
     )
 
 
+def strange_things(audit: "Audit") -> pd.DataFrame:
+    """Return a row per name that looks like something else: what has it, its VPC, by what it is reached.
+
+    The columns are ``name``, ``id``, ``vpc_id`` and ``endpoint_id``, a tuple: the endpoints the thing
+    belongs to or whose users reach it.
+    """
+    strange = disguised(audit)
+    tables = audit.tables
+    vpcs: dict[str, Any] = {}
+    for table, key in (
+        ("client_vpn_endpoints", "endpoint_id"),
+        ("security_groups", "group_id"),
+        ("network_interfaces", "eni_id"),
+        ("subnets", "subnet_id"),
+        ("vpcs", "vpc_id"),
+    ):
+        vpcs.update(zip(tables[table][key], tables[table]["vpc_id"], strict=True))
+    rules = tables["security_group_rules"]
+    groups = dict(zip(rules["rule_id"], rules["group_id"], strict=True))
+    by: dict[str, set[str]] = {}
+    for table, key in (
+        ("client_vpn_endpoints", "endpoint_id"),
+        ("client_vpn_target_networks", "subnet_id"),
+        ("endpoint_security_groups", "group_id"),
+        ("reached_interfaces", "eni_id"),
+    ):
+        frame = (
+            tables.shared("reached_interfaces") if table == "reached_interfaces" else tables[table]
+        )
+        for id, endpoint in zip(frame[key], frame["endpoint_id"], strict=True):
+            if id in strange or id in groups.values():
+                by.setdefault(id, set()).add(endpoint)
+    rows = [
+        {
+            "name": name,
+            "id": id,
+            "vpc_id": vpcs.get(groups.get(id, id)),
+            "endpoint_id": tuple(sorted(by.get(groups.get(id, id), ()))),
+        }
+        for id, name in strange.items()
+    ]
+    return pd.DataFrame(rows, columns=["name", "id", "vpc_id", "endpoint_id"])
+
+
 def spoken(ids: Iterable[str], called: Mapping[str, str]) -> list[str]:
     """Return what things are called in a sentence: plain names first, disguised ones by their ids.
 
     What has no name is called by its id; so is a group called ``default``, for every VPC has one.
     """
     them = list(dict.fromkeys(ids))
-    plain = sorted(them, key=lambda one: is_disguised(called.get(one, "")))
+    plain = sorted(them, key=lambda one: _is_odd(one, called))
     return [_label(id, called, them) for id in plain]
 
 
@@ -753,7 +801,7 @@ def where(
         if noun == "security group":  # an authorization rule's group is one of users
             ids = [id for id in ids if id.startswith("sg-")]
         if ids:
-            ids.sort(key=lambda one: is_disguised(called.get(one, "")))
+            ids.sort(key=lambda one: _is_odd(one, called))
             labels = listed(
                 (
                     tr("{name} ({remark})", name=label, remark=told[id]) if id in told else label
@@ -764,6 +812,12 @@ def where(
             called_so = tr(noun) if len(ids) == 1 else plural(noun)
             said.append(tr("{noun} {names}", noun=called_so, names=labels))
     return tr_as("list", "; ").join(said)
+
+
+def _is_odd(id: str, called: Mapping[str, str]) -> bool:
+    """Say whether a thing's name looks like something else, or its id stands for such a name."""
+    name = called.get(id, "")
+    return name.startswith(f"{id} ") or is_disguised(name)
 
 
 def _label(id: str, called: Mapping[str, str], others: Sequence[str]) -> str:

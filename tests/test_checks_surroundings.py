@@ -271,11 +271,9 @@ def test_endpoints_without_certificate_authentication_need_no_list():
 def test_a_provider_that_is_gone_or_has_ended_is_unusable():
     world, _ = endpoint_world()
     world.saml_provider(days=-3)
-    assert "the provider idp expired on 2026-10-30" in reason(world, "saml-provider-is-unusable")
+    assert "the provider idp ended on 2026-10-30" in reason(world, "saml-provider-is-unusable")
     world.saml_provider(metadata=saml_metadata(valid_until=NOW - timedelta(days=1)))
-    assert "the metadata of the provider idp expired on" in reason(
-        world, "saml-provider-is-unusable"
-    )
+    assert "the metadata of the provider idp ended on" in reason(world, "saml-provider-is-unusable")
     world.remove_saml_provider()
     assert "IAM has none of this name" in reason(world, "saml-provider-is-unusable")
 
@@ -297,9 +295,7 @@ def test_an_end_that_can_be_read_counts_beside_one_that_cannot():
     world.saml_provider(
         metadata=text.replace("<md:IDPSSODescriptor", '<md:IDPSSODescriptor validUntil="then"')
     )
-    assert "the metadata of the provider idp expired on" in reason(
-        world, "saml-provider-is-unusable"
-    )
+    assert "the metadata of the provider idp ended on" in reason(world, "saml-provider-is-unusable")
 
 
 def test_the_provider_of_the_portal_is_looked_at_too():

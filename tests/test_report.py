@@ -197,15 +197,18 @@ def test_what_one_page_shows_another_leads_to(hostile):
 
 
 def test_hostile_text_is_shown_as_text(hostile):
-    text = page(pages_of(hostile)["10-endpoint-security-groups.html"]).text
+    html = pages_of(hostile)
+    index = page(html["index.html"]).text
+    others = page(html["10-endpoint-security-groups.html"]).text
+    assert "(suspicious name)" in others
+    for name in (worlds.SCRIPT, worlds.IMAGE, "pay[U+202E]roll[U+200B]"):
+        assert name in index  # the one page that repeats them
+        assert name not in others
     for name in (
-        worlds.SCRIPT,
-        worlds.IMAGE,
         "{{ 7 * 7 }}{% raw %}",
         "営業部の端末 'quoted' & =1+1",
     ):
-        assert name in text
-    assert "pay[U+202E]roll[U+200B]" in text
+        assert name in others
 
 
 def test_no_unseen_character_is_in_a_page(hostile):
