@@ -82,6 +82,9 @@ MARK = "auditlib"
 COVERAGE = "coverage"
 """Kind of the output that says what was looked at, on a page beside one that shows all of it."""
 
+EMPTY = "empty"
+"""Kind of the output that says only that there is nothing; a notebook may ask that pages leave it out."""
+
 CHANGED = "changed"
 """Kind of the output that says in short what changed; the report's first page takes it over."""
 
@@ -125,7 +128,7 @@ def add_filters(environment: Environment) -> Environment:
         called=_called, commanded=commanded, prose=prose, unbroken=unbroken, when=summary.when
     )
     environment.globals.update(
-        OUTCOMES=summary.OUTCOMES,
+        OUTCOMES=summary.TALLIED,
         left_open=left_open,
         opening=opening,
         sentences=_sentences,
@@ -1106,8 +1109,11 @@ def changed(found: "Comparison") -> Html:
     )
 
 
+_NOTHING = marked("None.")
+
+
 def compared(
-    found: "Comparison", part: str, *states: str, rows: int = 50, empty: str = marked("None.")
+    found: "Comparison", part: str, *states: str, rows: int = 50, empty: str = _NOTHING
 ) -> Html:
     """Return one part of a comparison as a table; see :meth:`auditlib.comparison.Comparison.frame`.
 
@@ -1116,14 +1122,15 @@ def compared(
     empty
         What to say where there is no row; where nothing was compared, that is said instead.
     """
-    return table(
-        found.frame(part, *states),
+    frame = found.frame(part, *states)
+    known = found.drift is not None or part == "history"
+    shown = table(
+        frame,
         rows=rows,
         names=found.names,
-        empty=empty
-        if found.drift is not None or part == "history"
-        else marked("Nothing was compared."),
+        empty=empty if known else marked("Nothing was compared."),
     )
+    return replace(shown, kind=EMPTY) if known and empty == _NOTHING and frame.empty else shown
 
 
 # -- what a fix would change ----------------------------------------------------------------------

@@ -988,7 +988,10 @@ _UNREAD = {
 def _sentences(found: Drift, names: Mapping[str, str], without: Sequence[str]) -> Iterator[str]:
     states = Counter(found.findings["state"])
     said = [
-        tr(_SAID[state][states[state] > 1], findings=words.count(states[state], "finding"))
+        tr(
+            _SAID[state][states[state] > 1],
+            findings=tr("{pieces} of evidence", pieces=words.count(states[state], "piece")),
+        )
         for state in STATES
         if states[state]
     ]

@@ -531,7 +531,7 @@ def _html_of(
     pages: Sequence[Page] = (),
 ) -> str:
     """Return an executed notebook as a page; ``pages`` are those of its report."""
-    node = _without_copies(node, page, pages)
+    node = _without_empty(_without_copies(node, page, pages))
     exporter = _exporter()
     exporter.environment.globals.update(
         _frame(identity, page.title, branding),
@@ -564,6 +564,40 @@ def _without_copies(node: Any, page: Page, pages: Sequence[Page]) -> Any:
         else:
             cells.append(cell)
     return nbformat.from_dict({**node, "cells": cells})  # type: ignore[no-untyped-call]
+
+
+def _without_empty(node: Any) -> Any:
+    """Return an executed notebook without the questions to which the answer is only that there is nothing.
+
+    A section goes with all of its questions; where one of them has an answer, only the others go.
+    """
+    import nbformat
+
+    if not node.metadata.get("auditlib", {}).get("drops_empty"):
+        return node
+    starts = [
+        i
+        for i, cell in enumerate(node.cells)
+        if cell.cell_type == "markdown" and cell.source.startswith("## ")
+    ]
+    kept = list(node.cells[: starts[0]]) if starts else list(node.cells)
+    for begin, end in zip(starts, [*starts[1:], len(node.cells)], strict=True):
+        section = node.cells[begin:end]
+        answers = [cell for cell in section if cell.cell_type == "code"]
+        if answers and all(map(_is_empty, answers)):
+            continue
+        for at, cell in enumerate(section):
+            asks = cell.cell_type == "markdown" and at > 0 and at + 1 < len(section)
+            if not (_is_empty(cell) or (asks and _is_empty(section[at + 1]))):
+                kept.append(cell)
+    return nbformat.from_dict({**node, "cells": kept})  # type: ignore[no-untyped-call]
+
+
+def _is_empty(cell: Any) -> bool:
+    """Say whether a cell showed nothing but that there is nothing."""
+    outputs = cell.get("outputs", ())
+    kinds = {o.get("metadata", {}).get("text/html", {}).get(display.MARK) for o in outputs}
+    return kinds == {display.EMPTY}
 
 
 def _coverage_in_a_line(output: Any, scope: str) -> Any:

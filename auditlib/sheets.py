@@ -149,7 +149,7 @@ def _summary(audit: "Audit") -> pd.DataFrame:
     ]
     rows += [(tr("Verdict"), sentence) for sentence in summary.verdict(audit)]
     rows += [
-        (tr("Checks: {status}", status=tr(summary.OUTCOMES[outcome][1])), str(number))
+        (tr("Checks: {status}", status=tr(summary.TALLIED[outcome][1])), str(number))
         for outcome, number in summary.tally(audit.findings).items()
     ]
     if audit.accepted is not None:

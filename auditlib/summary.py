@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OUTCOMES",
+    "TALLIED",
     "Identity",
     "acceptances",
     "asked",
@@ -71,6 +72,13 @@ OUTCOMES = {
     "pass": ("✓", marked("Passes")),
 }
 """How people are shown what came of a check: a sign and a word, so that colour never says it alone."""
+
+TALLIED = {
+    **OUTCOMES,
+    "passes_elsewhere": ("!", marked("Passes elsewhere")),
+    "has_come": ("!", marked("Has come")),
+}
+"""How checks are counted: those whose warning has come true somewhere are no plain passes."""
 
 _ORDER = (
     Status.FAIL,
@@ -379,9 +387,9 @@ def outcome(finding: Finding) -> str:
 
 
 def tally(findings: Iterable[Finding]) -> dict[str, int]:
-    """Return how many findings came out how, in the order of ``OUTCOMES``."""
-    came_out = list(map(outcome, findings))
-    return {name: came_out.count(name) for name in OUTCOMES}
+    """Return how many findings came out how, in the order of ``TALLIED``."""
+    came_out = [_superseded(finding) or outcome(finding) for finding in findings]
+    return {name: came_out.count(name) for name in TALLIED}
 
 
 def failing_counted(findings: Iterable[Finding]) -> str:
@@ -661,6 +669,16 @@ _CAME_OUT = {
         marked("{number} pass"),
         marked("All {number} checks pass."),
     ),
+    "passes_elsewhere": (
+        marked("{number} passes but where what it warns of has come"),
+        marked("{number} pass but where what they warn of has come"),
+        marked("All {number} checks pass but where what they warn of has come."),
+    ),
+    "has_come": (
+        marked("{number} warned of what has come"),
+        marked("{number} warned of what has come"),
+        marked("All {number} checks warned of what has come."),
+    ),
     "not_assessed": (
         marked("{number} could not be assessed"),
         marked("{number} could not be assessed"),
@@ -740,10 +758,15 @@ def short(finding: Finding) -> str:
 
 def passes_as(finding: Finding) -> str:
     """Return how a check that passes is shown where what it warns of has come; empty elsewhere."""
+    superseded = _superseded(finding)
+    return tr(TALLIED[superseded][1]) if superseded else ""
+
+
+def _superseded(finding: Finding) -> str:
+    """Return the key of ``TALLIED`` for a check that passes though what it warns of has come; else none."""
     if finding.status is not Status.PASS or not finding.overtaken:
         return ""
-    rest = finding.population - len(finding.overtaken)
-    return tr("Passes elsewhere") if rest > 0 else tr("Has come")
+    return "passes_elsewhere" if finding.population > len(finding.overtaken) else "has_come"
 
 
 def overtaken(finding: Finding, called: Mapping[str, str]) -> str:

@@ -493,3 +493,29 @@ def test_a_notebook_that_cannot_take_accepted_risks_is_refused(small, tmp_path):
     (tmp_path / "a.yaml").write_text("accepted: []\n", "utf-8")
     with pytest.raises(ParameterError, match="cannot take accepted risks into account"):
         report(small, tmp_path / "out", [own], accepted=tmp_path / "a.yaml")
+
+
+def test_questions_without_an_answer_are_left_out_where_a_notebook_asks_for_it():
+    from auditlib import display
+    from auditlib.report import _without_empty
+
+    def cell(kind: str):
+        made = nbformat.v4.new_code_cell("x")
+        data = {"text/html": kind, "text/plain": kind}
+        meta = {"text/html": {display.MARK: kind}}
+        made.outputs = [nbformat.v4.new_output("display_data", data, metadata=meta)]
+        return made
+
+    text = nbformat.v4.new_markdown_cell
+    node = nbformat.v4.new_notebook()
+    node.cells = [
+        text("# Page"),
+        text("## Nothing"), cell("empty"), text("**Nor here?**"), cell("empty"),
+        text("## Some"), cell("html"), text("**None?**"), cell("empty"), text("**More?**"), cell("html"),
+        text("## Words"),
+    ]  # fmt: skip
+    assert _without_empty(node) == node
+    node.metadata["auditlib"] = {"drops_empty": True}
+    assert [c.source for c in _without_empty(node).cells] == [
+        "# Page", "## Some", "x", "**More?**", "x", "## Words",
+    ]  # fmt: skip

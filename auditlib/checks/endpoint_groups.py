@@ -391,7 +391,7 @@ def vpn_sg_lets_members_in(  # noqa: PLR0917 # the tables it reads
     ),
     rationale=(
         "No effect of inbound rules on connecting clients is documented: clients reach the "
-        "endpoint itself, which AWS runs, and field experience since 2020 says that such rules "
+        "endpoint itself, which AWS runs, and field experience says that such rules "
         "change nothing for them. They mislead instead. A reader takes TCP 443 from an office "
         "range for a restriction that does not exist, and if the group is ever put on a server, "
         "the rule opens that server."
