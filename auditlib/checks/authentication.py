@@ -684,6 +684,7 @@ def _going_on(sessions: pd.DataFrame, hours: Any) -> str:
     title="Certificate revocation lists are valid",
     severity=Severity.HIGH,
     **_MUTUAL,
+    controls={"NIST SP 800-53 Rev. 5": ("IA-5(2)",)},
     unseen=_unread_lists,
     condition=(
         "uses a certificate revocation list that has expired",
@@ -756,6 +757,7 @@ def revocation_list_expires_soon(
     title="Lost client certificates can be revoked",
     severity=Severity.LOW,
     **_MUTUAL,
+    controls={"NIST SP 800-53 Rev. 5": ("IA-5(2)",)},
     unseen=_unread_lists,
     condition=(
         "works without a certificate revocation list",
