@@ -129,6 +129,7 @@ def add_filters(environment: Environment) -> Environment:
     )
     environment.globals.update(
         OUTCOMES=summary.TALLIED,
+        in_words=_in_words,
         left_open=left_open,
         opening=opening,
         sentences=_sentences,
@@ -141,6 +142,11 @@ def _said(text: str, /, **values: object) -> Markup:
     """Return a text of a template in the language spoken; its own tags are kept, values escaped."""
     shown = {name: visible(v) if type(v) is str else v for name, v in values.items()}
     return language.filled(Markup(tr(text)), shown)  # noqa: S704 # the templates' own text
+
+
+def _in_words(text: str) -> list[str]:
+    """Return what a picture's alternative says as the items of a list."""
+    return [part.strip() for part in text.split(language.tr_as("list", "; "))]
 
 
 def _sentences(*parts: str) -> Markup:
@@ -184,6 +190,7 @@ _ARGUMENT = r"(?:'[^']*'|<[^<>]*>|[^\s'<>])+"
 _COMMAND = re.compile(
     r"\baws [a-z][a-z0-9-]* [a-z]+(?:-[a-z0-9]+)+"
     rf"(?: --(?:dry-run|no-[a-z-]+)| --[a-z][a-z-]*(?: (?!--){_ARGUMENT}(?: Name={_ARGUMENT})*)?)*"
+    r"(?: \| openssl [a-z0-9]+(?: -[a-z]+)*)?"
 )
 """A call of the AWS CLI in a sentence: an option takes one argument, filters take several."""
 
@@ -647,13 +654,19 @@ def card(
         struck_folded=struck[SHOWN:],
         total_accepted=len(finding.accepted),
         elsewhere=tr("findings.xlsx, on the sheet of this check, and in findings.json"),
-        ratings=summary.ratings(finding.check),
+        ratings=summary.ratings(finding.check) if _rated_otherwise(finding) else (),
         gaps=summary.refused_calls(finding.gaps),
         fix="" if proposal is None else _fix(proposal),
     )
     return Html(
         markup=markup, text=f"{_outcome(finding)}: {finding.check.title} {finding.answer}".strip()
     )
+
+
+def _rated_otherwise(finding: Finding) -> bool:
+    """Say whether anybody rates what a check looks at otherwise than we do."""
+    ours = finding.check.severity.value
+    return any(rating.lower() != ours for rating in finding.check.ratings.values())
 
 
 def _outcome(finding: Finding) -> str:
