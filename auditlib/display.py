@@ -1150,28 +1150,33 @@ def compared(
 
 
 def fixes(audit: "Audit") -> Html:
-    """Return a row per finding that fails or is information: what its fix would do, or why people decide."""
+    """Return what fixes there are, a row each; folded below, by reason, where people decide."""
     found = previewed.fixes(audit)
     previews = [audit.proposal(id) for id in found["check"]]
     advice = previewed.advice(audit, [one for one in previews if one.steps])
+    headlines = {id: summary.headline(audit.finding(id)) for id in found["check"]}
     rows = [
         [
-            replace(check, below=opening(severity.text), kind="id"),
-            replace(steps, text=tr("none") if steps.text == "0" else steps.text),
-            replace(ends, text="–") if steps.text == "0" else ends,
+            replace(check, name=headlines[check.text], below=opening(severity.text), kind="id"),
+            steps,
+            ends,
             replace(outcome, lines=_outcome_lines(preview), below=advice.get(check.text, "")),
         ]
         for (check, severity, steps, ends, outcome), preview in zip(
             _rows(found, list(found.columns), {}), previews, strict=True
         )
+        if preview.steps
     ]
+    reasons: dict[str, list[tuple[str, str]]] = {}
+    for id, number, why in zip(found["check"], found["steps"], found["outcome"], strict=True):
+        if not number:
+            reasons.setdefault(why, []).append((id, headlines[id]))
     markup = render(
-        "table.html.j2",
-        caption="",
+        "fixes.html.j2",
         columns=_columns(found, ["check", "steps", "sessions_end", "outcome"]),
         rows=rows,
-        total=len(found),
-        empty=tr("No check fails, so there is nothing to fix."),
+        reasons=reasons,
+        without=sum(map(len, reasons.values())),
     )
     failing = [f for f in audit.findings if f.status is Status.FAIL]
     return Html(markup=markup, text=summary.failing_counted(failing))

@@ -176,7 +176,9 @@ def strange_names(audit: "Audit") -> str:
     strange = disguised(audit)
     if not strange:
         return ""
-    about = tr("Names are printed as AWS holds them; characters nobody sees are written out.")
+    about = tr(
+        "Suspicious names are repeated in one place only: on a report's first page, and in the workbook."
+    )
     which = listed(strange, most=10)
     return sentences(
         about,
