@@ -150,6 +150,8 @@ _TOLD = {
     "not_assessed": marked("{number} could not be assessed"),
     "accepted": marked("{number} are accepted"),
     "pass": marked("{number} pass"),
+    "passes_elsewhere": marked("{number} pass but where what they warn of has come"),
+    "has_come": marked("{number} warned of what has come"),
 }
 
 

@@ -14,6 +14,7 @@ from auditlib.language import marked, tr, tr_as
 from auditlib.schemas import SCHEMAS
 from auditlib.snapshot import Snapshot
 from auditlib.tables import Tables, nearest
+from auditlib.words import told
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -93,6 +94,11 @@ class Audit:
         from auditlib.summary import names_in
 
         return names_in(self.tables)
+
+    @cached_property
+    def names_told(self) -> dict[str, str]:
+        """The names as pages repeat them: what has a suspicious one is called by its id."""
+        return {id: told(id, name) for id, name in self.names.items()}
 
     def finding(self, id: str) -> Finding:
         """Return what one check found; ``audit["its-id"]`` is the same, with completion.

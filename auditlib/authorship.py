@@ -221,9 +221,15 @@ class Authorship:
         if objects.empty:
             return
         if not self.asked:
-            yield tr(
-                "Who changed it is not told: CloudTrail was not asked "
-                "(auditlib collect --trail DAYS asks it)."
+            since = self._old.snapshot.manifest.finished or self._old.snapshot.manifest.started
+            yield (
+                tr("By whom was not determined in this audit: CloudTrail was not asked.")
+                if since is None
+                else tr(
+                    "By whom was not determined in this audit: CloudTrail was not asked. In the account "
+                    "it keeps events for 90 days, so all of these until about {day}.",
+                    day=f"{since + timedelta(days=trail.MOST_DAYS):%Y-%m-%d}",
+                )
             )
             return
         gaps = self._new.gaps("change_events")

@@ -34,7 +34,8 @@ def is_unseen(character: str) -> bool:
 
 
 _SOMETHING_ELSE = re.compile(
-    r"<[a-z/!]|^\s*[=@]|^\s*[+-].*\(|\]\(|\b(?:javascript:|vbscript:|data:text/)", re.IGNORECASE
+    r"<[a-z/!]|\[U\+[0-9A-F]{4,6}\]|^\s*[=@]|^\s*[+-].*\(|\]\(|\b(?:javascript:|vbscript:|data:text/)",
+    re.IGNORECASE,
 )
 
 
@@ -43,6 +44,8 @@ def is_disguised(name: str) -> bool:
 
     >>> is_disguised("<img src=x>"), is_disguised("[x](https://e.example)"), is_disguised("a\u202eb")
     (True, True, True)
+    >>> is_disguised(visible("a\u202eb"))
+    True
     >>> is_disguised("web-1 (blue)"), is_disguised("10 < 20"), is_disguised("data: none")
     (False, False, False)
     """

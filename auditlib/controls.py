@@ -258,8 +258,17 @@ FRAMEWORKS: Mapping[str, Framework] = {
                     id="AC-8", title=marked("Users are told the terms of use before they get in")
                 ),
                 Control(id="AC-12", title=marked("Sessions end by themselves")),
+                Control(id="AC-17(1)", title=marked("Remote access is monitored and controlled")),
                 Control(id="AU-12", title=marked("Systems write the records that an audit needs")),
                 Control(id="CP-10", title=marked("Systems can be brought back after a failure")),
+                Control(
+                    id="IA-2(2)",
+                    title=marked("Access to accounts without privileges takes several factors"),
+                ),
+                Control(
+                    id="IA-5(2)",
+                    title=marked("Certificates are validated, and whether they were revoked"),
+                ),
                 Control(id="SC-7", title=marked("Communications are controlled at boundaries")),
                 Control(id="SC-7(7)", title=marked("Remote devices do not split their tunnel")),
                 Control(id="SC-36", title=marked("Processing is spread over several places")),
@@ -277,6 +286,12 @@ FRAMEWORKS: Mapping[str, Framework] = {
                     id="1.4",
                     title=marked(
                         "Connections between trusted and untrusted networks are controlled"
+                    ),
+                ),
+                Control(
+                    id="8.4.3",
+                    title=marked(
+                        "Remote access that could lead to the cardholder environment takes several factors"
                     ),
                 ),
                 Control(id="10.2", title=marked("Audit logs record what happens")),
@@ -516,7 +531,7 @@ def in_short(answers: pd.DataFrame) -> list[str]:
     if open_checks := dict.fromkeys(id for ids in not_met for id in ids):
         titles = {made.id: made.title for made in checks()}
         wanted = words.listed(tr("“{title}”", title=titles[id]) for id in open_checks)
-        told.insert(1, tr("What they ask and is not so: {wanted}.", wanted=wanted))
+        told.insert(1, tr("Required and not met: {wanted}.", wanted=wanted))
     return told
 
 

@@ -28,6 +28,7 @@ from auditlib.language import marked, tr
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
 from auditlib.words import count, head, left_open, named, opening
+from auditlib.words import told as told_name
 
 if TYPE_CHECKING:
     from auditlib.access import explanation as explained
@@ -78,6 +79,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 MARK = "auditlib"
 """Key in an output's metadata that says the kit made its HTML; the report shows no other HTML."""
 
+COVERAGE = "coverage"
+"""Kind of the output that says what was looked at, on a page beside one that shows all of it."""
+
+EMPTY = "empty"
+"""Kind of the output that says only that there is nothing; a notebook may ask that pages leave it out."""
+
 CHANGED = "changed"
 """Kind of the output that says in short what changed; the report's first page takes it over."""
 
@@ -118,10 +125,11 @@ def environment_settings() -> dict[str, Any]:
 def add_filters(environment: Environment) -> Environment:
     """Add the kit's filters to a Jinja environment and return it."""
     environment.filters.update(
-        commanded=commanded, prose=prose, unbroken=unbroken, when=summary.when
+        called=_called, commanded=commanded, prose=prose, unbroken=unbroken, when=summary.when
     )
     environment.globals.update(
-        OUTCOMES=summary.OUTCOMES,
+        OUTCOMES=summary.TALLIED,
+        in_words=_in_words,
         left_open=left_open,
         opening=opening,
         sentences=_sentences,
@@ -133,7 +141,12 @@ def add_filters(environment: Environment) -> Environment:
 def _said(text: str, /, **values: object) -> Markup:
     """Return a text of a template in the language spoken; its own tags are kept, values escaped."""
     shown = {name: visible(v) if type(v) is str else v for name, v in values.items()}
-    return Markup(tr(text)).format(**shown)  # noqa: S704 # the templates' own text
+    return language.filled(Markup(tr(text)), shown)  # noqa: S704 # the templates' own text
+
+
+def _in_words(text: str) -> list[str]:
+    """Return what a picture's alternative says as the items of a list."""
+    return [part.strip() for part in text.split(language.tr_as("list", "; "))]
 
 
 def _sentences(*parts: str) -> Markup:
@@ -177,6 +190,7 @@ _ARGUMENT = r"(?:'[^']*'|<[^<>]*>|[^\s'<>])+"
 _COMMAND = re.compile(
     r"\baws [a-z][a-z0-9-]* [a-z]+(?:-[a-z0-9]+)+"
     rf"(?: --(?:dry-run|no-[a-z-]+)| --[a-z][a-z-]*(?: (?!--){_ARGUMENT}(?: Name={_ARGUMENT})*)?)*"
+    r"(?: \| openssl [a-z0-9]+(?: -[a-z]+)*)?"
 )
 """A call of the AWS CLI in a sentence: an option takes one argument, filters take several."""
 
@@ -440,7 +454,7 @@ def _rows(
             if column in SPOKEN and text:
                 text = tr(text)
             kind = "text" if text == "–" and kinds[column] != "number" else kinds[column]
-            name = names.get(text, "") if kind == "id" else ""
+            name = _called(text, names.get(text, "")) if kind == "id" else ""
             cells.append(_Cell(text=text, name="" if name == text else name, kind=kind))
         rows.append(cells)
     return rows
@@ -453,6 +467,11 @@ _WORDS = (
     marked("critical"), marked("high"), marked("medium"), marked("low"), marked("info"),
     marked("reliable"), marked("fragile"), marked("unknown"),
 )  # fmt: skip
+
+
+def _called(id: str, name: str) -> str:
+    """Return what stands beside an id: the name, or that it is a suspicious one."""
+    return told_name(id, name).removeprefix(f"{id} ")
 
 
 def is_number(series: "pd.Series[Any]") -> bool:
@@ -576,7 +595,9 @@ def _own_names(evidence: pd.DataFrame) -> dict[str, str]:
         if column.endswith("_id") and label in evidence:
             pairs = zip(evidence[column], evidence[label], strict=True)
             named.update(
-                (i, n) for i, n in pairs if isinstance(i, str) and isinstance(n, str) and n
+                (i, told_name(i, n))
+                for i, n in pairs
+                if isinstance(i, str) and isinstance(n, str) and n
             )
     return named
 
@@ -633,13 +654,19 @@ def card(
         struck_folded=struck[SHOWN:],
         total_accepted=len(finding.accepted),
         elsewhere=tr("findings.xlsx, on the sheet of this check, and in findings.json"),
-        ratings=summary.ratings(finding.check),
+        ratings=summary.ratings(finding.check) if _rated_otherwise(finding) else (),
         gaps=summary.refused_calls(finding.gaps),
         fix="" if proposal is None else _fix(proposal),
     )
     return Html(
         markup=markup, text=f"{_outcome(finding)}: {finding.check.title} {finding.answer}".strip()
     )
+
+
+def _rated_otherwise(finding: Finding) -> bool:
+    """Say whether anybody rates what a check looks at otherwise than we do."""
+    ours = finding.check.severity.value
+    return any(rating.lower() != ours for rating in finding.check.ratings.values())
 
 
 def _outcome(finding: Finding) -> str:
@@ -829,7 +856,31 @@ def coverage(audit: "Audit", *, folded: bool = False) -> Html:
         blocked=summary.blocked_checks(audit.findings),
         strange=summary.strange_names(audit),
     )
-    return Html(markup=markup, text=summary.coverage_sentence(audit))
+    return Html(
+        markup=markup,
+        text=summary.coverage_sentence(audit),
+        kind=COVERAGE if folded else "html",
+    )
+
+
+def strange_names(audit: "Audit") -> Markup:
+    """Return the names that look like something else, folded under what to do; nothing without any."""
+    sentence = summary.strange_names(audit)
+    if not sentence:
+        return Markup("")
+    found = summary.strange_things(audit).head(FOLDED)
+    names = summary.names(audit)
+    columns = ["name", "id", "vpc_id", "endpoint_id"]
+    rows = _rows(found.assign(name=found["name"].str.slice(0, 120)), columns, {})
+    for row, vpc, ends in zip(rows, found["vpc_id"], found["endpoint_id"], strict=True):
+        row[2] = replace(row[2], name=_called(row[2].text, names.get(vpc, "")))
+        row[3] = _Cell(text=", ".join(summary.spoken(ends, names)) or "–")
+    return render(
+        "strange.html.j2",
+        sentence=unbroken(sentence),
+        columns=_columns(found, columns),
+        rows=rows,
+    )
 
 
 def audit_html(audit: "Audit") -> str:
@@ -1071,8 +1122,11 @@ def changed(found: "Comparison") -> Html:
     )
 
 
+_NOTHING = marked("None.")
+
+
 def compared(
-    found: "Comparison", part: str, *states: str, rows: int = 50, empty: str = marked("None.")
+    found: "Comparison", part: str, *states: str, rows: int = 50, empty: str = _NOTHING
 ) -> Html:
     """Return one part of a comparison as a table; see :meth:`auditlib.comparison.Comparison.frame`.
 
@@ -1081,42 +1135,48 @@ def compared(
     empty
         What to say where there is no row; where nothing was compared, that is said instead.
     """
-    return table(
-        found.frame(part, *states),
+    frame = found.frame(part, *states)
+    known = found.drift is not None or part == "history"
+    shown = table(
+        frame,
         rows=rows,
         names=found.names,
-        empty=empty
-        if found.drift is not None or part == "history"
-        else marked("Nothing was compared."),
+        empty=empty if known else marked("Nothing was compared."),
     )
+    return replace(shown, kind=EMPTY) if known and empty == _NOTHING and frame.empty else shown
 
 
 # -- what a fix would change ----------------------------------------------------------------------
 
 
 def fixes(audit: "Audit") -> Html:
-    """Return a row per finding that fails or is information: what its fix would do, or why people decide."""
+    """Return what fixes there are, a row each; folded below, by reason, where people decide."""
     found = previewed.fixes(audit)
     previews = [audit.proposal(id) for id in found["check"]]
     advice = previewed.advice(audit, [one for one in previews if one.steps])
+    headlines = {id: summary.headline(audit.finding(id)) for id in found["check"]}
     rows = [
         [
-            replace(check, below=opening(severity.text), kind="id"),
-            replace(steps, text=tr("none") if steps.text == "0" else steps.text),
-            replace(ends, text="–") if steps.text == "0" else ends,
+            replace(check, name=headlines[check.text], below=opening(severity.text), kind="id"),
+            steps,
+            ends,
             replace(outcome, lines=_outcome_lines(preview), below=advice.get(check.text, "")),
         ]
         for (check, severity, steps, ends, outcome), preview in zip(
             _rows(found, list(found.columns), {}), previews, strict=True
         )
+        if preview.steps
     ]
+    reasons: dict[str, list[tuple[str, str]]] = {}
+    for id, number, why in zip(found["check"], found["steps"], found["outcome"], strict=True):
+        if not number:
+            reasons.setdefault(why, []).append((id, headlines[id]))
     markup = render(
-        "table.html.j2",
-        caption="",
+        "fixes.html.j2",
         columns=_columns(found, ["check", "steps", "sessions_end", "outcome"]),
         rows=rows,
-        total=len(found),
-        empty=tr("No check fails, so there is nothing to fix."),
+        reasons=reasons,
+        without=sum(map(len, reasons.values())),
     )
     failing = [f for f in audit.findings if f.status is Status.FAIL]
     return Html(markup=markup, text=summary.failing_counted(failing))

@@ -988,7 +988,10 @@ _UNREAD = {
 def _sentences(found: Drift, names: Mapping[str, str], without: Sequence[str]) -> Iterator[str]:
     states = Counter(found.findings["state"])
     said = [
-        tr(_SAID[state][states[state] > 1], findings=words.count(states[state], "finding"))
+        tr(
+            _SAID[state][states[state] > 1],
+            findings=tr("{pieces} of evidence", pieces=words.count(states[state], "piece")),
+        )
         for state in STATES
         if states[state]
     ]
@@ -1019,12 +1022,12 @@ def _sentences(found: Drift, names: Mapping[str, str], without: Sequence[str]) -
     if again := len(found.recreated):
         yield (
             tr(
-                "AWS made one interface of an endpoint anew: "
+                "AWS recreated one interface of an endpoint: "
                 "rules that name the old addresses no longer match them."
             )
             if again == 1
             else tr(
-                "AWS made {number:,} interfaces of endpoints anew: "
+                "AWS recreated {number:,} interfaces of endpoints: "
                 "rules that name the old addresses no longer match them.",
                 number=again,
             )

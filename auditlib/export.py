@@ -63,7 +63,8 @@ def findings_json(audit: "Audit") -> dict[str, Any]:
         ``snapshot`` (accounts, regions, times, digest, versions) and ``findings``: one entry per
         check, all checks present, each with ``check, status, severity, title, answer, evidence, gaps,
         controls, accepted, information``; ``information`` marks what fails at severity ``info``,
-        which people are shown apart. Where accepted risks were named, also ``accepted_risks``: every
+        which people are shown apart. ``counts`` holds the numbers people are shown: checks by how
+        they came out, information and warnings that have come true apart, and pieces of evidence. Where accepted risks were named, also ``accepted_risks``: every
         entry with how it stands.
     """
     said = summary.identity(audit)
@@ -83,6 +84,10 @@ def findings_json(audit: "Audit") -> dict[str, Any]:
             "audited_with": {"auditlib": said.kit_version},
         },
         "findings": [_entry(finding) for finding in audit.findings],
+        "counts": {
+            **summary.tally(audit.findings),
+            "evidence": sum(len(finding.evidence) for finding in audit.findings),
+        },
     }
     if audit.accepted is not None:
         document["accepted_risks"] = {

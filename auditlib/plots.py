@@ -10,8 +10,9 @@ from auditlib import endpoints, reached, summary
 from auditlib.characters import visible
 from auditlib.check import Severity
 from auditlib.drawing import INK, Picture, cut, drawing, figure_of, svg_of
-from auditlib.language import marked, sentences, tr
+from auditlib.language import marked, sentences, tr, tr_as
 from auditlib.words import count
+from auditlib.words import told as called
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,7 +143,7 @@ def _in_words(frame: pd.DataFrame, used: list[str]) -> str:
         said.append(f"{who} ({row['region']}): {', '.join(parts) or tr('none')}")
     return sentences(
         tr("Checks that fail, or are information (info), by endpoint."),
-        tr("{list}.", list="; ".join(said)),
+        tr("{list}.", list=tr_as("list", "; ").join(said)),
     )
 
 
@@ -316,7 +317,7 @@ def _ways_in_words(lines: dict[Line, str]) -> str:
         tr("{start} to {end} ({certainty})", start=start, end=end, certainty=tr(certainty))
         for (_, start, end), certainty in lines.items()
     ]
-    return tr("Ways through the VPN: {list}.", list="; ".join(said))
+    return tr("Ways through the VPN: {list}.", list=tr_as("list", "; ").join(said))
 
 
 # -- one way, and what blocks it --------------------------------------------------------------
@@ -372,7 +373,10 @@ def _lane(axes: "Axes", x: int, path: "Path", explanation: "Explanation") -> Non
     aim = f"{explanation.to} {explanation.protocol.upper()}{port}: {tr(ENDS[path.reachable])}"
     boxes = [("open", tr("{who}, landing on {where}", who=who, where=where))]
     boxes += [
-        (hop.state, f"{MARKS[hop.state]} {tr(hop.step)}: {hop.object_name or hop.object_id}")
+        (
+            hop.state,
+            f"{MARKS[hop.state]} {tr(hop.step)}: {called(hop.object_id, hop.object_name or hop.object_id)}",
+        )
         for hop in path.hops
     ]
     boxes.append(({"yes": "open", "no": "closed"}.get(path.reachable, "unknown"), aim))
@@ -421,7 +425,9 @@ def _hops_in_words(explanation: "Explanation") -> str:
                 hops=", ".join(stops) or tr("every hop open"),
             )
         )
-    return visible(sentences(explanation.answer, tr("{list}.", list="; ".join(said))))
+    return visible(
+        sentences(explanation.answer, tr("{list}.", list=tr_as("list", "; ").join(said)))
+    )
 
 
 _STATES = (marked("open"), marked("closed"))

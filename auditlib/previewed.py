@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from auditlib import summary
 from auditlib.addresses import NONE, Ranges, address_text, addresses, port_text, ports
 from auditlib.check import Severity, Status, checks
 from auditlib.frames import rows_of
@@ -132,7 +133,7 @@ def title(preview: "Preview") -> str:
         return tr("The fixes of {count} together", count=count(len(preview.checks), "finding"))
     if not preview.checks:
         return tr("The plan file")
-    return tr("Fix with the aim: {title}", title=titles[preview.checks[0]])
+    return tr("Fix so that: {title}", title=titles[preview.checks[0]])
 
 
 def outcome(preview: "Preview") -> str:
@@ -169,7 +170,7 @@ def outcomes(preview: "Preview") -> list[dict[str, str]]:
             "unknown": tr_as("list", "; ").join(
                 [
                     *(
-                        [tr("calls without an answer, named under what was looked at")]
+                        [tr("part of what decides could not be read (see scope and method)")]
                         if one.unread
                         else []
                     ),
@@ -243,7 +244,10 @@ def advice(audit: "Audit", previews: Sequence["Preview"]) -> dict[str, str]:
     told: dict[str, list[str]] = {}
     rivals = _rival_fixes(previews)
     for endpoint, best in recommended(previews).items():
-        about = {"endpoint": audit.names.get(endpoint, endpoint), "check": " ".join(best.checks)}
+        about = {
+            "endpoint": summary.names(audit).get(endpoint, endpoint),
+            "check": " ".join(best.checks),
+        }
         for preview in rivals[endpoint]:
             text = (
                 tr(

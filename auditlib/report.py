@@ -57,6 +57,10 @@ INDEX = "index.html"
 SNAPSHOT = "snapshot"
 ACCEPTED = "accepted"
 TODAY = "today"
+SCOPE = "00-overview"
+"""The notebook that shows what was looked at; pages beside it say it in a line."""
+ON_INDEX = "on-index"
+"""Tag of the cells whose content a report's first page shows."""
 FLEET = "fleet"
 OVERVIEW = "60-fleet"
 """The notebook over many accounts."""
@@ -529,6 +533,7 @@ def _html_of(
     pages: Sequence[Page] = (),
 ) -> str:
     """Return an executed notebook as a page; ``pages`` are those of its report."""
+    node = _without_empty(_without_copies(node, page, pages))
     exporter = _exporter()
     exporter.environment.globals.update(
         _frame(identity, page.title, branding),
@@ -538,6 +543,71 @@ def _html_of(
     )
     html, _ = exporter.from_notebook_node(node)
     return str(html)
+
+
+def _without_copies(node: Any, page: Page, pages: Sequence[Page]) -> Any:
+    """Return an executed notebook without what another page of its report shows, led to instead."""
+    import nbformat
+
+    scope = next((p.file for p in pages if p.notebook == f"{SCOPE}.ipynb" and p != page), "")
+    cells, told = [], False
+    for cell in node.cells:
+        if pages and ON_INDEX in cell.metadata.get("tags", []):
+            if not told:
+                text = tr(
+                    "What was found, what to do first, each endpoint and all checks stand on the "
+                    "[first page](index.html) of this report."
+                )
+                cells.append(nbformat.v4.new_markdown_cell(text))  # type: ignore[no-untyped-call]
+            told = True
+        elif scope and cell.cell_type == "code":
+            outputs = [_coverage_in_a_line(output, scope) for output in cell.outputs]
+            cells.append(nbformat.from_dict({**cell, "outputs": outputs}))  # type: ignore[no-untyped-call]
+        else:
+            cells.append(cell)
+    return nbformat.from_dict({**node, "cells": cells})  # type: ignore[no-untyped-call]
+
+
+def _without_empty(node: Any) -> Any:
+    """Return an executed notebook without the questions to which the answer is only that there is nothing.
+
+    A section goes with all of its questions; where one of them has an answer, only the others go.
+    """
+    import nbformat
+
+    if not node.metadata.get("auditlib", {}).get("drops_empty"):
+        return node
+    starts = [
+        i
+        for i, cell in enumerate(node.cells)
+        if cell.cell_type == "markdown" and cell.source.startswith("## ")
+    ]
+    kept = list(node.cells[: starts[0]]) if starts else list(node.cells)
+    for begin, end in zip(starts, [*starts[1:], len(node.cells)], strict=True):
+        section = node.cells[begin:end]
+        answers = [cell for cell in section if cell.cell_type == "code"]
+        if answers and all(map(_is_empty, answers)):
+            continue
+        for at, cell in enumerate(section):
+            asks = cell.cell_type == "markdown" and at > 0 and at + 1 < len(section)
+            if not (_is_empty(cell) or (asks and _is_empty(section[at + 1]))):
+                kept.append(cell)
+    return nbformat.from_dict({**node, "cells": kept})  # type: ignore[no-untyped-call]
+
+
+def _is_empty(cell: Any) -> bool:
+    """Say whether a cell showed nothing but that there is nothing."""
+    outputs = cell.get("outputs", ())
+    kinds = {o.get("metadata", {}).get("text/html", {}).get(display.MARK) for o in outputs}
+    return kinds == {display.EMPTY}
+
+
+def _coverage_in_a_line(output: Any, scope: str) -> Any:
+    """Return the output that says what was looked at as a line that leads to it; others as they are."""
+    if output.get("metadata", {}).get("text/html", {}).get(display.MARK) != display.COVERAGE:
+        return output
+    line = display.render("looked.html.j2", sentence=output.data["text/plain"], page=scope)
+    return {**output, "data": {**output.data, "text/html": line}}
 
 
 _CHECK_NAME = re.compile(
@@ -609,7 +679,7 @@ def _index(  # noqa: PLR0917 # called by position, in another process
         pages=pages,
         pdf=pdf,
         changed=changed,
-        strange=summary.strange_names(audit),
+        strange=display.strange_names(audit),
         verdict=display.verdict(audit).markup,
         steps=display.first_steps(audit, pages=cards).markup,
         glossary=glossary,

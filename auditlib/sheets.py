@@ -13,7 +13,7 @@ from auditlib import controls, reached, summary
 from auditlib.accepted import as_shown
 from auditlib.check import Finding
 from auditlib.language import sentences, tr
-from auditlib.steps import Step, first_steps
+from auditlib.steps import first_steps
 from auditlib.words import gap, left_open
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Sheet:
         What it shows, and how to read it.
     check_id
         The check whose evidence it is; empty for the others.
+    named
+        Columns of ids that the workbook writes the name beside.
     """
 
     name: str
@@ -41,10 +43,11 @@ class Sheet:
     about: str
     frame: pd.DataFrame = field(repr=False)
     check_id: str = ""
+    named: tuple[str, ...] = ()
 
 
 def sheets(audit: "Audit") -> tuple[Sheet, ...]:
-    """Return the sheets of an audit: summary, findings, risks, controls, reach, reading, evidence.
+    """Return the sheets of an audit: summary, first steps, findings, risks, controls, reach, reading, evidence.
 
     Evidence has a sheet for each check with any, accepted evidence marked as such.
     """
@@ -55,6 +58,12 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
             title=tr("Summary"),
             about=tr("What was audited, and what came of it."),
             frame=_summary(audit),
+        ),
+        Sheet(
+            name="first-steps",
+            title=tr("To do first"),
+            about=tr("What to do, the most urgent first; why, and which sessions it ends."),
+            frame=_first_steps(audit),
         ),
         Sheet(
             name="findings",
@@ -95,6 +104,7 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
                 "left out, as AWS does not say what they do with packets sent to them."
             ),
             frame=reached.without_own(audit, audit.reach()),
+            named=("endpoint_id", "subnet_id", "eni_id"),
         ),
         Sheet(
             name="coverage",
@@ -112,7 +122,7 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
             frame=unread_rows(audit),
         ),
     ]
-    if strange := summary.disguised(audit):
+    if summary.disguised(audit):
         made.append(
             Sheet(
                 name="suspicious-names",
@@ -121,7 +131,7 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
                     "Names that look like markup, a link, a formula or a disguised file name: ask who set "
                     "them."
                 ),
-                frame=pd.DataFrame(list(strange.items()), columns=["id", "name"]),
+                frame=summary.strange_things(audit),
             )
         )
     return (*made, *_evidence(audit))
@@ -139,22 +149,23 @@ def _summary(audit: "Audit") -> pd.DataFrame:
     ]
     rows += [(tr("Verdict"), sentence) for sentence in summary.verdict(audit)]
     rows += [
-        (tr("Checks: {status}", status=tr(summary.OUTCOMES[outcome][1])), str(number))
+        (tr("Checks: {status}", status=tr(summary.TALLIED[outcome][1])), str(number))
         for outcome, number in summary.tally(audit.findings).items()
-    ]
-    rows += [
-        (tr("To do first, {number}", number=number), _step(step))
-        for number, step in enumerate(first_steps(audit), 1)
     ]
     if audit.accepted is not None:
         rows += [(tr("Accepted risk"), note) for note in audit.accepted.notices(audit.findings)]
     return pd.DataFrame(rows, columns=["item", "value"])
 
 
-def _step(step: Step) -> str:
-    """Return a thing to do in sentences: what, where, when something ends, and why."""
-    place = tr("Where: {step.where}.", step=step) if step.where else ""
-    return sentences(step.what, place, step.ends, step.sessions, step.why)
+def _first_steps(audit: "Audit") -> pd.DataFrame:
+    """Return a row per thing to do first."""
+    rows = [
+        (number, step.what, step.where, step.how, sentences(step.ends, step.sessions), step.why,
+         step.check_id)
+        for number, step in enumerate(first_steps(audit), 1)
+    ]  # fmt: skip
+    columns = ["number", "step", "where", "what_to_do", "outage", "why", "check"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def finding_rows(audit: "Audit") -> pd.DataFrame:

@@ -551,8 +551,8 @@ def _names_asked_for(audit: "Audit") -> list[Step]:
             else tr("Ask who set {number} suspicious names.", number=len(strange)),
             where=listed(strange, most=6),
             why=tr(
-                "They look like markup, links, formulas or disguised file names: whoever can name things in "
-                "the account may try to harm who reads about them. The workbook lists them."
+                "They look like markup, links, formulas or disguised file names, as attackers use against "
+                "whoever opens a report: treat them as a possible incident until they are explained."
             ),
         )
     ]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OUTCOMES",
+    "TALLIED",
     "Identity",
     "acceptances",
     "asked",
@@ -64,6 +65,7 @@ __all__ = [
     "spoken",
     "stopped",
     "strange_names",
+    "strange_things",
     "tally",
     "verdict",
     "when",
@@ -79,6 +81,13 @@ OUTCOMES = {
     "pass": ("✓", marked("Passes")),
 }
 """How people are shown what came of a check: a sign and a word, so that colour never says it alone."""
+
+TALLIED = {
+    **OUTCOMES,
+    "passes_elsewhere": ("!", marked("Passes elsewhere")),
+    "has_come": ("!", marked("Has come")),
+}
+"""How checks are counted: those whose warning has come true somewhere are no plain passes."""
 
 _ORDER = (
     Status.FAIL,
@@ -135,8 +144,11 @@ def identity(audit: "Audit") -> Identity:
 
 
 def names(audit: "Audit") -> dict[str, str]:
-    """Return what people call the things behind ids: a Name tag, a rule's description."""
-    return audit.names
+    """Return what people call the things behind ids: a Name tag, a rule's description.
+
+    A name that looks like something else is not among them: its id stands for it, marked so.
+    """
+    return audit.names_told
 
 
 def names_in(tables: "Tables") -> dict[str, str]:
@@ -173,7 +185,9 @@ def strange_names(audit: "Audit") -> str:
     strange = disguised(audit)
     if not strange:
         return ""
-    about = tr("Names are printed as AWS holds them; characters nobody sees are written out.")
+    about = tr(
+        "Suspicious names are repeated in one place only: on a report's first page, and in the workbook."
+    )
     which = listed(strange, most=10)
     return sentences(
         about,
@@ -190,13 +204,57 @@ def strange_names(audit: "Audit") -> str:
     )
 
 
+def strange_things(audit: "Audit") -> pd.DataFrame:
+    """Return a row per name that looks like something else: what has it, its VPC, by what it is reached.
+
+    The columns are ``name``, ``id``, ``vpc_id`` and ``endpoint_id``, a tuple: the endpoints the thing
+    belongs to or whose users reach it.
+    """
+    strange = disguised(audit)
+    tables = audit.tables
+    vpcs: dict[str, Any] = {}
+    for table, key in (
+        ("client_vpn_endpoints", "endpoint_id"),
+        ("security_groups", "group_id"),
+        ("network_interfaces", "eni_id"),
+        ("subnets", "subnet_id"),
+        ("vpcs", "vpc_id"),
+    ):
+        vpcs.update(zip(tables[table][key], tables[table]["vpc_id"], strict=True))
+    rules = tables["security_group_rules"]
+    groups = dict(zip(rules["rule_id"], rules["group_id"], strict=True))
+    by: dict[str, set[str]] = {}
+    for table, key in (
+        ("client_vpn_endpoints", "endpoint_id"),
+        ("client_vpn_target_networks", "subnet_id"),
+        ("endpoint_security_groups", "group_id"),
+        ("reached_interfaces", "eni_id"),
+    ):
+        frame = (
+            tables.shared("reached_interfaces") if table == "reached_interfaces" else tables[table]
+        )
+        for id, endpoint in zip(frame[key], frame["endpoint_id"], strict=True):
+            if id in strange or id in groups.values():
+                by.setdefault(id, set()).add(endpoint)
+    rows = [
+        {
+            "name": name,
+            "id": id,
+            "vpc_id": vpcs.get(groups.get(id, id)),
+            "endpoint_id": tuple(sorted(by.get(groups.get(id, id), ()))),
+        }
+        for id, name in strange.items()
+    ]
+    return pd.DataFrame(rows, columns=["name", "id", "vpc_id", "endpoint_id"])
+
+
 def spoken(ids: Iterable[str], called: Mapping[str, str]) -> list[str]:
     """Return what things are called in a sentence: plain names first, disguised ones by their ids.
 
     What has no name is called by its id; so is a group called ``default``, for every VPC has one.
     """
     them = list(dict.fromkeys(ids))
-    plain = sorted(them, key=lambda one: is_disguised(called.get(one, "")))
+    plain = sorted(them, key=lambda one: _is_odd(one, called))
     return [_label(id, called, them) for id in plain]
 
 
@@ -340,9 +398,9 @@ def outcome(finding: Finding) -> str:
 
 
 def tally(findings: Iterable[Finding]) -> dict[str, int]:
-    """Return how many findings came out how, in the order of ``OUTCOMES``."""
-    came_out = list(map(outcome, findings))
-    return {name: came_out.count(name) for name in OUTCOMES}
+    """Return how many findings came out how, in the order of ``TALLIED``."""
+    came_out = [_superseded(finding) or outcome(finding) for finding in findings]
+    return {name: came_out.count(name) for name in TALLIED}
 
 
 def failing_counted(findings: Iterable[Finding]) -> str:
@@ -367,11 +425,11 @@ def stopped(outage: Outage) -> str:
         "ground": outage.ground,
     }
     said = (
-        tr("Nobody can connect to {endpoint} since {since}: {ground}. It was not tried.", **who)
+        tr("Nobody can connect to {endpoint} since {since}: {ground}. We did not test this.", **who)
         if pd.isna(outage.read_at)
         else tr(
-            "Nobody can connect to {endpoint} since {since}, {ago} before the snapshot: {ground}. It was "
-            "not tried.",
+            "Nobody can connect to {endpoint} since {since}, {ago} before the snapshot: {ground}. We did "
+            "not test this.",
             **who,
             ago=_lasting(outage.read_at - outage.since),
         )
@@ -707,6 +765,16 @@ _CAME_OUT = {
         marked("{number} pass"),
         marked("All {number} checks pass."),
     ),
+    "passes_elsewhere": (
+        marked("{number} passes but where what it warns of has come"),
+        marked("{number} pass but where what they warn of has come"),
+        marked("All {number} checks pass but where what they warn of has come."),
+    ),
+    "has_come": (
+        marked("{number} warned of what has come"),
+        marked("{number} warned of what has come"),
+        marked("All {number} checks warned of what has come."),
+    ),
     "not_assessed": (
         marked("{number} could not be assessed"),
         marked("{number} could not be assessed"),
@@ -786,10 +854,15 @@ def short(finding: Finding) -> str:
 
 def passes_as(finding: Finding) -> str:
     """Return how a check that passes is shown where what it warns of has come; empty elsewhere."""
+    superseded = _superseded(finding)
+    return tr(TALLIED[superseded][1]) if superseded else ""
+
+
+def _superseded(finding: Finding) -> str:
+    """Return the key of ``TALLIED`` for a check that passes though what it warns of has come; else none."""
     if finding.status is not Status.PASS or not finding.overtaken:
         return ""
-    rest = finding.population - len(finding.overtaken)
-    return tr("Passes elsewhere") if rest > 0 else tr("Has come")
+    return "passes_elsewhere" if finding.population > len(finding.overtaken) else "has_come"
 
 
 def overtaken(finding: Finding, called: Mapping[str, str]) -> str:
@@ -847,7 +920,7 @@ def where(
         if noun == "security group":  # an authorization rule's group is one of users
             ids = [id for id in ids if id.startswith("sg-")]
         if ids:
-            ids.sort(key=lambda one: is_disguised(called.get(one, "")))
+            ids.sort(key=lambda one: _is_odd(one, called))
             labels = listed(
                 (
                     tr("{name} ({remark})", name=label, remark=told[id]) if id in told else label
@@ -858,6 +931,12 @@ def where(
             called_so = tr(noun) if len(ids) == 1 else plural(noun)
             said.append(tr("{noun} {names}", noun=called_so, names=labels))
     return tr_as("list", "; ").join(said)
+
+
+def _is_odd(id: str, called: Mapping[str, str]) -> bool:
+    """Say whether a thing's name looks like something else, or its id stands for such a name."""
+    name = called.get(id, "")
+    return name.startswith(f"{id} ") or is_disguised(name)
 
 
 def _label(id: str, called: Mapping[str, str], others: Sequence[str]) -> str:

@@ -136,6 +136,11 @@ def _counted(findings: Sequence["Finding"]) -> str:
         else tr("{number} fail", number=fails),
         *([tr("{number} for information", number=n)] if (n := counts["information"]) else []),
         tr("{number} pass", number=counts["pass"]),
+        *(
+            [tr("{number} pass elsewhere or have come", number=n)]
+            if (n := counts["passes_elsewhere"] + counts["has_come"])
+            else []
+        ),
         tr("{number} not assessed", number=counts["not_assessed"]),
         tr("{number} not applicable", number=counts["not_applicable"]),
     ]
@@ -496,7 +501,7 @@ def print_comparison(found: "Comparison", *, file: IO[str] | None = None) -> Non
         ),
         (tr("Configuration"), "objects"),
         (tr("By whom, and when"), "authors"),
-        (tr("Interfaces of endpoints that AWS made anew"), "recreated"),
+        (tr("Interfaces of endpoints that AWS recreated"), "recreated"),
         (tr("Could not be compared"), "gaps"),
     ):
         frame = found.frame(part, *states)

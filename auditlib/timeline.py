@@ -12,7 +12,7 @@ import pandas as pd
 from auditlib import summary
 from auditlib.characters import visible
 from auditlib.drawing import INK, Picture, cut, drawing, svg_of
-from auditlib.language import marked, sentences, tr
+from auditlib.language import marked, sentences, tr, tr_as
 from auditlib.words import count, opening
 
 if TYPE_CHECKING:
@@ -282,8 +282,8 @@ def _in_words(ends: pd.DataFrame, used: pd.DataFrame) -> str:
     ]
     none = tr("nothing with an end was read")
     return sentences(
-        tr("Validity: {list}.", list="; ".join(told) or none),
-        tr("Sessions: {list}.", list="; ".join(live) or tr("none was seen")),
+        tr("Validity: {list}.", list=tr_as("list", "; ").join(told) or none),
+        tr("Sessions: {list}.", list=tr_as("list", "; ").join(live) or tr("none was seen")),
     )
 
 

@@ -4,11 +4,12 @@ Plain text only. Names come from whoever can write to the account: they are shor
 line breaks here, and unseen characters are written out; escaping for HTML is the business of the report side.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from typing import Any
 
-from auditlib.characters import visible
+from auditlib.characters import is_disguised, visible
 from auditlib.language import current, marked, tr, tr_as
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "protocol",
     "rule",
     "table",
+    "told",
     "traffic",
     "value",
     "width",
@@ -147,12 +149,15 @@ def table(name: str) -> str:
 
 
 def opening(text: str) -> str:
-    """Return a text with a capital at its beginning.
+    """Return a text with a capital at its beginning, unless an id of AWS begins it.
 
-    >>> opening("high"), opening("高")
-    ('High', '高')
+    >>> opening("high"), opening("高"), opening("cvpn-endpoint-0123456789abcdef0 のルール")
+    ('High', '高', 'cvpn-endpoint-0123456789abcdef0 のルール')
     """
-    return text[:1].upper() + text[1:]
+    return text if _ID.match(text) else text[:1].upper() + text[1:]
+
+
+_ID = re.compile(r"[a-z]+(?:-[a-z]+)*-[0-9a-f]{8}")
 
 
 def clean(text: object, most: int = 60) -> str:
@@ -172,11 +177,30 @@ def named(id: object, name: object = None) -> str:
 
     >>> named("sg-1", "default"), named("sg-1"), named(None, "default")
     ('sg-1 (default)', 'sg-1', 'default')
+    >>> named("sg-1", "=1+1")
+    'sg-1 (suspicious name)'
     """
     known, called = clean(id), clean(name)
+    if known and _is_suspicious(name):
+        return told(known, name)
     if not known:
         return called
     return f"{known} ({called})" if called and called != known else known
+
+
+def told(id: str, name: object) -> str:
+    """Return what a thing is called on a page: its name, unless that looks like something else.
+
+    Then its id, for such a name is repeated in one place only; see :func:`auditlib.summary.disguised`.
+
+    >>> told("sg-1", "web"), told("sg-1", "[x](https://e.example)")
+    ('web', 'sg-1 (suspicious name)')
+    """
+    return tr("{id} (suspicious name)", id=id) if _is_suspicious(name) else str(name)
+
+
+def _is_suspicious(name: object) -> bool:
+    return isinstance(name, str) and is_disguised(name)
 
 
 def name_first(id: object, name: object = None) -> str:
@@ -185,6 +209,8 @@ def name_first(id: object, name: object = None) -> str:
     >>> name_first("sg-1", "default"), name_first("sg-1")
     ('default (sg-1)', 'sg-1')
     """
+    if _is_suspicious(name):
+        return named(id, name)
     return named(name, id) if clean(name) else clean(id)
 
 
@@ -214,12 +240,12 @@ def interface(row: Any) -> str:
     ...               interface_type="interface", description=None))
     'eni-1 (db, EC2 instance i-1, 10.0.0.4)'
     """
-    details = [clean(row.name)]
+    details = [tr("suspicious name") if _is_suspicious(row.name) else clean(row.name)]
     if clean(row.instance_id):
         details.append(tr("EC2 instance {row.instance_id}", row=row))
     elif clean(row.interface_type) not in {"", "interface"}:
         details.append(tr("type {type}", type=clean(row.interface_type)))
-    elif not details[0]:
+    elif not details[0] and not _is_suspicious(row.description):
         details.append(clean(row.description))
     details.append(clean(row.private_ip))
     inside = ", ".join(filter(None, details))

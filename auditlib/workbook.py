@@ -6,6 +6,7 @@ between sheets are the workbook's own. The same snapshot makes the same bytes.
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from auditlib.characters import visible
 from auditlib.language import sentences, tr
 from auditlib.sheets import Sheet, sheets
 from auditlib.summary import identity
+from auditlib.summary import names as names_told
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -69,7 +71,8 @@ _COLOURS = {
 }
 _COLOURED = {"severity", "status", "answer", "certainty", "standing"}
 _WIDE = {
-    "acceptance", "answer", "checks", "reason", "remedy", "says", "title", "value", "via", "where",
+    "acceptance", "answer", "checks", "outage", "reason", "remedy", "says", "step", "title", "value",
+    "via", "what_to_do", "where", "why",
 }  # fmt: skip
 
 
@@ -96,7 +99,8 @@ def workbook_bytes(audit: "Audit") -> bytes:
             "created": read,
         }
     )
-    made = sheets(audit)
+    called = names_told(audit)
+    made = tuple(replace(sheet, frame=_with_names(sheet, called)) for sheet in sheets(audit))
     names = _names(made)
     book_sheets = {sheet.name: book.add_worksheet(names[sheet.name]) for sheet in made}
     formats = _formats(book)
@@ -104,6 +108,26 @@ def workbook_bytes(audit: "Audit") -> bytes:
         _fill(book_sheets[sheet.name], sheet, made, names, formats)
     book.close()
     return file.getvalue()
+
+
+def _with_names(sheet: Sheet, called: Mapping[str, str]) -> pd.DataFrame:
+    """Return a sheet's frame with the names of things beside their ids, where it wants them."""
+    frame = sheet.frame
+    for column in sheet.named:
+        at = list(frame.columns).index(column) + 1
+        beside = {
+            id: called[id].removeprefix(f"{id} ") for id in frame[column].unique() if id in called
+        }
+        names = frame[column].map(beside)
+        frame = pd.concat(
+            [
+                frame.iloc[:, :at],
+                names.rename(f"{column.removesuffix('_id')}_name"),
+                frame.iloc[:, at:],
+            ],
+            axis=1,
+        )
+    return frame
 
 
 def _names(made: Iterable[Sheet]) -> dict[str, str]:
@@ -176,7 +200,7 @@ def _fill(
         )
     page.write_string(0, 0, _cell(sheet.title)[0], formats["title"])
     cut = 0
-    widest = [_room(words.column(column)) for column in columns]
+    widest = [_room(words.head(column)) for column in columns]
     heights: list[list[int]] = []
     for number, record in enumerate(frame.itertuples(index=False, name=None), HEAD + 1):
         struck = "counts" in columns and record[columns.index("counts")] != "yes"
@@ -247,7 +271,7 @@ def _head(page: Any, frame: pd.DataFrame, formats: Mapping[str, Any]) -> None:
     for at, column in enumerate(map(str, frame.columns)):
         values = [value for value in frame.iloc[:, at] if _text(value)]
         style = "number head" if values and all(map(_is_number, values)) else "head"
-        page.write_string(HEAD, at, words.column(column), formats[style])
+        page.write_string(HEAD, at, words.head(column), formats[style])
 
 
 def _about(page: Any, text: str, widths: list[int], style: Any) -> None:

@@ -223,7 +223,9 @@ def test_rules_that_admit_nobody_are_counted_apart(world, receiver, endpoint, pe
     for n, peer in enumerate(peers):
         world.ingress(receiver, peer, "tcp", (22 + n, 22 + n))
     found = finding(world, ID)
-    assert found.answer.startswith("The only VPC-attached Client VPN endpoint is named by address")
+    assert found.answer.startswith(
+        "The only VPC-attached Client VPN endpoint is admitted by address"
+    )
     assert said in found.answer
     assert ("admit" in found.answer) == bool(said)
     assert found.remedy.startswith("Add a rule with the same protocol") == adds

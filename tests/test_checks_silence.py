@@ -48,7 +48,7 @@ def test_a_certificate_that_acm_calls_ineligible_is_not_renewed():
     world, endpoint = staff()
     world.certificate(endpoint, RenewalEligibility="INELIGIBLE")
     (reason,) = finding(world, "server-certificate-is-not-renewed").evidence["reason"]
-    assert "ACM calls ineligible for renewal; it ends on 2027-06-30" in reason
+    assert "ACM calls ineligible for renewal; it expires on 2027-06-30" in reason
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,7 @@ def test_elliptic_curves_are_not_short_rsa_keys():
 def test_an_imported_certificate_is_not_renewed_by_acm():
     world, endpoint = endpoint_world()
     world.certificate(endpoint, Type="IMPORTED", RenewalEligibility="INELIGIBLE")
-    assert "imported, so ACM does not renew it; it ends on 2027-06-30" in reason(
+    assert "imported, so ACM does not renew it; it expires on 2027-06-30" in reason(
         world, "server-certificate-is-not-renewed"
     )
 

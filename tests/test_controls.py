@@ -146,7 +146,7 @@ def test_the_answers_in_short_count_the_newest_versions_once(exposed):
     said = in_short(answers(exposed, "CIS"))
     assert said == [
         "Of the controls that ask exactly what one of our checks asks, 1 is not met.",
-        "What they ask and is not so: “Default security groups have no rules”.",
+        "Required and not met: “Default security groups have no rules”.",
     ]
     assert in_short(answers(exposed, "CIS"))[0] == in_short(answers(exposed, "CIS 7"))[0]
     wide = in_short(answers(exposed, "PCI"))

@@ -594,7 +594,7 @@ def test_what_a_finding_warned_of_has_happened_and_is_not_resolved():
         assert found.findings[["check", "state"]].to_numpy().tolist() == [[check, state]]
     found = drift(before, ended, findings=(audit(before, lists), audit(ended, lists)))
     told = " ".join(found.sentences({}))
-    assert told.startswith("One finding was warned of before and has come since.")
+    assert told.startswith("One piece of evidence was warned of before and has come since.")
     assert "resolved" not in told
 
 

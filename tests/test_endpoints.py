@@ -135,7 +135,7 @@ def _of_ended_list(hours: int | None = 24, *, refused: bool = False, **sessions:
 
 def test_sessions_that_began_before_the_list_ended_are_said_to_go_on():
     one = _of_ended_list(active="2026-10-31 14:40:00", terminated="2026-10-31 10:00:00")
-    assert "here since 2026-11-01 01:00 UTC: no new session begins" in one
+    assert "here on 2026-11-01 01:00 UTC: no new session begins" in one
     assert "One session that began before was still live" in one
     assert "it began at 2026-10-31 14:40 UTC and may last until 2026-11-01 14:40 UTC." in one
     two = _of_ended_list(active="2026-10-31 14:40:00", failed_to_terminate="2026-10-31 10:00:00")

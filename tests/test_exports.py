@@ -20,7 +20,7 @@ from bs4 import BeautifulSoup
 from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 
 import auditlib
-from auditlib import display, sheets, workbook
+from auditlib import display, sheets, steps, summary, workbook
 from auditlib.accepted import AcceptedRisk, AcceptedRisks
 from auditlib.asff import asff_batches, asff_findings
 from auditlib.audit import Audit, open_audit
@@ -167,7 +167,7 @@ def same_sheet(check: str, title: str) -> bool:
 
 def rows_of(page) -> list[dict[str, object]]:
     values = list(page.iter_rows(min_row=workbook.HEAD + 1, values_only=True))
-    heads = [str(head).replace(" ", "_") for head in values[0] if head is not None]
+    heads = [str(head).lower().replace(" ", "_") for head in values[0] if head is not None]
     return [
         dict(zip(heads, ("" if v is None else v for v in row), strict=False)) for row in values[1:]
     ]
@@ -219,6 +219,20 @@ def test_it_says_the_same_as_the_audit(audit, form):
                 assert shown <= wanted
                 said[check] = (said[check][0], wanted, said[check][2])
     assert said == expected
+
+
+def test_the_json_holds_the_numbers_that_people_are_shown(audit):
+    document = findings_json(audit)
+    counts = document["counts"]
+    shown = dict(counts)
+    assert shown.pop("evidence") == sum(len(f["evidence"]) for f in document["findings"])
+    assert shown == summary.tally(audit.findings)
+    assert sum(shown.values()) == len(document["findings"])
+    fails = [f for f in document["findings"] if f["status"] == "fail"]
+    assert counts["fail"] == sum(not f["information"] for f in fails)
+    assert counts["information"] == sum(f["information"] for f in fails)
+    passing = {summary.passes_as(f) for f in audit.findings} - {""}
+    assert bool(passing) == bool(counts["passes_elsewhere"] + counts["has_come"])
 
 
 def test_the_workbook_says_the_same_as_the_audit(audit, book):
@@ -289,9 +303,29 @@ def test_heads_are_frozen_and_tables_have_filters(book):
         assert all(page.column_dimensions[c].width >= 9 for c in "AB")
 
 
+def test_what_to_do_first_can_be_acted_on_from_its_sheet(audit, book):
+    rows = rows_of(book["To do first"])
+    told = steps.first_steps(audit)
+    assert [(row["step"], row["what_to_do"], row["why"]) for row in rows] == [
+        (visible(step.what), visible(step.how), visible(step.why)) for step in told
+    ]
+    assert rows or not told
+
+
+def test_names_stand_beside_ids_and_heads_are_as_people_read(audit, book):
+    heads = [cell.value for cell in book["Who reaches what"][workbook.HEAD + 1]]
+    assert heads[heads.index("Interface") + 1] == "Interface name"
+    (sheet,) = [one for one in sheets.sheets(audit) if one.name == "who-reaches-what"]
+    assert "eni_name" not in sheet.frame  # CSV keeps its columns
+    called = {row["interface"]: row["interface_name"] for row in rows_of(book["Who reaches what"])}
+    names = summary.names(audit)
+    known = {id: names[id] for id in called if id in names}
+    assert all(called[id] == visible(name).removeprefix(f"{id} ") for id, name in known.items())
+
+
 def test_severities_have_colours(book):
     page = book["Findings"]
-    column = next(cell.column for cell in page[workbook.HEAD + 1] if cell.value == "severity")
+    column = next(cell.column for cell in page[workbook.HEAD + 1] if cell.value == "Severity")
     colours = {
         page.cell(row, column).value: page.cell(row, column).fill.fgColor.rgb
         for row in range(workbook.HEAD + 2, page.max_row + 1)

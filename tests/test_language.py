@@ -279,6 +279,26 @@ def test_no_english_is_left_on_a_page(made, account):
     assert left == {}
 
 
+UNJAPANESE = {
+    "an id with a capital": r"[A-Z][a-z]+(-[a-z]+)*-[0-9a-f]{8,}",
+    "a space before a particle": r"\d [件個行日枚本回] [をがにはへもの]|[ぁ-んァ-ー一-龯] [をがにはへ](?=[ぁ-ん一-龯])",
+    "no space beside an id": r"[をがにはへ](?:eni|sg|cvpn-endpoint)-|[0-9a-f]{17}[ぁ-ん一-龯]",
+    "a second word for a term": "認可ルール|メンテナンス時間帯|作業時間帯|回答|情報のみ",
+    "a separator of another script": r"[ぁ-ん一-龯]; ",
+}
+
+
+def test_japanese_pages_are_set_as_japanese_is(made):
+    left = {}
+    for path in (made.index, *made.pages):
+        prose = Prose()
+        prose.feed(path.read_text("utf-8"))
+        for fault, pattern in UNJAPANESE.items():
+            if found := {t for t in prose.texts if re.search(pattern, t)}:
+                left[path.name, fault] = sorted(found)
+    assert left == {}
+
+
 def test_a_page_names_its_language(made, language):
     for path in (made.index, *made.pages):
         assert f'<html lang="{language}">' in path.read_text("utf-8")

@@ -46,7 +46,9 @@ def test_reasons_not_to_judge_are_told_in_a_table_a_refused_call_by_reference():
     found = preview(tables_of(world), [change])
     assert "It cannot be judged in ap-northeast-1" in previewed.sentence(found)
     (row,) = previewed.outcomes(found)
-    assert row["unknown"].startswith("calls without an answer, named under what was looked at; ")
+    assert row["unknown"].startswith(
+        "part of what decides could not be read (see scope and method); "
+    )
     assert found.doubts[1] in row["unknown"]
     assert "What cannot be judged" not in dict(previewed.remarks(found))
 
@@ -63,7 +65,7 @@ def test_a_plan_and_several_fixes_have_titles_of_their_own(audit):
     assert previewed.sentence(two).startswith("The plan would ")
     assert previewed.title(preview(audit.tables, [])) == "The plan file"
     one = previewed.title(audit.proposal("vpn-sg-is-shared"))
-    assert one == f"Fix with the aim: {audit.finding('vpn-sg-is-shared').check.title}"
+    assert one == f"Fix so that: {audit.finding('vpn-sg-is-shared').check.title}"
     assert previewed.outcome(preview(audit.tables, [])) == "There is no change to make."
 
 

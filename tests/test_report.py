@@ -182,16 +182,33 @@ def test_the_policy_allows_the_one_stylesheet_by_its_hash_and_nothing_else(hosti
         )
 
 
+def test_what_one_page_shows_another_leads_to(hostile):
+    html = pages_of(hostile)
+    assert 'class="steps"' in html["index.html"]
+    assert 'class="steps"' not in html["00-overview.html"]
+    assert 'href="index.html">first page' in html["00-overview.html"]
+    held = nbformat.read(hostile.folder / "notebooks" / "00-overview.ipynb", 4)
+    assert any("show.first_steps" in c.source and c.outputs for c in held.cells)  # all of it
+    table = '<th scope="col" class="number">Answered'
+    assert table in html["00-overview.html"]
+    for name in set(html) - {"index.html", "00-overview.html", "50-what-changed.html"}:
+        assert table not in html[name]
+        assert 'href="00-overview.html">scope and method' in html[name]
+
+
 def test_hostile_text_is_shown_as_text(hostile):
-    text = page(pages_of(hostile)["10-endpoint-security-groups.html"]).text
+    html = pages_of(hostile)
+    index = page(html["index.html"]).text
+    others = page(html["10-endpoint-security-groups.html"]).text
+    assert "(suspicious name)" in others
+    for name in (worlds.SCRIPT, worlds.IMAGE, "pay[U+202E]roll[U+200B]"):
+        assert name in index  # the one page that repeats them
+        assert name not in others
     for name in (
-        worlds.SCRIPT,
-        worlds.IMAGE,
         "{{ 7 * 7 }}{% raw %}",
         "営業部の端末 'quoted' & =1+1",
     ):
-        assert name in text
-    assert "pay[U+202E]roll[U+200B]" in text
+        assert name in others
 
 
 def test_no_unseen_character_is_in_a_page(hostile):
@@ -476,3 +493,29 @@ def test_a_notebook_that_cannot_take_accepted_risks_is_refused(small, tmp_path):
     (tmp_path / "a.yaml").write_text("accepted: []\n", "utf-8")
     with pytest.raises(ParameterError, match="cannot take accepted risks into account"):
         report(small, tmp_path / "out", [own], accepted=tmp_path / "a.yaml")
+
+
+def test_questions_without_an_answer_are_left_out_where_a_notebook_asks_for_it():
+    from auditlib import display
+    from auditlib.report import _without_empty
+
+    def cell(kind: str):
+        made = nbformat.v4.new_code_cell("x")
+        data = {"text/html": kind, "text/plain": kind}
+        meta = {"text/html": {display.MARK: kind}}
+        made.outputs = [nbformat.v4.new_output("display_data", data, metadata=meta)]
+        return made
+
+    text = nbformat.v4.new_markdown_cell
+    node = nbformat.v4.new_notebook()
+    node.cells = [
+        text("# Page"),
+        text("## Nothing"), cell("empty"), text("**Nor here?**"), cell("empty"),
+        text("## Some"), cell("html"), text("**None?**"), cell("empty"), text("**More?**"), cell("html"),
+        text("## Words"),
+    ]  # fmt: skip
+    assert _without_empty(node) == node
+    node.metadata["auditlib"] = {"drops_empty": True}
+    assert [c.source for c in _without_empty(node).cells] == [
+        "# Page", "## Some", "x", "**More?**", "x", "## Words",
+    ]  # fmt: skip

@@ -313,10 +313,32 @@ def test_all_disguised_names_are_listed_and_somebody_is_to_be_asked_who_set_them
     (step,) = first_steps(audit, 0)
     assert step.what == "Ask who set 12 suspicious names."
     (sheet,) = (sheet for sheet in sheets(audit) if sheet.name == "suspicious-names")
-    assert sheet.frame.to_numpy().tolist() == [list(pair) for pair in zip(ids, names, strict=True)]
+    told = sheet.frame[["name", "id", "vpc_id", "endpoint_id"]].to_numpy().tolist()
+    assert told == [[name, id, vpc, ()] for id, name in zip(ids, names, strict=True)]
     audit.__dict__["names"] = {}
     assert first_steps(audit, 0) == ()
     assert "suspicious-names" not in {sheet.name for sheet in sheets(audit)}
+
+
+def test_pages_call_what_has_a_suspicious_name_by_its_id_and_one_place_repeats_it():
+    world = World()
+    vpc = world.vpc()
+    group = world.security_group(vpc, "=1+1")
+    endpoint = world.endpoint(vpc, (group,), name="staff")
+    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+    world.ingress(group, group)
+    audit = audited(world)
+    assert summary.names(audit)[group] == f"{group} (suspicious name)"
+    assert audit.names[group] == "=1+1"  # as AWS holds it
+    (found,) = summary.strange_things(audit).to_dict("records")
+    assert found == {"name": "=1+1", "id": group, "vpc_id": vpc, "endpoint_id": (endpoint,)}
+    told = display.strange_names(audit)
+    assert "=1+1" in told
+    assert "possible incident" in told
+    reasons = " ".join(r for f in audit.findings for r in f.evidence.get("reason", ()))
+    assert f"{group} (suspicious name)" in reasons
+    assert "=1+1" not in reasons
+    assert display.strange_names(audited(World())) == ""
 
 
 @pytest.fixture(scope="module")
@@ -348,7 +370,7 @@ def test_the_verdict_says_of_each_severe_finding_who_reaches_what_at_which_endpo
     assert line == summary.verdict(defaulted)[0]
     first, second = line.removeprefix("High: ").split(". ")
     assert first.startswith("known shares a security group that admits every member")
-    odd = told.loc[told["reason"].str.contains("=1\\+1"), "eni_id"].iloc[0]
+    odd = told.loc[told["reason"].str.contains("suspicious name"), "eni_id"].iloc[0]
     assert first.endswith(f"every user reaches two receivers (wiki and {odd} (suspicious name))")
     assert second.startswith("unread shares a security group that admits every member")
     assert "whether packets get to two receivers (" in second

@@ -432,11 +432,11 @@ def ending(end: Any, read_at: Any) -> str:
     """Return when something ends or ended, with the days from when the account was read."""
     left = int(days_left(end, read_at))
     if days_left(end, read_at) <= 0:
-        return tr("ended on {end}", end=day(end))
+        return tr("expired on {end}", end=day(end))
     if not left:
-        return tr("ends on {end}, a day after the snapshot", end=day(end))
+        return tr("expires on {end}, a day after the snapshot", end=day(end))
     return tr(
-        "ends on {end}, {nouns} after the snapshot",
+        "expires on {end}, {nouns} after the snapshot",
         end=day(end),
         nouns=words.count(left, "day"),
         days=left,

@@ -199,7 +199,7 @@ def _clients_refuse(tables: TableSource, row: Any) -> Stop | None:
     return Stop(
         since=row.not_after,
         ground=tr(
-            "clients refuse a server certificate that has ended, unless their check was switched off"
+            "clients refuse a server certificate that has expired, unless their check was switched off"
         ),
         cost=cut_off(live),
     )
@@ -220,7 +220,7 @@ def _clients_refuse(tables: TableSource, row: Any) -> Stop | None:
         "present valid server certificates",
     ),
     rationale=(
-        "Clients check the certificate before they send anything. When it has ended, they refuse "
+        "Clients check the certificate before they send anything. When it has expired, they refuse "
         "to connect, all of them at once, and whoever is asked for help on that day is tempted to "
         "tell them to switch the check off: from then on anybody on the way can pose as the "
         "endpoint and collect passwords."
@@ -238,7 +238,7 @@ def _clients_refuse(tables: TableSource, row: Any) -> Stop | None:
             "endpoint by itself, within 24 hours."
         ),
         marked(
-            "Replace the certificate: have ACM issue a new one, as it renews none that has ended, and "
+            "Replace the certificate: have ACM issue a new one, as it renews none that has expired, and "
             "name it on the endpoint, which resets sessions."
         ),
         marked(
@@ -274,7 +274,7 @@ def server_certificate_has_expired(
             elif days_left(row.not_after, row.read_at) <= 0 or row.status == "EXPIRED":
                 yield (
                     row,
-                    tr("which has ended")
+                    tr("which has expired")
                     if pd.isna(row.not_after)
                     else tr("which ended on {end}", end=day(row.not_after)),
                 )
@@ -308,15 +308,15 @@ def _certificates_ended(endpoints: pd.DataFrame, server_certificates: pd.DataFra
 
 @check(
     id="server-certificate-expires-soon",
-    title="Server certificates do not end soon",
+    title="Server certificates do not expire soon",
     severity=Severity.MEDIUM,
     **_ENDPOINTS,
     left_out=_certificates_ended,
     ends_as="server-certificate-has-expired",
     unseen=_untold_certificates,
     condition=(
-        "presents a server certificate that ends soon",
-        "present server certificates that end soon",
+        "presents a server certificate that expires soon",
+        "present server certificates that expire soon",
     ),
     rationale=(
         "On the day the certificate ends nobody can connect any more. Replacing it takes longer "
@@ -462,7 +462,7 @@ def server_certificate_is_weak(
 
 @check(
     id="server-certificate-is-not-renewed",
-    title="ACM renews the server certificates by itself",
+    title="ACM renews the server certificates automatically",
     severity=Severity.LOW,
     **_ENDPOINTS,
     unseen=_untold_renewal,
@@ -522,9 +522,9 @@ def _not_renewed(row: Any) -> str:
         )
     end = day(row.not_after)
     return (
-        tr("which was imported, so ACM does not renew it; it ends on {end}", end=end)
+        tr("which was imported, so ACM does not renew it; it expires on {end}", end=end)
         if imported
-        else tr("which ACM calls ineligible for renewal; it ends on {end}", end=end)
+        else tr("which ACM calls ineligible for renewal; it expires on {end}", end=end)
     )
 
 
@@ -586,7 +586,7 @@ _LIST_FIRST = marked(
 _LIST_WHOLE = marked("The new list must hold every certificate that the old one revokes.")
 _LIST_WINDOW = marked("Importing resets the sessions of the endpoint: plan a window.")
 _LIST_THEN = marked(
-    "Then let a scheduled job issue and import the next ones, each with room to spare before the list ends."
+    "Then let a scheduled job issue and import the next ones, each with room to spare before the list expires."
 )
 _LIST_REMEDY = f"{_LIST_FIRST} {_LIST_WHOLE} {_LIST_WINDOW} {_LIST_THEN}"
 
@@ -624,7 +624,7 @@ def _nobody_new(tables: TableSource, evidence: pd.DataFrame) -> str:
     live = live_sessions(tables, found.account, found.region, found.endpoint_id)
     said = [
         tr(
-            "AWS says that nobody can connect while the revocation list has ended, here since {end}: "
+            "AWS documents that nobody can connect once the revocation list has expired, here on {end}: "
             "no new session begins before it is replaced.",
             end=minute(found.next_update),
         )
@@ -666,7 +666,7 @@ def _refuses_everybody(tables: TableSource, row: Any) -> Stop | None:
         return None
     return Stop(
         since=row.next_update,
-        ground=tr("AWS says that a revocation list which has ended refuses everybody"),
+        ground=tr("AWS documents that an expired revocation list blocks all connections"),
         cost=cut_off(live),
     )
 
@@ -713,14 +713,15 @@ def _going_on(sessions: pd.DataFrame, hours: Any) -> str:
     title="Certificate revocation lists are valid",
     severity=Severity.HIGH,
     **_MUTUAL,
+    controls={"NIST SP 800-53 Rev. 5": ("IA-5(2)",)},
     unseen=_unread_lists,
     condition=(
-        "uses a certificate revocation list that has ended",
-        "use certificate revocation lists that have ended",
+        "uses a certificate revocation list that has expired",
+        "use certificate revocation lists that have expired",
     ),
     rationale=(
         "AWS says that nobody can connect to an endpoint whose revocation list has expired: the "
-        "list ends, and with it the VPN, for everybody with a certificate. The usual way out of "
+        "list expires, and with it the VPN, for everybody with a certificate. The usual way out of "
         "the hurry is to import an empty list or one that holds for ten years, and then the "
         "certificates of those who left are good again, or nobody looks at the list any more."
     ),
@@ -753,20 +754,20 @@ def _lists_ended(endpoints: pd.DataFrame, client_certificate_revocation_lists: p
 
 @check(
     id="revocation-list-expires-soon",
-    title="Certificate revocation lists do not end soon",
+    title="Certificate revocation lists do not expire soon",
     severity=Severity.MEDIUM,
     **_MUTUAL,
     left_out=_lists_ended,
     ends_as="revocation-list-has-expired",
     unseen=_unread_lists,
     condition=(
-        "uses a certificate revocation list that ends within 30 days",
-        "use certificate revocation lists that end within 30 days",
+        "uses a certificate revocation list that expires within 30 days",
+        "use certificate revocation lists that expire within 30 days",
     ),
     rationale=(
         "AWS says that nobody can connect to an endpoint whose revocation list has expired. Lists "
         "hold for weeks or months (six months with easy-rsa as it comes), so one that nobody "
-        "renews on a schedule ends sooner or later, and the VPN stops for everybody at once."
+        "renews on a schedule expires sooner or later, and the VPN stops for everybody at once."
     ),
     errand="Replace the revocation list of {endpoints} before {day}.",
     remedy=_LIST_REMEDY,
@@ -788,9 +789,10 @@ def revocation_list_expires_soon(
 
 @check(
     id="revocation-list-is-missing",
-    title="Lost client certificates can be refused",
+    title="Lost client certificates can be revoked",
     severity=Severity.LOW,
     **_MUTUAL,
+    controls={"NIST SP 800-53 Rev. 5": ("IA-5(2)",)},
     unseen=_unread_lists,
     condition=(
         "works without a certificate revocation list",
@@ -809,7 +811,7 @@ def revocation_list_expires_soon(
     remedy=(
         "Create a revocation list with the authority that signs your client certificates, put on "
         "it what was lost and who left, and import it; an empty list is a start, as the way is "
-        "then known. Renew it before it ends, for an expired list locks everybody out. Importing "
+        "then known. Renew it before it expires, for an expired list locks everybody out. Importing "
         "resets sessions: plan a window."
     ),
     ends_sessions=True,
@@ -926,15 +928,15 @@ _SAML_DECISION = (
 
 @check(
     id="saml-provider-is-unusable",
-    title="The SAML providers that endpoints name are there and valid",
+    title="The SAML providers that endpoints name exist and are valid",
     severity=Severity.HIGH,
     population="client_vpn_endpoints",
     among=with_saml,
     noun="SAML endpoint",
     unseen=_untold_providers,
     condition=(
-        "relies on a SAML provider that is gone or has ended",
-        "rely on SAML providers that are gone or have ended",
+        "relies on a SAML provider that is gone or has expired",
+        "rely on SAML providers that are gone or have expired",
     ),
     rationale=(
         "Without the SAML provider in IAM the endpoint cannot tell who a user is, so nobody signs "
@@ -1020,7 +1022,7 @@ def _providers_ended(endpoints: pd.DataFrame, saml_providers: pd.DataFrame) -> s
 
 @check(
     id="saml-metadata-expires-soon",
-    title="SAML metadata and the certificates in it do not end soon",
+    title="SAML metadata and the certificates in it do not expire soon",
     severity=Severity.MEDIUM,
     population="client_vpn_endpoints",
     among=with_saml,
@@ -1029,8 +1031,8 @@ def _providers_ended(endpoints: pd.DataFrame, saml_providers: pd.DataFrame) -> s
     left_out=_providers_ended,
     ends_as="saml-provider-is-unusable",
     condition=(
-        "relies on SAML metadata that ends soon",
-        "rely on SAML metadata that ends soon",
+        "relies on SAML metadata that expires soon",
+        "rely on SAML metadata that expires soon",
     ),
     rationale=(
         "The metadata in IAM holds the certificate that the identity provider's answers are "
@@ -1102,7 +1104,7 @@ def saml_metadata_expires_soon(judged: pd.DataFrame, saml_providers: pd.DataFram
 
 @check(
     id="directory-is-unhealthy",
-    title="The directories that endpoints ask are active",
+    title="The directories that endpoints use are active",
     severity=Severity.HIGH,
     population="client_vpn_endpoints",
     among=with_directory,
@@ -1203,8 +1205,8 @@ def _not_active(directory: Any, asks: dict[str, str]) -> str:
     unseen=untold_authentication,
     noun="Client VPN endpoint",
     condition=(
-        "names a portal that nobody can sign in at",
-        "name a portal that nobody can sign in at",
+        "names a portal where nobody can sign in",
+        "name a portal where nobody can sign in",
     ),
     rationale=(
         "The self-service portal hands out the client configuration to users who sign in as a "

@@ -179,8 +179,8 @@ def _may_look(policy: Any) -> bool:
     **_JUDGED,
     unseen=_unread_enforced_policies,
     condition=(
-        "takes connections from any address unchecked",
-        "take connections from any address unchecked",
+        "accepts connections from any address unchecked",
+        "accept connections from any address unchecked",
     ),
     rationale=(
         "Anybody with valid credentials can connect from anywhere in the world: no security group "
@@ -251,7 +251,7 @@ def source_address_not_restricted(
                 "source": row.source,
                 "record": row.record,
                 "reason": tr(
-                    "{endpoint} takes connections from any address; {remark}.",
+                    "{endpoint} accepts connections from any address; {remark}.",
                     endpoint=called(row),
                     remark=remark,
                 ),
@@ -272,7 +272,7 @@ def source_address_not_restricted(
         "A client certificate is a file. Whoever copies it from a laptop connects as its owner "
         "until it expires or is put on the endpoint's revocation list, and no second factor "
         "stands in the way. The endpoint knows no user, only the certificate's common name, and "
-        "no groups, so every authorization rule is for everyone. It is a lawful choice, made more "
+        "no groups, so every authorization rule is for everyone. It is a legitimate choice, made more "
         "often by default than by decision."
     ),
     remedy=(
@@ -292,6 +292,7 @@ def source_address_not_restricted(
         "An endpoint whose authorization policy demands a managed device.",
     ),
     decision="How users prove who they are is chosen when an endpoint is created: build a second endpoint beside the first and move the users. Which directory or SAML provider it asks is yours to decide.",
+    controls={"NIST SP 800-53 Rev. 5": ("IA-2(2)",), "PCI DSS v4.0.1": ("8.4.3",)},
     reference=f"{GUIDE}client-authentication.html",
 )
 def authentication_is_certificate_only(judged: pd.DataFrame) -> pd.DataFrame:
@@ -468,7 +469,7 @@ def _sign(endpoint: Any, at: Any, sign: str, does: str, rank: int) -> dict[str, 
         "AWS Foundational Security Best Practices v1.0.0": ("EC2.51",),
         "AWS Config managed rules (2026-11)": ("ec2-client-vpn-connection-log-enabled",),
         "Prowler (2026-11)": ("ec2_client_vpn_endpoint_connection_logging_enabled",),
-        "NIST SP 800-53 Rev. 5": ("AU-12",),
+        "NIST SP 800-53 Rev. 5": ("AC-17(1)", "AU-12"),
         "PCI DSS v4.0.1": ("10.2",),
     },
     ratings={"Security Hub EC2.51": "Low"},

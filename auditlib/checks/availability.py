@@ -71,7 +71,7 @@ def _unsettled(judged: pd.DataFrame, client_vpn_target_networks: pd.DataFrame) -
 
 @check(
     id="endpoint-in-one-zone",
-    title="Endpoints stand in two Availability Zones or more",
+    title="Endpoints are in two or more Availability Zones",
     severity=Severity.LOW,
     **_JUDGED,
     unseen=_unsettled,
@@ -157,8 +157,8 @@ def _uncounted(
     **_JUDGED,
     unseen=_uncounted,
     condition=(
-        "stands in a subnet with fewer than 20 free addresses",
-        "stand in subnets with fewer than 20 free addresses",
+        "uses a subnet with fewer than 20 free addresses",
+        "use subnets with fewer than 20 free addresses",
     ),
     rationale=(
         "AWS asks for at least 20 free addresses in an associated subnet at all times, because the "
@@ -293,7 +293,7 @@ def association_not_in_place(
     title="Endpoints are associated with a subnet",
     severity=Severity.INFO,
     **_JUDGED,
-    condition=("lacks a subnet", "lack a subnet"),
+    condition=("has no associated subnet", "have no associated subnet"),
     clear=(
         "has a subnet associated",
         "have subnets associated",
@@ -342,7 +342,7 @@ def endpoint_without_association(
     severity=Severity.INFO,
     population="client_vpn_endpoints",
     noun="Client VPN endpoint",
-    condition=("is on the way to another state", "are on the way to another state"),
+    condition=("is changing to another state", "are changing to another state"),
     rationale=(
         "An endpoint that is being deleted is left out of all other checks here, and one that is "
         "pending may look different in an hour. AWS requires nothing, so this is information: it says "

@@ -154,7 +154,7 @@ def _untold_trials(judged: pd.DataFrame, client_vpn_endpoints: pd.DataFrame) -> 
 
 @check(
     id="authorization-policy-in-shadow-mode",
-    title="Authorization policies refuse, and do not only log",
+    title="Authorization policies are enforced, not only logged",
     severity=Severity.LOW,
     **_JUDGED,
     unseen=_untold_modes,
@@ -194,7 +194,7 @@ def authorization_policy_in_shadow_mode(
     title="Authorization policies are active",
     severity=Severity.MEDIUM,
     **_JUDGED,
-    condition=("stands in a state other than active", "stand in a state other than active"),
+    condition=("is in a state other than active", "are in a state other than active"),
     rationale=(
         "Only a policy that AWS reports as active is known to be enforced. One that failed, or is "
         "still being made, changed or removed, may refuse nobody or everybody: AWS does not say "
@@ -357,13 +357,13 @@ def _unread_or_scoped(client_vpn_authorization_policies: pd.DataFrame) -> list[G
 
 @check(
     id="authorization-policy-permits-everyone",
-    title="Every permit of an authorization policy asks something",
+    title="Every permit of an authorization policy has a condition",
     severity=Severity.MEDIUM,
     **_JUDGED,
     unseen=_unread_or_scoped,
     condition=(
-        "permits connections of which nothing is known",
-        "permit connections of which nothing is known",
+        "permits connections without any condition",
+        "permit connections without any condition",
     ),
     rationale=(
         "One permit is enough to be let in. A permit without a condition, or with one that holds "
@@ -639,7 +639,7 @@ def authorization_policy_reads_absent_provider(
     title="Authorization policies have room to grow",
     severity=Severity.INFO,
     **_JUDGED,
-    condition=("is near the largest size", "are near the largest size"),
+    condition=("is close to the maximum size", "are close to the maximum size"),
     rationale=(
         "A policy may have 10,000 bytes, and an endpoint has one policy. Near that size the next "
         "rule does not fit, and it will be needed on a day when somebody must be kept out quickly. "
@@ -681,7 +681,7 @@ def authorization_policy_near_size_limit(
     severity=Severity.LOW,
     **_JUDGED,
     unseen=_untold_trials,
-    condition=("is on trial without a log", "are on trial without a log"),
+    condition=("is in shadow mode without a log", "are in shadow mode without a log"),
     rationale=(
         "Shadow mode writes what a policy would decide into the connection log, and does nothing "
         "else. Without that log the trial shows nothing: the policy protects nobody and teaches "

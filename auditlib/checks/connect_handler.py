@@ -90,12 +90,12 @@ _COLUMNS = "account region endpoint_id function_arn reason source record"
     **_JUDGED,
     unseen=_stateless,
     condition=(
-        "asks a client connect handler that cannot answer",
-        "ask client connect handlers that cannot answer",
+        "uses a client connect handler that cannot answer",
+        "use client connect handlers that cannot answer",
     ),
     clear=(
-        "asks a client connect handler that can answer",
-        "ask client connect handlers that can answer",
+        "uses a client connect handler that can answer",
+        "use client connect handlers that can answer",
     ),
     rationale=(
         "AWS refuses the connection when the handler does not answer as expected. A function that "
@@ -213,8 +213,8 @@ def _function(arn: str) -> str:
     **_JUDGED,
     unseen=_unapplied,
     condition=(
-        "asks a client connect handler that is not in force as configured",
-        "ask client connect handlers that are not in force as configured",
+        "uses a client connect handler that is not in force as configured",
+        "use client connect handlers that are not in force as configured",
     ),
     clear=(
         "asks its client connect handler as configured",

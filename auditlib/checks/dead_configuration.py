@@ -116,12 +116,12 @@ def endpoint_rule_or_route_failed(
 
 @check(
     id="authorization-rule-covered-by-another",
-    title="Every authorization rule changes something for somebody",
+    title="Every authorization rule has an effect",
     severity=Severity.INFO,
     **_JUDGED,
     condition=(
-        "has an authorization rule that changes nothing",
-        "have authorization rules that change nothing",
+        "has an authorization rule without effect",
+        "have authorization rules without effect",
     ),
     rationale=(
         "A rule that others cover opens nothing today. It hides what is really decided, counts "
@@ -436,8 +436,8 @@ def endpoint_names_missing_security_group(
     noun="VPC-attached Client VPN endpoint",
     unseen=unread_route_tables,
     condition=(
-        "stands in a subnet whose route table leads nowhere",
-        "stand in subnets whose route tables lead nowhere",
+        "uses a subnet whose route table leads nowhere",
+        "use subnets whose route tables lead nowhere",
     ),
     rationale=(
         "What users send to such a network is dropped after it left the VPN: a peering, gateway or "

@@ -30,13 +30,13 @@ _ON = "shows TrustProviders under DevicePostureOptions"
 
 @check(
     id="device-posture-not-checked",
-    title="The devices that connect are vouched for by a trust provider",
+    title="Devices that connect are checked by a trust provider",
     severity=Severity.INFO,
     population="client_vpn_endpoints",
     among=living,
     noun="Client VPN endpoint",
     unseen=_TOLD,
-    condition=("takes connections from any device", "take connections from any device"),
+    condition=("accepts connections from any device", "accept connections from any device"),
     rationale=(
         "Without device posture the endpoint knows who connects and not from what: valid "
         "credentials work from a private laptop, an unpatched one, or the attacker's own. Since "

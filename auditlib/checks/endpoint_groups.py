@@ -245,9 +245,9 @@ def _ways_unread(evidence: pd.DataFrame) -> str:
     if not number:
         return ""
     if len(evidence) == 1:
-        return tr("the rule is there, and whether packets pass could not be read")
+        return tr("the rule exists, but whether packets pass could not be read")
     return tr(
-        "of {number:,} of the {all:,} rows the rule is there, and whether packets pass could not be read",
+        "for {number:,} of the {all:,} rows the rule exists, but whether packets pass could not be read",
         number=number,
         all=len(evidence),
     )
@@ -260,8 +260,8 @@ def _ways_unread(evidence: pd.DataFrame) -> str:
     **_JUDGED,
     unseen=unread_members,
     condition=(
-        "shares a security group that admits every member, VPN clients among them",
-        "share a security group that admits every member, VPN clients among them",
+        "shares a security group that admits every member, VPN clients included",
+        "share a security group that admits every member, VPN clients included",
     ),
     kinds=_ways_unread,
     names_access=True,
@@ -392,7 +392,7 @@ def vpn_sg_lets_members_in(  # noqa: PLR0917 # the tables it reads
     ),
     rationale=(
         "No effect of inbound rules on connecting clients is documented: clients reach the "
-        "endpoint itself, which AWS runs, and field experience since 2020 says that such rules "
+        "endpoint itself, which AWS runs, and field experience says that such rules "
         "change nothing for them. They mislead instead. A reader takes TCP 443 from an office "
         "range for a restriction that does not exist, and if the group is ever put on a server, "
         "the rule opens that server."

@@ -30,7 +30,7 @@ _JUDGED: dict[str, Any] = {
 
 @check(
     id="connection-log-is-missing",
-    title="Connection logs go to log groups that are there",
+    title="Connection logs go to log groups that exist",
     severity=Severity.MEDIUM,
     **_JUDGED,
     condition=(
@@ -120,8 +120,8 @@ def _keys(frame: pd.DataFrame, *names: str) -> set[tuple[str, ...]]:
     severity=Severity.LOW,
     **_JUDGED,
     condition=(
-        "keeps the connection log without end",
-        "keep connection logs without end",
+        "keeps its connection log for ever",
+        "keep their connection logs for ever",
     ),
     rationale=(
         "The connection log says who was at work from which address at what time. Kept for ever, "

@@ -160,8 +160,8 @@ def doubtful_reach(  # noqa: PLR0917 # the tables it reads
     **_JUDGED,
     unseen=changing_rules,
     condition=(
-        "has a narrow rule that takes a network from others",
-        "have narrow rules that take networks from others",
+        "has a narrow rule that takes a network away from other groups",
+        "have narrow rules that take networks away from other groups",
     ),
     rationale=(
         "AWS lets only the authorization rules with the longest prefix decide about a "
@@ -578,8 +578,8 @@ def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
     **_JUDGED,
     unseen=doubtful_reach,
     condition=(
-        "gives every user an administration or database port",
-        "give every user an administration or database port",
+        "lets every user reach an administration or database port",
+        "let every user reach an administration or database port",
     ),
     of_everyone=True,
     rationale=(

@@ -124,8 +124,8 @@ def _dead(evidence: pd.DataFrame) -> str:
     unseen=unread_groups,
     noun="VPC-attached Client VPN endpoint",
     condition=(
-        "is named by address where a security group could be named",
-        "are named by address where a security group could be named",
+        "is admitted by address instead of by security group",
+        "are admitted by address instead of by security group",
     ),
     kinds=_dead,
     rationale=(

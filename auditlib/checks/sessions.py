@@ -89,7 +89,7 @@ def session_lasts_a_day(judged: pd.DataFrame) -> pd.DataFrame:
 
 @check(
     id="session-reconnects-at-timeout",
-    title="A session ends when its time is over",
+    title="A session ends at its timeout",
     **_JUDGED,
     among=living,
     unseen=untold(
@@ -97,8 +97,8 @@ def session_lasts_a_day(judged: pd.DataFrame) -> pd.DataFrame:
         marked("what happens when a session's time is over on"),
     ),
     condition=(
-        "reconnects sessions whose time is over",
-        "reconnect sessions whose time is over",
+        "reconnects sessions after their timeout",
+        "reconnect sessions after their timeout",
     ),
     rationale=(
         "AWS's default ends a session when its time is over and asks the user to connect again. "
@@ -176,8 +176,8 @@ def login_banner_is_off(judged: pd.DataFrame) -> pd.DataFrame:
     among=living,
     unseen=untold("route_enforcement", marked("whether client routes are enforced by")),
     condition=(
-        "leaves routes on devices unguarded",
-        "leave routes on devices unguarded",
+        "does not enforce its routes on devices",
+        "do not enforce their routes on devices",
     ),
     rationale=(
         "Software on a device, or another network it joins, can change routes so that traffic meant "
@@ -216,7 +216,7 @@ def client_routes_not_enforced(judged: pd.DataFrame) -> pd.DataFrame:
     **_JUDGED,
     among=living,
     unseen=untold("split_tunnel", marked("whether split tunnel is on for")),
-    condition=("splits the tunnel", "split the tunnel"),
+    condition=("uses split tunnel", "use split tunnel"),
     rationale=(
         "With split tunnel only the networks that the endpoint routes go through the VPN, and "
         "everything else leaves where the user is. It saves cost and delay, and it means that a "
@@ -287,8 +287,8 @@ def _ipv6_beside(endpoints: pd.DataFrame) -> str:
     left_out=_ipv6_beside,
     unseen=untold("split_tunnel", marked("whether split tunnel is on for")),
     condition=(
-        "takes all traffic and drops what is for the internet",
-        "take all traffic and drop what is for the internet",
+        "takes all traffic and drops what is bound for the internet",
+        "take all traffic and drop what is bound for the internet",
     ),
     rationale=(
         "With full tunnel everything a device sends goes into the tunnel. What no active route and "

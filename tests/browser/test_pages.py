@@ -86,7 +86,7 @@ def test_the_policy_stops_a_script_that_got_into_a_page(browser, folder, tmp_pat
 
 
 def test_pictures_are_drawn(browser, folder):
-    page = browser.open((folder / "00-overview.html").as_uri())
+    page = browser.open((folder / "index.html").as_uri())
     assert page.value("[...document.images].map(i => i.complete && i.naturalWidth > 100)") == [True]
 
 
