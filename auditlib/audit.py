@@ -97,7 +97,7 @@ class Audit:
 
     @cached_property
     def names_told(self) -> dict[str, str]:
-        """The names as pages repeat them: what has a suspicious one is called by its id."""
+        """The names as pages repeat them: what has a suspicious one is called by its id, not as in ``audit.names``."""
         return {id: told(id, name) for id, name in self.names.items()}
 
     def finding(self, id: str) -> Finding:

@@ -19,7 +19,7 @@ from auditlib.check import Finding, Severity, Status, checks
 from auditlib.checks.reach import SENSITIVE_PORTS
 from auditlib.errors import ParameterError
 from auditlib.frames import rows_of
-from auditlib.language import current, marked, sentences, tr, tr_as
+from auditlib.language import current, filled, marked, sentences, tr, tr_as
 from auditlib.outages import Outage, live_sessions
 from auditlib.previewed import ready
 from auditlib.reached import without_own
@@ -236,7 +236,8 @@ class _Asking:
         for name, column in (("endpoints", "endpoint_id"), ("receivers", "eni_id")):
             ids = finding.evidence[column].dropna().unique() if column in finding.evidence else ()
             about[name] = listed(spoken(ids, names(self.audit)), most=3)
-        return made.errand.format(**about, day=f"{min(ends):%Y-%m-%d}" if ends else "")
+        day = f"{min(ends):%Y-%m-%d}" if ends else ""
+        return filled(made.errand, {**about, "day": day})
 
     def _asking_for(self, id: str, others: Sequence[Finding]) -> Step:
         """Return the step that asks whether an endpoint is needed, before anybody builds for it."""

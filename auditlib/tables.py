@@ -355,7 +355,7 @@ def network_interfaces(found: Records) -> tuple[Records, Columns]:
         "description": found.text("Description"),
         "interface_type": found.text("InterfaceType"),
         "status": found.text("Status"),
-        "vpc_id": found.text("VpcId"),
+        "vpc_id": found.id("VpcId"),
         "subnet_id": found.text("SubnetId"),
         "availability_zone": found.text("AvailabilityZone"),
         "private_ip": found.address("PrivateIpAddress"),

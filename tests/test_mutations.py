@@ -33,9 +33,10 @@ DOCUMENTS = {call.key: BASE.document(call) for call in BASE.calls if call.file}
 REFUSED = [call for call in BASE.calls if not call.file]
 CHECKS = {made.id: made for made in checks()}
 
-OF_ANOTHER = re.compile(r"(Id|Arn|Name|Cidr\w*|Address|Ip)$")
+OF_ANOTHER = re.compile(r"(Id|Arn|Name|Subnet|Cidr\w*|Address|Ip)$")
 
 _ENDPOINTS = "ec2-describe-client-vpn-endpoints ClientVpnEndpoints.[]"
+_INTERFACES = "ec2-describe-network-interfaces NetworkInterfaces.[]"
 JUSTIFIED: dict[str, str] = {
     f"self-service-portal-cannot-serve {_ENDPOINTS}.SelfServicePortalUrl lost": (
         "AWS gives no address where there is no portal"
@@ -46,6 +47,52 @@ JUSTIFIED: dict[str, str] = {
         )
         for groups in ("SecurityGroupIds", "SecurityGroupIds.[]")
     },
+    **{
+        f"{check} {_INTERFACES}.{held}{inner} lost": why
+        for inner in ("", ".[]")
+        for check, held, why in (
+            (
+                "receiver-admits-all-ports-from-vpn",
+                "PrivateIpAddresses",
+                "an interface without an IPv4 address takes nothing from IPv4 clients",
+            ),
+            (
+                "receiver-admits-all-ports-from-vpn",
+                "Groups",
+                "an interface that does not carry the group is not admitted by its rules",
+            ),
+            (
+                "authorized-but-unreachable",
+                "Groups",
+                "the groups of an interface that carries none keep nobody out",
+            ),
+            (
+                "vpn-sg-is-shared",
+                "Groups",
+                "an interface that does not carry the group shares it with nobody",
+            ),
+            (
+                "vpn-sg-lets-members-in",
+                "Groups",
+                "an interface that does not carry the group is no member of it",
+            ),
+        )
+    },
+    "receiver-allows-address-not-group ec2-describe-subnets Subnets.[].CidrBlock lost": (
+        "AWS gives no IPv4 range of a subnet that has none, and no IPv4 rule means it"
+    ),
+    **{
+        f"{check} ec2-describe-network-acls NetworkAcls.[].Entries.[] lost": (
+            "a network ACL without the entry that allows lets nothing in"
+        )
+        for check in ("sensitive-port-reachable-by-everyone", "receiver-admits-all-ports-from-vpn")
+    },
+    "authorized-but-unreachable ec2-describe-client-vpn-routes Routes.[].TargetSubnet lost": (
+        "a route of which AWS does not say where it leads may lead there"
+    ),
+    "authorized-but-unreachable ec2-describe-client-vpn-authorization-rules AuthorizationRules.[].GroupId lost": (
+        "a rule that is for nobody promises nobody a network"
+    ),
 }
 """Changes after which a check rightly passes: "check operation path change" -> why."""
 

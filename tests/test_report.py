@@ -201,6 +201,8 @@ def test_hostile_text_is_shown_as_text(hostile):
     index = page(html["index.html"]).text
     others = page(html["10-endpoint-security-groups.html"]).text
     assert "(suspicious name)" in others
+    # A user group has no id but what its directory calls it.
+    others = re.sub(r"for group .+? of cvpn-endpoint-", "", others)
     for name in (worlds.SCRIPT, worlds.IMAGE, "pay[U+202E]roll[U+200B]"):
         assert name in index  # the one page that repeats them
         assert name not in others

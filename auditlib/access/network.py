@@ -473,16 +473,15 @@ class Network:
     @cached_property
     def _acl_of_subnet(self) -> dict[str, str]:
         rows = self._rows("network_acl_associations")
-        # An entry that neither allows nor denies may do anything: the list is not known then.
-        odd = {
-            entry["network_acl_id"]
-            for entry in self._rows("network_acl_entries")
-            if entry["action"] not in {"allow", "deny"}
-        }
+        entries = self._rows("network_acl_entries")
+        # An entry that neither allows nor denies may do anything: the list is not known then. Nor is
+        # one without any entry: AWS gives each its last one, which denies and cannot be removed.
+        odd = {e["network_acl_id"] for e in entries if e["action"] not in {"allow", "deny"}}
+        known = {e["network_acl_id"] for e in entries} - odd
         return {
             row["subnet_id"]: row["network_acl_id"]
             for row in rows
-            if row["network_acl_id"] not in odd
+            if row["network_acl_id"] in known
         }
 
     @cached_property

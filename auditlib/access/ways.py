@@ -407,6 +407,14 @@ class Way:
         )
         return "here" if mine else "other"
 
+    def _is_untold(self, row: dict[str, Any]) -> bool:
+        """Tell whether it is not known where a route leads; those of a transit gateway lead there."""
+        return not (
+            row["target_subnet"]
+            or row["transit_gateway_attachment_id"]
+            or self.association.transit_gateway_id
+        )
+
     def _routed(self, address: int) -> tuple[set[str], list[dict[str, Any]]]:
         """Return what may come of a packet, and the routes that were asked.
 
@@ -421,8 +429,12 @@ class Way:
         states = {False}
         for level in self._routes.at(address):
             rows += level
-            sure = {self._leads(row) for row in level if _in_force(row)}
+            sure = {
+                self._leads(row) for row in level if _in_force(row) and not self._is_untold(row)
+            }
             maybe = {self._leads(row) for row in level} - sure
+            if any(map(self._is_untold, level)):
+                maybe |= {"here", "local", "other"} - sure
             states = {
                 after
                 for overlapped in states
@@ -442,7 +454,7 @@ class Way:
         """Return the label of the first route in force that leads so, and of those changing before."""
         labels = []
         for row in rows:
-            if self._leads(row) == leads:
+            if self._leads(row) == leads or self._is_untold(row):
                 target = row["target_subnet"] or row["transit_gateway_attachment_id"]
                 label = said(
                     marked("{destination} to {target}"),
@@ -458,6 +470,11 @@ class Way:
         """Return why it is not certain where a packet goes."""
         for row in rows:
             target = row["target_subnet"] or row["transit_gateway_attachment_id"]
+            if self._is_untold(row):
+                return said(
+                    marked("where the route {destination} leads was not told"),
+                    destination=row["destination_cidr"],
+                )
             if not _in_force(row):
                 return said(
                     marked("the route {destination} to {target} is {status}"),

@@ -592,7 +592,7 @@ def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
     remedy=(
         "Narrow it in the security groups of these receivers: give administrators an endpoint with a "
         "security group of its own, admit that group on the ports for administration and databases, "
-        "and leave to everybody else's endpoint the ports that its users need (443 of a wiki, 445 of a "
+        "and leave to everybody else's endpoint the ports that its users need (443 of a website, 445 of a "
         "file server). Add the new rules first, then remove the wide ones. Authorization rules know no "
         "ports: one for the administrators' group in place of everyone would take the whole receiver "
         "from all others."
