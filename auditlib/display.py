@@ -863,24 +863,25 @@ def coverage(audit: "Audit", *, folded: bool = False) -> Html:
     )
 
 
-def strange_names(audit: "Audit") -> Markup:
+def strange_names(audit: "Audit") -> Html:
     """Return the names that look like something else, folded under what to do; nothing without any."""
     sentence = summary.strange_names(audit)
     if not sentence:
-        return Markup("")
+        return Html(markup=Markup(""), text="")
     found = summary.strange_things(audit).head(FOLDED)
     names = summary.names(audit)
     columns = ["name", "id", "vpc_id", "endpoint_id"]
-    rows = _rows(found.assign(name=found["name"].str.slice(0, 120)), columns, {})
+    rows = _rows(found, columns, {})
     for row, vpc, ends in zip(rows, found["vpc_id"], found["endpoint_id"], strict=True):
         row[2] = replace(row[2], name=_called(row[2].text, names.get(vpc, "")))
         row[3] = _Cell(text=", ".join(summary.spoken(ends, names)) or "–")
-    return render(
+    markup = render(
         "strange.html.j2",
         sentence=unbroken(sentence),
         columns=_columns(found, columns),
         rows=rows,
     )
+    return Html(markup=markup, text=sentence)
 
 
 def audit_html(audit: "Audit") -> str:

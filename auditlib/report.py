@@ -679,7 +679,7 @@ def _index(  # noqa: PLR0917 # called by position, in another process
         pages=pages,
         pdf=pdf,
         changed=changed,
-        strange=display.strange_names(audit),
+        strange=display.strange_names(audit).markup,
         verdict=display.verdict(audit).markup,
         steps=display.first_steps(audit, pages=cards).markup,
         glossary=glossary,

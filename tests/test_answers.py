@@ -34,7 +34,9 @@ def test_what_else_the_page_finds_at_an_endpoint_is_told_with_its_groups():
         world.ingress(groups["app"], "10.0.1.0/24", "tcp", (port, port))
     audit = Audit(world.snapshot(**worlds.MOMENT))
     (said,) = (one for one in answers.of_groups(audit) if "itself" in one)
-    assert "are as they should be, but it is named by address where a security group could" in said
+    assert (
+        "are as they should be, but it is admitted by address instead of by security group" in said
+    )
     assert said.endswith("(2 times).")
 
 
