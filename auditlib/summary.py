@@ -766,7 +766,7 @@ _CAME_OUT = {
         marked("All {number} checks pass."),
     ),
     "passes_elsewhere": (
-        marked("{number} passes but where what it warns of has come"),
+        marked("{number} passes, except where what it warns of has come"),
         marked("{number} pass but where what they warn of has come"),
         marked("All {number} checks pass but where what they warn of has come."),
     ),

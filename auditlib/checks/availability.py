@@ -293,7 +293,7 @@ def association_not_in_place(
     title="Endpoints are associated with a subnet",
     severity=Severity.INFO,
     **_JUDGED,
-    condition=("has no associated subnet", "have no associated subnet"),
+    condition=("lacks an associated subnet", "lack an associated subnet"),
     clear=(
         "has a subnet associated",
         "have subnets associated",

@@ -120,8 +120,8 @@ def _keys(frame: pd.DataFrame, *names: str) -> set[tuple[str, ...]]:
     severity=Severity.LOW,
     **_JUDGED,
     condition=(
-        "keeps its connection log for ever",
-        "keep their connection logs for ever",
+        "keeps a connection log for ever",
+        "keep connection logs for ever",
     ),
     rationale=(
         "The connection log says who was at work from which address at what time. Kept for ever, "

@@ -176,8 +176,8 @@ def login_banner_is_off(judged: pd.DataFrame) -> pd.DataFrame:
     among=living,
     unseen=untold("route_enforcement", marked("whether client routes are enforced by")),
     condition=(
-        "does not enforce its routes on devices",
-        "do not enforce their routes on devices",
+        "leaves route enforcement off",
+        "leave route enforcement off",
     ),
     rationale=(
         "Software on a device, or another network it joins, can change routes so that traffic meant "
