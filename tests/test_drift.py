@@ -352,7 +352,7 @@ def test_interfaces_of_an_endpoint_made_again_are_told_as_such_and_no_drift(make
     assert set(found.recreated["eni_before"]) == set(own["eni_id"])
     assert all(found.recreated["ip_before"] != found.recreated["ip_after"])
     assert found.objects.empty
-    assert any("anew" in sentence for sentence in found.sentences())
+    assert any("recreated" in sentence for sentence in found.sentences())
 
 
 def test_what_held_for_the_old_address_of_an_endpoint_is_lost_when_aws_makes_it_again():
