@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -1022,7 +1022,8 @@ def _publish(files: Mapping[str, str | bytes], target: Path) -> None:
         new.rename(target)
     except OSError as error:
         if not target.exists() and old.exists():
-            old.rename(target)
+            with suppress(OSError):  # another report was put there in the meantime
+                old.rename(target)
         raise ReportError(
             tr("{target} cannot be written: {why}", target=target, why=error.strerror)
         ) from error

@@ -332,13 +332,13 @@ def test_pages_call_what_has_a_suspicious_name_by_its_id_and_one_place_repeats_i
     assert audit.names[group] == "=1+1"  # as AWS holds it
     (found,) = summary.strange_things(audit).to_dict("records")
     assert found == {"name": "=1+1", "id": group, "vpc_id": vpc, "endpoint_id": (endpoint,)}
-    told = display.strange_names(audit)
+    told = display.strange_names(audit).markup
     assert "=1+1" in told
     assert "possible incident" in told
     reasons = " ".join(r for f in audit.findings for r in f.evidence.get("reason", ()))
     assert f"{group} (suspicious name)" in reasons
     assert "=1+1" not in reasons
-    assert display.strange_names(audited(World())) == ""
+    assert display.strange_names(audited(World())).markup == ""
 
 
 @pytest.fixture(scope="module")
