@@ -5,13 +5,13 @@ the page on published controls answers is :func:`auditlib.controls.in_short`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from auditlib import summary
 from auditlib.check import Finding, Status
-from auditlib.checks.reach import SENSITIVE_PORTS
+from auditlib.checks.reach import sensitive_ports_of
 from auditlib.endpoints import ranks
 from auditlib.frames import rows_of
 from auditlib.language import marked, sentences, tr, tr_as
@@ -150,7 +150,7 @@ _TOLD = {
     "not_assessed": marked("{number} could not be assessed"),
     "accepted": marked("{number} are accepted"),
     "pass": marked("{number} pass"),
-    "passes_elsewhere": marked("{number} pass but where what they warn of has come"),
+    "passes_elsewhere": marked("{number} pass, except where what they warn of has come"),
     "has_come": marked("{number} warned of what has come"),
 }
 
@@ -178,7 +178,7 @@ def of_reach(audit: "Audit", rows: pd.DataFrame) -> list[str]:
         )
         if everything := _ranked(sure[sure["protocol"].eq("all")], names):
             told.append(tr("On every port: {list}.", list=_told(everything)))
-        for_admins = sure[[_serves_admins(row) for row in rows_of(sure)]]
+        for_admins = sure[[bool(sensitive_ports_of(row)) for row in rows_of(sure)]]
         told.append(
             tr("On ports for administration or databases: {list}.", list=_told(found))
             if (found := _ranked(for_admins, names))
@@ -258,15 +258,6 @@ def of_fixes(audit: "Audit") -> list[str]:
     else:
         told.append(tr("The most severe ({severity}) have one.", **about))
     return told
-
-
-def _serves_admins(row: Any) -> bool:
-    """Say whether a row of reach holds a port that administrators or databases use."""
-    return any(
-        row.protocol in {protocol, "all"}
-        and (pd.isna(row.from_port) or row.from_port <= port <= row.to_port)
-        for protocol, port, _ in SENSITIVE_PORTS
-    )
 
 
 def _fails(finding: Finding) -> bool:

@@ -2,7 +2,8 @@
 
 Where the system can fork (Linux), one process imports what notebooks need and judges the snapshot,
 once; every kernel is a copy of it, begun in milliseconds, and what a notebook does to its copy
-touches no other. Elsewhere every kernel is an interpreter of its own that does all of that again.
+touches no other. What else a report makes of the judged account is made in such copies too. Elsewhere
+every kernel is an interpreter of its own that does all of that again.
 """
 
 import base64

@@ -10,7 +10,7 @@ import pandas as pd
 from auditlib.check import Finding, Status, TableSource
 from auditlib.frames import rows_of
 from auditlib.language import tr
-from auditlib.words import clean, count, listed
+from auditlib.words import clean, count, listed, minute
 
 __all__ = ["Outage", "cut_off", "live_sessions", "outages"]
 
@@ -103,7 +103,7 @@ def cut_off(live: pd.DataFrame | None) -> str:
     if live.empty:
         return tr("nobody else can connect, and no session was live when it was read")
     who = (
-        tr("{user} since {when}", user=user, when=f"{row.established:%Y-%m-%d %H:%M} UTC")
+        tr("{user} since {when}", user=user, when=minute(row.established))
         if pd.notna(row.established)
         else user
         for row in rows_of(live.sort_values("established"))

@@ -16,7 +16,7 @@ from auditlib.changes.fixes import configured_groups, gives_own_group, waiting_g
 from auditlib.changes.preview import applied
 from auditlib.changes.remarks import extent
 from auditlib.check import Finding, Severity, Status, checks
-from auditlib.checks.reach import SENSITIVE_PORTS
+from auditlib.checks.reach import SENSITIVE_PORTS, sensitive_ports_of
 from auditlib.errors import ParameterError
 from auditlib.frames import rows_of
 from auditlib.language import current, filled, marked, sentences, tr, tr_as
@@ -485,22 +485,16 @@ def _ports_asked_for(audit: "Audit") -> list[Step]:
     """
     rows = without_own(audit, audit.reach())
     rows = rows[rows["eni_id"].notna() & rows["certainty"].ne("unknown")]
-    everyone = rows["group"].eq(EVERYONE)
+    held = [(row, port) for row in rows_of(rows) for port in sensitive_ports_of(row)]
+    held.sort(key=lambda one: SENSITIVE_PORTS.index(one[1]))
+    open_to_all = {(r.endpoint_id, r.eni_id, port) for r, port in held if r.group == EVERYONE}
     reached: dict[tuple[str, str], dict[str, set[str]]] = {}
-    for protocol, port, service in SENSITIVE_PORTS:
-        first = rows["from_port"].fillna(0).le(port) & rows["to_port"].fillna(65535).ge(port)
-        held = rows["protocol"].isin([protocol, "all"]) & first
-        keys = [*zip(rows["endpoint_id"], rows["eni_id"], strict=True)]
-        open_to_all = {key for key, is_it in zip(keys, held & everyone, strict=True) if is_it}
-        named = f"{tr(service)} ({words.traffic(protocol, port, port)})"
-        for key, group in zip(
-            [key for key, is_it in zip(keys, held & ~everyone, strict=True) if is_it],
-            rows.loc[held & ~everyone, "group"],
-            strict=True,
-        ):
-            if key not in open_to_all:
-                endpoint, eni = key
-                reached.setdefault((endpoint, group), {}).setdefault(named, set()).add(eni)
+    for row, port in held:
+        if row.group != EVERYONE and (row.endpoint_id, row.eni_id, port) not in open_to_all:
+            protocol, number, service = port
+            named = f"{tr(service)} ({words.traffic(protocol, number, number)})"
+            of_group = reached.setdefault((row.endpoint_id, row.group), {})
+            of_group.setdefault(named, set()).add(row.eni_id)
     alike: dict[tuple[str, str], list[str]] = {}
     for (endpoint, group), services in sorted(reached.items()):
         enis = set().union(*services.values())

@@ -25,6 +25,7 @@ from auditlib.words import (
     count,
     first_sentence,
     listed,
+    minute,
     named,
     opening,
     plural,
@@ -223,6 +224,7 @@ def strange_things(audit: "Audit") -> pd.DataFrame:
         vpcs.update(zip(tables[table][key], tables[table]["vpc_id"], strict=True))
     rules = tables["security_group_rules"]
     groups = dict(zip(rules["rule_id"], rules["group_id"], strict=True))
+    wanted = {groups.get(id, id) for id in strange}
     by: dict[str, set[str]] = {}
     for table, key in (
         ("client_vpn_endpoints", "endpoint_id"),
@@ -230,11 +232,9 @@ def strange_things(audit: "Audit") -> pd.DataFrame:
         ("endpoint_security_groups", "group_id"),
         ("reached_interfaces", "eni_id"),
     ):
-        frame = (
-            tables.shared("reached_interfaces") if table == "reached_interfaces" else tables[table]
-        )
+        frame = tables.shared(table)
         for id, endpoint in zip(frame[key], frame["endpoint_id"], strict=True):
-            if id in strange or id in groups.values():
+            if id in wanted:
                 by.setdefault(id, set()).add(endpoint)
     rows = [
         {
@@ -767,8 +767,8 @@ _CAME_OUT = {
     ),
     "passes_elsewhere": (
         marked("{number} passes, except where what it warns of has come"),
-        marked("{number} pass but where what they warn of has come"),
-        marked("All {number} checks pass but where what they warn of has come."),
+        marked("{number} pass, except where what they warn of has come"),
+        marked("All {number} checks pass, except where what they warn of has come."),
     ),
     "has_come": (
         marked("{number} warned of what has come"),
@@ -957,7 +957,7 @@ def when(moment: datetime | None) -> str:
     """
     if moment is None:
         return tr("a time the snapshot does not record")
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+    return minute(moment)
 
 
 def cost_of(read: Read) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ __all__ = [
     "interface",
     "left_open",
     "listed",
+    "minute",
     "named",
     "network",
     "opening",
@@ -186,6 +187,11 @@ def named(id: object, name: object = None) -> str:
     if not known:
         return called
     return f"{known} ({called})" if called and called != known else known
+
+
+def minute(time: Any) -> str:
+    """Return a time in UTC, to the minute."""
+    return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 def told(id: str, name: object) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from auditlib import summary
 from auditlib.aws.reads import READS, read_of, reads_for
 from auditlib.check import Severity, Status, audit, checks
 from auditlib.gaps import reads_behind
@@ -154,6 +155,11 @@ def test_its_condition_reads_in_every_answer(id):
 def test_it_says_that_sessions_end_where_its_remedy_does(id):
     said = re.search(r"(resets?|disconnects?) (the |every active |live )?sessions?", ALL[id].remedy)
     assert ALL[id].ends_sessions == (said is not None)
+
+
+@every_check
+def test_its_subject_has_a_name(id):
+    assert ALL[id].subject in summary._SUBJECTS
 
 
 @every_check

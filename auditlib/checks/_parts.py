@@ -423,11 +423,6 @@ def day(time: Any) -> str:
     return f"{time:%Y-%m-%d}"
 
 
-def minute(time: Any) -> str:
-    """Return a time, to the minute."""
-    return f"{time:%Y-%m-%d %H:%M} UTC"
-
-
 def ending(end: Any, read_at: Any) -> str:
     """Return when something ends or ended, with the days from when the account was read."""
     left = int(days_left(end, read_at))

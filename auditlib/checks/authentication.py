@@ -16,7 +16,6 @@ from auditlib.checks._parts import (
     ending,
     living,
     may_ask_for,
-    minute,
     mutual,
     not_said,
     place_of,
@@ -626,7 +625,7 @@ def _nobody_new(tables: TableSource, evidence: pd.DataFrame) -> str:
         tr(
             "AWS documents that nobody can connect once the revocation list has expired, here on {end}: "
             "no new session begins before it is replaced.",
-            end=minute(found.next_update),
+            end=words.minute(found.next_update),
         )
     ]
     if live is None:
@@ -675,7 +674,7 @@ def _going_on(sessions: pd.DataFrame, hours: Any) -> str:
     """Say how many sessions go on, since when, and until when where the endpoint tells that."""
     told = {
         "sessions": words.opening(words.count(len(sessions), "session")),
-        "since": minute(sessions["established"].iloc[0]),
+        "since": words.minute(sessions["established"].iloc[0]),
     }
     one = len(sessions) == 1
     if pd.isna(hours):
@@ -692,7 +691,7 @@ def _going_on(sessions: pd.DataFrame, hours: Any) -> str:
                 **told,
             )
         )
-    told["until"] = minute(sessions["established"].iloc[-1] + pd.Timedelta(hours=int(hours)))
+    told["until"] = words.minute(sessions["established"].iloc[-1] + pd.Timedelta(hours=int(hours)))
     return (
         tr(
             "{sessions} that began before was still live when the account was read: it began at "

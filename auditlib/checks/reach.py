@@ -645,6 +645,16 @@ def sensitive_port_reachable_by_everyone(
     return evidence_of("account region endpoint_id eni_id ports rule_ids reason", rows)
 
 
+def sensitive_ports_of(row: Any) -> tuple[tuple[str, int, str], ...]:
+    """Return those of ``SENSITIVE_PORTS`` that a row of reach holds."""
+    return tuple(
+        (protocol, port, service)
+        for protocol, port, service in SENSITIVE_PORTS
+        if row.protocol in {protocol, "all"}
+        and (pd.isna(row.from_port) or row.from_port <= port <= row.to_port)
+    )
+
+
 def _services(on: tuple[str, ...]) -> tuple[tuple[str, int, str], ...]:
     """Return the sensitive ports among texts like ``tcp 20-25``."""
     reached = Ranges.of(span for text in on for span in _ports_of(text).spans)
