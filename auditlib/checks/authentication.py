@@ -665,7 +665,7 @@ def _refuses_everybody(tables: TableSource, row: Any) -> Stop | None:
         return None
     return Stop(
         since=row.next_update,
-        ground=tr("AWS documents that an expired revocation list blocks all connections"),
+        ground=tr("AWS documents that clients cannot connect once the revocation list has expired"),
         cost=cut_off(live),
     )
 
