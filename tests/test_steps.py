@@ -55,7 +55,9 @@ def test_an_outage_is_said_before_anything_else_with_since_when_and_by_whose_wor
     assert told[0].startswith(
         "Nobody can connect to contractors since 2026-11-01 01:00 UTC, 19 days before"
     )
-    assert "AWS documents that clients cannot connect once the revocation list has expired." in told[0]
+    assert (
+        "AWS documents that clients cannot connect once the revocation list has expired." in told[0]
+    )
     assert "We did not test this. One session that began before was still live." in told[0]
     assert "endpoint" in told[1]
 
