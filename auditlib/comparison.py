@@ -197,17 +197,18 @@ class Comparison:
 
     def _told(self, row: Any) -> str:
         """Return what a finding says, beside who still has what everyone had, or since when it was warned of."""
+        answer = summary.by_name(row.reason, self.names)
         if row.state == "narrowed":
             return tr(
                 "now {groups}, for all of it; before: {answer}"
                 if self._keep_all(row)
                 else "now {groups}, for all of it or a part; before: {answer}",
                 groups=row.kept_by,
-                answer=row.reason,
+                answer=answer,
             )
         if row.state == "worsened":
-            return tr("{answer} It was warned of on {when}.", answer=row.reason, when=self.since)
-        return str(row.reason)
+            return tr("{answer} It was warned of on {when}.", answer=answer, when=self.since)
+        return answer
 
     def _keep_all(self, row: Any) -> bool:
         """Tell whether the groups that keep what is narrowed keep all that everyone lost of it."""
@@ -363,7 +364,7 @@ class Comparison:
             tr(
                 "A change of the security groups of {endpoint} had not reached its interfaces on {when} "
                 "and has not since: it takes hours, as far as is known, so it seems to be stuck.",
-                endpoint=words.named(id, self.names.get(id)),
+                endpoint=words.name_first(id, self.names.get(id)),
                 when=self.since,
             )
             for id in dict.fromkeys(same["endpoint_id"])

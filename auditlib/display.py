@@ -1368,9 +1368,20 @@ def _windows(preview: "Preview") -> list[dict[str, Any]]:
 def _previews(
     previews: Sequence["Preview"], body: Callable[["Preview"], Markup], *, folded: bool = True
 ) -> Html:
-    """Return a part of each preview under its title; folded where there are several."""
-    shown = [{"title": previewed.title(p), "checks": p.checks, "body": body(p)} for p in previews]
-    markup = render("previews.html.j2", previews=shown, folded=folded and len(shown) > 1)
+    """Return a part of each preview under its title; folded where there are several or better ones."""
+    outdone = previewed.outdone(previews)
+    shown = [
+        {
+            "title": tr("Not recommended: {title}", title=previewed.title(preview))
+            if (worse := any(one is preview for one in outdone))
+            else previewed.title(preview),
+            "checks": preview.checks,
+            "folded": worse or (folded and len(previews) > 1),
+            "body": body(preview),
+        }
+        for preview in previews
+    ]
+    markup = render("previews.html.j2", previews=shown)
     return Html(
         markup=markup, text="\n".join(f"{previewed.title(p)}: {tr(p.verdict)}" for p in previews)
     )

@@ -16,7 +16,7 @@ from auditlib.check import Severity, Status, checks
 from auditlib.frames import rows_of
 from auditlib.language import current, sentences, tr, tr_as
 from auditlib.reached import group_word
-from auditlib.summary import spoken
+from auditlib.summary import by_name, spoken
 from auditlib.words import clean, count, deciding, listed
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = [
     "fixes",
     "outcome",
     "outcomes",
+    "outdone",
     "ready",
     "recommended",
     "remarks",
@@ -139,8 +140,10 @@ def title(preview: "Preview") -> str:
 def outcome(preview: "Preview") -> str:
     """Return the verdict as a sentence; where there is no change, why."""
     if not preview.steps:
-        return "".join(preview.decisions[:1]) or tr("There is no change to make.")
-    verdict = preview.brief
+        return _by_name(preview, "".join(preview.decisions[:1])) or tr(
+            "There is no change to make."
+        )
+    verdict = _by_name(preview, preview.brief)
     if current() == "en":
         verdict = verdict[:1].upper() + verdict[1:]
     return sentences(
@@ -174,7 +177,7 @@ def outcomes(preview: "Preview") -> list[dict[str, str]]:
                         if one.unread
                         else []
                     ),
-                    *one.unknown,
+                    *(_by_name(preview, reason) for reason in one.unknown),
                 ]
             ),
         }
@@ -211,6 +214,16 @@ def recommended(previews: Sequence["Preview"]) -> dict[str, "Preview"]:
         if first > second:
             best[endpoint] = next(one for one in rivals if _closed(one) == first)
     return best
+
+
+def outdone(previews: Sequence["Preview"]) -> tuple["Preview", ...]:
+    """Return the fixes that for every endpoint they give other groups another fix outdoes."""
+    best = recommended(previews)
+    return tuple(
+        one
+        for one in previews
+        if (switched := _switched(one)) and all(best.get(id, one) is not one for id in switched)
+    )
 
 
 def _rival_fixes(previews: Sequence["Preview"]) -> dict[str, list["Preview"]]:
@@ -319,7 +332,9 @@ def sentence(preview: "Preview") -> str:
             "The fix would {steps}." if len(preview.checks) == 1 else "The plan would {steps}.",
             steps=steps,
         ),
-        _unjudged(preview) if outcomes(preview) else tr("It {verdict}.", verdict=preview.brief),
+        _unjudged(preview)
+        if outcomes(preview)
+        else tr("It {verdict}.", verdict=_by_name(preview, preview.brief)),
         tr("Live sessions end.") if preview.resets_sessions else tr("No session ends."),
     )
 
@@ -351,7 +366,16 @@ def remarks(
         (tr("Note"), (*_rivals(preview, beside), *preview.warnings)),
         (tr("Left to you"), (*preview.decisions, *blanks)),
     )
-    return [(heading, lines) for heading, lines in told if lines]
+    return [
+        (heading, tuple(_by_name(preview, line) for line in lines))
+        for heading, lines in told
+        if lines
+    ]
+
+
+def _by_name(preview: "Preview", text: str) -> str:
+    """Return what a preview says with names before ids, as far as they are known before it."""
+    return by_name(text, summary.names_in(preview.before))
 
 
 def _rivals(preview: "Preview", beside: Iterable["Preview"]) -> tuple[str, ...]:

@@ -153,7 +153,10 @@ def names(audit: "Audit") -> dict[str, str]:
 
 
 def names_in(tables: "Tables") -> dict[str, str]:
-    """Return what people call the things behind ids in some tables."""
+    """Return what people call the things behind ids in some tables; kept with them."""
+    kept: dict[str, str] | None = vars(tables).get("_names")
+    if kept is not None:
+        return kept
     found: dict[str, str] = {}
     for table, key, columns in (
         ("client_vpn_endpoints", "endpoint_id", ("name", "description")),
@@ -169,6 +172,7 @@ def names_in(tables: "Tables") -> dict[str, str]:
             name = next((text for text in texts if isinstance(text, str) and text.strip()), "")
             if name:
                 found[id] = name
+    vars(tables)["_names"] = found
     return found
 
 
@@ -256,6 +260,38 @@ def spoken(ids: Iterable[str], called: Mapping[str, str]) -> list[str]:
     them = list(dict.fromkeys(ids))
     plain = sorted(them, key=lambda one: _is_odd(one, called))
     return [_label(id, called, them) for id in plain]
+
+
+_ID = re.compile(
+    r"(?<![\w(/:-])(?<!--endpoint )(?:cvpn-endpoint|eni|sg|sgr|subnet|vpc)-[0-9a-f]{8,17}(?![\w-])"
+)
+
+
+def by_name(text: str, called: Mapping[str, str]) -> str:
+    """Return a text in which names come first, each with its id behind it; ids without one stay.
+
+    >>> names = {"sg-0123456789abcdef0": "web", "sgr-0123456789abcdef0": "sgr-0123456789abcdef0 (odd)"}
+    >>> by_name("sg-0123456789abcdef0 (web, default) has sgr-0123456789abcdef0", names)
+    'web (sg-0123456789abcdef0, default) has sgr-0123456789abcdef0'
+    >>> by_name("nothing but sg-0123456789abcdef0", names)
+    'nothing but web (sg-0123456789abcdef0)'
+    """
+    told, end = [], 0
+    for found in _ID.finditer(text):
+        id, name = found[0], clean(called.get(found[0]))
+        if not name or _is_odd(id, called):
+            continue
+        rest = text[found.end() :]
+        told.append(text[end : found.start()])
+        end = found.end()
+        if not id.startswith("sgr-") and re.match(rf" \({re.escape(name)}(?=[,)])", rest):
+            told.append(f"{name} ({id}")
+            end += len(name) + 2
+        else:
+            # What a rule is called is whatever somebody noted on it: it follows.
+            both = named(id, name) if id.startswith("sgr-") else named(name, id)
+            told.append(id if rest.startswith(" (") else both)
+    return "".join([*told, text[end:]])
 
 
 # -- what was looked at -----------------------------------------------------------------------

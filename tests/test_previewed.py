@@ -19,6 +19,7 @@ from auditlib.display import (
     proposal_of,
 )
 from auditlib.errors import ParameterError
+from auditlib.summary import by_name, names_in
 from auditlib.terminal import print_preview
 from tests import report_worlds
 from tests.pages import page
@@ -49,7 +50,7 @@ def test_reasons_not_to_judge_are_told_in_a_table_a_refused_call_by_reference():
     assert row["unknown"].startswith(
         "part of what decides could not be read (see scope and method); "
     )
-    assert found.doubts[1] in row["unknown"]
+    assert by_name(found.doubts[1], names_in(found.before)) in row["unknown"]
     assert "What cannot be judged" not in dict(previewed.remarks(found))
 
 
@@ -199,6 +200,18 @@ def test_fixes_are_rivals_unless_they_give_an_endpoint_the_same_groups():
     assert "choose one of the two" in notes(world, "vpn-sg-lets-members-in")
     with_intention(world)
     assert "choose one of the two" not in notes(world, "vpn-sg-not-yet-effective")
+
+
+def test_a_fix_that_another_outdoes_is_folded_away_and_says_so():
+    world = OnDefault()
+    world.interface(world.far, world.default, name="wiki")
+    ids = ("vpn-sg-is-default", "vpn-sg-lets-members-in")
+    both = [proposal(tables_of(world), [id]) for id in ids]
+    assert [one.checks for one in previewed.outdone(both)] == [("vpn-sg-is-default",)]
+    shown = str(preview_verdicts(both).markup)
+    assert shown.count("<details") == 1
+    assert "<summary>Not recommended: Fix so that: Client VPN endpoints carry" in shown
+    assert previewed.outdone(both[:1]) == ()
 
 
 def test_nothing_to_preview_reads_as_that():
