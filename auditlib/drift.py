@@ -313,6 +313,12 @@ class _Side:
                 return True
         return False
 
+    @cached_property
+    def group_names(self) -> dict[str, str]:
+        """What security groups are called, by id."""
+        groups = self.tables.shared("security_groups")
+        return dict(zip(groups["group_id"], groups["group_name"], strict=True))
+
     def unread(
         self, gaps: pd.DataFrame, account: str, region: str, endpoint: str | None = None
     ) -> str:
@@ -488,14 +494,7 @@ class _TableDrift:
         self._authors = authors
         self._renamed = renamed
         self._hidden = hidden
-        self._names = {
-            id: called
-            for side in (old, new)
-            for id, called in zip(
-                *(side.tables["security_groups"][c] for c in ("group_id", "group_name")),
-                strict=True,
-            )
-        }
+        self._names = old.group_names | new.group_names
 
     def rows(self) -> Iterator[Row]:
         """Yield the changes, and keep apart what only one side could see."""
@@ -518,6 +517,10 @@ class _TableDrift:
 
     def _left(self) -> tuple[list[tuple[Row, object]], list[tuple[Row, object]]]:
         """Return the rows of each side that the other does not have just so."""
+        frames = [side.tables.shared(self.name)[self.columns] for side in (self.old, self.new)]
+        moved = self._renamed and self.name.startswith("network_interface")
+        if not moved and frames[0].equals(frames[1]):  # as most tables are
+            return [], []
         old, new = self._rows(self.old.tables), self._rows(self.new.tables, self._renamed)
         both = Counter(values for values, _ in old) & Counter(values for values, _ in new)
         return self._without(old, both.copy()), self._without(new, both)
@@ -697,7 +700,6 @@ def _findings(
         for identity, row in zip(identities(now.evidence), _rows_of(now.evidence), strict=True):
             same = tuple((name, ids.get(value, value)) for name, value in identity)
             after[same], own[same] = row, identity
-        gaps = [_gaps_of(side.tables, found) for side, found in ((old, then), (new, now))]
         for identity in [*after, *(identity for identity in before if identity not in after)]:
             row = after.get(identity) or before[identity]
             about = (str(row["account"]), str(row["region"]), row.get("endpoint_id"))
@@ -711,12 +713,12 @@ def _findings(
             elif identity in after and identity in warned.get(now.check.id, ()):
                 state, sides = "worsened", [old, new]
             elif identity in after:
-                unread = old.unread(gaps[0], *about)
+                unread = old.unread(_gaps_of(old.tables, then), *about)
                 state = "first_seen" if unread else "reappeared" if remembered else "new"
             else:
                 if identity in shown.get(now.check.ends_as, ()):
                     continue  # told by what has come of it
-                unread = new.unread(gaps[1], *about)
+                unread = new.unread(_gaps_of(new.tables, now), *about)
                 kept = _kept_by(new.tables, row) if now.check.of_everyone and not unread else ""
                 state = "not_seen" if unread else "narrowed" if kept else "resolved"
             seen = [side.read for side in sides]
@@ -769,6 +771,8 @@ def _earliest(remembered: Past | None, *seen: datetime | None) -> datetime | Non
 
 
 def _rows_of(evidence: pd.DataFrame) -> list[Row]:
+    if evidence.empty:  # as of most checks
+        return []
     return [
         {str(name): value for name, value in row.items()} for row in evidence.to_dict("records")
     ]
