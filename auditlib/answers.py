@@ -5,6 +5,7 @@ the page on published controls answers is :func:`auditlib.controls.in_short`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -150,15 +151,16 @@ _TOLD = {
     "not_assessed": marked("{number} could not be assessed"),
     "accepted": marked("{number} are accepted"),
     "pass": marked("{number} pass"),
-    "passes_elsewhere": marked("{number} pass, except where what they warn of has come"),
-    "has_come": marked("{number} warned of what has come"),
+    "passes_elsewhere": marked("{number} pass in part"),
+    "has_come": marked("{number} are overtaken: what they warn of has come"),
 }
 
 
 def of_reach(audit: "Audit", rows: pd.DataFrame) -> list[str]:
     """Return who reaches most, who reaches machines on every port, and who ports for administration.
 
-    Ways that are unknown are not counted; the endpoints they belong to are named.
+    What is reached by ways that are unknown only is counted apart; the endpoints they belong to are
+    named.
 
     Parameters
     ----------
@@ -166,19 +168,19 @@ def of_reach(audit: "Audit", rows: pd.DataFrame) -> list[str]:
         Rows of :func:`auditlib.access.reach`.
     """
     names = summary.names(audit)
-    sure = rows[rows["eni_id"].notna() & rows["certainty"].ne("unknown")]
+    inside = rows[rows["eni_id"].notna()]
+    sure = inside[inside["certainty"].ne("unknown")]
     told = []
     if sure.empty:
         told.append(tr("Nothing is reached, as far as could be read."))
     else:
-        ranked = _ranked(sure, names)
-        most, who = ranked[0]
+        most = _ranked(inside, names)[0]
         told.append(
-            tr("Most is reached by {who}: {receivers}.", who=who, receivers=count(most, "receiver"))
+            tr("Most is reached by {who}: {receivers}.", who=most.who, receivers=most.receivers)
         )
-        if everything := _ranked(sure[sure["protocol"].eq("all")], names):
+        if everything := _ranked(inside[inside["protocol"].eq("all")], names):
             told.append(tr("On every port: {list}.", list=_told(everything)))
-        for_admins = sure[[bool(sensitive_ports_of(row)) for row in rows_of(sure)]]
+        for_admins = inside[[bool(sensitive_ports_of(row)) for row in rows_of(inside)]]
         told.append(
             tr("On ports for administration or databases: {list}.", list=_told(found))
             if (found := _ranked(for_admins, names))
@@ -196,16 +198,42 @@ def of_reach(audit: "Audit", rows: pd.DataFrame) -> list[str]:
     return told
 
 
-def _ranked(rows: pd.DataFrame, names: Mapping[str, str]) -> list[tuple[int, str]]:
-    """Return how many receivers are reached and by whom, the most first; groups alike together."""
-    reached: dict[tuple[str, frozenset[str]], list[str]] = {}
+@dataclass(frozen=True)
+class _Reached:
+    """How many receivers somebody reaches for certain, and how many more perhaps."""
+
+    who: str
+    surely: int
+    perhaps: int
+
+    @property
+    def receivers(self) -> str:
+        surely = count(self.surely, "receiver")
+        if not self.perhaps:
+            return surely
+        return tr(
+            "{surely} for certain and {perhaps} perhaps",
+            surely=surely,
+            perhaps=count(self.perhaps, "receiver"),
+        )
+
+
+def _ranked(rows: pd.DataFrame, names: Mapping[str, str]) -> list[_Reached]:
+    """Return how many receivers are reached and by whom, the most first; groups alike together.
+
+    Who reaches something by unknown ways only is left out.
+    """
+    reached: dict[tuple[str, frozenset[str], frozenset[str]], list[str]] = {}
     for (endpoint, group), part in rows.groupby(["endpoint_id", "group"]):
-        reached.setdefault((str(endpoint), frozenset(part["eni_id"])), []).append(str(group))
+        sure = frozenset(part.loc[part["certainty"].ne("unknown"), "eni_id"])
+        if sure:
+            perhaps = frozenset(part["eni_id"]) - sure
+            reached.setdefault((str(endpoint), sure, perhaps), []).append(str(group))
     found = [
-        (len(enis), _users(groups, names.get(endpoint, endpoint)))
-        for (endpoint, enis), groups in reached.items()
+        _Reached(_users(groups, names.get(endpoint, endpoint)), len(sure), len(perhaps))
+        for (endpoint, sure, perhaps), groups in reached.items()
     ]
-    return sorted(found, key=lambda one: (-one[0], one[1]))
+    return sorted(found, key=lambda one: (-one.surely, one.who))
 
 
 def _users(groups: Sequence[str], endpoint: str) -> str:
@@ -218,11 +246,8 @@ def _users(groups: Sequence[str], endpoint: str) -> str:
     )
 
 
-def _told(ranked: Sequence[tuple[int, str]]) -> str:
-    parts = [
-        tr("{receivers} for {who}", receivers=count(number, "receiver"), who=who)
-        for number, who in ranked
-    ]
+def _told(ranked: Sequence[_Reached]) -> str:
+    parts = [tr("{receivers} for {who}", receivers=one.receivers, who=one.who) for one in ranked]
     between = tr_as("list", "; ")
     if (rest := len(parts) - MOST) > 0:
         parts = [*parts[:MOST], tr("and {number} more", number=rest)]

@@ -14,7 +14,7 @@ from auditlib.access import EVERYONE
 from auditlib.addresses import NONE, Ranges, ports
 from auditlib.audit import Audit, open_audit
 from auditlib.changes.difference import sure_access
-from auditlib.check import Check, Severity, checks
+from auditlib.check import Severity
 from auditlib.frames import rows_of
 from auditlib.language import marked, sentences, tr
 
@@ -102,6 +102,8 @@ _STATUS = {
     "accepted": marked("accepted"),
     "not_applicable": marked("not applicable"),
     "pass": marked("passes"),
+    "passes_elsewhere": marked("passes in part"),
+    "has_come": marked("overtaken"),
 }
 
 
@@ -429,22 +431,14 @@ class Comparison:
         for when in ("before", "now"):
             outcome = found[when].mask(only_told & (found[when] == "fail"), "information")
             found[when] = [tr(_STATUS[one]) for one in outcome]
-        come = {made.id for made in checks() if self._has_come(made)}
+        superseded = [summary.superseded(self.new.finding(id)) for id in found["check"]]
         found["now"] = [
-            tr("what it warned of has come")
-            if row.check in come and row.after == "pass"
-            else row.now
-            for row in rows_of(found)
+            tr(_STATUS[key]) if key else now
+            for key, now in zip(superseded, found["now"], strict=True)
         ]
         shown = found.loc[differs, columns]
         spare = [s for s in drift.STATES if not shown[s].any()]
         return shown.drop(columns=spare).reset_index(drop=True)
-
-    def _has_come(self, made: Check) -> bool:
-        """Tell whether what a check warned of has come since."""
-        assert self.drift is not None  # noqa: S101 # asked where there is one
-        rows = self.drift.findings
-        return bool(((rows["check"] == made.ends_as) & (rows["state"] == "worsened")).any())
 
     def _findings(self, *states: str) -> pd.DataFrame:
         columns = ["state", "severity", "reason", "check", "first_seen", "unread"]

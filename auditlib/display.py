@@ -1177,7 +1177,9 @@ def fixes(audit: "Audit") -> Html:
         columns=_columns(found, ["check", "steps", "sessions_end", "outcome"]),
         rows=rows,
         reasons=reasons,
-        without=sum(map(len, reasons.values())),
+        decided=summary.failing_counted(
+            audit.finding(id) for held in reasons.values() for id, _ in held
+        ),
     )
     failing = [f for f in audit.findings if f.status is Status.FAIL]
     return Html(markup=markup, text=summary.failing_counted(failing))

@@ -145,7 +145,7 @@ def _carried(audit: "Audit", evidence: pd.DataFrame) -> str:
     if ids.empty:
         return ""
     who = listed(spoken(sorted(set(ids)), names(audit)), most=3)
-    return tr("on {endpoints}, too", endpoints=who)
+    return tr("also on {endpoints}", endpoints=who)
 
 
 def _bearing(audit: "Audit", finding: Finding, place: tuple[str, str, str]) -> str:

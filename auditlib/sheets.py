@@ -185,7 +185,7 @@ def finding_rows(audit: "Audit") -> pd.DataFrame:
             "acceptance": " ".join(summary.acceptances(finding)),
             "remedy": " ".join(finding.remedy.split()),
             "controls": tuple(
-                f"{name}: {', '.join(ids)};" for name, ids in sorted(finding.check.controls.items())
+                f"{name}: {', '.join(ids)}" for name, ids in sorted(finding.check.controls.items())
             ),
             "rated_by_others": sentences(*summary.ratings(finding.check)),
             "reference": finding.check.reference,
@@ -222,7 +222,7 @@ def _evidence(audit: "Audit") -> Iterator[Sheet]:
         if len(finding.evidence) or len(finding.accepted):
             yield Sheet(
                 name=f"evidence-{finding.check.id}",
-                title=finding.check.title,
+                title=summary.headline(finding),
                 about=finding.answer,
                 frame=_rows(finding),
                 check_id=finding.check.id,

@@ -15,7 +15,7 @@ import pandas as pd
 from auditlib.aws.reads import Read
 from auditlib.characters import is_disguised
 from auditlib.check import Check, Finding, Severity, Status, checks
-from auditlib.frames import rows_where
+from auditlib.frames import rows_of, rows_where
 from auditlib.gaps import reads_behind
 from auditlib.language import marked, sentences, tr, tr_as
 from auditlib.outages import Outage, outages
@@ -24,6 +24,7 @@ from auditlib.words import (
     clean,
     count,
     first_sentence,
+    left_open,
     listed,
     minute,
     named,
@@ -67,6 +68,7 @@ __all__ = [
     "stopped",
     "strange_names",
     "strange_things",
+    "superseded",
     "tally",
     "verdict",
     "when",
@@ -85,8 +87,8 @@ OUTCOMES = {
 
 TALLIED = {
     **OUTCOMES,
-    "passes_elsewhere": ("!", marked("Passes elsewhere")),
-    "has_come": ("!", marked("Has come")),
+    "passes_elsewhere": ("!", marked("Passes in part")),
+    "has_come": ("!", marked("Overtaken")),
 }
 """How checks are counted: those whose warning has come true somewhere are no plain passes."""
 
@@ -191,7 +193,7 @@ def strange_names(audit: "Audit") -> str:
     if not strange:
         return ""
     about = tr(
-        "Suspicious names are repeated in one place only: on a report's first page, and in the workbook."
+        "Suspicious names are repeated in two places only: on a report's first page and in the workbook. Commands that would write such a text back hold it, too."
     )
     which = listed(strange, most=10)
     return sentences(
@@ -435,7 +437,7 @@ def outcome(finding: Finding) -> str:
 
 def tally(findings: Iterable[Finding]) -> dict[str, int]:
     """Return how many findings came out how, in the order of ``TALLIED``."""
-    came_out = [_superseded(finding) or outcome(finding) for finding in findings]
+    came_out = [superseded(finding) or outcome(finding) for finding in findings]
     return {name: came_out.count(name) for name in TALLIED}
 
 
@@ -538,7 +540,7 @@ def verdict(audit: "Audit") -> tuple[str, ...]:
     told += _in_order(audit.findings)
     partly = [f for f in blocked_checks(audit.findings) if f.status is not Status.NOT_ASSESSED]
     if partly:
-        told.append(_partly(partly))
+        told.append(_partly(partly, names(audit)))
     if waived := [day for f in audit.findings for day in f.accepted.get("accepted_until", ())]:
         about = {
             "pieces": opening(count(len(waived), "piece")),
@@ -694,31 +696,30 @@ _SUBJECTS = {
 
 
 def _in_order(findings: Sequence[Finding]) -> list[str]:
-    """Say how many checks pass, by what they are about, the most first; nothing where none does.
+    """Say which subjects are wholly in order, those of most checks first; nothing where none is.
 
-    A check whose warning has come somewhere is not counted.
+    One of which a check's warning has come somewhere is not.
     """
     about: dict[str, list[bool]] = {}
     for finding in findings:
-        if finding.status is not Status.NOT_APPLICABLE and not is_note(finding):
+        if finding.status is not Status.NOT_APPLICABLE:
             passes = finding.status is Status.PASS and not finding.overtaken
             about.setdefault(finding.check.subject, []).append(passes)
     passing = sorted(
-        (subject for subject, all_of in about.items() if any(all_of)),
-        key=lambda subject: (-sum(about[subject]), subject),
+        (subject for subject, all_of in about.items() if all(all_of)),
+        key=lambda subject: (-len(about[subject]), subject),
     )
     if not passing or all(map(all, about.values())):
         return []
     return [
         tr(
-            "What is in order, by subject: {subjects}.",
+            "Wholly in order: {subjects}.",
             subjects=listed(
                 (
                     tr(
-                        "{subject} ({number} of {all} checks)",
+                        "{subject} ({checks})",
                         subject=tr(_SUBJECTS.get(subject, subject)),
-                        number=sum(about[subject]),
-                        all=len(about[subject]),
+                        checks=count(len(about[subject]), "check"),
                     )
                     for subject in passing
                 ),
@@ -728,7 +729,7 @@ def _in_order(findings: Sequence[Finding]) -> list[str]:
     ]
 
 
-def _partly(findings: Sequence[Finding]) -> str:
+def _partly(findings: Sequence[Finding], called: Mapping[str, str]) -> str:
     """Say how many checks saw only part, where, and what to allow."""
     lacking = refused_calls(pd.concat([f.gaps for f in findings]).drop_duplicates())
     denied = lacking[(lacking["status"] == "denied") & (lacking["iam_action"] != "")]
@@ -742,13 +743,36 @@ def _partly(findings: Sequence[Finding]) -> str:
     )
     if len(denied):
         actions = listed(sorted(set(denied["iam_action"])), most=4)
-        return tr(
-            "{said}: in {regions} AWS refused {actions}.",
-            said=said,
-            regions=where_,
-            actions=actions,
+        return sentences(
+            tr(
+                "{said}: in {regions} AWS refused {actions}.",
+                said=said,
+                regions=where_,
+                actions=actions,
+            ),
+            _beyond_permissions(findings, called),
         )
     return tr("{said}: answers are missing in {regions}.", said=said, regions=where_)
+
+
+def _beyond_permissions(findings: Sequence[Finding], called: Mapping[str, str]) -> str:
+    """Say how many checks would see only part with every permission, and why; empty where none."""
+    untold = {
+        finding.check.id: [
+            clean(row.error_message, 200) for row in rows_of(finding.gaps) if left_open(row)
+        ]
+        for finding in findings
+    }
+    held = {id: whys for id, whys in untold.items() if whys}
+    if not held:
+        return ""
+    return tr(
+        "With these permissions {checks} would still see only part: {why}.",
+        checks=count(len(held), "check"),
+        why=by_name(
+            listed(dict.fromkeys(why for whys in held.values() for why in whys), most=2), called
+        ),
+    )
 
 
 def severities_of(failing: Sequence[Finding]) -> str:
@@ -802,14 +826,14 @@ _CAME_OUT = {
         marked("All {number} checks pass."),
     ),
     "passes_elsewhere": (
-        marked("{number} passes, except where what it warns of has come"),
-        marked("{number} pass, except where what they warn of has come"),
-        marked("All {number} checks pass, except where what they warn of has come."),
+        marked("{number} passes in part"),
+        marked("{number} pass in part"),
+        marked("All {number} checks pass in part."),
     ),
     "has_come": (
-        marked("{number} warned of what has come"),
-        marked("{number} warned of what has come"),
-        marked("All {number} checks warned of what has come."),
+        marked("{number} is overtaken: what it warns of has come"),
+        marked("{number} are overtaken: what they warn of has come"),
+        marked("All {number} checks are overtaken: what they warn of has come."),
     ),
     "not_assessed": (
         marked("{number} could not be assessed"),
@@ -890,11 +914,11 @@ def short(finding: Finding) -> str:
 
 def passes_as(finding: Finding) -> str:
     """Return how a check that passes is shown where what it warns of has come; empty elsewhere."""
-    superseded = _superseded(finding)
-    return tr(TALLIED[superseded][1]) if superseded else ""
+    key = superseded(finding)
+    return tr(TALLIED[key][1]) if key else ""
 
 
-def _superseded(finding: Finding) -> str:
+def superseded(finding: Finding) -> str:
     """Return the key of ``TALLIED`` for a check that passes though what it warns of has come; else none."""
     if finding.status is not Status.PASS or not finding.overtaken:
         return ""

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from auditlib import answers, reached
@@ -103,6 +104,23 @@ def test_nothing_reached_is_said_with_what_is_not_known():
     said = of_reach(Audit(worlds.refused().snapshot()))
     assert said[0] == "Nothing is reached, as far as could be read."
     assert of_reach(Audit(World().snapshot())) == [said[0]]
+
+
+def test_what_is_reached_by_unknown_ways_only_is_counted_apart():
+    rows = pd.DataFrame(
+        [
+            {"endpoint_id": "cvpn-1", "group": "dev", "eni_id": eni, "certainty": certainty}
+            for eni, certainty in (
+                ("eni-1", "reliable"),
+                ("eni-1", "unknown"),
+                ("eni-2", "unknown"),
+            )
+        ]
+        + [{"endpoint_id": "cvpn-2", "group": "hr", "eni_id": "eni-1", "certainty": "unknown"}]
+    )
+    (only,) = answers._ranked(rows, {"cvpn-1": "staff"})
+    assert (only.who, only.surely, only.perhaps) == ("dev through staff", 1, 1)
+    assert only.receivers == "one receiver for certain and one receiver perhaps"
 
 
 def test_fixes_are_counted_among_what_fails(exposed):

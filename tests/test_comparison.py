@@ -312,7 +312,7 @@ def test_a_check_whose_warning_has_come_is_not_said_to_pass_now():
     now = dict(found.frame("checks")[["check", "now"]].to_numpy().tolist())
     assert now == {
         "revocation-list-has-expired": "fails",
-        "revocation-list-expires-soon": "what it warned of has come",
+        "revocation-list-expires-soon": "overtaken",
     }
     (said,) = dict(found.in_short())["Worsened: it was warned of, and has come"]
     assert said.endswith("It was warned of on 2026-11-20 09:04 UTC.")
@@ -345,4 +345,4 @@ def test_the_sample_shows_each_kind_of_change():
 
 
 def test_every_outcome_of_a_check_has_a_word_in_the_table_of_changes():
-    assert list(comparison._STATUS) == list(summary.OUTCOMES)
+    assert set(comparison._STATUS) == set(summary.TALLIED)

@@ -81,7 +81,7 @@ def test_a_group_without_an_endpoint_in_its_evidence_is_told_with_who_carries_it
         for fault in story.faults
         if fault.check_id == "default-sg-is-used"
     ]
-    assert used == ["on legacy, too"]
+    assert used == ["also on legacy"]
 
 
 def test_the_worst_endpoint_and_the_worst_fault_come_first(exposed):

@@ -15,6 +15,7 @@ from auditlib.schemas import GAPS
 from auditlib.sheets import sheets
 from auditlib.steps import first_steps
 from auditlib.terminal import print_audit
+from auditlib.words import count
 from tests import report_worlds as worlds
 from tests.pages import page
 from tests.worlds import World, revocation_list
@@ -400,20 +401,19 @@ def test_what_is_severe_at_one_endpoint_is_one_sentence_and_tells_receivers_once
     assert not any(said.startswith("What is in order") for said in summary.verdict(audit))
 
 
-def test_what_passes_is_told_by_subject(refused):
-    (said,) = (one for one in summary.verdict(refused) if one.startswith("What is in order"))
-    passing = [f for f in refused.findings if f.status is Status.PASS and not f.overtaken]
-    subject = passing[0].check.subject
-    number = sum(f.check.subject == subject for f in passing)
-    judged = [
-        f
-        for f in refused.findings
-        if f.check.subject == subject
-        and f.status is not Status.NOT_APPLICABLE
-        and not summary.is_note(f)
-    ]
-    assert f"{summary._SUBJECTS[subject]} ({number} of {len(judged)} checks)" in said
-    assert {f.check.subject for f in refused.findings} <= set(summary._SUBJECTS)
+def test_subjects_wholly_in_order_are_named_and_no_others():
+    audit = audited(worlds.exposed())
+    (said,) = (one for one in summary.verdict(audit) if one.startswith("Wholly in order: "))
+    by_subject: dict[str, list[bool]] = {}
+    for found in audit.findings:
+        if found.status is not Status.NOT_APPLICABLE:
+            passes = found.status is Status.PASS and not found.overtaken
+            by_subject.setdefault(found.check.subject, []).append(passes)
+    assert any(map(all, by_subject.values()))
+    for subject, passes in by_subject.items():
+        told = f"{summary._SUBJECTS[subject]} ({count(len(passes), 'check')})"
+        assert (told in said) == all(passes)
+    assert {f.check.subject for f in audit.findings} <= set(summary._SUBJECTS)
 
 
 @pytest.mark.parametrize("refused", ["", "ec2-describe-client-vpn-target-networks"])
@@ -437,6 +437,18 @@ def test_checks_that_saw_only_part_say_where_and_what_to_allow(refused):
     assert "AWS refused " in said
     assert "ec2:DescribeNetworkInterfaces" in said
     assert "ap-northeast-1" in said
+    assert "With these permissions" not in said
+
+
+def test_what_no_permission_would_show_is_told_beside_the_permissions(refused):
+    why = "leaves what was read through tgw-0123456789abcdef0"
+    partly = [f for f in refused.findings if f.status is Status.FAIL and len(f.gaps)]
+    (one, *_) = (f for f in partly if (f.gaps["status"] == "denied").any())
+    untold = one.gaps.head(1).assign(status="untold", error_message=why, iam_action="")
+    both = replace(one, gaps=pd.concat([one.gaps, untold]))
+    more = f"With these permissions one check would still see only part: {why}."
+    assert summary._partly([both], {}).endswith(more)
+    assert more not in summary._partly([one], {})
 
 
 def test_a_thing_without_a_name_has_none():
@@ -522,7 +534,7 @@ def test_a_check_whose_warning_has_come_for_some_is_no_plain_pass(both):
     audit.__dict__["findings"] = findings_of(audit.tables, only)
     soon = audit["revocation-list-expires-soon"]
     assert soon.status is Status.PASS
-    label = "Has come" if both else "Passes elsewhere"
+    label = "Overtaken" if both else "Passes in part"
     assert summary.passes_as(soon) == label
     row = page(display.findings(audit).markup).words
     who = "ended and fine" if both else "ended"
