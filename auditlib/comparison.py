@@ -198,16 +198,17 @@ class Comparison:
     def _told(self, row: Any) -> str:
         """Return what a finding says, beside who still has what everyone had, or since when it was warned of."""
         answer = summary.by_name(row.reason, self.names)
+        before = answer.removesuffix("。")  # it stands inside a sentence
         if row.state == "narrowed":
             return tr(
                 "now {groups}, for all of it; before: {answer}"
                 if self._keep_all(row)
                 else "now {groups}, for all of it or a part; before: {answer}",
                 groups=row.kept_by,
-                answer=answer,
+                answer=before,
             )
         if row.state in {"resolved", "not_seen"}:
-            return filled(tr_as("gone", "{answer}"), {"answer": answer})
+            return filled(tr_as("gone", "{answer}"), {"answer": before})
         if row.state == "worsened":
             return tr("{answer} It was warned of on {when}.", answer=answer, when=self.since)
         return answer

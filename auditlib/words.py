@@ -387,6 +387,9 @@ _VALUES = (
     marked("not assessed"), marked("not covered"), marked("not met"), marked("not needed"),
     marked("nothing found"),    marked("ok"), marked("pass"), marked("refused"), marked("resolved"), marked("still open"),
     marked("unsupported"), marked("untold"), marked("left open"),
+    marked("authorization rule"), marked("client range"), marked("fragile address"),
+    marked("left over"), marked("limited"), marked("nothing"), marked("route"),
+    marked("whole subnet"),
 )  # fmt: skip
 
 
@@ -396,7 +399,9 @@ def value(word: str) -> str:
     >>> value("not_assessed")
     'not_assessed'
     """
-    return word if current() == "en" else tr(word.replace("_", " "))
+    plain = word.replace("_", " ")
+    said = tr(plain)
+    return word if said == plain else said
 
 
 def first_sentence(text: str) -> str:

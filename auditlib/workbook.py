@@ -333,7 +333,7 @@ def _is_number(value: object) -> bool:
     return abs(int(value)) < 2**53 and type(value).__name__ != "bool"
 
 
-_SPOKEN = {*_COLOURED, "counts"}
+_SPOKEN = {*_COLOURED, "counts", "extent", "kind", "state", "why"}
 
 
 def _shown(column: str, value: Any) -> str:
