@@ -39,7 +39,7 @@ SHOWN = {
     "ok", "operation", "part", "rated_by_others",
     "reference", "refused", "remedy", "row", "rows", "run",
     "says", "service", "standing", "stands_in", "tables", "taken", "title",
-    "until", "via", "where",
+    "narrowed", "until", "via", "where", "worsened",
     "eni_name", "endpoint_name", "number", "outage", "step", "subnet_name", "what_to_do", "why",
 }  # fmt: skip
 """Columns of the kit's pages, the workbook and the terminal that stand in no schema and no evidence."""

@@ -16,7 +16,7 @@ from auditlib.audit import Audit, open_audit
 from auditlib.changes.difference import sure_access
 from auditlib.check import Severity
 from auditlib.frames import rows_of
-from auditlib.language import marked, sentences, tr
+from auditlib.language import filled, marked, sentences, tr, tr_as
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -200,14 +200,17 @@ class Comparison:
     def _told(self, row: Any) -> str:
         """Return what a finding says, beside who still has what everyone had, or since when it was warned of."""
         answer = summary.by_name(row.reason, self.names)
+        before = answer.removesuffix("。")  # it stands inside a sentence
         if row.state == "narrowed":
             return tr(
                 "now {groups}, for all of it; before: {answer}"
                 if self._keep_all(row)
                 else "now {groups}, for all of it or a part; before: {answer}",
                 groups=row.kept_by,
-                answer=answer,
+                answer=before,
             )
+        if row.state in {"resolved", "not_seen"}:
+            return filled(tr_as("gone", "{answer}"), {"answer": before})
         if row.state == "worsened":
             return tr("{answer} It was warned of on {when}.", answer=answer, when=self.since)
         return answer
@@ -499,6 +502,7 @@ class Comparison:
             return pd.DataFrame(columns=columns)
         found = self.drift.objects
         return found.rename(columns={"id": "object_id"}).assign(
+            change=[words.value(change) for change in found["change"]],
             table=[words.table(name) for name in found["table"]],
             column=[words.column(name) for name in found["column"]],
         )[columns]
@@ -509,7 +513,7 @@ class Comparison:
         if self.drift is None:
             return pd.DataFrame(columns=columns)
         rows = [
-            (at and summary.when(at), who, row.change, row.id, row.about)
+            (at and summary.when(at), who, words.value(row.change), row.id, row.about)
             for row in rows_of(self.drift.objects)
             if row.unnamed != "not_asked"
             for who, at in authorship.told(row)

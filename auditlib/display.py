@@ -27,7 +27,7 @@ from auditlib.check import Finding, Severity, Status
 from auditlib.language import marked, tr
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
-from auditlib.words import count, head, left_open, named, opening
+from auditlib.words import count, head, left_open, named, opening, series
 from auditlib.words import told as told_name
 
 if TYPE_CHECKING:
@@ -125,11 +125,15 @@ def environment_settings() -> dict[str, Any]:
 def add_filters(environment: Environment) -> Environment:
     """Add the kit's filters to a Jinja environment and return it."""
     environment.filters.update(
-        called=_called, commanded=commanded, prose=prose, unbroken=unbroken, when=summary.when
+        called=_called,
+        commanded=commanded,
+        prose=prose,
+        series=series,
+        unbroken=unbroken,
+        when=summary.when,
     )
     environment.globals.update(
         OUTCOMES=summary.TALLIED,
-        in_words=_in_words,
         left_open=left_open,
         opening=opening,
         sentences=_sentences,
@@ -142,11 +146,6 @@ def _said(text: str, /, **values: object) -> Markup:
     """Return a text of a template in the language spoken; its own tags are kept, values escaped."""
     shown = {name: visible(v) if type(v) is str else v for name, v in values.items()}
     return language.filled(Markup(tr(text)), shown)  # noqa: S704 # the templates' own text
-
-
-def _in_words(text: str) -> list[str]:
-    """Return what a picture's alternative says as the items of a list."""
-    return [part.strip() for part in text.split(language.tr_as("list", "; "))]
 
 
 def _sentences(*parts: str) -> Markup:
@@ -215,13 +214,19 @@ _AWS_ID = re.compile(r"\b[a-z]+(?:-[a-z]+)*-(?:[0-9a-f]{17}|[0-9a-f]{10}|[0-9a-f
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
+_MOMENT = r"\d{4}-\d\d-\d\d(?: \d\d:\d\d UTC)?"
+_WHOLE = re.compile(rf"{_AWS_ID.pattern}|\b{_MOMENT}")
+
+
 def unbroken(text: str) -> Markup:
-    """Return a sentence whose AWS ids are not broken over lines; all of it is escaped.
+    """Return a sentence whose AWS ids and moments are not broken over lines; all of it is escaped.
 
     >>> str(unbroken("<sg-0123456789abcdef0>"))
     '&lt;<span class="whole">sg-0123456789abcdef0</span>&gt;'
+    >>> str(unbroken("on 2026-11-02 01:00 UTC"))
+    'on <span class="whole">2026-11-02 01:00 UTC</span>'
     """
-    return _kept_whole(_AWS_ID, text)
+    return _kept_whole(_WHOLE, text)
 
 
 def _kept_whole(pattern: re.Pattern[str], text: str) -> Markup:
@@ -416,7 +421,7 @@ def text_of(value: Any) -> str:
     """Return one value of a frame as text; missing values are a dash."""
     if isinstance(value, tuple | list | set | frozenset):
         pairs = [f"{v[0]} = {v[1]}" if isinstance(v, tuple) and len(v) == 2 else v for v in value]
-        return ", ".join(str(item) for item in pairs) or "–"
+        return series(str(item) for item in pairs) or "–"
     if value is None or value is pd.NA or value is pd.NaT or (value != value):  # noqa: PLR0124 # NaN
         return "–"
     if isinstance(value, bool) or type(value).__name__ == "bool":
@@ -460,12 +465,12 @@ def _rows(
     return rows
 
 
-SPOKEN = {"certainty", "severity", "stands", "state", "was"}
+SPOKEN = {"certainty", "device_posture", "severity", "stands", "state", "was"}
 """Columns whose values are words of the kit, not of AWS: they are shown in the language spoken."""
 
 _WORDS = (
     marked("critical"), marked("high"), marked("medium"), marked("low"), marked("info"),
-    marked("reliable"), marked("fragile"), marked("unknown"),
+    marked("reliable"), marked("fragile"), marked("unknown"), marked("on"), marked("off"),
 )  # fmt: skip
 
 
@@ -874,7 +879,7 @@ def strange_names(audit: "Audit") -> Html:
     rows = _rows(found, columns, {})
     for row, vpc, ends in zip(rows, found["vpc_id"], found["endpoint_id"], strict=True):
         row[2] = replace(row[2], name=_called(row[2].text, names.get(vpc, "")))
-        row[3] = _Cell(text=", ".join(summary.spoken(ends, names)) or "–")
+        row[3] = _Cell(text=series(summary.spoken(ends, names)) or "–")
     markup = render(
         "strange.html.j2",
         sentence=unbroken(sentence),

@@ -52,6 +52,9 @@ class Picture:
         What it shows, for whoever cannot see it.
     caption
         How to read it.
+    lists
+        The same as lists, each a heading (which may be empty) and its items: what a phone shows in
+        the picture's place.
     width, height
         In CSS pixels.
     """
@@ -59,6 +62,7 @@ class Picture:
     svg: bytes = field(repr=False)
     text: str
     caption: str
+    lists: tuple[tuple[str, tuple[str, ...]], ...]
     width: int
     height: int
 
@@ -178,9 +182,12 @@ def svg_of(figure: "Figure") -> bytes:
 
 
 _PLACED = re.compile(r'translate\([^)]*\)|\b(?:d|x|y)="[^"]*"')
-_LONG = re.compile(r"(\.\d\d)\d+")
-_LOOSE = re.compile(r" ?([MLQCZ]) ?")
-_UNSHOWN = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>", re.DOTALL)
+_LONG = re.compile(r"(\.\d)\d+")  # a tenth of a point is less than a screen shows
+_LOOSE = re.compile(r" ?([MLQCZz]) ?")
+_UNSHOWN = re.compile(
+    r"""<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>| xmlns:xlink="[^"]*"|(?<=<g) id="[^"]*"|(?<=;) """,
+    re.DOTALL,
+)
 
 
 def _tight(told: str) -> str:

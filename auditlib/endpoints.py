@@ -130,9 +130,10 @@ def _counted(finding: Finding, evidence: pd.DataFrame) -> str:
     check = finding.check
     affected = len(evidence[list(SCHEMAS[check.population].key)].astype(str).drop_duplicates())
     return tr(
-        "{things} {condition}",
+        "{things} {plural}",
         things=count(affected, check.noun),
-        condition=check.condition[affected != 1],
+        singular=check.condition[0],
+        plural=check.condition[affected != 1],
     )
 
 

@@ -11,7 +11,7 @@ from auditlib.characters import visible
 from auditlib.check import Severity
 from auditlib.drawing import INK, Picture, cut, drawing, figure_of, svg_of
 from auditlib.language import marked, sentences, tr, tr_as
-from auditlib.words import count
+from auditlib.words import count, series
 from auditlib.words import told as called
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def severity_by_endpoint(audit: "Audit") -> Picture:
     frame = endpoints.by_endpoint(audit)
     columns = [*(s.value for s in reversed(Severity)), LACKING]
     used = [column for column in columns if frame[column].any()]
+    heading = tr("Checks that fail, or are information (info), by endpoint.")
+    items = _counted(frame, used)
     height = 0.34 * max(len(frame), 1) + 0.85
     with drawing():
         figure, axes = figure_of(7.4, height)
@@ -57,8 +59,9 @@ def severity_by_endpoint(audit: "Audit") -> Picture:
         svg = svg_of(figure)
     return Picture(
         svg=svg,
-        text=_in_words(frame, used),
+        text=_in_words(heading, items),
         caption=_bars_explained(audit),
+        lists=((heading, items),),
         width=round(7.4 * 96),
         height=round(height * 96),
     )
@@ -133,18 +136,25 @@ def _label(row: Mapping[Hashable, Any]) -> str:
     return f"{tr(id)} ({row['region']})" if " " in id else cut(id)
 
 
-def _in_words(frame: pd.DataFrame, used: list[str]) -> str:
-    if frame.empty:
-        return tr("No endpoint was seen.")
+def _counted(frame: pd.DataFrame, used: list[str]) -> tuple[str, ...]:
+    """Return a line per row: how many checks count at it, by severity."""
     said = []
     for row in frame.to_dict("records"):
-        parts = [f"{row[column]} {tr(WORDS.get(column, column))}" for column in used if row[column]]
+        parts = [
+            tr("{number} {severity}", number=row[column], severity=tr(WORDS.get(column, column)))
+            for column in used
+            if row[column]
+        ]
         who = visible(row["name"] or tr(str(row["endpoint_id"])))
-        said.append(f"{who} ({row['region']}): {', '.join(parts) or tr('none')}")
-    return sentences(
-        tr("Checks that fail, or are information (info), by endpoint."),
-        tr("{list}.", list=tr_as("list", "; ").join(said)),
-    )
+        told = series(parts) or tr("none")
+        said.append(f"{who} ({row['region']}): {told}")
+    return tuple(said)
+
+
+def _in_words(heading: str, items: tuple[str, ...]) -> str:
+    if not items:
+        return tr("No endpoint was seen.")
+    return sentences(heading, tr("{list}.", list=tr_as("list", "; ").join(items)))
 
 
 # -- who reaches what -------------------------------------------------------------------------
@@ -163,6 +173,7 @@ def paths(audit: "Audit", rows: pd.DataFrame) -> Picture:
         Rows of :func:`auditlib.access.reach`.
     """
     columns, lines = _ways(audit, rows)
+    told = _ways_told(lines)
     together, _ = reached.receivers(audit, rows, DRAWN)
     height = 0.42 * max([len(column) for column in columns] or [1]) + 1.0
     with drawing():
@@ -171,7 +182,8 @@ def paths(audit: "Audit", rows: pd.DataFrame) -> Picture:
         svg = svg_of(figure)
     return Picture(
         svg=svg,
-        text=_ways_in_words(lines),
+        text=_ways_in_words(told),
+        lists=(("", told),),
         caption=sentences(
             tr(
                 "From the endpoint through its associations to what it reaches. Solid: reliable; "
@@ -310,14 +322,17 @@ def _boxes(axes: "Axes", columns: list[list[str]], lines: dict[Line, str]) -> No
         axes.text(x + 0.02, y, box, va="center", zorder=3, fontsize=8.5)
 
 
-def _ways_in_words(lines: dict[Line, str]) -> str:
-    if not lines:
-        return tr("Nothing is reached.")
-    said = [
+def _ways_told(lines: dict[Line, str]) -> tuple[str, ...]:
+    return tuple(
         tr("{start} to {end} ({certainty})", start=start, end=end, certainty=tr(certainty))
         for (_, start, end), certainty in lines.items()
-    ]
-    return tr("Ways through the VPN: {list}.", list=tr_as("list", "; ").join(said))
+    )
+
+
+def _ways_in_words(told: tuple[str, ...]) -> str:
+    if not told:
+        return tr("Nothing is reached.")
+    return tr("Ways through the VPN: {list}.", list=tr_as("list", "; ").join(told))
 
 
 # -- one way, and what blocks it --------------------------------------------------------------
@@ -347,9 +362,10 @@ def hops(explanation: "Explanation") -> Picture:
         svg = svg_of(figure)
     rest = len(explanation.paths) - len(lanes)
     more = tr("The other {rest} associations are in the tables below.", rest=rest) if rest else ""
+    answer, told = visible(explanation.answer), _hops_told(explanation)
     return Picture(
         svg=svg,
-        text=_hops_in_words(explanation),
+        text=sentences(answer, tr("{list}.", list=tr_as("list", "; ").join(told))),
         caption=sentences(
             tr(
                 "From the client through each hop to the receiver, by association. ✓ open; ✕ and a "
@@ -357,6 +373,7 @@ def hops(explanation: "Explanation") -> Picture:
             ),
             more,
         ),
+        lists=((answer, told),),
         width=round(width * 96),
         height=round(height * 96),
     )
@@ -412,22 +429,22 @@ def _hop(axes: "Axes", x: float, y: float, state: str, text: str) -> None:
     axes.text(x + 0.02, y, label, va="center", zorder=3, fontsize=8.5, bbox=box)
 
 
-def _hops_in_words(explanation: "Explanation") -> str:
+def _hops_told(explanation: "Explanation") -> tuple[str, ...]:
     said = []
     for path in explanation.paths:
         where = path.subnet_name or path.subnet_id or tr("the transit gateway")
         stops = [f"{tr(hop.step)} {tr(hop.state)}" for hop in path.hops if hop.state != "open"]
         said.append(
-            tr(
-                "from {where} {end} ({hops})",
-                where=where,
-                end=tr(ENDS[path.reachable]),
-                hops=", ".join(stops) or tr("every hop open"),
+            visible(
+                tr(
+                    "from {where} {end} ({hops})",
+                    where=where,
+                    end=tr(ENDS[path.reachable]),
+                    hops=series(stops) or tr("every hop open"),
+                )
             )
         )
-    return visible(
-        sentences(explanation.answer, tr("{list}.", list=tr_as("list", "; ").join(said)))
-    )
+    return tuple(said)
 
 
 _STATES = (marked("open"), marked("closed"))

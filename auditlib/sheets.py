@@ -14,7 +14,7 @@ from auditlib.accepted import as_shown
 from auditlib.check import Finding
 from auditlib.language import sentences, tr
 from auditlib.steps import first_steps
-from auditlib.words import gap, left_open
+from auditlib.words import gap, left_open, series
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -140,8 +140,8 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
 def _summary(audit: "Audit") -> pd.DataFrame:
     said = summary.identity(audit)
     rows = [
-        (tr("Accounts"), ", ".join(said.accounts)),
-        (tr("Regions"), ", ".join(said.regions)),
+        (tr("Accounts"), series(said.accounts)),
+        (tr("Regions"), series(said.regions)),
         (tr("Read"), summary.when(said.finished or said.started)),
         (tr("Snapshot"), f"sha256:{said.digest}"),
         (tr("Made with"), f"auditlib {said.kit_version}"),

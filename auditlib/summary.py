@@ -30,6 +30,7 @@ from auditlib.words import (
     named,
     opening,
     plural,
+    series,
 )
 
 if TYPE_CHECKING:
@@ -119,9 +120,7 @@ class Identity:
     @property
     def named_accounts(self) -> str:
         """The accounts, by id as far as a line has room for them."""
-        return (
-            ", ".join(self.accounts) if len(self.accounts) <= 4 else listed(self.accounts, most=3)
-        )
+        return series(self.accounts) if len(self.accounts) <= 4 else listed(self.accounts, most=3)
 
 
 def identity(audit: "Audit") -> Identity:
@@ -286,7 +285,7 @@ def by_name(text: str, called: Mapping[str, str]) -> str:
         rest = text[found.end() :]
         told.append(text[end : found.start()])
         end = found.end()
-        if not id.startswith("sgr-") and re.match(rf" \({re.escape(name)}(?=[,)])", rest):
+        if not id.startswith("sgr-") and re.match(rf" \({re.escape(name)}(?=[,、)])", rest):
             told.append(f"{name} ({id}")
             end += len(name) + 2
         else:

@@ -120,6 +120,7 @@ def picture(audit: "Audit") -> Picture:
     ends = validity(audit)
     bars = ends[ends["ends"].notna()].head(DRAWN)
     used = _by_endpoint(audit)
+    told, live = _ends_told(ends), _sessions_told(used)
     moment = _moment(audit)
     heights = [0.32 * max(len(bars), 1) + 0.75, 0.32 * len(used) + 0.75 if len(used) else 0.0]
     width, height = 7.4, sum(heights)
@@ -136,8 +137,9 @@ def picture(audit: "Audit") -> Picture:
         svg = svg_of(figure)
     return Picture(
         svg=svg,
-        text=_in_words(ends, used),
+        text=_in_words(told, live),
         caption=_caption(audit, ends, len(bars), len(used)),
+        lists=((tr("Valid until"), told), (tr("Sessions since (UTC)"), live)),
         width=round(width * 96),
         height=round(height * 96),
     )
@@ -269,9 +271,12 @@ def _caption(audit: "Audit", ends: pd.DataFrame, drawn: int, used: int) -> str:
     return sentences(*said)
 
 
-def _in_words(ends: pd.DataFrame, used: pd.DataFrame) -> str:
-    told = [f"{_called(row)} {_until(row)}" for row in _rows(ends)]
-    live = [
+def _ends_told(ends: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(f"{_called(row)} {_until(row)}" for row in _rows(ends))
+
+
+def _sessions_told(used: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(
         tr(
             "{name} {sessions}, the oldest since {moment}",
             name=row.name_,
@@ -279,7 +284,10 @@ def _in_words(ends: pd.DataFrame, used: pd.DataFrame) -> str:
             moment=summary.when(row.established[0]),
         )
         for row in _rows(used)
-    ]
+    )
+
+
+def _in_words(told: tuple[str, ...], live: tuple[str, ...]) -> str:
     none = tr("nothing with an end was read")
     return sentences(
         tr("Validity: {list}.", list=tr_as("list", "; ").join(told) or none),

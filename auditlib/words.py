@@ -32,6 +32,7 @@ __all__ = [
     "plural",
     "protocol",
     "rule",
+    "series",
     "table",
     "told",
     "traffic",
@@ -58,6 +59,15 @@ def plural(noun: str) -> str:
     return noun + ("es" if noun.endswith(("s", "x", "ch")) else "s")
 
 
+_OTHERWISE = {
+    "Region": marked("{number:,} Regions"),
+    "account": marked("{number:,} accounts"),
+    "address": marked("{number:,} addresses"),
+    "free address": marked("{number:,} free addresses"),
+}
+"""Nouns that some languages count in another way than most."""
+
+
 def count(number: int, noun: str) -> str:
     """Return a number with its noun.
 
@@ -65,6 +75,8 @@ def count(number: int, noun: str) -> str:
     ('no interface', 'one interface', '1,200 interfaces')
     """
     if current() != "en":
+        if noun in _OTHERWISE:
+            return tr(_OTHERWISE[noun], number=number)
         return tr("{number:,} {noun}", number=number, noun=tr(noun))
     figure = _SMALL[number] if number < len(_SMALL) else f"{number:,}"
     return f"{figure} {noun if number <= 1 else plural(noun)}"
@@ -89,6 +101,15 @@ def deciding(hops: Iterable[str]) -> tuple[str, ...]:
     return tuple(hop for hop in hops if not hop.startswith(_PASSED))
 
 
+def series(items: Iterable[str]) -> str:
+    """Return items one after the other, parted as the language parts them.
+
+    >>> series(["ap-northeast-1", "us-east-1"])
+    'ap-northeast-1, us-east-1'
+    """
+    return tr_as("list", ", ").join(items)
+
+
 def listed(items: Iterable[str], most: int = 6) -> str:
     """Return items as a list in a sentence; beyond ``most``, how many more there are.
 
@@ -97,12 +118,11 @@ def listed(items: Iterable[str], most: int = 6) -> str:
     """
     all_items = list(items)
     shown = all_items if len(all_items) <= most else all_items[:most]
-    between = tr_as("list", ", ")
     if rest := len(all_items) - len(shown):
-        return tr("{items} and {rest:,} more", items=between.join(shown), rest=rest)
+        return tr("{items} and {rest:,} more", items=series(shown), rest=rest)
     if len(shown) < 2:
         return "".join(shown)
-    return tr("{items} and {last}", items=between.join(shown[:-1]), last=shown[-1])
+    return tr("{items} and {last}", items=series(shown[:-1]), last=shown[-1])
 
 
 _HEADS = {
@@ -254,7 +274,7 @@ def interface(row: Any) -> str:
     elif not details[0] and not _is_suspicious(row.description):
         details.append(clean(row.description))
     details.append(clean(row.private_ip))
-    inside = ", ".join(filter(None, details))
+    inside = series(filter(None, details))
     return f"{row.eni_id} ({inside})" if inside else str(row.eni_id)
 
 
@@ -357,16 +377,19 @@ def rule(row: Any, names: Mapping[str, str] | None = None) -> str:
 
 
 _VALUES = (
-    marked("accepted"), marked("added"), marked("allowed"), marked("changed"), marked("denied"),
-    marked("expired"), marked("fail"), marked("gained"), marked("ground"), marked("information"),
+    marked("accepted"), marked("added"), marked("all"), marked("allowed"), marked("changed"), marked("denied"),
+    marked("choice"), marked("expired"), marked("fail"), marked("findings bear"), marked("gained"), marked("ground"), marked("information"),
     marked("lost"),
     marked("recreated"), marked("removed"), marked("steadier"), marked("uncertain"),
     marked("weaker"),
     marked("failed"), marked("in force"), marked("matches nothing"), marked("met"),
     marked("missing"), marked("newly raised"), marked("no: accepted"), marked("not applicable"),
     marked("not assessed"), marked("not covered"), marked("not met"), marked("not needed"),
-    marked("ok"), marked("pass"), marked("refused"), marked("resolved"), marked("still open"),
+    marked("nothing found"),    marked("ok"), marked("pass"), marked("refused"), marked("resolved"), marked("still open"),
     marked("unsupported"), marked("untold"), marked("left open"),
+    marked("authorization rule"), marked("client range"), marked("fragile address"),
+    marked("left over"), marked("limited"), marked("nothing"), marked("route"),
+    marked("whole subnet"),
 )  # fmt: skip
 
 
@@ -376,7 +399,9 @@ def value(word: str) -> str:
     >>> value("not_assessed")
     'not_assessed'
     """
-    return word if current() == "en" else tr(word.replace("_", " "))
+    plain = word.replace("_", " ")
+    said = tr(plain)
+    return word if said == plain else said
 
 
 def first_sentence(text: str) -> str:

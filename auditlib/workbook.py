@@ -15,8 +15,9 @@ from unicodedata import east_asian_width
 import pandas as pd
 
 from auditlib import words
+from auditlib.access import hop_shown
 from auditlib.characters import visible
-from auditlib.language import sentences, tr
+from auditlib.language import sentences, tr, tr_as
 from auditlib.sheets import Sheet, sheets
 from auditlib.summary import identity
 from auditlib.summary import names as names_told
@@ -332,15 +333,17 @@ def _is_number(value: object) -> bool:
     return abs(int(value)) < 2**53 and type(value).__name__ != "bool"
 
 
-_SPOKEN = {*_COLOURED, "counts"}
+_SPOKEN = {*_COLOURED, "counts", "extent", "kind", "state", "why"}
 
 
 def _shown(column: str, value: Any) -> str:
     """Return one value as text, the kit's own words in the language spoken."""
+    if column == "via":
+        return _text(tuple(map(hop_shown, value)))
     text = _text(value)
-    if column in _SPOKEN:
+    if column in _SPOKEN or isinstance(value, bool):
         return words.value(text)
-    return words.value(text) if isinstance(value, bool) else text
+    return words.value(text) if column == "protocol" and text == "all" else text
 
 
 def _room(text: str) -> int:
@@ -352,7 +355,8 @@ def _text(value: Any) -> str:
     """Return one value as text; missing is empty."""
     if isinstance(value, tuple | list):
         pairs = ["=".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in value]
-        return "; ".join(pairs) if all(" " in one for one in pairs) else " ".join(pairs)
+        between = tr_as("list", "; ")
+        return between.join(pairs) if all(" " in one for one in pairs) else " ".join(pairs)
     if value is None or value is pd.NA or value is pd.NaT or value != value:  # noqa: PLR0124 # NaN
         return ""
     if isinstance(value, bool) or type(value).__name__ == "bool":

@@ -12,6 +12,7 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import openpyxl
 import pytest
 from babel.messages.catalog import Catalog
 from click.testing import CliRunner
@@ -22,6 +23,7 @@ from auditlib.errors import ParameterError
 from auditlib.export import findings_json, json_text
 from auditlib.language import LANGUAGES, spoken, tr, use
 from auditlib.report import report
+from auditlib.words import head
 from tests.pages import VOID
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -284,8 +286,30 @@ UNJAPANESE = {
     "a space before a particle": r"\d [件個行日枚本回] [をがにはへもの]|[ぁ-んァ-ー一-龯] [をがにはへ](?=[ぁ-ん一-龯])",
     "no space beside an id": r"[をがにはへ](?:eni|sg|cvpn-endpoint)-|[0-9a-f]{17}[ぁ-ん一-龯]",
     "a second word for a term": "認可ルール|メンテナンス時間帯|作業時間帯|回答|情報のみ",
-    "a separator of another script": r"[ぁ-ん一-龯]; ",
+    "a separator of another script": r"[ぁ-ん一-龯ー]; |[ぁ-ん一-龯ー], |\([^()]*[ぁ-ん一-龯ー][^()]*, ",
+    "a full stop of another script": r"[ぁ-ん一-龯ー。)]\. |[ぁ-ん一-龯ー]\.$",
+    "sentences joined by a comma": r"(?:です|ます|ません|ました|でした)、",
+    "two full stops": r"。。|: 。",
 }
+
+ONE_WORD = {
+    "他の (write ほかの)": r"(?<!その)他の(?!者)|(?<!その)他[にで]",
+    "わかる (write 分かる)": r"わか[りる]",
+    "Web (write ウェブ)": r"\bWeb",
+    "失効リスト (write 証明書失効リスト)": r"(?<!証明書)失効リスト",
+    "差し替える (write 置き換える)": r"差し替え",
+    "無指定 (write 指定なし)": r"無指定|指定なしによる",
+    "接続ログを有効に (write 接続ログ記録を)": r"接続ログ[をが](?:有効|無効)",
+    "未達成 (write 満たしていない)": r"未達成",
+    "コントロール (write 管理策)": r"(?:の|い)コントロール",
+    "本来の要件 (write あるべき状態)": r"本来の要件|あり得",
+    "応答 of what was refused (write 情報)": r"応答(?:が不足|の不足|が欠け|のなかった|を得られ)",
+    "私たち (write 本監査)": r"私たち",
+    "模様 (write とみられます)": r"模様",
+    "件 of addresses (write 個)": r"アドレス[^。、]{0,12}\d 件",
+    "件目 (write つ目)": r"件目",
+}
+"""What is called in one way only, by the way it was called beside it."""
 
 
 def test_japanese_pages_are_set_as_japanese_is(made):
@@ -297,6 +321,70 @@ def test_japanese_pages_are_set_as_japanese_is(made):
             if found := {t for t in prose.texts if re.search(pattern, t)}:
                 left[path.name, fault] = sorted(found)
     assert left == {}
+
+
+def test_a_word_of_the_kit_in_a_table_is_in_the_language(made, account):
+    """A head, or a cell that is one small word, is the account's own or translated."""
+    left = {}
+    for path in (made.index, *made.pages):
+        page = path.read_text("utf-8")
+        heads = {h for h in re.findall(r"<th[^>]*>([^<]+)</th>", page) if re.search("[a-z]", h)}
+        cells = set(re.findall(r"<td[^>]*>(?:<[^>]+>)*([a-z]{2,})(?:<|$)", page))
+        own = {h for h in heads if not re.search(r"[ぁ-んァ-ヶ一-龥]", h)} | cells
+        if found := {one for one in own if f'"{one}"' not in account}:
+            left[path.name] = found
+    assert left == {}
+
+
+def test_a_word_of_the_kit_in_the_workbook_is_in_the_language(made, language):
+    columns = [
+        "answer",
+        "certainty",
+        "counts",
+        "severity",
+        "state",
+        "status",
+        "via",
+        "why",
+    ]
+    with spoken(language):
+        heads = {head(column) for column in columns}
+        by_protocol = head("protocol")
+    left = []
+    for sheet in openpyxl.load_workbook(made.findings.with_suffix(".xlsx"), read_only=True):
+        names, *rows = sheet.iter_rows(min_row=4, values_only=True)
+        for row in rows:
+            told = dict(zip(names, row, strict=False))
+            left += [
+                (sheet.title, name, told[name])
+                for name in heads & set(names)
+                if told[name] and not re.search(r"[ぁ-んァ-ヶ一-龥]", str(told[name]))
+            ]
+            left += [(sheet.title, by_protocol)] * (told.get(by_protocol) == "all")
+    assert left == []
+
+
+def test_a_term_is_said_in_one_way(catalogue):
+    left = {}
+    for message in catalogue:
+        texts = message.string if isinstance(message.string, tuple) else (message.string,)
+        for fault, pattern in ONE_WORD.items():
+            if any(re.search(pattern, text) for text in texts):
+                left.setdefault(fault, []).append(shortened(message))
+    assert left == {}
+
+
+def test_what_a_check_finds_begins_with_its_particle_where_a_number_stands_before_it(catalogue):
+    """ "5 件のうち 2 件" is followed by は, には or では: which, only the clause knows."""
+    clauses = [(m.context, m.string) for m in catalogue if m.context in {"one", "many"}]
+    assert clauses
+    wrong = [
+        told
+        for role, told in clauses
+        if bool(re.match("は、|には、|では、", told)) != (role == "many")
+        or bool(re.search(r"(?:ます|です|ません)$", told)) != (role == "many")
+    ]
+    assert wrong == []
 
 
 def test_a_page_names_its_language(made, language):

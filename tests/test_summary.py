@@ -487,6 +487,7 @@ def test_the_words_for_a_picture_say_its_numbers(refused):
 def test_a_picture_of_nothing_is_drawn_and_says_so():
     made = severity_by_endpoint(audited(worlds.empty()))
     assert made.text == "No endpoint was seen."
+    assert f"<p>{made.text}</p>" in display.picture(made).markup
     assert made.svg.startswith(b"<?xml")
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from defusedxml import ElementTree
 
-from auditlib import open_audit, timeline
+from auditlib import display, open_audit, timeline
 from auditlib.audit import Audit
 from auditlib.drawing import Picture
 from tests import report_worlds
@@ -58,6 +58,15 @@ def test_the_picture_names_each_with_its_day(sample, picture):
         assert f"{ended}{row.ends:%Y-%m-%d}" in told
         assert f"{row.ends:%Y-%m-%d}" in picture.text
         assert row.name in picture.text
+
+
+def test_a_phone_is_shown_the_same_as_lists_each_below_its_heading(picture):
+    (until, ends), (since, sessions) = picture.lists
+    assert (until, since) == ("Valid until", "Sessions since (UTC)")
+    assert all(item in picture.text for item in (*ends, *sessions))
+    page = str(display.picture(picture).markup)
+    assert f"<p>{until}</p><ul><li>{ends[0].split()[0]}" in page
+    assert page.count("<li>") == len(ends) + len(sessions)
 
 
 def test_sessions_are_those_that_aws_listed(sample, picture):
