@@ -175,7 +175,7 @@ def prose(text: str, *, commands: bool = False) -> Markup:
     Parameters
     ----------
     commands
-        Whether calls of the AWS CLI are marked as code too; for text the kit wrote itself.
+        Whether calls of the AWS CLI are marked as code too, with whatever their arguments hold.
 
     >>> str(prose("Name the group.\n\nRun `a < b`."))
     '<p>Name the group.</p><p>Run <code>a &lt; b</code>.</p>'
@@ -186,11 +186,11 @@ def prose(text: str, *, commands: bool = False) -> Markup:
     )
 
 
-_ARGUMENT = r"(?:'[^']*'|<[^<>]*>|[^\s'<>])+"
+_ARGUMENT = r"""(?:'[^']*'|"[^"]*"|<[^<>]*>|[!#-&(-;=?-~])+"""
 _COMMAND = re.compile(
     r"\baws [a-z][a-z0-9-]* [a-z]+(?:-[a-z0-9]+)+"
-    rf"(?: --(?:dry-run|no-[a-z-]+)| --[a-z][a-z-]*(?: (?!--){_ARGUMENT}(?: Name={_ARGUMENT})*)?)*"
-    r"(?: \| openssl [a-z0-9]+(?: -[a-z]+)*)?"
+    rf"(?: --(?:descending|dry-run|no-[a-z-]+)\b| --[a-z][a-z-]*(?: (?!--){_ARGUMENT}(?: Name={_ARGUMENT})*)?)*"
+    r"(?: \| openssl [a-z0-9]+(?: -[a-z]+)*)?(?<![.,;:])"
 )
 """A call of the AWS CLI in a sentence: an option takes one argument, filters take several."""
 
@@ -201,12 +201,20 @@ def commanded(text: str) -> Markup:
     >>> str(commanded("aws ec2 describe-vpcs --vpc-ids <vpc id> shows it."))
     '<code class="command">aws ec2 describe-vpcs <span class="whole">--vpc-ids</span> &lt;vpc id&gt;</code> shows it.'
     """
+    return _coded(_COMMAND, text)
+
+
+def _coded(pattern: re.Pattern[str], text: str) -> Markup:
+    """Return a text, escaped, with the parts of a pattern marked as code, as they are or in backticks."""
     done, at = Markup(""), 0
-    for found in _COMMAND.finditer(text):
-        command = found[0].rstrip(".,;:")
+    for found in pattern.finditer(text):
         done += escape(visible(text[at : found.start()]))
-        done += Markup('<code class="command">{}</code>').format(_kept_whole(_OPTION, command))
-        at = found.start() + len(command)
+        done += (
+            Markup("<code>{}</code>").format(visible(found[0][1:-1]))
+            if found[0].startswith("`")
+            else Markup('<code class="command">{}</code>').format(_kept_whole(_OPTION, found[0]))
+        )
+        at = found.end()
     return done + escape(visible(text[at:]))
 
 
@@ -234,16 +242,13 @@ def _kept_whole(pattern: re.Pattern[str], text: str) -> Markup:
     return done + escape(visible(text[at:]))
 
 
+_CODE = re.compile(r"`[^`]+`")
+_CODE_OR_COMMAND = re.compile(rf"{_CODE.pattern}|{_COMMAND.pattern}")
+
+
 def _code_marked(text: str, commands: bool) -> Markup:
-    if commands and "`" not in text:
-        return commanded(text)
-    pieces = text.split("`")
-    if len(pieces) % 2 == 0:  # an odd backtick is only a character
-        return escape(visible(text))
-    return Markup("").join(
-        Markup("<code>{}</code>").format(visible(piece)) if odd % 2 else escape(visible(piece))
-        for odd, piece in enumerate(pieces)
-    )
+    """Return a paragraph with its code marked; a backtick without its like is only a character."""
+    return _coded(_CODE_OR_COMMAND if commands else _CODE, text)
 
 
 # -- objects a notebook shows ---------------------------------------------------------------------
