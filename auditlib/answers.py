@@ -259,8 +259,8 @@ def of_fixes(audit: "Audit") -> list[str]:
     failing = [f for f in summary.by_urgency(audit.findings) if _fails(f)]
     if not failing:
         return [tr("No check fails, so there is nothing to fix.")]
-    previews = {f.check.id: audit.proposal(f.check.id) for f in failing}
-    with_fix = [f for f in failing if previews[f.check.id].steps]
+    ready = {id for one in audit.fixes if one.steps for id in one.checks}
+    with_fix = [f for f in failing if f.check.id in ready]
     told = [
         tr(
             "Checks that fail: {failing}; a fix is ready for {number} of them, for the others people "
@@ -270,7 +270,7 @@ def of_fixes(audit: "Audit") -> list[str]:
         )
     ]
     worst = [f for f in failing if f.check.severity is failing[0].check.severity]
-    lacking = [f for f in worst if not previews[f.check.id].steps]
+    lacking = [f for f in worst if f.check.id not in ready]
     about = {"severity": tr(worst[0].check.severity.value)}
     if lacking:
         told.append(

@@ -1,5 +1,6 @@
 """An audit: a snapshot, its tables, what could not be read, and what the checks found."""
 
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -45,6 +46,8 @@ class Audit:
         Its tables and views: ``audit.tables.security_group_rules``; ``audit.tables`` lists them.
     accepted
         The accepted risks its findings take into account; ``None`` for none.
+    earlier
+        The tables of the snapshot before it, as far as a report knows one; ``None`` for none.
 
     Examples
     --------
@@ -58,6 +61,7 @@ class Audit:
         self.tables = Tables(snapshot)
         self._proposals: dict[str, Preview] = {}
         self.accepted = accepted
+        self.earlier: Tables | None = None
 
     @cached_property
     def gaps(self) -> pd.DataFrame:
@@ -145,9 +149,53 @@ class Audit:
         """
         if id not in self._proposals:
             from auditlib.changes.preview import proposal
+            from auditlib.former import LOG_OFF, log_groups_told
 
-            self._proposals[id] = proposal(self.tables, [id], known=self.findings)
+            made = proposal(self.tables, [id], known=self.findings)
+            told = log_groups_told(self) if id == LOG_OFF and self.earlier else ()
+            self._proposals[id] = replace(made, decisions=(*made.decisions, *told))
         return self._proposals[id]
+
+    @cached_property
+    def fixes(self) -> tuple["Preview", ...]:
+        """The previews of all failing findings' fixes, the most severe first; some make no change.
+
+        Those that give endpoints other groups are one endpoint at a time, and those of them that make
+        the very same changes are one: its ``.checks`` names what it is the fix of.
+        """
+        apart = {id for one in self.at_endpoints for id in one.checks}
+        return tuple(
+            preview
+            for finding in self.findings
+            if finding.status is Status.FAIL
+            for id in [finding.check.id]
+            for preview in (
+                [one for one in self.at_endpoints if one.checks[0] == id]
+                if id in apart
+                else [self.proposal(id)]
+            )
+        )
+
+    @cached_property
+    def at_endpoints(self) -> tuple["Preview", ...]:
+        """Those of ``audit.fixes`` that give an endpoint other groups."""
+        from auditlib.changes.preview import at_endpoints
+
+        return at_endpoints(self.tables, self.findings)
+
+    def proposals(self, id: str) -> tuple["Preview", ...]:
+        """Return the previews of one failing check's fix, as they are among ``audit.fixes``.
+
+        Raises
+        ------
+        ParameterError
+            When there is no check of this id; names the nearest.
+        """
+        from auditlib.changes.fixes import switches_groups
+
+        if switches_groups(id) and self.finding(id).status is Status.FAIL:
+            return tuple(one for one in self.at_endpoints if id in one.checks)
+        return (self.proposal(id),)
 
     def reach(
         self,
@@ -344,22 +392,22 @@ def open_audit(
 _KEPT: dict[tuple[object, object, object], Audit] = {}
 
 
-def keep_open(path: str, accepted: str, today: str) -> None:
+def keep_open(path: str, accepted: str, today: str, earlier: str = "") -> None:
     """Open an audit and judge it; from now on :func:`open_audit` returns it for these arguments.
 
     For processes that see one state of a snapshot in all their life, as the kernels of a report.
+    ``earlier`` is the snapshot before it.
     """
     audit = open_audit(path or None, accepted or None, today=today)
+    audit.earlier = open_audit(earlier).tables if earlier else None
     _ = audit.findings, audit.reach()
     _KEPT[path, accepted, today] = audit
 
 
 def keep_proposals() -> None:
-    """Work out the proposal of every failing finding of the audits that are kept open."""
+    """Work out the fixes of all failing findings of the audits that are kept open."""
     for audit in _KEPT.values():
-        for finding in audit.findings:
-            if finding.status is Status.FAIL:
-                audit.proposal(finding.check.id)
+        _ = audit.fixes
 
 
 def tables_overview(audit: Audit) -> pd.DataFrame:

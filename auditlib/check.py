@@ -45,6 +45,7 @@ __all__ = [
     "checks",
     "evidence_in",
     "evidence_of",
+    "filled_in",
     "finding_of",
     "found_of",
     "identities",
@@ -338,6 +339,23 @@ class Finding:
                 *(visible(" ".join(line.split())) for line in lines),
             ]
         )
+
+
+def filled_in(text: str, evidence: pd.DataFrame) -> str:
+    """Return a text whose calls name the endpoint, and its Region, where evidence is about only one.
+
+    >>> one = pd.DataFrame({"endpoint_id": ["cvpn-endpoint-1"], "region": ["eu-west-1"]})
+    >>> filled_in("aws … --client-vpn-endpoint-id <endpoint id> …", one)
+    'aws … --client-vpn-endpoint-id cvpn-endpoint-1 --region eu-west-1 …'
+    """
+    if not {"endpoint_id", "region"} <= set(evidence):
+        return text
+    places = evidence[["endpoint_id", "region"]].dropna().drop_duplicates()
+    if len(places) != 1:
+        return text
+    ((endpoint, region),) = places.itertuples(index=False, name=None)
+    option = "--client-vpn-endpoint-id"
+    return text.replace(f"{option} <endpoint id>", f"{option} {endpoint} --region {region}")
 
 
 _REGISTRY: dict[str, Check] = {}

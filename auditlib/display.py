@@ -23,7 +23,7 @@ from auditlib import endpoints, language, previewed, reached, steps, summary
 from auditlib.accepted import COLUMNS, as_shown
 from auditlib.access.saying import hop_shown
 from auditlib.characters import visible
-from auditlib.check import Finding, Severity, Status
+from auditlib.check import Finding, Severity, Status, filled_in
 from auditlib.language import marked, tr
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
@@ -62,7 +62,7 @@ __all__ = [
     "preview_rollback",
     "preview_steps",
     "preview_verdicts",
-    "proposal_of",
+    "proposals_of",
     "reach_evidence",
     "reach_matrix",
     "stories",
@@ -174,7 +174,7 @@ def prose(text: str, *, commands: bool = False) -> Markup:
     Parameters
     ----------
     commands
-        Whether calls of the AWS CLI are marked as code too; for text the kit wrote itself.
+        Whether calls of the AWS CLI are marked as code too, with whatever their arguments hold.
 
     >>> str(prose("Name the group.\n\nRun `a < b`."))
     '<p>Name the group.</p><p>Run <code>a &lt; b</code>.</p>'
@@ -185,11 +185,11 @@ def prose(text: str, *, commands: bool = False) -> Markup:
     )
 
 
-_ARGUMENT = r"(?:'[^']*'|<[^<>]*>|[^\s'<>])+"
+_ARGUMENT = r"""(?:'[^']*'|"[^"]*"|<[^<>]*>|[!#-&(-;=?-~])+"""
 _COMMAND = re.compile(
     r"\baws [a-z][a-z0-9-]* [a-z]+(?:-[a-z0-9]+)+"
-    rf"(?: --(?:dry-run|no-[a-z-]+)| --[a-z][a-z-]*(?: (?!--){_ARGUMENT}(?: Name={_ARGUMENT})*)?)*"
-    r"(?: \| openssl [a-z0-9]+(?: -[a-z]+)*)?"
+    rf"(?: --(?:descending|dry-run|no-[a-z-]+)\b| --[a-z][a-z-]*(?: (?!--){_ARGUMENT}(?: Name={_ARGUMENT})*)?)*"
+    r"(?: \| openssl [a-z0-9]+(?: -[a-z]+)*)?(?<![.,;:])"
 )
 """A call of the AWS CLI in a sentence: an option takes one argument, filters take several."""
 
@@ -200,12 +200,20 @@ def commanded(text: str) -> Markup:
     >>> str(commanded("aws ec2 describe-vpcs --vpc-ids <vpc id> shows it."))
     '<code class="command">aws ec2 describe-vpcs <span class="whole">--vpc-ids</span> &lt;vpc id&gt;</code> shows it.'
     """
+    return _coded(_COMMAND, text)
+
+
+def _coded(pattern: re.Pattern[str], text: str) -> Markup:
+    """Return a text, escaped, with the parts of a pattern marked as code, as they are or in backticks."""
     done, at = Markup(""), 0
-    for found in _COMMAND.finditer(text):
-        command = found[0].rstrip(".,;:")
+    for found in pattern.finditer(text):
         done += escape(visible(text[at : found.start()]))
-        done += Markup('<code class="command">{}</code>').format(_kept_whole(_OPTION, command))
-        at = found.start() + len(command)
+        done += (
+            Markup("<code>{}</code>").format(visible(found[0][1:-1]))
+            if found[0].startswith("`")
+            else Markup('<code class="command">{}</code>').format(_kept_whole(_OPTION, found[0]))
+        )
+        at = found.end()
     return done + escape(visible(text[at:]))
 
 
@@ -239,16 +247,13 @@ def _kept_whole(pattern: re.Pattern[str], text: str) -> Markup:
     return done + escape(visible(text[at:]))
 
 
+_CODE = re.compile(r"`[^`]+`")
+_CODE_OR_COMMAND = re.compile(rf"{_CODE.pattern}|{_COMMAND.pattern}")
+
+
 def _code_marked(text: str, commands: bool) -> Markup:
-    if commands and "`" not in text:
-        return commanded(text)
-    pieces = text.split("`")
-    if len(pieces) % 2 == 0:  # an odd backtick is only a character
-        return escape(visible(text))
-    return Markup("").join(
-        Markup("<code>{}</code>").format(visible(piece)) if odd % 2 else escape(visible(piece))
-        for odd, piece in enumerate(pieces)
-    )
+    """Return a paragraph with its code marked; a backtick without its like is only a character."""
+    return _coded(_CODE_OR_COMMAND if commands else _CODE, text)
 
 
 # -- objects a notebook shows ---------------------------------------------------------------------
@@ -363,7 +368,7 @@ def init_notebook(audit: "Audit | None" = None) -> Html:
             return lambda value, **_: made(value)._repr_mimebundle_()
 
         bundle.for_type(
-            Finding, shown(lambda finding: card(finding, names, proposal_of(audit, finding)))
+            Finding, shown(lambda finding: card(finding, names, proposals_of(audit, finding)))
         )
         bundle.for_type(pd.DataFrame, shown(lambda frame: table(frame, names=names)))
         bundle.for_type(Picture, shown(picture))
@@ -626,7 +631,7 @@ def _records(evidence: pd.DataFrame) -> list[str]:
 def card(
     finding: Finding,
     names: Mapping[str, str] | None = None,
-    proposal: "Preview | None" = None,
+    proposals: Sequence["Proposed"] = (),
 ) -> Html:
     """Return a finding as a card: the sentence, the evidence, why, what to do, how to verify.
 
@@ -634,16 +639,18 @@ def card(
     ----------
     names
         What people call the things behind the ids; see :func:`auditlib.summary.names`.
-    proposal
-        The preview of its fix, for a finding that fails.
+    proposals
+        The previews of its fix, for a finding that fails; see :func:`proposals_of`.
     """
+    first = tuple(dict.fromkeys(text for one, _ in proposals for text in previewed.unused(one)))
     evidence = _evidence(finding.evidence, names or {})
     waived = _evidence(as_shown(finding.accepted), names or {}, COLUMNS)
     struck = [[replace(row[0], struck=True), *row[1:]] for row in waived.rows]
     markup = render(
         "finding.html.j2",
         check=finding.check,
-        remedy=finding.remedy,
+        remedy=filled_in(finding.remedy, finding.evidence),
+        verify=filled_in(finding.check.verify, finding.evidence),
         passes_as=summary.passes_as(finding),
         status=finding.status.value,
         headline=summary.headline(finding),
@@ -661,7 +668,8 @@ def card(
         elsewhere=tr("findings.xlsx, on the sheet of this check, and in findings.json"),
         ratings=summary.ratings(finding.check) if _rated_otherwise(finding) else (),
         gaps=summary.refused_calls(finding.gaps),
-        fix="" if proposal is None else _fix(proposal),
+        first=first,
+        fix=_fix(proposals, first) if proposals else "",
     )
     return Html(
         markup=markup, text=f"{_outcome(finding)}: {finding.check.title} {finding.answer}".strip()
@@ -680,32 +688,63 @@ def _outcome(finding: Finding) -> str:
     return f"{sign} {tr(word)}"
 
 
-def proposal_of(audit: "Audit | None", finding: Finding) -> "Preview | None":
-    """Return the preview of the fix that a finding's card tells of; none where nothing fails."""
+Proposed = tuple["Preview", str]
+"""The preview of a fix, and why it is not recommended; an empty text where it may be."""
+
+
+def proposals_of(audit: "Audit | None", finding: Finding) -> tuple[Proposed, ...]:
+    """Return the previews of the fix that a finding's card tells of; none where nothing fails."""
     if audit is None or finding.status is not Status.FAIL:
-        return None
-    return audit.proposal(finding.check.id)
+        return ()
+    found = audit.proposals(finding.check.id)
+    if not any(one.endpoint for one in found):
+        return tuple((one, "") for one in found)
+    rivals = [one for one in audit.at_endpoints if one.steps]
+    worse = {id(one) for one in previewed.outdone(rivals)}
+    why = dict(zip(map(id, rivals), previewed.advice(rivals), strict=True))
+    return tuple((one, why[id(one)] if id(one) in worse else "") for one in found)
 
 
-def _fix(preview: "Preview") -> Markup:
-    """Return what a card says of a fix: a sentence, the details folded; or why people decide."""
-    return render(
-        "fix.html.j2",
-        preview=preview,
-        title=previewed.title(preview),
-        ready=preview.checks[0] in previewed.ready(),
-        sentence=previewed.sentence(preview),
-        outcome=_outcome_grid(preview),
-        remarks=previewed.remarks(preview),
-        windows=_windows(preview),
-    )
+def _fix(proposals: Sequence[Proposed], said: Sequence[str]) -> Markup:
+    """Return what a card says of a fix: a sentence, the details folded; or why people decide.
+
+    Parameters
+    ----------
+    said
+        What the card has said before.
+    """
+    shown = [
+        {
+            "preview": preview,
+            "heading": tr(
+                "What the fix would change for {endpoint}",
+                endpoint=previewed.endpoint_called(preview),
+            )
+            if preview.endpoint
+            else tr("What the fix would change"),
+            "not_recommended": why,
+            "title": previewed.title(preview),
+            "sentence": previewed.sentence(preview),
+            "outcome": _outcome_grid(preview),
+            "remarks": [
+                (heading, left)
+                for heading, lines in previewed.remarks(preview)
+                if (left := [line for line in lines if line not in said])
+            ],
+            "windows": _windows(preview),
+        }
+        for preview, why in proposals
+    ]
+    first = proposals[0][0]
+    ready = bool(previewed.ready().intersection(first.checks))
+    return render("fix.html.j2", fixes=shown, ready=ready, decisions=first.decisions)
 
 
 _OUTCOME = {
     "regions": marked("Region"),
     "opens": marked("Opens"),
     "closes": marked("Closes"),
-    "unknown": marked("Cannot be judged"),
+    "unknown": marked("Not confirmed, because"),
 }
 
 
@@ -744,7 +783,7 @@ def cards(audit: "Audit", *subjects: str) -> Html:
             raise nearest(subject, known, noun="subject of checks")
     named = summary.names(audit)
     shown = [
-        card(finding, named, proposal_of(audit, finding))
+        card(finding, named, proposals_of(audit, finding))
         for finding in summary.by_urgency(audit.findings)
         if finding.check.subject in subjects
     ]
@@ -909,16 +948,42 @@ def first_steps(audit: "Audit", number: int = 6, pages: Mapping[str, str] | None
     Parameters
     ----------
     pages
-        The page that holds a check's card, by check id.
+        The page that holds a check's card, by check id, and the block of a fix, by its anchor.
     """
     asked = steps.first_steps(audit, number)
+    links = [_links(audit, step, pages or {}) for step in asked]
     return Html(
-        markup=render("steps.html.j2", steps=asked, pages=pages or {}),
+        markup=render(
+            "steps.html.j2", steps=list(zip(asked, links, strict=True)), pages=pages or {}
+        ),
         text="\n".join(
             f"{i}. {step.what}" + (f" ({step.where})" if step.where else "")
             for i, step in enumerate(asked, 1)
         ),
     )
+
+
+def _links(audit: "Audit", step: steps.Step, pages: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return where the fixes of a step are shown, each with what to call it: their blocks, or its card."""
+    blocks: dict[str, str] = {}
+    several = len(dict.fromkeys(check for check, _ in step.fixes)) > 1
+    for check, endpoint in step.fixes:
+        for anchor in (fix_anchor(check, endpoint), fix_anchor(check)):
+            if anchor in pages and anchor not in blocks:
+                blocks[anchor] = (
+                    check if several else summary.spoken([endpoint], summary.names(audit))[0]
+                )
+    said = tr("what it opens and closes")
+    if len(blocks) == 1:
+        return [(f"{pages[anchor]}#{anchor}", said) for anchor in blocks]
+    if blocks:
+        return [
+            (f"{pages[anchor]}#{anchor}", tr("{said}: {name}", said=said, name=name))
+            for anchor, name in blocks.items()
+        ]
+    if step.has_fix and step.check_id in pages:
+        return [(f"{pages[step.check_id]}#{step.check_id}", said)]
+    return []
 
 
 def stories(audit: "Audit", pages: Mapping[str, str] | None = None) -> Html:
@@ -1157,29 +1222,22 @@ def compared(
 
 def fixes(audit: "Audit") -> Html:
     """Return what fixes there are, a row each; folded below, by reason, where people decide."""
-    found = previewed.fixes(audit)
-    previews = [audit.proposal(id) for id in found["check"]]
-    advice = previewed.advice(audit, [one for one in previews if one.steps])
-    headlines = {id: summary.headline(audit.finding(id)) for id in found["check"]}
+    previews = [one for one in audit.fixes if one.steps]
+    without = [one for one in audit.fixes if not one.steps]
+    worse, advice = previewed.outdone(previews), previewed.advice(previews)
     rows = [
-        [
-            replace(check, name=headlines[check.text], below=opening(severity.text), kind="id"),
-            steps,
-            ends,
-            replace(outcome, lines=_outcome_lines(preview), below=advice.get(check.text, "")),
-        ]
-        for (check, severity, steps, ends, outcome), preview in zip(
-            _rows(found, list(found.columns), {}), previews, strict=True
-        )
-        if preview.steps
+        _fix_row(audit, preview, told, is_outdone=any(one is preview for one in worse))
+        for preview, told in zip(previews, advice, strict=True)
     ]
     reasons: dict[str, list[tuple[str, str]]] = {}
-    for id, number, why in zip(found["check"], found["steps"], found["outcome"], strict=True):
-        if not number:
-            reasons.setdefault(why, []).append((id, headlines[id]))
+    for preview in without:
+        for id in preview.checks:
+            headline = summary.headline(audit.finding(id))
+            reasons.setdefault(previewed.outcome(preview), []).append((id, headline))
+    kinds = {"check": "text", "steps": "number", "sessions_end": "text", "outcome": "text"}
     markup = render(
         "fixes.html.j2",
-        columns=_columns(found, ["check", "steps", "sessions_end", "outcome"]),
+        columns=[_Column(head=head(name), kind=kind) for name, kind in kinds.items()],
         rows=rows,
         reasons=reasons,
         decided=summary.failing_counted(
@@ -1190,39 +1248,65 @@ def fixes(audit: "Audit") -> Html:
     return Html(markup=markup, text=summary.failing_counted(failing))
 
 
+def _fix_row(audit: "Audit", preview: "Preview", advice: str, *, is_outdone: bool) -> list[_Cell]:
+    """Return the row of a fix: what it is of, and what it does; of one that another outdoes only that."""
+    worst = audit.finding(preview.checks[0])
+    return [
+        _Cell(
+            text=", ".join(preview.checks),
+            name=previewed.title(preview) if preview.endpoint else summary.headline(worst),
+            below=opening(tr(worst.check.severity.value)),
+            kind="id",
+        ),
+        _Cell(text="–" if is_outdone else str(len(preview.steps)), kind="number"),
+        _Cell(text="–" if is_outdone else text_of(preview.resets_sessions)),
+        _Cell(text=advice, kind="long")
+        if is_outdone
+        else _Cell(
+            text=previewed.outcome(preview),
+            kind="long",
+            lines=_outcome_lines(preview),
+            below=language.sentences(*previewed.unused(preview), advice),
+        ),
+    ]
+
+
 def _outcome_lines(preview: "Preview") -> tuple[str, ...]:
-    """Return a long verdict in lines, each of one Region and one kind; none for a short one."""
-    kinds = {
-        "unknown": language.tr_as("outcome", "cannot be judged"),
-        "opens": language.tr_as("outcome", "opens"),
-        "closes": language.tr_as("outcome", "closes"),
-    }
-    lines = []
-    for row in previewed.outcomes(preview):
-        about = {"regions": row["regions"]}
-        lines += [
-            tr("{regions}, {kind}: {what}.", **about, kind=kind, what=row[name])
-            for name, kind in kinds.items()
-            if row[name]
-        ]
-        if not row["opens"] and not row["closes"]:
-            lines.append(tr("{regions}: no known access changes.", **about))
-    return tuple(lines)
+    """Return a long verdict in lines, one for Regions that are judged alike; none for a short one."""
+    return tuple(
+        tr(
+            "{regions}, not confirmed: {why}. As far as was read, it {does}."
+            if row["unknown"]
+            else "{regions}: it {does}.",
+            regions=row["regions"],
+            why=row["unknown"],
+            does=language.tr_as("list", "; ").join(
+                [
+                    *([tr("opens {what}", what=row["opens"])] if row["opens"] else []),
+                    *([tr("closes {what}", what=row["closes"])] if row["closes"] else []),
+                ]
+            )
+            or tr("changes nothing anyone can reach"),
+        )
+        for row in previewed.outcomes(preview)
+    )
 
 
 def preview_verdicts(previews: Sequence["Preview"]) -> Html:
     """Return for each preview what it would change and what comes of it, and what else to know."""
+    advice = dict(zip(map(id, previews), previewed.advice(previews), strict=True))
 
     def body(preview: "Preview") -> Markup:
         return render(
             "preview-verdict.html.j2",
             title=previewed.title(preview),
+            advice=advice[id(preview)],
             sentence=previewed.sentence(preview),
             outcome=_outcome_grid(preview),
             remarks=previewed.remarks(preview, previews),
         )
 
-    return _previews(previews, body, folded=False)
+    return _previews(previews, body, is_first=True)
 
 
 def preview_access(audit: "Audit", previews: Sequence["Preview"]) -> Html:
@@ -1232,10 +1316,15 @@ def preview_access(audit: "Audit", previews: Sequence["Preview"]) -> Html:
     def body(preview: "Preview") -> Markup:
         found = previewed.access(preview)
         same = found["change"] == "ground"
+        named = previewed.naming_access(preview)
         parts = [
             (
                 tr("Side effects: no finding names them"),
                 found[~same & (found["part"] == "side_effect")],
+            ),
+            (
+                tr("Named by another finding ({checks})", checks=", ".join(named)),
+                found[~same & (found["part"] == "named")],
             ),
             (tr("Intended: what the finding names"), found[~same & (found["part"] == "intended")]),
             (tr("Reached as before, by other rules"), found[same]),
@@ -1373,25 +1462,46 @@ def _windows(preview: "Preview") -> list[dict[str, Any]]:
 
 
 def _previews(
-    previews: Sequence["Preview"], body: Callable[["Preview"], Markup], *, folded: bool = True
+    previews: Sequence["Preview"],
+    body: Callable[["Preview"], Markup],
+    *,
+    is_first: bool = False,
 ) -> Html:
-    """Return a part of each preview under its title; folded where there are several or better ones."""
-    outdone = previewed.outdone(previews)
+    """Return a part of each preview under its title.
+
+    The first part of a page shows each in full, and folds away those that another outdoes; further parts
+    leave these out, and fold the others where there are several.
+    """
+    worse = {id(one) for one in previewed.outdone(previews)}
     shown = [
         {
             "title": tr("Not recommended: {title}", title=previewed.title(preview))
-            if (worse := any(one is preview for one in outdone))
+            if id(preview) in worse
             else previewed.title(preview),
             "checks": preview.checks,
-            "folded": worse or (folded and len(previews) > 1),
+            "endpoint": preview.endpoint,
+            "anchors": [fix_anchor(check, preview.endpoint) for check in preview.checks]
+            if is_first
+            else [],
+            "folded": id(preview) in worse or (not is_first and len(previews) > 1),
             "body": body(preview),
         }
         for preview in previews
+        if is_first or id(preview) not in worse
     ]
-    markup = render("previews.html.j2", previews=shown)
+    markup = render("previews.html.j2", previews=shown, left_out=0 if is_first else len(worse))
     return Html(
         markup=markup, text="\n".join(f"{previewed.title(p)}: {tr(p.verdict)}" for p in previews)
     )
+
+
+def fix_anchor(check: str, endpoint: str = "") -> str:
+    """Return where a page shows the fix of a check: at an endpoint alone, or for all it is found at.
+
+    >>> fix_anchor("vpn-sg-is-shared", "cvpn-endpoint-1"), fix_anchor("connection-logging-is-off")
+    ('fix-vpn-sg-is-shared-cvpn-endpoint-1', 'fix-connection-logging-is-off')
+    """
+    return "-".join(filter(None, ("fix", check, endpoint)))
 
 
 # -- many accounts --------------------------------------------------------------------------------

@@ -367,8 +367,8 @@ _OPENED: list[str] = []
 """With what the audit was opened: snapshot, accepted and today."""
 
 
-def _prepare(snapshot: str, accepted: str, today: str) -> None:
-    """Import what notebooks use and judge the snapshot."""
+def _prepare(snapshot: str, accepted: str, today: str, earlier: str = "") -> None:
+    """Import what notebooks use and judge the snapshot; ``earlier`` is the one before it."""
     import gc
     from importlib import import_module
 
@@ -380,7 +380,7 @@ def _prepare(snapshot: str, accepted: str, today: str) -> None:
     for name in _USED:
         import_module(name)
     with contextlib.suppress(errors.AuditError):  # the notebook will say it
-        audit.keep_open(snapshot, accepted, today)
+        audit.keep_open(snapshot, accepted, today, earlier)
     gc.freeze()  # what is here is never garbage; looking at it would copy it into every kernel
 
 

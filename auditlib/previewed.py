@@ -14,7 +14,7 @@ from auditlib import summary
 from auditlib.addresses import NONE, Ranges, address_text, addresses, port_text, ports
 from auditlib.check import Severity, Status, checks
 from auditlib.frames import rows_of
-from auditlib.language import current, sentences, tr, tr_as
+from auditlib.language import current, marked, sentences, tr, tr_as
 from auditlib.reached import group_word
 from auditlib.summary import by_name, spoken
 from auditlib.words import clean, count, deciding, listed
@@ -29,8 +29,10 @@ __all__ = [
     "access_stays",
     "advice",
     "chosen",
+    "endpoint_called",
     "findings",
     "fixes",
+    "naming_access",
     "outcome",
     "outcomes",
     "outdone",
@@ -39,6 +41,7 @@ __all__ = [
     "remarks",
     "sentence",
     "title",
+    "unused",
 ]
 
 ACCESS = (
@@ -55,7 +58,7 @@ ACCESS = (
 )
 """Columns of :func:`access`."""
 
-PARTS = ("side_effect", "intended", "own_interface")
+PARTS = ("side_effect", "named", "intended", "own_interface")
 CHANGES = ("lost", "gained", "uncertain", "weaker", "steadier", "ground")
 
 _AUTHORIZATION = "authorization: "
@@ -70,7 +73,8 @@ def chosen(
     ----------
     fix
         Ids of checks, set apart by spaces or commas: the fixes of these, together. Without any,
-        each failing finding whose fix makes changes is previewed by itself, the most severe first.
+        each failing finding whose fix makes changes is previewed by itself, the most severe first
+        (see ``Audit.fixes``).
     endpoint
         An endpoint's id or Name tag: only what concerns it.
     plan
@@ -93,9 +97,12 @@ def chosen(
     only = endpoint_of(audit.tables, endpoint) if endpoint else None
     if ids := re.split(r"[\s,]+", fix.strip()) if fix.strip() else []:
         return (proposal(audit.tables, ids, only, known=audit.findings),)
-    ids = [f.check.id for f in audit.findings if f.status is Status.FAIL]
     found = (
-        audit.proposal(id) if only is None else proposal(audit.tables, [id], only) for id in ids
+        one
+        if only is None or one.endpoint
+        else proposal(audit.tables, one.checks, only, known=audit.findings)
+        for one in audit.fixes
+        if only is None or one.endpoint in {"", only}
     )
     return tuple(preview for preview in found if preview.steps)
 
@@ -103,11 +110,13 @@ def chosen(
 def fixes(audit: "Audit") -> pd.DataFrame:
     """Return a row per failing finding, the most severe first: what its fix would do, or who decides.
 
-    Columns ``check``, ``severity``, ``steps``, ``sessions_end`` and ``outcome``, a sentence.
+    Columns ``check``, ``endpoint_id``, ``severity``, ``steps``, ``sessions_end`` and ``outcome``, a
+    sentence. A fix that gives endpoints other groups has a row for each, with ``endpoint_id``.
     """
     rows = [
         {
             "check": finding.check.id,
+            "endpoint_id": preview.endpoint or None,
             "severity": finding.check.severity.value,
             "steps": len(preview.steps),
             "sessions_end": preview.resets_sessions,
@@ -115,9 +124,10 @@ def fixes(audit: "Audit") -> pd.DataFrame:
         }
         for finding in audit.findings
         if finding.status is Status.FAIL
-        for preview in [audit.proposal(finding.check.id)]
+        for preview in audit.proposals(finding.check.id)
     ]
-    return pd.DataFrame(rows, columns=["check", "severity", "steps", "sessions_end", "outcome"])
+    columns = ["check", "endpoint_id", "severity", "steps", "sessions_end", "outcome"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def ready() -> frozenset[str]:
@@ -130,11 +140,22 @@ def ready() -> frozenset[str]:
 def title(preview: "Preview") -> str:
     """Return what a preview is of: a fix with its aim, which no preview claims to hold, or the plan."""
     titles = {check.id: check.title for check in checks()}
+    if preview.endpoint and preview.checks:
+        return tr(
+            "Fix {endpoint} so that: {title}",
+            endpoint=endpoint_called(preview),
+            title=titles[preview.checks[0]],
+        )
     if len(preview.checks) > 1:
         return tr("The fixes of {count} together", count=count(len(preview.checks), "finding"))
     if not preview.checks:
         return tr("The plan file")
     return tr("Fix so that: {title}", title=titles[preview.checks[0]])
+
+
+def endpoint_called(preview: "Preview") -> str:
+    """Return what people call the endpoint that a preview is about alone; its id where a name misleads."""
+    return spoken([preview.endpoint], summary.names_in(preview.before))[0]
 
 
 def outcome(preview: "Preview") -> str:
@@ -169,7 +190,13 @@ def outcomes(preview: "Preview") -> list[dict[str, str]]:
         {
             "regions": listed(one.regions),
             "opens": _both(one.opens, one.opens_meant),
-            "closes": _both(one.closes, one.closes_meant),
+            "closes": _both(
+                one.closes,
+                one.closes_meant,
+                tr("{what}, which another finding names", what=one.closes_named)
+                if one.closes_named
+                else "",
+            ),
             "unknown": tr_as("list", "; ").join(
                 [
                     *(
@@ -196,8 +223,8 @@ def _unjudged(preview: "Preview") -> str:
     )
 
 
-def _both(other: str, meant: str) -> str:
-    parts = [other, tr("{what}, as the finding asks", what=meant) if meant else ""]
+def _both(other: str, meant: str, *more: str) -> str:
+    parts = [other, tr("{what}, as the finding asks", what=meant) if meant else "", *more]
     return tr_as("list", "; ").join(filter(None, parts))
 
 
@@ -206,14 +233,36 @@ def recommended(previews: Sequence["Preview"]) -> dict[str, "Preview"]:
 
     It is the one after which most of what is found is gone, the severe before the mild; evidence
     that is gone while its access stays open by other rules does not count. Where two are as good,
-    or none does anything of it, there is none.
+    or none does anything of it, there is none. One that only keeps open what another closes is out of
+    the question, whatever else it does.
     """
     best = {}
     for endpoint, rivals in _rival_fixes(previews).items():
-        first, second = sorted(map(_closed, rivals), reverse=True)[:2]
+        left = [one for one in rivals if not any(_keeps_open(one, other) for other in rivals)]
+        if len(left) == 1:
+            best[endpoint] = left[0]
+            continue
+        first, second = sorted(map(_closed, left), reverse=True)[:2]
         if first > second:
-            best[endpoint] = next(one for one in rivals if _closed(one) == first)
+            best[endpoint] = next(one for one in left if _closed(one) == first)
     return best
+
+
+def _keeps_open(one: "Preview", other: "Preview") -> bool:
+    """Tell whether a fix is another with rules added, which keep open what that closes as it is meant to."""
+    from auditlib.changes import AuthorizeRule
+
+    mine, theirs = ({step.change for step in preview.steps} for preview in (one, other))
+    if not theirs < mine or any(
+        not isinstance(change, AuthorizeRule) or change.is_egress for change in mine - theirs
+    ):
+        return False
+    lost, meant = one.access["change"] == "lost", other.access["part"] == "intended"
+    closed = other.access[meant & (other.access["change"] == "lost")]
+    where = ["endpoint_id", "eni_id", "group", "ip"]
+    return not set(zip(*(closed[c] for c in where), strict=True)) <= set(
+        zip(*(one.access.loc[lost, c] for c in where), strict=True)
+    )
 
 
 def outdone(previews: Sequence["Preview"]) -> tuple["Preview", ...]:
@@ -227,7 +276,7 @@ def outdone(previews: Sequence["Preview"]) -> tuple["Preview", ...]:
 
 
 def _rival_fixes(previews: Sequence["Preview"]) -> dict[str, list["Preview"]]:
-    """Return, by endpoint, the fixes of which only one can be applied there."""
+    """Return, by endpoint, the fixes of which only one can be applied there, or undoes what another is for."""
     from auditlib.changes.change import is_new
 
     found: dict[str, list[tuple[Preview, frozenset[str]]]] = {}
@@ -238,7 +287,11 @@ def _rival_fixes(previews: Sequence["Preview"]) -> dict[str, list["Preview"]]:
         endpoint: [preview for preview, _ in held]
         for endpoint, held in sorted(found.items())
         if len(held) > 1
-        and (len({g for _, g in held}) > 1 or any(is_new(id) for _, g in held for id in g))
+        and (
+            len({g for _, g in held}) > 1
+            or any(is_new(id) for _, g in held for id in g)
+            or any(_keeps_open(one, other) for one, _ in held for other, _ in held)
+        )
     }
 
 
@@ -252,67 +305,30 @@ def _closed(preview: "Preview") -> tuple[int, ...]:
     return tuple(of.count(kind) for kind in reversed(Severity))
 
 
-def advice(audit: "Audit", previews: Sequence["Preview"]) -> dict[str, str]:
-    """Return, by check, what to choose where its fix excludes others; no entry where it does not."""
-    told: dict[str, list[str]] = {}
+def advice(previews: Sequence["Preview"]) -> tuple[str, ...]:
+    """Return for each preview what to choose where its fix excludes others; empty where it does not."""
+    told: list[list[str]] = [[] for _ in previews]
     rivals = _rival_fixes(previews)
     for endpoint, best in recommended(previews).items():
         about = {
-            "endpoint": summary.names(audit).get(endpoint, endpoint),
-            "check": " ".join(best.checks),
+            "endpoint": spoken([endpoint], summary.names_in(best.before))[0],
+            "check": listed(best.checks),
         }
-        for preview in rivals[endpoint]:
-            text = (
-                tr(
-                    "Recommended for {endpoint}: of the fixes for it, this one ends most of what is found.",
-                    **about,
+        for texts, preview in zip(told, previews, strict=True):
+            if all(preview is not one for one in rivals[endpoint]):
+                continue
+            if preview is best:
+                text = marked(
+                    "Recommended for {endpoint}: of the fixes for it, this one ends most of what is found."
                 )
-                if preview is best
-                else tr("For {endpoint}, the fix of {check} ends more of what is found.", **about)
-            )
-            if preview is not best and preview.findings["access_stays"].any():
-                text = sentences(
-                    text, tr("After this one, access that is found stays open by other rules.")
+            elif _keeps_open(preview, best):
+                text = marked(
+                    "Not recommended: it keeps open at {endpoint} what the fix of {check} closes."
                 )
-            told.setdefault(" ".join(preview.checks), []).append(text)
-    for preview in previews:
-        if preview.checks and (text := _apart(audit, preview, previews)):
-            told.setdefault(" ".join(preview.checks), []).append(text)
-    return {check: sentences(*texts) for check, texts in told.items()}
-
-
-def _apart(audit: "Audit", preview: "Preview", previews: Sequence["Preview"]) -> str:
-    """Say for which endpoints alone to run a fix that copies rules; empty where it is for all or none.
-
-    That is where no other fix gives an endpoint a group of its own, while for others there is one
-    that closes what this one would keep open.
-    """
-    if not preview.findings["access_stays"].any():
-        return ""
-    others = [one for one in previews if one is not preview and one.checks]
-    closing: dict[str, None] = {}
-    only, better = [], []
-    for endpoint in _switched(preview):
-        rivals = [one for one in others if endpoint in _switched(one)]
-        closes = [one for one in rivals if not one.findings["access_stays"].any()]
-        closing |= {check: None for one in closes for check in one.checks}
-        if not rivals:
-            only.append(endpoint)
-        if closes:
-            better.append(endpoint)
-    if not only or not better:
-        return ""
-    return tr(
-        "For {only} there is no other fix: run this one with --endpoint {first}, for that endpoint alone. "
-        "For {better} it would keep open, or open again, what the fix of {checks} closes."
-        if len(closing) == 1
-        else "For {only} there is no other fix: run this one with --endpoint {first}, for that endpoint "
-        "alone. For {better} it would keep open, or open again, what the fixes of {checks} close.",
-        only=listed(spoken(only, audit.names)),
-        first=only[0],
-        better=listed(spoken(better, audit.names)),
-        checks=listed(closing),
-    )
+            else:
+                text = marked("For {endpoint}, the fix of {check} ends more of what is found.")
+            texts.append(tr(text, **about))
+    return tuple(sentences(*texts) for texts in told)
 
 
 def sentence(preview: "Preview") -> str:
@@ -329,7 +345,9 @@ def sentence(preview: "Preview") -> str:
     steps = listed(tr(doing, count=count(number, noun)) for (doing, noun), number in times.items())
     return sentences(
         tr(
-            "The fix would {steps}." if len(preview.checks) == 1 else "The plan would {steps}.",
+            "The fix would {steps}."
+            if len(preview.checks) == 1 or preview.endpoint
+            else "The plan would {steps}.",
             steps=steps,
         ),
         _unjudged(preview)
@@ -363,7 +381,7 @@ def remarks(
             if len(preview.doubts) == 1 or outcomes(preview)
             else tuple(tr("{doubt}.", doubt=d) for d in preview.doubts),
         ),
-        (tr("Note"), (*_rivals(preview, beside), *preview.warnings)),
+        (tr("Note"), (*unused(preview), *_rivals(preview, beside), *preview.warnings)),
         (tr("Left to you"), (*preview.decisions, *blanks)),
     )
     return [
@@ -378,18 +396,51 @@ def _by_name(preview: "Preview", text: str) -> str:
     return by_name(text, summary.names_in(preview.before))
 
 
-def _rivals(preview: "Preview", beside: Iterable["Preview"]) -> tuple[str, ...]:
-    """Say which other previews give the same endpoint other groups: only one of them can."""
+def unused(preview: "Preview") -> tuple[str, ...]:
+    """Say that nobody uses the endpoints that a fix is about, where that is found: ask first."""
+    quiet = next((f for f in preview.known if f.check.id == _IDLE), None)
+    if quiet is None or quiet.status is not Status.FAIL or _IDLE in preview.checks:
+        return ()
+    about = {preview.endpoint, *(getattr(step.change, "endpoint_id", "") for step in preview.steps)}
+    if not preview.steps:
+        about |= {
+            id
+            for f in preview.known
+            if f.check.id in preview.checks and "endpoint_id" in f.evidence
+            for id in f.evidence["endpoint_id"].dropna()
+        }
+    idle = [id for id in quiet.evidence["endpoint_id"] if id in about]
+    if not idle:
+        return ()
+    return (
+        tr(
+            "Ask first whether anybody needs {endpoints} ({check}): what is done for an endpoint that is "
+            "deleted then is done for nothing.",
+            endpoints=listed(spoken(idle, summary.names_in(preview.before))),
+            check=_IDLE,
+        ),
+    )
+
+
+_IDLE = "endpoint-is-idle"
+
+
+def _rivals(preview: "Preview", beside: Sequence["Preview"]) -> tuple[str, ...]:
+    """Say which other previews give the same endpoint other groups: only one of them can.
+
+    One that another outdoes is no choice.
+    """
     from auditlib.changes.change import is_new
 
     mine = _switched(preview)
     rivals: dict[str, list[str]] = {}
+    worse = outdone(beside)
     for other in beside:
-        if other is not preview and other.checks:
+        if other is not preview and other.checks and all(other is not one for one in worse):
             theirs = _switched(other)
             for endpoint in mine.keys() & theirs.keys():
                 if mine[endpoint] != theirs[endpoint] or any(map(is_new, mine[endpoint])):
-                    rivals.setdefault(endpoint, []).append(" ".join(other.checks))
+                    rivals.setdefault(endpoint, []).append(listed(other.checks))
     return tuple(
         tr(
             "The fixes of {checks} give other groups to {endpoint} as well: choose one of them, for the last "
@@ -469,6 +520,15 @@ def access(preview: "Preview") -> pd.DataFrame:
     )
     order = frame["part"].map(PARTS.index) * len(CHANGES) + frame["change"].map(CHANGES.index)
     return frame.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def naming_access(preview: "Preview") -> tuple[str, ...]:
+    """Return the failing checks beside those it fixes whose evidence names access: what is ``named``."""
+    return tuple(
+        f.check.id
+        for f in preview.known
+        if f.check.names_access and f.status is Status.FAIL and f.check.id not in preview.checks
+    )
 
 
 def _ports(row: Any) -> Ranges:

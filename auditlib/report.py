@@ -634,6 +634,9 @@ def _linked(html: str, cards: Mapping[str, str], here: str) -> str:
     return _CHECK_NAME.sub(link, html)
 
 
+_FIX_ANCHOR = re.compile(r'id="(fix-[^"]+)"')
+"""Where a page shows the fix of a check; see :func:`auditlib.display.fix_anchor`."""
+
 _GLOSSARY = re.compile(r'<h2 id="([^"]+)">[^<]*</h2>\s*<dl>')
 """The last section of a page: terms with what they mean."""
 
@@ -671,7 +674,7 @@ def _index(  # noqa: PLR0917 # called by position, in another process
     changed: Mapping[str, Any] | None,
     pdf: bool,
 ) -> str:
-    """Return the first page; ``cards`` names the page that holds each check's card."""
+    """Return the first page; ``cards`` names the page that holds each check's card, and each fix's block."""
     names = summary.names(audit)
     return display.render(
         "index.html.j2",
@@ -687,7 +690,7 @@ def _index(  # noqa: PLR0917 # called by position, in another process
         picture=display.picture(severity_by_endpoint(audit)).markup,
         findings=display.findings(audit, pages=cards).markup,
         cards=[
-            display.card(finding, names, display.proposal_of(audit, finding)).markup
+            display.card(finding, names, display.proposals_of(audit, finding)).markup
             for finding in summary.by_urgency(audit.findings)
             if cards[finding.check.id] == INDEX
         ],
@@ -825,7 +828,16 @@ def _redacted(
         )
 
 
+def _before(order: _Order) -> Path | None:
+    """Return the snapshot before the one that is reported on; the sample has one."""
+    from auditlib.comparison import EARLIER
+
+    place = order.places.get("earlier", EARLIER if order.snapshot is None else None)
+    return None if place is None else Path(place).resolve()
+
+
 def _reported(audit: "Audit", order: _Order) -> Report:
+    from auditlib.audit import open_audit
     from auditlib.kernels import EndedError, fork_server
 
     target, chosen, branding = order.target, order.chosen, order.branding
@@ -844,7 +856,11 @@ def _reported(audit: "Audit", order: _Order) -> Report:
             server = None
             if len(chosen) > 1:  # it gets ready while the notebooks are read
                 opened = {key: str(given.get(key, "")) for key in (SNAPSHOT, ACCEPTED, TODAY)}
+                if before := _before(order):
+                    opened["earlier"] = str(before)
                 server = stack.enter_context(fork_server(place, opened))
+            elif before := _before(order):
+                audit.earlier = open_audit(before).tables
             wanted = _parameters_for(chosen, {**order.parameters, **paths})
             fixes_beside = server is not None and sum(n.shows_fixes for n in chosen) > 1
             if server is not None and fixes_beside:
@@ -889,6 +905,9 @@ def _reported(audit: "Audit", order: _Order) -> Report:
                 for check in checks()
             }
             files |= {file: _linked(text, cards, file) for file, text in html.items()}
+            cards |= {
+                anchor: file for file, text in html.items() for anchor in _FIX_ANCHOR.findall(text)
+            }
             files[INDEX] = told(
                 _index,
                 pages,

@@ -13,7 +13,7 @@ from auditlib import controls, reached, summary
 from auditlib.accepted import as_shown
 from auditlib.check import Finding
 from auditlib.language import sentences, tr
-from auditlib.steps import first_steps
+from auditlib.steps import Step, first_steps
 from auditlib.words import gap, left_open, series
 
 if TYPE_CHECKING:
@@ -157,10 +157,15 @@ def _summary(audit: "Audit") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["item", "value"])
 
 
+def _how(step: Step) -> str:
+    """Return how a step is done, in one text: its parts numbered, in the order of doing."""
+    return sentences(step.how, *(f"({n}) {part}" for n, part in enumerate(step.parts, 1)))
+
+
 def _first_steps(audit: "Audit") -> pd.DataFrame:
     """Return a row per thing to do first."""
     rows = [
-        (number, step.what, step.where, step.how, sentences(step.ends, step.sessions), step.why,
+        (number, step.what, step.where, _how(step), sentences(step.ends, step.sessions), step.why,
          step.check_id)
         for number, step in enumerate(first_steps(audit), 1)
     ]  # fmt: skip

@@ -1,11 +1,11 @@
 """What to do first: the steps that an audit asks for, the most urgent first."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -15,9 +15,11 @@ from auditlib.changes.difference import difference
 from auditlib.changes.fixes import configured_groups, gives_own_group, waiting_groups
 from auditlib.changes.preview import applied
 from auditlib.changes.remarks import extent
-from auditlib.check import Finding, Severity, Status, checks
+from auditlib.check import Finding, Severity, Status, checks, filled_in
+from auditlib.checks.idle import endless_log
 from auditlib.checks.reach import SENSITIVE_PORTS, sensitive_ports_of
 from auditlib.errors import ParameterError
+from auditlib.former import LOG_OFF, former_logs
 from auditlib.frames import rows_of
 from auditlib.language import current, filled, marked, sentences, tr, tr_as
 from auditlib.outages import Outage, live_sessions
@@ -47,10 +49,10 @@ if TYPE_CHECKING:
 __all__ = ["Step", "first_steps"]
 
 _IDLE = "endpoint-is-idle"
-_LOG_OFF = "connection-logging-is-off"
 _FOR_EVERYONE = "authorization-allows-everyone"
 _BY_CERTIFICATE = "authentication-is-certificate-only"
 _SHARED = "vpn-sg-is-shared"
+_ENDLESS = "connection-log-is-kept-for-ever"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,8 @@ class Step:
         The endpoints and groups it concerns, by name; a Region where a call was refused.
     how
         The rest of the remedy's first sentence, and what to see to with it.
+    parts
+        What it takes, in the order of doing; empty where ``how`` says it.
     why
         Why it comes before others.
     check_id
@@ -75,6 +79,8 @@ class Step:
         Which live sessions it ends; empty where it ends none for certain.
     has_fix
         Whether the kit has a fix for it, whose card says what that opens and closes.
+    fixes
+        The fixes that do it: pairs of a check and of an endpoint it is about.
     waits
         Whether the account is to be read again before it.
     """
@@ -82,38 +88,43 @@ class Step:
     what: str
     where: str = ""
     how: str = ""
+    parts: tuple[str, ...] = ()
     why: str
     check_id: str = ""
     ends: str = ""
     sessions: str = ""
     has_fix: bool = False
+    fixes: tuple[tuple[str, str], ...] = ()
     waits: bool = False
 
 
 def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
     """Return the things to do first.
 
-    What has ended comes first, then what ends soon, then failing findings by severity. Before the
+    What has ended comes first, then what may be an incident (who switched a log off, who set names
+    that look like something else), then what ends soon, then failing findings by severity. Before the
     first that would have somebody build for an endpoint nobody uses, its owner is asked. Where a
     check could not be assessed, granting what was refused comes before what waits for it, and
     before anything of medium severity or below, for it may hide something worse; it is told even
-    where more than ``number`` things are worse. Two questions come last, beyond that number: whether
-    named groups should reach ports for administration, and who set names that look like something
-    else.
+    where more than ``number`` things are worse, and so is what may be an incident. A question comes
+    last, beyond that number: whether named groups should reach ports for administration.
     """
     asking = _Asking(audit)
+    ended = [step for f in asking.failing if asking.has_ended(f) for step in asking.steps(f)]
     urgent = [step for f in asking.failing if asking.is_urgent(f) for step in asking.steps(f)]
     others = (step for f in asking.failing if not asking.is_urgent(f) for step in asking.steps(f))
     again = _read_again(audit)
     steps = [*urgent, *islice(others, max(0, number - len(again) - len(urgent)))][:number]
     waiting = (at for at, step in enumerate(steps) if step.waits)
     at = next(waiting, min(len(urgent), number))
+    first = min(len(ended), number)
     return (
-        *steps[:at],
+        *steps[:first],
+        *_incident(audit),
+        *steps[first:at],
         *again,
         *steps[at:],
         *_ports_asked_for(audit),
-        *_names_asked_for(audit),
     )
 
 
@@ -142,11 +153,15 @@ class _Asking:
         """The outages, by endpoint."""
         return {outage.endpoint_id: outage for outage in down(self.audit)}
 
+    def has_ended(self, finding: Finding) -> bool:
+        """Tell whether what another check warns of has come with a finding."""
+        return finding.check.id in self._ended
+
     def is_urgent(self, finding: Finding) -> bool:
         """Tell whether a finding comes before reading again."""
         return bool(
             finding.check.severity.rank >= Severity.HIGH.rank
-            or finding.check.id in self._ended
+            or self.has_ended(finding)
             or finding.check.ends_as
         )
 
@@ -203,7 +218,7 @@ class _Asking:
         )
 
     def _step(self, finding: Finding) -> Step:
-        what, how = _parted(finding.advised[0])
+        what, how = _parted(filled_in(finding.advised[0], finding.evidence))
         if errand := self._errand(finding):
             what, how = errand, how or what
         soon = finding.check.ends_as or finding.check.id in self._ended
@@ -224,6 +239,7 @@ class _Asking:
             ends=_ends(self.audit, finding) if soon else "",
             sessions=self._sessions(finding),
             has_fix=finding.check.id in ready(),
+            fixes=_fixes(finding.check.id, finding.evidence),
         )
 
     def _errand(self, finding: Finding) -> str:
@@ -243,26 +259,72 @@ class _Asking:
         """Return the step that asks whether an endpoint is needed, before anybody builds for it."""
         quiet = self.audit.finding(_IDLE)
         (row,) = rows_of(quiet.evidence[quiet.evidence["endpoint_id"] == id])
-        counted = severities_of(others)
+        endpoints = self.audit.tables["client_vpn_endpoints"]
+        (endpoint,) = rows_of(endpoints[endpoints["endpoint_id"] == id])
+        log = endless_log(self.audit.tables, endpoint)
+        counted = severities_of([f for f in others if not log or f.check.id != _ENDLESS])
+        stays = (
+            tr(
+                "Its log stays in {group}, and is kept for ever ({check}).",
+                group=log,
+                check=_ENDLESS,
+            )
+            if log
+            else ""
+        )
         return replace(
             self._step(quiet),
             what=tr(
                 "Ask the owner of {endpoint} whether anybody needs it.", endpoint=self._called(id)
             ),
             where="",
-            how=tr(
-                "If not, note its subnets and routes and take away its associations: nobody can connect "
-                "then, and associating a subnet brings it back. Deleting it later ends its part in what "
-                "{counted} checks found.",
-                counted=counted,
+            how=sentences(
+                *self._taken_away(endpoint),
+                tr(
+                    "Deleting it later ends its part in what {counted} checks found.",
+                    counted=counted,
+                ),
+                stays,
             )
             if row.associations
-            else tr(
-                "If not, delete it: that ends its part in what {counted} checks found.",
-                counted=counted,
+            else sentences(
+                tr(
+                    "If not, delete it: that ends its part in what {counted} checks found.",
+                    counted=counted,
+                ),
+                stays,
             ),
             why=row.reason,
         )
+
+    def _taken_away(self, endpoint: Any) -> Iterator[str]:
+        """Say what to note before an endpoint's associations are taken away, for the way back."""
+        id, tables = endpoint.endpoint_id, self.audit.tables
+        held, routes = tables["client_vpn_target_networks"], tables["client_vpn_routes"]
+        yield tr("If not, take away its associations: nobody can connect then.")
+        yield tr(
+            "Note its subnets and routes before: AWS deletes the routes with the associations, those that "
+            "were added by hand too, and associating a subnet again brings back only the one for the VPC."
+        )
+        subnets = held.loc[held["endpoint_id"] == id, "subnet_id"].dropna()
+        by_hand = routes[(routes["endpoint_id"] == id) & routes["origin"].ne("associate")]
+        noted = [
+            *(tr("subnet {subnet}", subnet=subnet) for subnet in sorted(set(subnets))),
+            *sorted(
+                tr(
+                    "route {network} through {target}",
+                    network=row.destination_cidr,
+                    target=row.target_subnet,
+                )
+                for row in rows_of(by_hand)
+            ),
+        ]
+        if noted:
+            yield tr("As read: {noted}.", noted=listed(noted, most=8))
+        if not endpoint.security_group_ids and isinstance(endpoint.vpc_id, str):
+            yield tr(
+                "Its settings name no security group, so it would come back with the VPC's default one."
+            )
 
     def _called(self, id: str) -> str:
         return clean(names(self.audit).get(id)) or id
@@ -323,7 +385,15 @@ class _Asking:
             text = marked("As far as was read, it closes {lost}, and opens nothing.")
         else:
             text = marked("As far as was read, nobody gains or loses access by it.")
-        return tr(text, gained=gained, lost=lost)
+        return sentences(
+            tr(text, gained=gained, lost=lost),
+            tr(
+                "Say first what they need of that, for it may be the only way in for those who administer "
+                "these machines, and add rules there that name the new group before the switch."
+            )
+            if lost
+            else "",
+        )
 
     def _sessions(self, finding: Finding) -> str:
         """Say which live sessions end; nothing where none does for certain."""
@@ -353,29 +423,35 @@ class _Asking:
     def _restoring(self, finding: Finding, outage: Outage) -> Step:
         """Return the step that lets users of an endpoint connect again."""
         name = clean(outage.name) or outage.endpoint_id
-        first, *rest = finding.advised
-        then = (part for part in rest if part not in finding.at_once.values())
-        return replace(
-            self._step(finding),
-            what=tr("Restore {endpoint}.", endpoint=name),
-            how=sentences(*_parted(first), *self._restored(outage), *then),
-            ends=tr("Nobody can connect since {since}.", since=when(outage.since)),
-            sessions=tr("Do it at once: {cost}.", cost=outage.cost),
-        )
-
-    def _restored(self, outage: Outage) -> Iterator[str]:
-        """Say what to see to before an endpoint takes sessions again."""
         here = {
             finding.check.id: finding.evidence[_endpoints(finding.evidence) == outage.endpoint_id]
             for finding in self.failing
-            if finding.check.id in {_LOG_OFF, _FOR_EVERYONE, _BY_CERTIFICATE, _SHARED}
+            if finding.check.id in {LOG_OFF, _FOR_EVERYONE, _BY_CERTIFICATE, _SHARED}
         }
         here = {id: evidence for id, evidence in here.items() if len(evidence)}
-        if _LOG_OFF in here:
-            yield tr(
-                "Before that, switch on its connection log, which AWS does not name among the changes "
-                "that reset sessions."
-            )
+        advised = (part for part in finding.advised if part not in finding.at_once.values())
+        return replace(
+            self._step(finding),
+            what=tr("Restore {endpoint}.", endpoint=name),
+            how="",
+            parts=(
+                *self._before_restoring(outage, here),
+                *(filled_in(part, finding.evidence) for part in advised),
+            ),
+            ends=tr("Nobody can connect since {since}.", since=when(outage.since)),
+            sessions=tr("Do it at once: {cost}.", cost=outage.cost),
+            has_fix=bool(fixes := [id for id in (LOG_OFF, _SHARED) if id in here]),
+            fixes=tuple((id, outage.endpoint_id) for id in fixes),
+        )
+
+    def _before_restoring(self, outage: Outage, here: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+        """Say what to see to before an endpoint takes sessions again, in the order of doing.
+
+        Parameters
+        ----------
+        here
+            What else is found at it, by check.
+        """
         opens = []
         if _FOR_EVERYONE in here:
             networks = listed(here[_FOR_EVERYONE]["destination_cidr"].unique())
@@ -400,15 +476,43 @@ class _Asking:
                 else tr("its security group is shared")
             )
         if opens:
-            yield tr(
-                "Decide first whether it should open again as it was: {what}.",
-                what=listed(opens),
+            yield tr("Decide whether it should open again as it was: {what}.", what=listed(opens))
+        if LOG_OFF in here:
+            yield sentences(
+                tr(
+                    "Switch on its connection log, which AWS does not name among the changes that reset "
+                    "sessions ({check}).",
+                    check=LOG_OFF,
+                ),
+                self._logged_to(outage.endpoint_id),
             )
         if _FOR_EVERYONE in here:
             yield tr(
-                "Narrowing its authorization rules resets sessions too: done now, it cuts off nobody whom "
-                "this step does not cut off."
+                "Narrow its authorization rules, where it should not open as it was. That resets sessions "
+                "too: done now, it cuts off nobody whom this step does not cut off."
             )
+        if _SHARED in here:
+            yield tr("Give it a security group of its own ({check}).", check=_SHARED)
+
+    def _logged_to(self, id: str) -> str:
+        """Say to which group an endpoint's log went before it was switched off, where that is known."""
+        log = former_logs(self.audit).get(id)
+        if log is None or not log.group:
+            return ""
+        return tr(
+            "It wrote to {group} when the earlier snapshot was read ({when}): name that, where it is still "
+            "there. {call} lists it.",
+            group=log.group,
+            when=when(log.read_at),
+            call=log.look,
+        )
+
+
+def _fixes(id: str, evidence: pd.DataFrame) -> tuple[tuple[str, str], ...]:
+    """Return the fixes of some evidence: one for each endpoint it names, or one for all of it."""
+    if id not in ready():
+        return ()
+    return tuple((id, endpoint) for endpoint in dict.fromkeys(_endpoints(evidence)))
 
 
 def _endpoints(evidence: pd.DataFrame) -> "pd.Series[str]":
@@ -534,21 +638,50 @@ def _bounded(lines: list[str], most: int) -> list[str]:
     return [*lines[:most], tr("and {number} more", number=len(lines) - most)]
 
 
-def _names_asked_for(audit: "Audit") -> list[Step]:
-    """Return the step that asks who set names which look like something else."""
-    strange = disguised(audit)
-    if not strange:
+def _incident(audit: "Audit") -> list[Step]:
+    """Return the step that asks who did what an intruder does: logs switched off, names that mislead."""
+    logs, strange = former_logs(audit), disguised(audit)
+    if not logs and not strange:
         return []
+    off = listed(spoken(logs, names(audit)), most=3)
+    named = (
+        tr("a suspicious name")
+        if len(strange) == 1
+        else tr("{number} suspicious names", number=len(strange))
+    )
+    if logs and strange:
+        what = tr(
+            "Find out who switched off the connection log of {endpoints}, and who set {names}.",
+            endpoints=off,
+            names=named,
+        )
+    elif logs:
+        what = tr("Find out who switched off the connection log of {endpoints}.", endpoints=off)
+    else:
+        what = tr("Ask who set {names}.", names=named)
+    read = [log.read_at for log in logs.values() if not pd.isna(log.read_at)]
     return [
         Step(
-            what=tr("Ask who set a suspicious name.")
-            if len(strange) == 1
-            else tr("Ask who set {number} suspicious names.", number=len(strange)),
+            what=what,
             where=listed(strange, most=6),
-            why=tr(
-                "They look like markup, links, formulas or disguised file names, as attackers use against "
-                "whoever opens a report: treat them as a possible incident until they are explained."
+            how=tr(
+                "It was on when the earlier snapshot was read ({when}). In CloudTrail the event is "
+                "ModifyClientVpnEndpoint; its event history goes back 90 days.",
+                when=when(min(read)),
+            )
+            if read
+            else "",
+            why=sentences(
+                tr("Without the log nobody sees who connects.") if logs else "",
+                tr(
+                    "The names look like markup, links, formulas or disguised file names, as attackers use "
+                    "against whoever opens a report."
+                )
+                if strange
+                else "",
+                tr("Treat it as a possible incident until it is explained."),
             ),
+            check_id=LOG_OFF if logs else "",
         )
     ]
 

@@ -71,7 +71,7 @@ def test_what_a_report_shows_of_an_audit_is_there_as_a_frame():
         and "rows" not in inspect.signature(getattr(display, name)).parameters
     }
     # These show what is asked of them, which is a frame of its own (see the module).
-    shown -= {"explain", "init_notebook", "preview_access", "proposal_of"}
+    shown -= {"explain", "init_notebook", "preview_access", "proposals_of"}
     assert shown == set(FRAMES)
     assert set(FRAMES.values()) <= set(PARTS)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from auditlib import previewed
+from auditlib import previewed, summary
 from auditlib.audit import Audit
-from auditlib.changes import RevokeRule
+from auditlib.changes import ApplySecurityGroups, RevokeRule
 from auditlib.changes.preview import preview, proposal
 from auditlib.check import Status
 from auditlib.display import (
@@ -16,7 +16,7 @@ from auditlib.display import (
     preview_rollback,
     preview_steps,
     preview_verdicts,
-    proposal_of,
+    proposals_of,
 )
 from auditlib.errors import ParameterError
 from auditlib.summary import by_name, names_in
@@ -227,12 +227,12 @@ def test_nothing_to_preview_reads_as_that():
 
 def card_of(audit: Audit, id: str):
     finding = audit.finding(id)
-    return page(str(card(finding, None, proposal_of(audit, finding)).markup))
+    return page(str(card(finding, None, proposals_of(audit, finding)).markup))
 
 
 def test_a_card_says_in_a_sentence_what_the_fix_would_change_the_details_folded(audit):
     shown = card_of(audit, "vpn-sg-is-default")
-    assert "What the fix would change The fix would create one security group" in shown.words
+    assert f"What the fix would change for {ENDPOINT} The fix would create one" in shown.words
     assert "It changes nothing anyone can reach." in shown.words
     assert shown.all("details")
     assert shown.problems == []
@@ -246,8 +246,8 @@ def test_a_card_without_a_fix_says_why_people_decide(audit):
 
 def test_a_card_of_what_passes_tells_of_no_fix(audit):
     finding = next(f for f in audit.findings if f.status is Status.PASS)
-    assert proposal_of(audit, finding) is None
-    assert proposal_of(None, audit.finding("vpn-sg-is-default")) is None
+    assert proposals_of(audit, finding) == ()
+    assert proposals_of(None, audit.finding("vpn-sg-is-default")) == ()
     assert "What the fix would change" not in card_of(audit, finding.check.id).words
 
 
@@ -255,29 +255,124 @@ def test_of_fixes_that_exclude_each_other_the_one_that_ends_most_is_recommended(
     found = Audit(report_worlds.exposed().snapshot())
     previews = [found.proposal(id) for id in ("vpn-sg-is-default", "vpn-sg-lets-members-in")]
     ((_, best),) = previewed.recommended(previews).items()
-    told = previewed.advice(found, previews)
+    told = previewed.advice(previews)
     assert best.checks == ("vpn-sg-lets-members-in",)
-    assert told["vpn-sg-lets-members-in"].startswith("Recommended for legacy: ")
-    assert "the fix of vpn-sg-lets-members-in ends more" in told["vpn-sg-is-default"]
-    assert told["vpn-sg-is-default"].endswith("access that is found stays open by other rules.")
+    assert told[1].startswith("Recommended for legacy: ")
+    assert told[0] == (
+        "Not recommended: it keeps open at legacy what the fix of vpn-sg-lets-members-in closes."
+    )
     assert previewed.recommended([best, best]) == {}
 
 
-def test_a_fix_that_copies_rules_is_to_be_run_for_the_endpoint_alone_that_has_no_other():
+@pytest.fixture(scope="module")
+def three() -> Audit:
+    """Three endpoints on shared groups: one whose settings name a group of its own, one without members let in."""
     world = report_worlds.exposed()
     vpc = world.vpc("10.50.0.0/16")
     group = world.security_group(vpc, "contractors")
     alone = world.endpoint(vpc, (group,), name="contractors")
     world.associate(alone, world.subnet(vpc, "10.50.1.0/24"))
     world.interface(world.subnet(vpc, "10.50.2.0/24"), group, name="bastion")
-    found = Audit(world.snapshot())
-    previews = [found.proposal(id) for id in ("vpn-sg-is-shared", "vpn-sg-lets-members-in")]
-    told = previewed.advice(found, previews)
-    assert told["vpn-sg-is-shared"].endswith(
-        f"For contractors there is no other fix: run this one with --endpoint {alone}, for that endpoint "
-        "alone. For legacy it would keep open, or open again, what the fix of vpn-sg-lets-members-in "
-        "closes."
+    return Audit(world.snapshot())
+
+
+def test_a_fix_that_gives_endpoints_other_groups_is_previewed_endpoint_by_endpoint(three):
+    names = summary.names(three)
+    shown = {(one.checks, names.get(one.endpoint, "")): one for one in previewed.chosen(three)}
+    shared = ("vpn-sg-is-default", "vpn-sg-is-shared")
+    assert {pair for pair in shown if pair[1]} == {
+        (("vpn-sg-lets-members-in",), "legacy"),
+        (shared, "legacy"),
+        (("vpn-sg-is-shared",), "contractors"),
+    }
+    for (_, name), one in shown.items():
+        if name:
+            switched = [s.change for s in one.steps if isinstance(s.change, ApplySecurityGroups)]
+            assert [names[change.endpoint_id] for change in switched] == [name]
+            assert [one.endpoint] == [change.endpoint_id for change in switched]
+            assert previewed.title(one).startswith(f"Fix {name} so that: ")
+    (worse,) = previewed.outdone(tuple(shown.values()))
+    assert worse is shown[shared, "legacy"]
+    assert all(one.checks != shared for one in previewed.chosen(three, endpoint="contractors"))
+
+
+def test_an_endpoint_whose_name_misleads_is_called_by_its_id_in_the_titles_of_its_fixes():
+    world = OnDefault()
+    world.record(ENDPOINT)["Tags"] = [{"Key": "Name", "Value": "=SUM(A1:A9)"}]
+    (one,) = Audit(world.snapshot()).proposals("vpn-sg-is-default")
+    assert previewed.title(one).startswith(f"Fix {ENDPOINT} (suspicious name) so that: ")
+
+
+def test_an_endpoint_that_nobody_uses_is_said_to_be_so_beside_its_fix_and_on_its_cards():
+    world = OnDefault()
+    world.record(ENDPOINT)["ConnectionLogOptions"]["CloudwatchLogGroup"] = "/vpn/quiet"
+    world.log_group("/vpn/quiet")
+    world.log_stream("/vpn/quiet", "connections", days_ago=75)
+    audit = Audit(world.snapshot())
+    ask = f"Ask first whether anybody needs {ENDPOINT} (endpoint-is-idle)"
+    assert ask in page(str(preview_verdicts(previewed.chosen(audit)).markup)).words
+    for id in ("vpn-sg-is-default", "default-sg-is-used", "endpoint-in-one-zone"):
+        assert card_of(audit, id).words.count(ask) == (id != "default-sg-is-used")
+    assert ask not in card_of(audit, "endpoint-is-idle").words
+    assert (
+        ask
+        not in page(
+            str(preview_verdicts(previewed.chosen(Audit(OnDefault().snapshot()))).markup)
+        ).words
     )
-    assert "no other fix" not in told["vpn-sg-lets-members-in"]
-    just = previewed.advice(found, [found.proposal("vpn-sg-is-shared")])
-    assert not just
+
+
+def test_what_another_fix_outdoes_is_told_in_a_line_and_its_steps_are_left_out(three):
+    shown = previewed.chosen(three)
+    assert "findings" not in vars(previewed.outdone(shown)[0])  # nothing was judged for it
+    table = page(str(fixes(three).markup)).words
+    kept_open = "it keeps open at legacy what the fix of vpn-sg-lets-members-in closes."
+    assert table.count(f"Not recommended: {kept_open}") == 1
+    for part in (preview_steps, preview_rollback):
+        words = page(str(part(shown).markup)).words
+        assert "client-vpn-contractors" in words
+        assert words.count("Apply sg-new-client-vpn-legacy to ") <= 1
+        assert "Fixes that are not recommended are left out here." in words
+    card = card_of(three, "vpn-sg-is-shared").words
+    assert "What the fix would change for contractors The fix would create" in card
+    assert f"What the fix would change for legacy Not recommended: {kept_open}" in card
+
+
+def test_fixes_that_make_the_very_same_changes_are_one_and_its_access_is_what_either_names():
+    world = OnDefault()
+    far = world.interface(world.far, world.default, name="wiki")
+    world.ingress(world.app, with_intention(world), "tcp", (443, 443))
+    audit = Audit(world.snapshot())
+    shown = {one.checks: one for one in previewed.chosen(audit)}
+    both = shown["vpn-sg-lets-members-in", "vpn-sg-not-yet-effective"]
+    assert both is audit.proposals("vpn-sg-not-yet-effective")[0]
+    lost = both.access[both.access["change"].eq("lost") & both.access["eni_id"].eq(far)]
+    assert set(lost["part"]) == {"intended"}
+    alone = audit.proposal("vpn-sg-not-yet-effective")
+    lost = alone.access[alone.access["change"].eq("lost") & alone.access["eni_id"].eq(far)]
+    assert set(lost["part"]) == {"named"}
+    assert "which another finding names" in alone.verdict
+    words = page(str(preview_access(audit, [alone]).markup)).words
+    assert "Named by another finding (vpn-sg-lets-members-in)" in words
+    assert "Side effects" not in words
+
+
+def test_what_a_switch_cuts_off_is_to_be_asked_for_first_whichever_finding_proposes_it():
+    world = OnDefault()
+    world.interface(world.far, world.default, name="wiki")
+    with_intention(world)
+    for id in ("vpn-sg-lets-members-in", "vpn-sg-not-yet-effective"):
+        (warned,) = [
+            text
+            for text in proposal(tables_of(world), [id]).decisions
+            if text.startswith("No step keeps this")
+        ]
+        assert "Say first what they need of it" in warned
+
+
+def test_a_switch_that_cuts_nobody_off_does_not_ask_for_that():
+    world = OnDefault()
+    world.ingress(world.app, with_intention(world), "tcp", (443, 443))
+    found = proposal(tables_of(world), ["vpn-sg-not-yet-effective"])
+    assert found.steps
+    assert not [text for text in found.decisions if text.startswith("No step keeps this")]

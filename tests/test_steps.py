@@ -2,12 +2,13 @@
 
 import pytest
 
-from auditlib import summary
+from auditlib import display, summary
 from auditlib.audit import Audit
 from auditlib.check import audit as findings_of
 from auditlib.steps import Step, first_steps
 from tests import report_worlds as worlds
-from tests.worlds import World, revocation_list
+from tests.pages import page
+from tests.worlds import REGION, World, revocation_list
 
 FEW = (
     "authentication-is-certificate-only",
@@ -81,7 +82,10 @@ def test_restoring_says_whose_sessions_it_ends(sessions, refused, said):
     (step,) = steps_of(world, ENDED)
     assert first_steps(audited(world))[0] == step
     assert step.what == "Restore contractors."
-    assert step.how.startswith("Replace the revocation list.")
+    assert step.parts[1].startswith("Replace the revocation list: have the authority")
+    assert step.parts[0].startswith(
+        "Decide whether it should open again as it was: it asks for a cert"
+    )
     assert step.ends == "Nobody can connect since 2026-11-01 01:00 UTC."
     assert step.sessions.startswith(f"Do it at once: {said}")
     card = audited(world).finding(ENDED).remedy
@@ -103,13 +107,15 @@ def test_only_where_users_can_connect_a_list_waits_for_a_window():
 def test_the_new_list_must_hold_what_the_old_one_revokes():
     world, endpoint = down()
     (step,) = steps_of(world, ENDED)
-    assert "What the old list revokes (one certificate), the new one must hold, too." in step.how
+    told = "What the old list revokes (one certificate), the new one must hold, too. Their serial numbers: "
+    assert told in " ".join(step.parts)
     world.revocation_list(endpoint, revocation_list(days=-1, entries=0))
     (step,) = steps_of(world, ENDED)
-    assert "the new one must" not in step.how
+    assert "the new one must" not in " ".join(step.parts)
+    assert "Their serial numbers" not in " ".join(step.parts)
     world.revocation_list(endpoint, revocation_list(days=-1, entries=3))
     (step,) = steps_of(world, ENDED)
-    assert "What the old list revokes (three certificates), the new one" in step.how
+    assert "What the old list revokes (three certificates), the new one" in " ".join(step.parts)
 
 
 def test_restoring_tells_what_the_endpoint_would_have_then():
@@ -118,10 +124,11 @@ def test_restoring_tells_what_the_endpoint_would_have_then():
     world.authorize(endpoint, "10.0.0.0/16")
     (step,) = steps_of(world, ENDED)
     assert step.what == f"Restore {endpoint}."
-    assert "Before that, switch on its connection log, which AWS does not name among" in step.how
-    assert "whoever has a certificate that is not revoked gets into 10.0.0.0/16" in step.how
-    assert "done now, it cuts off nobody whom this step does not cut off." in step.how
-    assert "is shared with" not in step.how
+    told = " ".join(step.parts)
+    assert "Switch on its connection log, which AWS does not name among" in told
+    assert "whoever has a certificate that is not revoked gets into 10.0.0.0/16" in told
+    assert "done now, it cuts off nobody whom this step does not cut off." in told
+    assert "is shared with" not in told
 
 
 def test_restoring_tells_with_what_the_endpoint_shares_its_group():
@@ -129,7 +136,81 @@ def test_restoring_tells_with_what_the_endpoint_shares_its_group():
     vpc = world.record(endpoint)["VpcId"]
     world.interface(world.subnet(vpc, "10.0.2.0/24"), world.default_group(vpc), name="bastion")
     (step,) = steps_of(world, ENDED)
-    assert "its security group is shared with bastion." in step.how
+    assert "its security group is shared with bastion." in step.parts[0]
+    assert step.parts[1] == "Give it a security group of its own (vpn-sg-is-shared)."
+
+
+def begins(parts: tuple[str, ...]) -> list[str]:
+    return [part.split()[0] for part in parts]
+
+
+def test_restoring_is_told_in_the_order_of_doing_with_the_calls_filled_in():
+    world, endpoint = down()
+    world.record(endpoint)["ConnectionLogOptions"] = {"Enabled": False}
+    world.authorize(endpoint, "10.0.0.0/16")
+    (step,) = steps_of(world, ENDED)
+    assert begins(step.parts) == ["Decide", "Switch", "Narrow", "Replace", "Import", "Then"]
+    given = f"--client-vpn-endpoint-id {endpoint} --region {REGION} "
+    assert f"export-client-vpn-client-certificate-revocation-list {given}" in step.parts[3]
+    assert f"import-client-vpn-client-certificate-revocation-list {given}--cert" in step.parts[4]
+    found = audited(world).finding(ENDED)
+    card = page(str(display.card(found).markup)).text
+    assert "<endpoint id>" not in card
+    assert card.count(given) == 3
+
+
+def test_calls_for_several_endpoints_keep_their_placeholder():
+    world, endpoint = down()
+    other = world.endpoint(world.vpc(), authentication=("certificate-authentication",))
+    world.revocation_list(other, revocation_list(days=-1))
+    card = page(str(display.card(audited(world).finding(ENDED)).markup)).text
+    assert card.count("--client-vpn-endpoint-id <endpoint id> ") == 3
+    assert f"--client-vpn-endpoint-id {endpoint}" not in card
+
+
+# -- what may be an incident ------------------------------------------------------------------
+
+
+def switched_off(group: str = "/vpn/staff") -> Audit:
+    """Return an audit of an outage whose endpoint logged when the earlier snapshot was read."""
+    world, endpoint = down()
+    world.record(endpoint)["ConnectionLogOptions"] = {
+        "Enabled": True, "CloudwatchLogGroup": group,
+    }  # fmt: skip
+    before = Audit(world.snapshot(**worlds.MOMENT)).tables
+    world.record(endpoint)["ConnectionLogOptions"] = {"Enabled": False}
+    audit = audited(world)
+    audit.earlier = before
+    return audit
+
+
+def test_who_switched_a_log_off_is_asked_right_after_what_has_ended_and_its_group_is_proposed():
+    audit = switched_off()
+    restored, who, *_ = first_steps(audit, 40)
+    assert restored.check_id == ENDED
+    assert who.what == "Find out who switched off the connection log of contractors."
+    assert "In CloudTrail the event is ModifyClientVpnEndpoint" in who.how
+    assert "possible incident" in who.why
+    look = f"aws logs describe-log-groups --log-group-name-prefix /vpn/staff --region {REGION} lists it."
+    assert "It wrote to /vpn/staff when the earlier snapshot was read" in restored.parts[1]
+    assert restored.parts[1].endswith(look)
+    (told,) = (t for t in audit.proposal("connection-logging-is-off").decisions if look in t)
+    assert "LOG_GROUP=/vpn/staff." in told
+
+
+@pytest.mark.parametrize("group", ["$(reboot)", "a b", "x" * 513])
+def test_a_name_that_no_log_group_can_have_is_not_proposed(group):
+    audit = switched_off(group)
+    restored, who, *_ = first_steps(audit, 40)
+    assert who.what.startswith("Find out who switched off")
+    assert not any(group in part or "It wrote to" in part for part in restored.parts)
+    assert not any("LOG_GROUP=" in t for t in audit.proposal("connection-logging-is-off").decisions)
+
+
+def test_without_an_earlier_snapshot_nobody_is_said_to_have_switched_a_log_off():
+    audit = switched_off()
+    audit.earlier = None
+    assert not [step for step in first_steps(audit, 40) if step.what.startswith("Find out who")]
 
 
 def test_where_a_session_began_after_the_list_ended_no_outage_is_claimed():
@@ -197,8 +278,9 @@ def two_sharing() -> tuple[World, str, str]:
 
 
 def test_an_endpoint_whose_own_group_only_waits_has_a_step_of_its_own():
-    world, _, _ = two_sharing()
+    world, settled, waiting = two_sharing()
     applied, moved = steps_of(world, MEMBERS)
+    assert "it may be the only way in for those who administer" in applied.how
     assert applied.what == "Apply the security groups that the settings of waiting name."
     assert "nothing else carries waiting-clients" in applied.how
     assert applied.sessions == "No session ends by it."
@@ -211,6 +293,16 @@ def test_an_endpoint_whose_own_group_only_waits_has_a_step_of_its_own():
     assert shared.where.startswith("endpoint settled;")
     assert applied.has_fix
     assert moved.has_fix
+    assert applied.fixes == ((MEMBERS, waiting),)
+    assert moved.fixes == ((MEMBERS, settled),)
+    anchors = [display.fix_anchor(MEMBERS, id) for id in (settled, waiting)]
+    audit = audited(world)
+    blocks = page(str(display.preview_verdicts(audit.at_endpoints).markup))
+    shown = {tag.get("id") for tag in (*blocks.all("section"), *blocks.all("span"))}
+    assert set(anchors) <= shown
+    steps = page(str(display.first_steps(audit, 40, dict.fromkeys(anchors, "40.html")).markup))
+    links = [a["href"] for a in steps.all("a")]
+    assert links == [f"40.html#{anchor}" for anchor in reversed(anchors)]
 
 
 def test_where_part_of_the_way_was_not_read_it_is_read_again_before_a_group_is_applied():
@@ -233,7 +325,12 @@ def test_the_owner_of_an_endpoint_nobody_uses_is_asked_before_anybody_builds_for
     ask = what.index("Ask the owner of settled whether anybody needs it.")
     assert ask == min(at for at, step in enumerate(told) if "settled" in step.where + step.what)
     assert "take away its associations" in told[ask].how
+    assert (
+        "AWS deletes the routes with the associations, those that were added by hand too"
+        in told[ask].how
+    )
     assert "ends its part in what 1 high and 1 medium checks found." in told[ask].how
+    assert "it would come back with the VPC's default one." in told[ask].how
     assert "93 days before the snapshot" in told[ask].why
     others = [step for at, step in enumerate(told) if at != ask and "settled" in step.where]
     assert len(others) == 2

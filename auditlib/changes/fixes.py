@@ -31,21 +31,22 @@ from auditlib.frames import rows_of, rows_where
 from auditlib.language import sentences, tr
 from auditlib.tables import Tables
 
-__all__ = ["FIXES", "Fix", "Named", "gives_own_group", "waiting_groups"]
+__all__ = ["FIXES", "Fix", "Named", "gives_own_group", "switches_groups", "waiting_groups"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
     """Access that a finding names: what its fix means to close, or to open.
 
-    ``eni_id`` and ``within``, a network, are ``None`` for any; no interface (an empty ``eni_id``)
-    is what leaves what was read, or traffic between clients.
+    ``eni_id``, ``within`` (a network) and ``rule_id`` (which admits it today) are ``None`` for any; no
+    interface (an empty ``eni_id``) is what leaves what was read, or traffic between clients.
     """
 
     change: Literal["lost", "gained"]
     endpoint_id: str
     eni_id: str | None = None
     within: str | None = None
+    rule_id: str | None = None
 
     def covers(self, row: Any) -> bool:
         """Tell whether a row of the difference is what is named."""
@@ -54,6 +55,7 @@ class Named:
             and row["endpoint_id"] == self.endpoint_id
             and self.eni_id in {None, row["eni_id"]}
             and (self.within is None or addresses(row["ip"]) <= addresses(self.within))
+            and (self.rule_id is None or any(self.rule_id in hop for hop in row["via_before"]))
         )
 
 
@@ -111,17 +113,8 @@ def own_group_and_no_members(tables: Tables, evidence: pd.DataFrame) -> Fix:
         for row in rows_of(evidence)
         if isinstance(row.eni_id, str)
     }
-    used = tables["endpoint_security_groups"]
-    in_force = set(used.loc[used["effective"], "group_id"])
     cut_off = [
-        tr(
-            "No step keeps what the finding is about: once it is switched, users of {endpoint} lose {what}, "
-            "but for what other rules admit. Say first what they need of that, and add rules to those "
-            "receivers that name {group} before the switch.",
-            endpoint=change.endpoint_id,
-            what=_of_members(tables, evidence[evidence["endpoint_id"] == change.endpoint_id]),
-            group=next(id for id in change.group_ids if id not in in_force),
-        )
+        _cut_off(tables, change, evidence[evidence["endpoint_id"] == change.endpoint_id])
         for change in made.changes
         if isinstance(change, ApplySecurityGroups)
     ]
@@ -132,8 +125,21 @@ def own_group_and_no_members(tables: Tables, evidence: pd.DataFrame) -> Fix:
     )
 
 
-def _of_members(tables: Tables, evidence: pd.DataFrame) -> str:
-    """Say what some evidence is about: what each rule admits, and on which interfaces."""
+def _cut_off(tables: Tables, change: ApplySecurityGroups, admitted: pd.DataFrame) -> str:
+    """Say what users of an endpoint lose once it is switched: what rules admit on interfaces today."""
+    in_force = _in_force(tables, change.endpoint_id)
+    return tr(
+        "No step keeps this: once it is switched, users of {endpoint} lose {what}, but for what other rules "
+        "admit. It may be the only way in for those who administer these machines. Say first what they need "
+        "of it, and add rules to those receivers that name {group} before the switch.",
+        endpoint=change.endpoint_id,
+        what=_admitted(tables, admitted),
+        group=next((id for id in change.group_ids if id not in in_force), change.group_ids[0]),
+    )
+
+
+def _admitted(tables: Tables, evidence: pd.DataFrame) -> str:
+    """Say of pairs of rule and interface what each rule admits, and on which interfaces."""
     rules = {row.rule_id: row for row in _rules(tables, evidence["rule_id"])}
     on: dict[str, dict[str, None]] = {}
     for row in rows_of(evidence.dropna(subset=["eni_id"])):
@@ -223,6 +229,11 @@ def _own_groups(tables: Tables, evidence: pd.DataFrame, without: frozenset[str])
             )
         )
     return Fix(changes=tuple(changes), decisions=tuple(decisions))
+
+
+def switches_groups(id: str) -> bool:
+    """Tell whether the fix of a check gives endpoints other groups than they have."""
+    return gives_own_group(id) or FIXES.get(id) is configured_groups
 
 
 def gives_own_group(id: str) -> bool:
@@ -672,16 +683,45 @@ def configured_groups(tables: Tables, evidence: pd.DataFrame) -> Fix:
                 tr("{id} names no groups: which of those in force is meant is yours to say.", id=id)
             )
             continue
-        changes.append(
-            ApplySecurityGroups(
-                account=str(row.account),
-                region=str(row.region),
-                endpoint_id=row.endpoint_id,
-                vpc_id=row.vpc_id,
-                group_ids=row.security_group_ids,
-            )
+        change = ApplySecurityGroups(
+            account=str(row.account),
+            region=str(row.region),
+            endpoint_id=row.endpoint_id,
+            vpc_id=row.vpc_id,
+            group_ids=row.security_group_ids,
         )
+        changes.append(change)
+        if len(lost := _by_groups_left(tables, change)):
+            decisions.append(_cut_off(tables, change, lost))
     return Fix(changes=tuple(changes), decisions=tuple(decisions))
+
+
+def _in_force(tables: Tables, endpoint_id: str) -> set[str]:
+    """Return the groups that are on an endpoint."""
+    held = tables["endpoint_security_groups"]
+    return set(held.loc[(held["endpoint_id"] == endpoint_id) & held["effective"], "group_id"])
+
+
+def _by_groups_left(tables: Tables, change: ApplySecurityGroups) -> pd.DataFrame:
+    """Return the rules, each with an interface, that admit users by the groups that an endpoint leaves alone.
+
+    Columns ``rule_id`` and ``eni_id``.
+    """
+    reached, rules = tables["reached_interfaces"], tables["ingress_rules"]
+    leaving = _in_force(tables, change.endpoint_id) - set(change.group_ids)
+    by_others = {
+        (row.group_id, row.protocol, str(row.from_port), str(row.to_port))
+        for row in rows_of(rules[rules["referenced_group_id"].isin(change.group_ids)])
+    }
+    alone = {
+        row.rule_id
+        for row in rows_of(rules[rules["referenced_group_id"].isin(leaving)])
+        if (row.group_id, row.protocol, str(row.from_port), str(row.to_port)) not in by_others
+    }
+    own = set(tables["endpoint_network_interfaces"]["eni_id"])
+    mine = reached[(reached["endpoint_id"] == change.endpoint_id) & ~reached["eni_id"].isin(own)]
+    pairs = {(rule, row.eni_id) for row in rows_of(mine) for rule in row.rule_ids if rule in alone}
+    return pd.DataFrame(sorted(pairs), columns=["rule_id", "eni_id"])
 
 
 # -- authorization, routes, logging ---------------------------------------------------------------

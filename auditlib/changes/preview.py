@@ -10,7 +10,7 @@ from auditlib import words
 from auditlib.addresses import NONE, Ranges
 from auditlib.changes import Change
 from auditlib.changes.difference import Key, difference, sure_access
-from auditlib.changes.fixes import FIXES, Fix, Named
+from auditlib.changes.fixes import FIXES, Fix, Named, switches_groups
 from auditlib.changes.remarks import (
     doubts,
     extent,
@@ -26,7 +26,16 @@ from auditlib.frames import rows_of
 from auditlib.language import marked, sentences, tr, tr_as
 from auditlib.tables import Tables, nearest
 
-__all__ = ["VERDICTS", "Preview", "Step", "applied", "ordered", "preview", "proposal"]
+__all__ = [
+    "VERDICTS",
+    "Preview",
+    "Step",
+    "applied",
+    "at_endpoints",
+    "ordered",
+    "preview",
+    "proposal",
+]
 
 VERDICTS = (
     marked("changes nothing anyone can reach"),
@@ -86,8 +95,8 @@ class Outcome:
 
     Attributes
     ----------
-    opens, opens_meant, closes, closes_meant
-        Access that comes and goes, ``meant`` where the finding asks for it.
+    opens, opens_meant, closes, closes_meant, closes_named
+        Access that comes and goes, ``meant`` where the finding asks for it, ``named`` where another does.
     unknown
         Why it cannot be judged, but for calls without an answer.
     unread
@@ -99,6 +108,7 @@ class Outcome:
     opens_meant: str
     closes: str
     closes_meant: str
+    closes_named: str = ""
     unknown: tuple[str, ...] = ()
     unread: bool = False
 
@@ -118,7 +128,8 @@ class Preview:
     outcomes
         The verdict as a table tells it, Regions that cannot be judged first.
     access
-        The difference, in ``DIFFERENCE`` columns; ``part`` sets what is intended apart.
+        The difference, in ``DIFFERENCE`` columns; ``part`` sets apart what is intended, and what is lost
+        and ``named`` by another finding.
     doubts, warnings, decisions
         Why it cannot be judged; what else to know; what needs a human decision.
     blanks
@@ -127,6 +138,8 @@ class Preview:
         The tables without and with the changes.
     known
         What checks found before, as far as that is known already.
+    endpoint
+        The endpoint alone that it fixes what is found at; empty where it is about all of them.
     """
 
     checks: tuple[str, ...]
@@ -142,6 +155,7 @@ class Preview:
     before: Tables = field(repr=False)
     after: Tables = field(repr=False)
     known: tuple[Finding, ...] = field(default=(), repr=False)
+    endpoint: str = ""
 
     @cached_property
     def findings(self) -> pd.DataFrame:
@@ -292,9 +306,11 @@ def preview(
     *,
     checks: Sequence[str] = (),
     named: Iterable[Named] = (),
+    named_elsewhere: Iterable[Named] = (),
     decisions: Sequence[str] = (),
     known: Sequence[Finding] = (),
     unassessed: Sequence[str] = (),
+    endpoint: str = "",
 ) -> Preview:
     """Try changes on tables and return what they do.
 
@@ -304,12 +320,16 @@ def preview(
         The findings they answer.
     named
         The access those findings name: what is meant to close or to open.
+    named_elsewhere
+        The access that other findings name, which may close with it.
     decisions
         What the changes leave to people.
     known
         What checks found with these tables, where that is known already.
     unassessed
         Findings that could not be assessed, so that nobody knows what there is to change.
+    endpoint
+        The endpoint alone that they are about; empty for all.
 
     Raises
     ------
@@ -318,7 +338,7 @@ def preview(
     """
     changes = tuple(dict.fromkeys(changes))
     steps, after = ordered(tables, changes)
-    access = _parted(difference(tables, after), tuple(named))
+    access = _parted(difference(tables, after), tuple(named), tuple(named_elsewhere))
     verdict, brief, outcomes, unjudged = _verdicts(tables, after, changes, access, unassessed)
     about_steps = [
         tr(
@@ -353,17 +373,23 @@ def preview(
         before=tables,
         after=after,
         known=tuple(known),
+        endpoint=endpoint,
     )
 
 
-def _parted(access: pd.DataFrame, named: tuple[Named, ...]) -> pd.DataFrame:
-    """Return a difference with what findings name set apart as intended."""
-    parts = [
-        "intended"
-        if row["part"] == "side_effect" and any(one.covers(row) for one in named)
-        else row["part"]
-        for row in access.to_dict("records")
-    ]
+def _parted(
+    access: pd.DataFrame, named: tuple[Named, ...], elsewhere: tuple[Named, ...]
+) -> pd.DataFrame:
+    """Return a difference with what findings name set apart: as intended, or named by another one."""
+
+    def part(row: Mapping[str, object]) -> object:
+        if row["part"] != "side_effect":
+            return row["part"]
+        if any(one.covers(row) for one in named):
+            return "intended"
+        return "named" if any(one.covers(row) for one in elsewhere) else "side_effect"
+
+    parts = [part({str(k): v for k, v in row.items()}) for row in access.to_dict("records")]
     return access.assign(part=pd.Series(parts, index=access.index, dtype="str"))
 
 
@@ -411,18 +437,18 @@ def _verdicts(
 def _outcome(tables: Tables, access: pd.DataFrame, regions: Iterable[str]) -> Outcome:
     """Return what becomes of access, as a table tells it."""
     told = access[access["part"] != "own_interface"]
-    meant = told["part"] == "intended"
 
-    def said(change: str, *, intended: bool) -> str:
-        rows = told[(told["change"] == change) & (meant == intended)]
+    def said(change: str, part: str) -> str:
+        rows = told[(told["change"] == change) & (told["part"] == part)]
         return extent(tables, rows, words.name_first) if len(rows) else ""
 
     return Outcome(
         regions=tuple(sorted(regions)),
-        opens=said("gained", intended=False),
-        opens_meant=said("gained", intended=True),
-        closes=said("lost", intended=False),
-        closes_meant=said("lost", intended=True),
+        opens=said("gained", "side_effect"),
+        opens_meant=said("gained", "intended"),
+        closes=said("lost", "side_effect"),
+        closes_meant=said("lost", "intended"),
+        closes_named=said("lost", "named"),
     )
 
 
@@ -459,14 +485,15 @@ def _unsure_regions(
 
 def _for_users(tables: Tables, access: pd.DataFrame) -> str:
     told = access[access["part"] != "own_interface"]
-    meant = told["part"] == "intended"
+    meant, elsewhere = told["part"] == "intended", told["part"] == "named"
     gained, lost = told["change"] == "gained", told["change"] == "lost"
     said = [
         tr(text, what=extent(tables, told[rows]))
         for text, rows in (
             (marked("opens {what}"), gained & ~meant),
             (marked("opens {what}, as the finding asks"), gained & meant),
-            (marked("also closes {what}"), lost & ~meant),
+            (marked("also closes {what}"), lost & ~meant & ~elsewhere),
+            (marked("also closes {what}, which another finding names"), lost & elsewhere),
         )
         if rows.any()
     ]
@@ -598,7 +625,7 @@ def proposal(
         if evidence.empty:
             decisions.append(about + sentences(tr("Nothing to fix."), finding.answer))
             continue
-        fix = FIXES[id](now, evidence) if id in FIXES else Fix(decisions=(by_id[id].decision,))
+        fix = _fix_of(by_id[id], now, evidence)
         decisions += [f"{about}{text}" for text in fix.decisions]
         new = [c for c in dict.fromkeys(fix.changes) if c not in changes]
         if id != checks[-1]:
@@ -610,19 +637,102 @@ def proposal(
         changes += new
         named += fix.named
 
-    def tried(changes: Sequence[Change]) -> Preview:
+    return _tried(
+        tables,
+        changes,
+        checks=tuple(checks),
+        named=named,
+        decisions=decisions,
+        known=known,
+        unassessed=unassessed,
+        endpoint=endpoint or "",
+    )
+
+
+def at_endpoints(tables: Tables, known: Sequence[Finding]) -> tuple[Preview, ...]:
+    """Return the previews of the fixes that give endpoints other groups, one endpoint at a time.
+
+    Somebody may want it for one endpoint and not for another. Fixes that make the very same changes to
+    an endpoint are one preview, whose ``checks`` names them all.
+
+    Parameters
+    ----------
+    known
+        What checks found with these tables; the fixes of those that fail are previewed.
+    """
+    together: dict[tuple[str, object], dict[str, Fix]] = {}
+    for finding in known:
+        id, found = finding.check.id, finding.evidence
+        if finding.status is Status.FAIL and switches_groups(id):
+            for endpoint in found["endpoint_id"].dropna().unique():
+                fix = _fix_of(finding.check, tables, found[found["endpoint_id"] == endpoint])
+                changes = frozenset(fix.changes) or id
+                together.setdefault((str(endpoint), changes), {})[id] = fix
+    return tuple(
+        _tried(
+            tables,
+            next(iter(fixes.values())).changes,
+            checks=tuple(fixes),
+            named=[one for fix in fixes.values() for one in fix.named],
+            decisions=[text for fix in fixes.values() for text in fix.decisions],
+            known=known,
+            endpoint=endpoint,
+        )
+        for (endpoint, _), fixes in together.items()
+    )
+
+
+def _fix_of(check: Check, tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return what to change about some evidence of a check; where people decide, why."""
+    made = FIXES.get(check.id)
+    return Fix(decisions=(check.decision,)) if made is None else made(tables, evidence)
+
+
+def _tried(
+    tables: Tables,
+    changes: Sequence[Change],
+    *,
+    checks: tuple[str, ...],
+    named: Iterable[Named],
+    decisions: Sequence[str],
+    known: Sequence[Finding],
+    unassessed: Sequence[str] = (),
+    endpoint: str = "",
+) -> Preview:
+    """Return the preview of changes, or of none where AWS would refuse one of them, which it says."""
+
+    def tried(changes: Sequence[Change], decisions: Iterable[str]) -> Preview:
         return preview(
             tables,
             changes,
             checks=checks,
             named=named,
-            decisions=decisions,
+            named_elsewhere=_named_elsewhere(tables, checks, known),
+            decisions=tuple(dict.fromkeys(decisions)),
             known=known,
             unassessed=unassessed,
+            endpoint=endpoint,
         )
 
     try:
-        return tried(changes)
+        return tried(changes, decisions)
     except ParameterError as refused:
-        decisions.append(sentences(tr(_REFUSED), str(refused)))
-        return tried(())
+        return tried((), [*decisions, sentences(tr(_REFUSED), str(refused))])
+
+
+def _named_elsewhere(
+    tables: Tables, checks: Sequence[str], known: Sequence[Finding]
+) -> tuple[Named, ...]:
+    """Return the access that findings of other checks name, by the rule that admits."""
+    found = {finding.check.id: finding.evidence for finding in known}
+    evidence = [
+        found[check.id] if check.id in found else evidence_in(check, tables)
+        for check in all_checks()
+        if check.names_access and check.id not in checks
+    ]
+    return tuple(
+        Named(change="lost", endpoint_id=row.endpoint_id, eni_id=row.eni_id, rule_id=row.rule_id)
+        for rows in evidence
+        for row in rows_of(rows)
+        if isinstance(row.eni_id, str)
+    )

@@ -580,14 +580,25 @@ _LIST_DECISION = (
 )
 _LIST_FIRST = marked(
     "Replace the revocation list: have the authority that signs your client certificates issue a new "
-    "one (with easy-rsa: gen-crl; EASYRSA_CRL_DAYS says how long it holds), and import it."
+    "one (with easy-rsa: gen-crl; EASYRSA_CRL_DAYS says how long it holds)."
 )
 _LIST_WHOLE = marked("The new list must hold every certificate that the old one revokes.")
+_LIST_SHOWN = marked(
+    "Their serial numbers: aws ec2 export-client-vpn-client-certificate-revocation-list "
+    "--client-vpn-endpoint-id <endpoint id> --query CertificateRevocationList --output text | openssl "
+    "crl -noout -text."
+)
+_LIST_IMPORT = marked(
+    "Import it from the file crl.pem: aws ec2 import-client-vpn-client-certificate-revocation-list "
+    "--client-vpn-endpoint-id <endpoint id> --certificate-revocation-list file://crl.pem."
+)
 _LIST_WINDOW = marked("Importing resets the sessions of the endpoint: plan a window.")
 _LIST_THEN = marked(
     "Then let a scheduled job issue and import the next ones, each with room to spare before the list expires."
 )
-_LIST_REMEDY = f"{_LIST_FIRST} {_LIST_WHOLE} {_LIST_WINDOW} {_LIST_THEN}"
+_LIST_REMEDY = (
+    f"{_LIST_FIRST} {_LIST_WHOLE} {_LIST_SHOWN} {_LIST_WINDOW} {_LIST_IMPORT} {_LIST_THEN}"
+)
 
 
 def _list_advice(evidence: pd.DataFrame) -> tuple[str, ...]:
@@ -604,8 +615,9 @@ def _list_advice(evidence: pd.DataFrame) -> tuple[str, ...]:
         for row in known
         if row.entries
     )
-    whole = "" if len(known) == len(evidence) else tr(_LIST_WHOLE)
-    return sentences(tr(_LIST_FIRST), *held, whole), tr(_LIST_THEN)
+    told = [*held, *([] if len(known) == len(evidence) else [tr(_LIST_WHOLE)])]
+    shown = tr(_LIST_SHOWN) if told else ""
+    return sentences(tr(_LIST_FIRST), *told, shown), tr(_LIST_IMPORT), tr(_LIST_THEN)
 
 
 _LIST_VERIFY = (

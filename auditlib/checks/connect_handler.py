@@ -233,7 +233,7 @@ def _function(arn: str) -> str:
     verify=(
         "aws ec2 describe-client-vpn-endpoints --query "
         "'ClientVpnEndpoints[].ClientConnectOptions.Status.Code' shows applied, and aws lambda "
-        "get-function-configuration --query LastUpdateStatus shows Successful."
+        "get-function-configuration --function-name <arn> --query LastUpdateStatus shows Successful."
     ),
     false_alarms=("A change that was made minutes before the account was read.",),
     decision="Waiting is mostly all there is to do; a failed update is mended in the function's own code.",

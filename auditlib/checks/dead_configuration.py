@@ -60,8 +60,8 @@ _ENDED = {"deleted", "deleting", "expired", "failed", "rejected"}
     ),
     ends_sessions=True,
     verify=(
-        "aws ec2 describe-client-vpn-authorization-rules and describe-client-vpn-routes show no "
-        "Status.Code failed."
+        "aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id <endpoint id> and "
+        "describe-client-vpn-routes, with the same option, show no Status.Code failed."
     ),
     false_alarms=("None is known: AWS reports the state itself.",),
     decision="Only you know whether the rule or route is still wanted: remove it, and add it again if so.",
@@ -451,7 +451,7 @@ def endpoint_names_missing_security_group(
     ),
     verify=(
         "aws ec2 describe-route-tables --route-table-ids <route table id> --query "
-        "'RouteTables[].Routes[?State==`blackhole`]' returns an empty list."
+        "\"RouteTables[].Routes[?State=='blackhole'][]\" returns an empty list."
     ),
     false_alarms=("A route to an interface of a machine that is stopped for the moment.",),
     decision="Whether the network is left over or its target has to come back is yours to say; routes of a VPC are changed there.",

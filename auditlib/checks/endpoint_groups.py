@@ -405,7 +405,7 @@ def vpn_sg_lets_members_in(  # noqa: PLR0917 # the tables it reads
     ),
     verify=(
         "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<group id> --query "
-        "'SecurityGroupRules[?IsEgress==`false`]' returns an empty list; a test client still "
+        "'SecurityGroupRules[?!IsEgress]' returns an empty list; a test client still "
         "connects."
     ),
     false_alarms=(
@@ -499,7 +499,7 @@ def vpn_sg_has_inbound_rules(
     ),
     verify=(
         "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<group ids> --query "
-        "'SecurityGroupRules[?IsEgress==`true`]' shows, over all groups of the endpoint, all "
+        "'SecurityGroupRules[?IsEgress]' shows, over all groups of the endpoint, all "
         "protocols to 0.0.0.0/0 (CidrIpv4), and to ::/0 (CidrIpv6) where clients use IPv6."
     ),
     false_alarms=(

@@ -138,8 +138,29 @@ def _unused_since(tables: TableSource, evidence: pd.DataFrame) -> str:
         if _asks_for_certificates(endpoint)
         else "",
         tr(
+            "Where nobody needs it, deleting it ends all that is found at it, without a fix for each, but for "
+            "its log: that stays in {group}, and is kept for ever.",
+            group=group,
+        )
+        if (group := endless_log(tables, endpoint))
+        else tr(
             "Where nobody needs it, deleting it ends all that is found at it, without a fix for each."
         ),
+    )
+
+
+def endless_log(tables: TableSource, endpoint: Any) -> str:
+    """Return the group in which the log of an endpoint is kept for ever; empty where there is none."""
+    groups = tables.shared("log_groups")
+    place = ("account", "region")
+    held = groups[groups["log_group_name"].eq(endpoint.connection_log_group or "")]
+    return next(
+        (
+            words.clean(row.log_group_name, 200)
+            for row in rows_where(held, held["retention_in_days"].isna())
+            if all(getattr(row, name) == getattr(endpoint, name) for name in place)
+        ),
+        "",
     )
 
 
@@ -164,8 +185,10 @@ def _days(since: Any, until: Any) -> int:
     ),
     remedy=(
         "Delete the endpoint once its owner agrees, or remove its associations first: nobody can "
-        "connect then, the hours end, and it can be had back by associating a subnet again. Keep "
-        "its connection log for as long as incidents may be looked into."
+        "connect then, and the hours end. Note its subnets, security groups and routes before: with its "
+        "associations AWS deletes its routes, those that were added by hand too, and associating a "
+        "subnet again brings back only the one for the VPC. Keep its connection log for as long as "
+        "incidents may be looked into."
     ),
     verify=(
         "aws ec2 describe-client-vpn-endpoints no longer lists it, or "

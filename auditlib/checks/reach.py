@@ -348,8 +348,9 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
     ),
     ends_sessions=True,
     verify=(
-        "aws ec2 describe-client-vpn-routes and describe-client-vpn-authorization-rules, side by "
-        "side, show an authorization rule for every network that is routed."
+        "aws ec2 describe-client-vpn-routes --client-vpn-endpoint-id <endpoint id> and "
+        "describe-client-vpn-authorization-rules, with the same option, show an authorization rule "
+        "for every network that is routed."
     ),
     false_alarms=(
         "The route that AWS adds by itself for the VPC of an association.",

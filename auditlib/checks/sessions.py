@@ -303,8 +303,8 @@ def _ipv6_beside(endpoints: pd.DataFrame) -> str:
     ),
     ends_sessions=True,
     verify=(
-        "aws ec2 describe-client-vpn-routes and describe-client-vpn-authorization-rules both show "
-        "an active 0.0.0.0/0."
+        "aws ec2 describe-client-vpn-routes --client-vpn-endpoint-id <endpoint id> and "
+        "describe-client-vpn-authorization-rules, with the same option, both show an active 0.0.0.0/0."
     ),
     false_alarms=("A network whose users are kept off the internet on purpose.",),
     decision="Whether connected users should reach the internet is yours to say; a route and an authorization rule open it.",

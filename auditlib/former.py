@@ -1,0 +1,78 @@
+"""What the snapshot before this one tells of logs that are off now: where they went."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from auditlib.check import Status
+from auditlib.frames import rows_of
+from auditlib.language import tr
+from auditlib.summary import names, spoken, when
+
+if TYPE_CHECKING:
+    from auditlib.audit import Audit
+
+__all__ = ["LOG_OFF", "FormerLog", "former_logs", "log_groups_told"]
+
+LOG_OFF = "connection-logging-is-off"
+
+_GROUP = re.compile(r"[A-Za-z0-9._/#-]{1,512}")
+"""A name as CloudWatch Logs takes one, which no shell obeys; anything else is not repeated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormerLog:
+    """The connection log that an endpoint had: to which group it went, and when that was read.
+
+    ``group`` is empty where it has no name that a log group can have.
+    """
+
+    endpoint_id: str
+    region: str
+    group: str
+    read_at: Any
+
+    @property
+    def look(self) -> str:
+        """The call that shows whether the group is still there."""
+        return f"aws logs describe-log-groups --log-group-name-prefix {self.group} --region {self.region}"
+
+
+def former_logs(audit: "Audit") -> dict[str, FormerLog]:
+    """Return, by endpoint, the logs that were on in the earlier snapshot and are found to be off now."""
+    finding = next((f for f in audit.findings if f.check.id == LOG_OFF), None)
+    if finding is None or finding.status is not Status.FAIL or audit.earlier is None:
+        return {}
+    off = set(finding.evidence["endpoint_id"])
+    return {
+        row.endpoint_id: FormerLog(
+            endpoint_id=row.endpoint_id,
+            region=row.region,
+            group=row.connection_log_group if _is_group(row.connection_log_group) else "",
+            read_at=row.read_at,
+        )
+        for row in rows_of(audit.earlier["client_vpn_endpoints"])
+        if row.endpoint_id in off and pd.notna(row.connection_log_enabled)
+        if row.connection_log_enabled
+    }
+
+
+def _is_group(name: object) -> bool:
+    return isinstance(name, str) and _GROUP.fullmatch(name) is not None
+
+
+def log_groups_told(audit: "Audit") -> Iterator[str]:
+    """Say for each endpoint whose log was switched off what ``LOG_GROUP`` can be, and how to see that it is there."""
+    for log in former_logs(audit).values():
+        if log.group:
+            yield tr(
+                "{endpoint} wrote to {group} when the earlier snapshot was read ({when}): where that is "
+                "still there, LOG_GROUP={group}. {call} lists it.",
+                endpoint=spoken([log.endpoint_id], names(audit))[0],
+                group=log.group,
+                when=when(log.read_at),
+                call=log.look,
+            )
