@@ -271,6 +271,8 @@ _ID = re.compile(
 def by_name(text: str, called: Mapping[str, str]) -> str:
     """Return a text in which names come first, each with its id behind it; ids without one stay.
 
+    So do those whose name is made of ids, as AWS names an endpoint's interfaces.
+
     >>> names = {"sg-0123456789abcdef0": "web", "sgr-0123456789abcdef0": "sgr-0123456789abcdef0 (odd)"}
     >>> by_name("sg-0123456789abcdef0 (web, default) has sgr-0123456789abcdef0", names)
     'web (sg-0123456789abcdef0, default) has sgr-0123456789abcdef0'
@@ -280,7 +282,7 @@ def by_name(text: str, called: Mapping[str, str]) -> str:
     told, end = [], 0
     for found in _ID.finditer(text):
         id, name = found[0], clean(called.get(found[0]))
-        if not name or _is_odd(id, called):
+        if not name or _is_odd(id, called) or _ID.search(name):
             continue
         rest = text[found.end() :]
         told.append(text[end : found.start()])

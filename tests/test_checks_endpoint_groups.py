@@ -80,7 +80,8 @@ def test_a_rule_for_the_vpn_port_from_anywhere_is_useless_but_opens_other_member
     found = finding(place.world, "vpn-sg-has-inbound-rules")
     assert column(found, "rule_id") == {rule}
     assert "UDP 443 from the internet (0.0.0.0/0)" in found.evidence["reason"][0]
-    assert "opens one other interface with the same group" in found.evidence["reason"][0]
+    assert f"but opens {eni} (web, " in found.evidence["reason"][0]
+    assert found.evidence["reason"][0].endswith("), with the same group.")
     assert column(finding(place.world, "vpn-sg-is-shared"), "eni_id") == {eni}
 
 

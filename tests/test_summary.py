@@ -395,7 +395,7 @@ def test_what_is_severe_at_one_endpoint_is_one_sentence_and_tells_receivers_once
     line = summary.verdict(audit)[0]
     assert line == (
         "High: old, which nobody seems to use, lets every user reach an administration or database port "
-        "and shares a security group that admits every member, VPN clients included: every user reaches "
+        "and shares a security group that admits every member (VPN clients included): every user reaches "
         "one receiver (wiki)."
     )
     assert not any(said.startswith("What is in order") for said in summary.verdict(audit))

@@ -260,8 +260,8 @@ def _ways_unread(evidence: pd.DataFrame) -> str:
     **_JUDGED,
     unseen=unread_members,
     condition=(
-        "shares a security group that admits every member, VPN clients included",
-        "share a security group that admits every member, VPN clients included",
+        "shares a security group that admits every member (VPN clients included)",
+        "share a security group that admits every member (VPN clients included)",
     ),
     kinds=_ways_unread,
     names_access=True,
@@ -430,8 +430,10 @@ def vpn_sg_has_inbound_rules(
     others = other_interfaces(
         groups, endpoint_network_interfaces, network_interfaces, network_interface_groups
     )
-    open_to = others[~others["client_vpn"]].groupby(["endpoint_id", "group_id"])["eni_id"].nunique()
-    members = open_to.to_dict()
+    members: dict[tuple[str, str], dict[str, str]] = {}
+    for row in rows_where(others, ~others["client_vpn"]):
+        held = members.setdefault((row.endpoint_id, row.group_id), {})
+        held[row.eni_id] = words.interface(row)
     names = names_of(security_groups, "group_id", "group_name")
     rules = ingress_rules[ingress_rules["group_id"].isin(groups["group_id"])]
     group_of = {(r.endpoint_id, r.group_id): r for r in rows_of(groups)}
@@ -440,11 +442,11 @@ def vpn_sg_has_inbound_rules(
     )
     rows = []
     for row in rows_of(pairs):
-        held = group_of[row.endpoint_id, row.group_id]
-        number = members.get((row.endpoint_id, row.group_id), 0)
+        group = group_of[row.endpoint_id, row.group_id]
+        opened = members.get((row.endpoint_id, row.group_id), {})
         said = {
-            "group": words.named(row.group_id, held.group_name),
-            "endpoint": called(held),
+            "group": words.named(row.group_id, group.group_name),
+            "endpoint": called(group),
             "rule": words.rule(row, names),
         }
         rows.append(
@@ -456,17 +458,17 @@ def vpn_sg_has_inbound_rules(
                 "record": row.record,
                 "reason": tr(
                     "{group} of {endpoint} admits {rule}, which has no documented effect on who can "
-                    "connect, but opens {interfaces} with the same group.",
+                    "connect, but opens {interfaces}, with the same group.",
                     **said,
-                    interfaces=words.count(number, "other interface"),
+                    interfaces=words.listed(opened.values(), most=3),
                 )
-                if number
+                if opened
                 else tr(
                     "{group} of {endpoint} admits {rule}, which has no documented effect on who can "
                     "connect.",
                     **said,
                 ),
-                "rank": 0 if number else 1,
+                "rank": 0 if opened else 1,
             }
         )
     return evidence_of("account region endpoint_id group_id rule_id reason source record", rows)
