@@ -137,7 +137,7 @@ def _counted(findings: Sequence["Finding"]) -> str:
         *([tr("{number} for information", number=n)] if (n := counts["information"]) else []),
         tr("{number} pass", number=counts["pass"]),
         *(
-            [tr("{number} pass elsewhere or have come", number=n)]
+            [tr("{number} pass in part or are overtaken", number=n)]
             if (n := counts["passes_elsewhere"] + counts["has_come"])
             else []
         ),
