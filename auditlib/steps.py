@@ -278,14 +278,7 @@ class _Asking:
                 "Ask the owner of {endpoint} whether anybody needs it.", endpoint=self._called(id)
             ),
             where="",
-            how=sentences(
-                *self._taken_away(endpoint),
-                tr(
-                    "Deleting it later ends its part in what {counted} checks found.",
-                    counted=counted,
-                ),
-                stays,
-            )
+            how=""
             if row.associations
             else sentences(
                 tr(
@@ -294,18 +287,26 @@ class _Asking:
                 ),
                 stays,
             ),
+            parts=(
+                self._to_note(endpoint),
+                tr("Take away its associations: nobody can connect then."),
+                sentences(
+                    tr(
+                        "Delete it later: that ends its part in what {counted} checks found.",
+                        counted=counted,
+                    ),
+                    stays,
+                ),
+            )
+            if row.associations
+            else (),
             why=row.reason,
         )
 
-    def _taken_away(self, endpoint: Any) -> Iterator[str]:
+    def _to_note(self, endpoint: Any) -> str:
         """Say what to note before an endpoint's associations are taken away, for the way back."""
         id, tables = endpoint.endpoint_id, self.audit.tables
         held, routes = tables["client_vpn_target_networks"], tables["client_vpn_routes"]
-        yield tr("If not, take away its associations: nobody can connect then.")
-        yield tr(
-            "Note its subnets and routes before: AWS deletes the routes with the associations, those that "
-            "were added by hand too, and associating a subnet again brings back only the one for the VPC."
-        )
         subnets = held.loc[held["endpoint_id"] == id, "subnet_id"].dropna()
         by_hand = routes[(routes["endpoint_id"] == id) & routes["origin"].ne("associate")]
         noted = [
@@ -319,12 +320,19 @@ class _Asking:
                 for row in rows_of(by_hand)
             ),
         ]
-        if noted:
-            yield tr("As read: {noted}.", noted=listed(noted, most=8))
-        if not endpoint.security_group_ids and isinstance(endpoint.vpc_id, str):
-            yield tr(
+        return sentences(
+            tr(
+                "If nobody does, note its subnets and routes: AWS deletes the routes with the associations, "
+                "those that were added by hand too, and associating a subnet again brings back only the one "
+                "for the VPC."
+            ),
+            tr("As read: {noted}.", noted=listed(noted, most=8)) if noted else "",
+            tr(
                 "Its settings name no security group, so it would come back with the VPC's default one."
             )
+            if not endpoint.security_group_ids and isinstance(endpoint.vpc_id, str)
+            else "",
+        )
 
     def _called(self, id: str) -> str:
         return clean(names(self.audit).get(id)) or id

@@ -447,7 +447,7 @@ def test_a_notebook_shows_findings_frames_and_pictures_as_the_report_does(shell,
     sheet = display.init_notebook(exposed)
     names = summary.names(exposed)
     finding = exposed.finding("vpn-sg-is-default")
-    told = display.card(finding, names, display.proposal_of(exposed, finding))
+    told = display.card(finding, names, display.proposals_of(exposed, finding))
     assert shown(shell, finding) == (told.markup, {"auditlib": "html"})
     frame = exposed.tables.subnets
     assert shown(shell, frame)[0] == display.table(frame, names=names).markup

@@ -320,17 +320,24 @@ def test_the_owner_of_an_endpoint_nobody_uses_is_asked_before_anybody_builds_for
     world.record(settled)["ConnectionLogOptions"]["CloudwatchLogGroup"] = "/vpn/quiet"
     world.log_group("/vpn/quiet")
     world.log_stream("/vpn/quiet", "connections", days_ago=75)
+    networks = audited(world).tables["client_vpn_target_networks"].set_index("endpoint_id")
+    subnet = networks.loc[settled, "subnet_id"]
+    world.endpoint_route(settled, "192.0.2.0/24", subnet)
     told = first_steps(audited(world), 40)
     what = [step.what for step in told]
     ask = what.index("Ask the owner of settled whether anybody needs it.")
     assert ask == min(at for at, step in enumerate(told) if "settled" in step.where + step.what)
-    assert "take away its associations" in told[ask].how
+    noted, taken, deleted = told[ask].parts
+    assert taken == "Take away its associations: nobody can connect then."
     assert (
-        "AWS deletes the routes with the associations, those that were added by hand too"
-        in told[ask].how
+        "AWS deletes the routes with the associations, those that were added by hand too" in noted
     )
-    assert "ends its part in what 1 high and 1 medium checks found." in told[ask].how
-    assert "it would come back with the VPC's default one." in told[ask].how
+    assert f"As read: subnet {subnet} and route 192.0.2.0/24 through {subnet}." in noted
+    assert noted.endswith("it would come back with the VPC's default one.")
+    assert deleted == (
+        "Delete it later: that ends its part in what 1 high and 1 medium checks found. Its log stays in "
+        "/vpn/quiet, and is kept for ever (connection-log-is-kept-for-ever)."
+    )
     assert "93 days before the snapshot" in told[ask].why
     others = [step for at, step in enumerate(told) if at != ask and "settled" in step.where]
     assert len(others) == 2
