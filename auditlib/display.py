@@ -669,7 +669,7 @@ def card(
         ratings=summary.ratings(finding.check) if _rated_otherwise(finding) else (),
         gaps=summary.refused_calls(finding.gaps),
         first=first,
-        fix=_fix(proposals, first) if proposals else "",
+        fix=_fix(finding.check.id, proposals, first) if proposals else "",
     )
     return Html(
         markup=markup, text=f"{_outcome(finding)}: {finding.check.title} {finding.answer}".strip()
@@ -705,7 +705,7 @@ def proposals_of(audit: "Audit | None", finding: Finding) -> tuple[Proposed, ...
     return tuple((one, why[id(one)] if id(one) in worse else "") for one in found)
 
 
-def _fix(proposals: Sequence[Proposed], said: Sequence[str]) -> Markup:
+def _fix(check_id: str, proposals: Sequence[Proposed], said: Sequence[str]) -> Markup:
     """Return what a card says of a fix: a sentence, the details folded; or why people decide.
 
     Parameters
@@ -723,7 +723,8 @@ def _fix(proposals: Sequence[Proposed], said: Sequence[str]) -> Markup:
             if preview.endpoint
             else tr("What the fix would change"),
             "not_recommended": why,
-            "title": previewed.title(preview),
+            # The same fix may stand on two cards: a name of a table must not.
+            "title": f"{previewed.title(preview)} ({check_id})",
             "sentence": previewed.sentence(preview),
             "outcome": _outcome_grid(preview),
             "remarks": [

@@ -351,17 +351,17 @@ class _Asking:
             ),
             how=sentences(
                 tr(
-                    "No new group is needed: as far as was read, nothing else carries {groups}, and it "
-                    "has no inbound rules.",
-                    groups=listed(clean(called.get(group)) or group for group in groups),
-                ),
-                self._effect(id),
-                tr(
                     "Read again first, for {calls} gave no answer there.",
                     calls=listed(sorted(set(gaps["service"] + " " + gaps["operation"]))),
                 )
                 if len(gaps)
                 else "",
+                tr(
+                    "No new group is needed: as far as was read, nothing else carries {groups}, and it "
+                    "has no inbound rules.",
+                    groups=listed(clean(called.get(group)) or group for group in groups),
+                ),
+                self._effect(id),
             ),
             ends="",
             sessions=tr("No session ends by it."),
@@ -483,6 +483,13 @@ class _Asking:
                 if len(beside)
                 else tr("its security group is shared")
             )
+        if LOG_OFF in here and (outage.live is None or len(outage.live)):
+            yield tr(
+                "Save who is connected, which no log keeps and AWS shows for an hour after a session has "
+                "ended: {call}.",
+                call="aws ec2 describe-client-vpn-connections --client-vpn-endpoint-id "
+                f"{outage.endpoint_id} --region {outage.region}",
+            )
         if opens:
             yield tr("Decide whether it should open again as it was: {what}.", what=listed(opens))
         if LOG_OFF in here:
@@ -497,7 +504,8 @@ class _Asking:
         if _FOR_EVERYONE in here:
             yield tr(
                 "Narrow its authorization rules, where it should not open as it was. That resets sessions "
-                "too: done now, it cuts off nobody whom this step does not cut off."
+                "too: done now, it ends no session that the import would not end. With a full tunnel, users "
+                "keep the internet only as long as a rule for 0.0.0.0/0 admits them."
             )
         if _SHARED in here:
             yield tr("Give it a security group of its own ({check}).", check=_SHARED)
@@ -672,13 +680,21 @@ def _incident(audit: "Audit") -> list[Step]:
         Step(
             what=what,
             where=listed(strange, most=6),
-            how=tr(
-                "It was on when the earlier snapshot was read ({when}). In CloudTrail the event is "
-                "ModifyClientVpnEndpoint; its event history goes back 90 days.",
-                when=when(min(read)),
-            )
-            if read
-            else "",
+            how=sentences(
+                tr(
+                    "The log was on when the earlier snapshot was read ({when}). In CloudTrail the event "
+                    "is ModifyClientVpnEndpoint; its event history goes back 90 days.",
+                    when=when(min(read)),
+                )
+                if read
+                else "",
+                tr(
+                    "A name is set by CreateTags, or when the thing is made; a rule's description when it "
+                    "is made or described anew."
+                )
+                if strange
+                else "",
+            ),
             why=sentences(
                 tr("Without the log nobody sees who connects.") if logs else "",
                 tr(

@@ -264,20 +264,22 @@ def spoken(ids: Iterable[str], called: Mapping[str, str]) -> list[str]:
 
 
 _ID = re.compile(
-    r"(?<![\w(/:-])(?<!--endpoint )(?:cvpn-endpoint|eni|sg|sgr|subnet|vpc)-[0-9a-f]{8,17}(?![\w-])"
+    r"(?<![\w(/:=-])(?<!--endpoint )(?<!-id )(?<!-ids )(?:cvpn-endpoint|eni|sg|sgr|subnet|vpc)-[0-9a-f]{8,17}(?![\w-])"
 )
 
 
 def by_name(text: str, called: Mapping[str, str]) -> str:
     """Return a text in which names come first, each with its id behind it; ids without one stay.
 
-    So do those whose name is made of ids, as AWS names an endpoint's interfaces.
+    So do those in a command, and those whose name is made of ids, as AWS names an endpoint's interfaces.
 
     >>> names = {"sg-0123456789abcdef0": "web", "sgr-0123456789abcdef0": "sgr-0123456789abcdef0 (odd)"}
     >>> by_name("sg-0123456789abcdef0 (web, default) has sgr-0123456789abcdef0", names)
     'web (sg-0123456789abcdef0, default) has sgr-0123456789abcdef0'
     >>> by_name("nothing but sg-0123456789abcdef0", names)
     'nothing but web (sg-0123456789abcdef0)'
+    >>> by_name("aws … --group-id sg-0123456789abcdef0", names)
+    'aws … --group-id sg-0123456789abcdef0'
     """
     told, end = [], 0
     for found in _ID.finditer(text):

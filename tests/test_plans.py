@@ -270,7 +270,7 @@ def test_a_blank_that_is_not_set_stops_the_script_before_anything_else(world, tm
     found = proposal(Tables(world.snapshot()), ["authorization-allows-everyone"])
     script = apply_script(found)
     assert ': "${GROUP_FOR_10_0_2_0_24:?set GROUP_FOR_10_0_2_0_24 first' in script
-    assert '--access-group-id "${GROUP_FOR_10_0_2_0_24}"' in script
+    assert '--access-group-id "${GROUP_FOR_10_0_2_0_24:?}"' in script
 
 
 def said_in_terraform(literal: str) -> str:

@@ -22,7 +22,7 @@ from auditlib.report import _markdown
 from auditlib.schemas import GAPS
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
-GENERAL = {"--query", "--output"}
+GENERAL = {"--query", "--output", "--region"}
 
 NOTHING_LEFT = {
     "SecurityGroupRules[?!IsEgress]": (

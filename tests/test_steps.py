@@ -127,7 +127,7 @@ def test_restoring_tells_what_the_endpoint_would_have_then():
     told = " ".join(step.parts)
     assert "Switch on its connection log, which AWS does not name among" in told
     assert "whoever has a certificate that is not revoked gets into 10.0.0.0/16" in told
-    assert "done now, it cuts off nobody whom this step does not cut off." in told
+    assert "done now, it ends no session that the import would not end." in told
     assert "is shared with" not in told
 
 
@@ -138,6 +138,17 @@ def test_restoring_tells_with_what_the_endpoint_shares_its_group():
     (step,) = steps_of(world, ENDED)
     assert "its security group is shared with bastion." in step.parts[0]
     assert step.parts[1] == "Give it a security group of its own (vpn-sg-is-shared)."
+
+
+def test_who_is_connected_is_saved_before_anything_where_no_log_keeps_it():
+    world, endpoint = down("2026-10-31 14:40:00")
+    (step,) = steps_of(world, ENDED)
+    assert begins(step.parts)[0] == "Replace"
+    world.record(endpoint)["ConnectionLogOptions"] = {"Enabled": False}
+    (step,) = steps_of(world, ENDED)
+    assert begins(step.parts)[0] == "Save"
+    call = f"aws ec2 describe-client-vpn-connections --client-vpn-endpoint-id {endpoint} --region {REGION}."
+    assert step.parts[0].endswith(call)
 
 
 def begins(parts: tuple[str, ...]) -> list[str]:

@@ -310,7 +310,11 @@ def _first(tables: Tables, endpoint_id: str) -> str:
             "Fix vpn-sg-lets-members-in first: the fixes of vpn-sg-is-default and vpn-sg-is-shared would "
             "keep what members of its group open to VPN users."
         )
-    return tr("Fix vpn-sg-is-default or vpn-sg-is-shared first.")
+    used = tables["endpoint_security_groups"]
+    mine = used[(used["endpoint_id"] == endpoint_id) & used["effective"]]
+    if mine["is_default"].fillna(False).astype(bool).any():
+        return tr("Fix vpn-sg-is-default or vpn-sg-is-shared first.")
+    return tr("Fix vpn-sg-is-shared first.")
 
 
 def _lets_members_in(tables: Tables, endpoint_id: str) -> bool:

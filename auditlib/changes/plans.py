@@ -196,7 +196,7 @@ def _word(word: str, placeholders: Iterable[str]) -> str:
     """Return a word of a command, quoted; a placeholder becomes its variable."""
     for one in placeholders:
         if word == one:
-            return f'"${{{_variable(one)}}}"'
+            return f'"{_value_of(one)}"'
         # In JSON a quotation mark inside a text is escaped, so this can be nothing but the value.
         for key in ("GroupId", "CloudwatchLogGroup"):
             told = f'"{key}": "{one}"'
@@ -204,10 +204,16 @@ def _word(word: str, placeholders: Iterable[str]) -> str:
                 before, after = word.split(told, 1)
                 return (
                     shlex.quote(f'{before}"{key}": "')
-                    + f'"${{{_variable(one)}}}"'
+                    + f'"{_value_of(one)}"'
                     + shlex.quote(f'"{after}')
                 )
     return _quoted(word)
+
+
+def _value_of(placeholder: str) -> str:
+    """Return how a command reads a placeholder; a blank that nobody filled in stops the shell."""
+    unset = ":?" if placeholder.startswith("<") else ""
+    return f"${{{_variable(placeholder)}{unset}}}"
 
 
 def _command(change: Change) -> str:

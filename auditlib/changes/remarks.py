@@ -9,9 +9,11 @@ from auditlib import words
 from auditlib.access import EVERYONE, TABLES
 from auditlib.addresses import Ranges, port_text, ports
 from auditlib.changes import (
+    AddAuthorizationRule,
     ApplySecurityGroups,
     AuthorizeRule,
     Change,
+    RemoveAuthorizationRule,
     RevokeRule,
 )
 from auditlib.changes.change import whole
@@ -303,6 +305,16 @@ def warnings(
             networks=words.listed(empty),
         )
     yield from _emptied_defaults(before, after)
+    added = {c.endpoint_id: c for c in changes if isinstance(c, AddAuthorizationRule)}
+    removed = {c.endpoint_id for c in changes if isinstance(c, RemoveAuthorizationRule)}
+    for id in sorted(added.keys() & removed):
+        yield tr(
+            "Before an authorization rule of {endpoint} is removed, see that the new ones are active, which "
+            "takes a while ({call}), and that a user of each group gets where they should.",
+            endpoint=id,
+            call="aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id "
+            f"{id} --region {added[id].region}",
+        )
 
 
 def _other_sessions(before: Tables, access: pd.DataFrame) -> Iterator[str]:

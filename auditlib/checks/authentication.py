@@ -1144,7 +1144,7 @@ def saml_metadata_expires_soon(judged: pd.DataFrame, saml_providers: pd.DataFram
     ),
     verify=(
         "aws ds describe-directories --directory-ids <id> --query "
-        "'DirectoryDescriptions[].[Stage,RadiusStatus]' shows Active; then have a user sign in."
+        "'DirectoryDescriptions[].[Stage,RadiusStatus]' shows Active, and Completed where RADIUS is used; then have a user sign in."
     ),
     false_alarms=(
         "A directory that is being updated or restored by plan: it comes back by itself.",

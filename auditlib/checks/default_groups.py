@@ -149,7 +149,7 @@ def default_sg_has_rules(
         "Groups that no interface carries are not reported, but a launch template, Lambda "
         "function, Batch or CodeBuild setting may still name them: look there before emptying.",
     ),
-    decision="Which group each interface needs depends on what it serves. Endpoints are moved by the fix of vpn-sg-is-default; for the rest give each interface a group that fits.",
+    decision="Which group each interface needs depends on what it serves. Endpoints are moved by the fixes of vpn-sg-lets-members-in or vpn-sg-is-default; for the rest give each interface a group that fits.",
     reference="https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html",
     controls={"NIST SP 800-53 Rev. 5": ("AC-4", "SC-7")},
 )

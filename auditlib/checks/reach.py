@@ -323,7 +323,7 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
 
 @check(
     id="routed-but-not-authorized",
-    title="Every route of an endpoint leads to a network that somebody is authorized for",
+    title="Every route of an endpoint leads to a network that somebody is authorized for, or for a part of it",
     severity=Severity.INFO,
     **_JUDGED,
     unseen=changing_rules,
@@ -332,8 +332,8 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
         "route networks that nobody is authorized for",
     ),
     clear=(
-        "routes only networks that somebody is authorized for",
-        "route only networks that somebody is authorized for",
+        "routes only networks that somebody is authorized for, or for a part",
+        "route only networks that somebody is authorized for, or for a part",
     ),
     rationale=(
         "Nobody gets through such a route, so it opens nothing today. With split tunnel it still "
@@ -593,8 +593,8 @@ def _deciding(territory: Ranges, rules: list[Any]) -> list[Any]:
     remedy=(
         "Narrow it in the security groups of these receivers: give administrators an endpoint with a "
         "security group of its own, admit that group on the ports for administration and databases, "
-        "and leave to everybody else's endpoint the ports that its users need (443 of a website, 445 of a "
-        "file server). Add the new rules first, then remove the wide ones. Authorization rules know no "
+        "and leave to everybody else's endpoint the ports that its users need (443 of a website, "
+        "say). Add the new rules first, then remove the wide ones. Authorization rules know no "
         "ports: one for the administrators' group in place of everyone would take the whole receiver "
         "from all others."
     ),
@@ -698,7 +698,8 @@ def _told(offered: tuple[tuple[str, int, str], ...]) -> Iterator[str]:
     ),
     remedy=(
         "Add a rule with the same ports that names the endpoint's security group, find out who "
-        "else uses the wide rule (VPC Flow Logs tell), then narrow or remove it by its rule id."
+        "else uses the wide rule (VPC Flow Logs tell), then narrow it to them, or remove it by its rule "
+        "id. Where it is meant for the public, as of a website, it stays."
     ),
     verify=(
         "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<receiver's group> "

@@ -117,10 +117,9 @@ def prefix_list_is_empty(
         "longer, and hides the groups that count. AWS requires nothing, so this is information."
     ),
     remedy=(
-        "Delete the group once its owner agrees. AWS refuses to delete one that an interface "
-        "carries or another group's rule names, so trying is safe as far as those go; look for "
-        "launch templates and the services named below yourself, which would fail at their next "
-        "start."
+        "Delete the group once its owner agrees. No interface carries it and no other group's rule "
+        "names it, so AWS will not stop you: keep its rules on record, and look first for launch "
+        "templates and the services named below, which would fail at their next start."
     ),
     verify="aws ec2 describe-security-groups --group-ids <group id> says that it does not exist.",
     false_alarms=(
