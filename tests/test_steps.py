@@ -143,7 +143,7 @@ def test_restoring_tells_with_what_the_endpoint_shares_its_group():
 def test_who_is_connected_is_saved_before_anything_where_no_log_keeps_it():
     world, endpoint = down("2026-10-31 14:40:00")
     (step,) = steps_of(world, ENDED)
-    assert begins(step.parts)[0] == "Replace"
+    assert begins(step.parts)[0] == "Decide"
     world.record(endpoint)["ConnectionLogOptions"] = {"Enabled": False}
     (step,) = steps_of(world, ENDED)
     assert begins(step.parts)[0] == "Save"
