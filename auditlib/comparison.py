@@ -305,7 +305,7 @@ class Comparison:
             tr("Still with all of that: {groups}.", groups=words.listed(map(words.clean, keeping)))
             if keeping
             else "",
-            tr("See that the others were meant to lose it.") if keeping else "",
+            tr("Ask whether the others were meant to lose it.") if keeping else "",
         )
 
     def _who(self, groups: list[str]) -> str:

@@ -289,7 +289,7 @@ class _Asking:
             ),
             parts=(
                 self._to_note(endpoint),
-                tr("Take away its associations: nobody can connect then."),
+                tr("Take away its associations, so that nobody can connect."),
                 sentences(
                     tr(
                         "Delete it later: that ends its part in what {counted} checks found.",

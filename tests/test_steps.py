@@ -339,7 +339,7 @@ def test_the_owner_of_an_endpoint_nobody_uses_is_asked_before_anybody_builds_for
     ask = what.index("Ask the owner of settled whether anybody needs it.")
     assert ask == min(at for at, step in enumerate(told) if "settled" in step.where + step.what)
     noted, taken, deleted = told[ask].parts
-    assert taken == "Take away its associations: nobody can connect then."
+    assert taken == "Take away its associations, so that nobody can connect."
     assert (
         "AWS deletes the routes with the associations, those that were added by hand too" in noted
     )

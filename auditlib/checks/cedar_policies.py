@@ -442,7 +442,9 @@ def authorization_policy_permits_everyone(
     remedy=(
         "Add the question before the reading, in every forbid: refuse where the attribute is "
         "missing (!(context has jamf.risk) || context.jamf.risk == ...), or move the demand into "
-        f"the permit, which lets nobody in when it fails. {_WINDOW}"
+        "the permit, which lets nobody in when it fails. Not where no provider of the endpoint sends "
+        "it: there it is always missing, and such a forbid would refuse everybody; remove the statement "
+        f"or add the provider first. {_WINDOW}"
     ),
     ends_sessions=True,
     verify=f"{_SHOW} --query PolicyDocument shows has before each reading in every forbid.",
