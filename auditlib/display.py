@@ -1254,7 +1254,7 @@ def _fix_row(audit: "Audit", preview: "Preview", advice: str, *, is_outdone: boo
     worst = audit.finding(preview.checks[0])
     return [
         _Cell(
-            text=", ".join(preview.checks),
+            text=series(preview.checks),
             name=previewed.title(preview) if preview.endpoint else summary.headline(worst),
             below=opening(tr(worst.check.severity.value)),
             kind="id",
@@ -1324,7 +1324,7 @@ def preview_access(audit: "Audit", previews: Sequence["Preview"]) -> Html:
                 found[~same & (found["part"] == "side_effect")],
             ),
             (
-                tr("Named by another finding ({checks})", checks=", ".join(named)),
+                tr("Named by another finding ({checks})", checks=series(named)),
                 found[~same & (found["part"] == "named")],
             ),
             (tr("Intended: what the finding names"), found[~same & (found["part"] == "intended")]),

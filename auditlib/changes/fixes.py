@@ -310,18 +310,15 @@ def _first(tables: Tables, endpoint_id: str) -> str:
             "Fix vpn-sg-lets-members-in first: the fixes of vpn-sg-is-default and vpn-sg-is-shared would "
             "keep what members of its group open to VPN users."
         )
-    used = tables["endpoint_security_groups"]
-    mine = used[(used["endpoint_id"] == endpoint_id) & used["effective"]]
-    if mine["is_default"].fillna(False).astype(bool).any():
+    if _on(tables, endpoint_id)["is_default"].fillna(False).astype(bool).any():
         return tr("Fix vpn-sg-is-default or vpn-sg-is-shared first.")
     return tr("Fix vpn-sg-is-shared first.")
 
 
 def _lets_members_in(tables: Tables, endpoint_id: str) -> bool:
     """Tell whether a group of an endpoint is on other interfaces and admits the endpoint's groups."""
-    used, held = tables["endpoint_security_groups"], tables["network_interface_groups"]
-    mine = used[(used["endpoint_id"] == endpoint_id) & used["effective"]]
-    groups = set(mine["group_id"].dropna())
+    held = tables["network_interface_groups"]
+    groups = _in_force(tables, endpoint_id)
     own = set(tables["endpoint_network_interfaces"]["eni_id"])
     shared = groups & set(held.loc[~held["eni_id"].isin(own), "group_id"])
     rules = tables["ingress_rules"]
@@ -700,10 +697,15 @@ def configured_groups(tables: Tables, evidence: pd.DataFrame) -> Fix:
     return Fix(changes=tuple(changes), decisions=tuple(decisions))
 
 
-def _in_force(tables: Tables, endpoint_id: str) -> set[str]:
-    """Return the groups that are on an endpoint."""
+def _on(tables: Tables, endpoint_id: str) -> pd.DataFrame:
+    """Return the rows of ``endpoint_security_groups`` of the groups that are on an endpoint."""
     held = tables["endpoint_security_groups"]
-    return set(held.loc[(held["endpoint_id"] == endpoint_id) & held["effective"], "group_id"])
+    return held[(held["endpoint_id"] == endpoint_id) & held["effective"]]
+
+
+def _in_force(tables: Tables, endpoint_id: str) -> set[str]:
+    """Return the ids, as far as they are known, of the groups that are on an endpoint."""
+    return set(_on(tables, endpoint_id)["group_id"].dropna())
 
 
 def _by_groups_left(tables: Tables, change: ApplySecurityGroups) -> pd.DataFrame:

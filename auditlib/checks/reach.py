@@ -350,7 +350,7 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
     verify=(
         "aws ec2 describe-client-vpn-routes --client-vpn-endpoint-id <endpoint id> and "
         "describe-client-vpn-authorization-rules, with the same option, show an authorization rule "
-        "for every network that is routed."
+        "for every network that is routed, or for a part of it."
     ),
     false_alarms=(
         "The route that AWS adds by itself for the VPC of an association.",
