@@ -158,6 +158,12 @@ def _environment() -> Environment:
     return add_filters(Environment(loader=FileSystemLoader(TEMPLATES), **environment_settings()))  # noqa: S701 # autoescape is in the settings
 
 
+def read_templates() -> None:
+    """Read every template of the kit, so that copies of this process need not."""
+    for path in TEMPLATES.glob("*.j2"):
+        _environment().get_template(path.name)
+
+
 def render(template: str, **values: object) -> Markup:
     """Return a template of the kit, filled in."""
     return Markup(_environment().get_template(template).render(values).strip())  # noqa: S704 # the template escapes

@@ -135,6 +135,14 @@ def figure_of(width: float, height: float) -> tuple["Figure", "Axes"]:
     return figure, figure.add_subplot()
 
 
+def find_fonts() -> None:
+    """Draw what nobody sees, so that copies of this process need not find the fonts again."""
+    with drawing():
+        figure, axes = figure_of(1, 1)
+        axes.set_title(" ", weight="bold")
+        svg_of(figure)
+
+
 _DARK = (
     ('[style*="fill: {0}"]', "fill", INK, "#e4e8eb"),
     ('[style*="stroke: {0}"]', "stroke", INK, "#e4e8eb"),

@@ -12,7 +12,16 @@ import pandas as pd
 
 from auditlib.schemas import Column, Schema
 
-__all__ = ["DTYPES", "empty_frame", "frame_of", "frame_of_rows", "kept", "rows_of", "rows_where"]
+__all__ = [
+    "DTYPES",
+    "empty_frame",
+    "frame_of",
+    "frame_of_rows",
+    "kept",
+    "named_rows",
+    "rows_of",
+    "rows_where",
+]
 
 DTYPES: dict[str, Any] = {
     "str": "str",
@@ -124,6 +133,28 @@ def kept(function: _Function) -> _Function:
 def _forgetting(key: tuple[object, ...]) -> Callable[[object], object]:
     pop = _KEPT.pop  # by then, at the end of the process, the module may have no names any more
     return lambda gone: pop(key, None)
+
+
+def named_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame by the names of its columns, ``None`` for what is missing.
+
+    Of a short frame they are kept, as those of :func:`rows_of`: neither it nor they are to be
+    written into.
+    """
+    return _held_named(frame) if len(frame) <= _SHORT else _named(frame)
+
+
+@kept
+def _held_named(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return _named(frame)
+
+
+def _named(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    columns = [
+        [None if value is pd.NA or value != value else value for value in frame[name].tolist()]  # noqa: PLR0124 # only NaN differs from itself
+        for name in frame.columns
+    ]
+    return [dict(zip(frame.columns, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 @kept

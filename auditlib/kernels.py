@@ -33,16 +33,23 @@ PROVISIONER = "auditlib-forked"
 """The name under which pyproject.toml announces :class:`Forked` to jupyter_client."""
 
 _USED = (
+    "auditlib.answers",
+    "auditlib.changes.plans",
     "auditlib.comparison",
     "auditlib.display",
+    "auditlib.drawing",
     "auditlib.previewed",
     "auditlib.report",
+    "auditlib.timeline",
     "IPython.core.completerlib",
+    "IPython.core.logger",
+    "IPython.core.oinspect",
     "IPython.extensions.storemagic",
     "ipykernel.debugger",
     "ipykernel.ipkernel",
     "ipykernel.kernelapp",
     "matplotlib.backends.backend_svg",
+    "sqlite3",
 )
 """What notebooks and their kernels import, so that no kernel has to."""
 
@@ -379,6 +386,10 @@ def _prepare(snapshot: str, accepted: str, today: str, earlier: str = "") -> Non
     _FOR_GOOD.enter_context(own_process())
     for name in _USED:
         import_module(name)
+    from auditlib import display, drawing
+
+    display.read_templates()
+    drawing.find_fonts()
     with contextlib.suppress(errors.AuditError):  # the notebook will say it
         audit.keep_open(snapshot, accepted, today, earlier)
     gc.freeze()  # what is here is never garbage; looking at it would copy it into every kernel

@@ -7,12 +7,15 @@ https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html).
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from auditlib.frames import rows_of, rows_where
 from auditlib.language import marked, tr
 
 __all__ = ["CONNECTIONS_BY_ASSOCIATIONS", "QUOTAS", "Quota", "beyond", "rules_used", "usage_rows"]
@@ -96,13 +99,14 @@ QUOTAS = (
 
 _PLACE = ["account", "region"]
 _ENDPOINT = [*_PLACE, "endpoint_id"]
+_PEERS = ["prefix_list_id", "cidr_ipv4", "cidr_ipv6"]
 
 
 def usage_rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
     """Yield the rows of the view ``quota_usage`` from its inputs."""
-    endpoints = tables["client_vpn_endpoints"]
-    endpoints = endpoints[endpoints["status"] != "deleted"]
-    applied = {(q.account, q.region, q.quota_code): q for q in _rows(tables["service_quotas"])}
+    known = tables["client_vpn_endpoints"]
+    endpoints = list(rows_where(known, known["status"] != "deleted"))
+    applied = {(q.account, q.region, q.quota_code): q for q in rows_of(tables["service_quotas"])}
 
     def row(quota: Quota, resource: str, used: int, at: Any, most: int | None = None) -> Row:
         found = applied.get((at.account, at.region, quota.code)) if quota.code else None
@@ -121,60 +125,50 @@ def usage_rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
             "record": at.record,
         }
 
-    seen = set()
-    for at in _rows(endpoints):
-        if (at.account, at.region) not in seen:
-            seen.add((at.account, at.region))
-            here = (endpoints["account"] == at.account) & (endpoints["region"] == at.region)
-            yield row(ENDPOINTS, f"Region {at.region}", int(here.sum()), at)
-    by_id: dict[tuple[str, ...], Any] = {
-        (e.account, e.region, e.endpoint_id): e for e in _rows(endpoints)
-    }
+    together: dict[tuple[str, str], list[Any]] = {}
+    for at in endpoints:
+        together.setdefault((at.account, at.region), []).append(at)
+    for (_, region), here in together.items():
+        yield row(ENDPOINTS, f"Region {region}", len(here), here[0])
+    by_id: dict[tuple[str, ...], Any] = {(e.account, e.region, e.endpoint_id): e for e in endpoints}
 
     rules = tables["client_vpn_authorization_rules"]
-    for key, used in _counts(rules[rules["status"] != "failed"], _ENDPOINT):
+    for key, used in _counts(rules, _ENDPOINT, rules["status"] != "failed"):
         if key in by_id:
             yield row(AUTHORIZATION_RULES, key[2], used, by_id[key])
 
     routes = tables["client_vpn_routes"]
-    routed = routes[(routes["status"] != "failed") & routes["target_subnet"].notna()]
-    for key, used in _counts(routed, [*_ENDPOINT, "target_subnet"]):
+    routed = (routes["status"] != "failed") & routes["target_subnet"].notna()
+    for key, used in _counts(routes, [*_ENDPOINT, "target_subnet"], routed):
         if key[:3] in by_id and key[3] != "local":
             yield row(ROUTES, f"{key[2]} on {key[3]}", used, by_id[key[:3]])
 
     networks = tables["client_vpn_target_networks"]
     connections = tables["client_vpn_connections"]
-    live = dict(_counts(connections[connections["status"] == "active"], _ENDPOINT))
-    for key, associations in _counts(networks[networks["status"] == "associated"], _ENDPOINT):
+    live = dict(_counts(connections, _ENDPOINT, connections["status"] == "active"))
+    for key, associations in _counts(networks, _ENDPOINT, networks["status"] == "associated"):
         if key in by_id:
             most = CONNECTIONS_BY_ASSOCIATIONS[min(associations, max(CONNECTIONS_BY_ASSOCIATIONS))]
             yield row(CONNECTIONS, key[2], live.get(key, 0), by_id[key], most)
 
-    for one in _rows(tables["client_certificate_revocation_lists"]):
+    for one in rows_of(tables["client_certificate_revocation_lists"]):
         at = by_id.get((one.account, one.region, one.endpoint_id))
         if at is not None and not pd.isna(one.entries):
             yield row(REVOCATION_ENTRIES, one.endpoint_id, int(one.entries), at)
 
     held = tables["endpoint_security_groups"]
-    for key, used in _counts(held[held["effective"]], _ENDPOINT):
+    for key, used in _counts(held, _ENDPOINT, held["effective"]):
         if key in by_id:
             yield row(ENDPOINT_GROUPS, key[2], used, by_id[key])
 
-    enis = tables["endpoint_network_interfaces"].merge(
-        tables["network_interface_groups"], on=[*_PLACE, "eni_id"]
-    )
-    for key, used in _counts(enis, [*_ENDPOINT, "eni_id"]):
-        if key[:3] in by_id:
-            yield row(
-                INTERFACE_GROUPS,
-                f"{key[3]} of {key[2]}",
-                used,
-                by_id[key[:3]],
-            )
+    carried = dict(_counts(tables["network_interface_groups"], [*_PLACE, "eni_id"]))
+    for key, _ in _counts(tables["endpoint_network_interfaces"], [*_ENDPOINT, "eni_id"]):
+        if key[:3] in by_id and (groups_held := carried.get((*key[:2], key[3]), 0)):
+            yield row(INTERFACE_GROUPS, f"{key[3]} of {key[2]}", groups_held, by_id[key[:3]])
 
     groups = tables["nearby_security_groups"]
     weights = _rule_counts(tables["security_group_rules"], tables["prefix_lists"], groups)
-    for at in _rows(groups):
+    for at in rows_of(groups):
         for direction in ("inbound", "outbound"):
             used = weights.get((at.account, at.region, at.group_id, direction), 0)
             if used:
@@ -223,12 +217,13 @@ def rules_used(rules: pd.DataFrame, prefix_lists: pd.DataFrame) -> tuple[int, in
     return int(ipv4.sum()), int(ipv6.sum())
 
 
-def _rows(frame: pd.DataFrame) -> Iterator[Any]:
-    return iter(frame.itertuples(index=False))
-
-
-def _counts(frame: pd.DataFrame, by: list[str]) -> Iterator[tuple[tuple[str, ...], int]]:
-    keys = zip(*(frame[name].tolist() for name in by), strict=True)
+def _counts(
+    frame: pd.DataFrame, by: list[str], on: "pd.Series[bool] | None" = None
+) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Yield how many rows, of those for which something holds, have the same in some columns."""
+    keys: Iterable[tuple[Any, ...]] = zip(*(frame[name].tolist() for name in by), strict=True)
+    if on is not None:
+        keys = compress(keys, on.fillna(False).tolist())
     # What lacks a part of its name, as NaN, is nobody's.
     yield from sorted(Counter(k for k in keys if all(isinstance(v, str) for v in k)).items())
 
@@ -260,22 +255,19 @@ def _rule_counts(
     rules: pd.DataFrame, prefix_lists: pd.DataFrame, groups: pd.DataFrame
 ) -> dict[tuple[str, ...], int]:
     """Return for how many rules a group's rules count, by group and direction."""
-    rules = rules[rules["group_id"].isin(groups["group_id"])]
-    if rules.empty:
-        return {}
-    ipv4, ipv6 = _weighed(rules, prefix_lists)
-    counted = pd.DataFrame(
-        {
-            "account": rules["account"].astype("str"),
-            "region": rules["region"].astype("str"),
-            "group_id": rules["group_id"],
-            "direction": rules["is_egress"].map({True: "outbound", False: "inbound"}),
-            "ipv4": ipv4,
-            "ipv6": ipv6,
-        }
-    )
-    sums = counted.groupby(["account", "region", "group_id", "direction"]).sum()
-    return {tuple(key): int(value) for key, value in sums.max(axis=1).items()}  # type: ignore[arg-type]
+    names = [*_PLACE, "group_id", "is_egress"]
+    near = rules.loc[rules["group_id"].isin(groups["group_id"]), [*names, *_PEERS]]
+    code = np.zeros(len(near), dtype=np.int64)
+    for name in names:
+        one, different = pd.factorize(near[name])
+        code = code * len(different) + one
+    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+    ipv4, ipv6 = (np.bincount(which, weights) for weights in _weighed(near, prefix_lists))
+    keys = zip(*(near[name].iloc[first].tolist() for name in names), strict=True)
+    return {
+        (*place, "outbound" if is_egress else "inbound"): int(used)
+        for (*place, is_egress), used in zip(keys, np.maximum(ipv4, ipv6).tolist(), strict=True)
+    }
 
 
 def _weighed(

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from auditlib.check import TableSource
-from auditlib.frames import frame_of, frame_of_rows
+from auditlib.frames import frame_of, frame_of_rows, named_rows
 from auditlib.schemas import SCHEMAS
 
 __all__ = [
@@ -98,7 +98,7 @@ def endpoint_network_interfaces(
             candidates[(*key[:2], association["subnet_id"])][key[2]] = expected
     # An interface may outlive the association or endpoint it was made for.
     claimed: dict[Key, set[str]] = defaultdict(set)
-    for row in _rows(client_vpn_target_networks):
+    for row in named_rows(client_vpn_target_networks):
         claimed[row["account"], row["region"], row["subnet_id"]].add(row["endpoint_id"])
     for subnet, enis in unnamed.items():
         expected_of = candidates[subnet]
@@ -141,13 +141,15 @@ def endpoint_security_groups(
     endpoints = _vpc_endpoints(client_vpn_endpoints, client_vpn_target_networks)
     associations = _associations(client_vpn_target_networks)
     interfaces: dict[Key, list[Row]] = defaultdict(list)
-    for eni in _rows(endpoint_network_interfaces):
+    for eni in named_rows(endpoint_network_interfaces):
         interfaces[eni["account"], eni["region"], eni["endpoint_id"]].append(eni)
     groups_of = _groups_carried(network_interface_groups, endpoint_network_interfaces["eni_id"])
     names = {
         (*key[:2], id): name for key, groups in groups_of.items() for id, name in groups.items()
     }
-    known = {(g["account"], g["region"], g["group_id"]): g for g in _rows(security_groups[_GROUP])}
+    known = {
+        (g["account"], g["region"], g["group_id"]): g for g in named_rows(security_groups[_GROUP])
+    }
     defaults = {
         (*key[:2], group["vpc_id"]): key[2] for key, group in known.items() if group["is_default"]
     }
@@ -289,21 +291,12 @@ _ENDPOINT_ID = re.compile(r"cvpn-endpoint-[0-9a-z]+")
 _GONE = {"association-failed", "disassociated"}
 
 
-def _rows(frame: pd.DataFrame) -> list[Row]:
-    """Return rows as dictionaries with ``None`` for what is missing."""
-    columns = [
-        [None if value is pd.NA or value != value else value for value in frame[name].tolist()]  # noqa: PLR0124 # only NaN differs from itself
-        for name in frame.columns
-    ]
-    return [dict(zip(frame.columns, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
 def _associations(
     client_vpn_target_networks: pd.DataFrame,
 ) -> dict[Key, list[Row]]:
     """Return the associations that hold or may hold, by endpoint."""
     found = defaultdict(list)
-    for row in _rows(client_vpn_target_networks):
+    for row in named_rows(client_vpn_target_networks):
         if row["status"] not in _GONE:
             found[row["account"], row["region"], row["endpoint_id"]].append(row)
     return found
@@ -315,7 +308,7 @@ def _vpc_endpoints(
     """Return the endpoints that stand in a VPC and are not deleted, each with its VPC."""
     associations = _associations(client_vpn_target_networks)
     found = {}
-    for row in _rows(client_vpn_endpoints):
+    for row in named_rows(client_vpn_endpoints):
         key = (row["account"], row["region"], row["endpoint_id"])
         vpc = row["vpc_id"] or next((a["vpc_id"] for a in associations[key] if a["vpc_id"]), None)
         if row["attachment"] != "transit_gateway" and row["status"] != "deleted" and vpc:
@@ -340,7 +333,7 @@ def marked_client_vpn(interfaces: pd.DataFrame) -> pd.Series:
 
 def _client_vpn_interfaces(network_interfaces: pd.DataFrame) -> list[Row]:
     marked = network_interfaces[marked_client_vpn(network_interfaces)]
-    return _rows(marked.drop(columns=["tags"]))
+    return named_rows(marked.drop(columns=["tags"]))
 
 
 def _groups_carried(
@@ -349,7 +342,7 @@ def _groups_carried(
     """Return the security groups of some interfaces, each with its name."""
     groups = network_interface_groups
     found: dict[Key, dict[str, str | None]] = defaultdict(dict)
-    for row in _rows(groups[groups["eni_id"].isin(list(interfaces))]):
+    for row in named_rows(groups[groups["eni_id"].isin(list(interfaces))]):
         found[row["account"], row["region"], row["eni_id"]][row["group_id"]] = row["group_name"]
     return found
 

@@ -31,6 +31,7 @@ from auditlib.access.questions import (
     nobody_at,
     reach,
     reach_counts,
+    reach_rows,
 )
 from auditlib.access.saying import hop_shown, shown
 from auditlib.access.ways import EVERYONE
@@ -52,6 +53,7 @@ __all__ = [
     "nobody_at",
     "reach",
     "reach_counts",
+    "reach_rows",
     "shown",
     "standing",
     "step_word",

@@ -16,6 +16,7 @@ import pandas as pd
 from auditlib.access.saying import said
 from auditlib.addresses import ALL_PORTS, NONE, Ranges, addresses, ports
 from auditlib.check import TableSource
+from auditlib.frames import named_rows
 from auditlib.language import marked
 
 __all__ = [
@@ -203,15 +204,6 @@ def status_word(row: Row) -> str:
     return str(status) if status else said(marked("in a state that was not told"))
 
 
-def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a small frame, missing values as ``None``."""
-    columns = [
-        [None if value is pd.NA or value != value else value for value in frame[name].tolist()]  # noqa: PLR0124 # only NaN differs from itself
-        for name in frame.columns
-    ]
-    return [dict(zip(frame.columns, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
 def _by(rows: Iterable[dict[str, Any]], key: str) -> dict[Any, list[dict[str, Any]]]:
     found: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -245,7 +237,7 @@ class Network:
         return self.reads(table, place) and (table, *place) not in missing
 
     def _rows(self, table: str) -> list[dict[str, Any]]:
-        return rows_of(self._tables[table])
+        return named_rows(self._tables.shared(table))
 
     # -- Client VPN -------------------------------------------------------------------------------
 
@@ -285,7 +277,7 @@ class Network:
     @cached_property
     def groups_of_eni(self) -> dict[str, tuple[str, ...]]:
         """Security groups by interface, sorted."""
-        frame = self._tables["network_interface_groups"]
+        frame = self._tables.shared("network_interface_groups")
         found: dict[str, set[str]] = defaultdict(set)
         for eni, group in zip(frame["eni_id"].tolist(), frame["group_id"].tolist(), strict=True):
             found[eni].add(group)
@@ -294,7 +286,7 @@ class Network:
     @cached_property
     def enis(self) -> dict[str, tuple[str, str, str, str]]:
         """VPC, subnet, account and Region by interface."""
-        frame = self._tables["network_interfaces"]
+        frame = self._tables.shared("network_interfaces")
         names = ("eni_id", "vpc_id", "subnet_id", "account", "region")
         columns = [frame[name].astype(object).tolist() for name in names]
         return {
@@ -304,14 +296,14 @@ class Network:
 
     def addresses_of(self, eni_id: str) -> list[str]:
         """Return the addresses of an interface, the primary one first."""
-        frame = self._tables["network_interface_addresses"]
+        frame = self._tables.shared("network_interface_addresses")
         mine = frame[frame["eni_id"] == eni_id].sort_values("primary", ascending=False)
         return list(dict.fromkeys(mine["address"].tolist()))
 
     @cached_property
     def eni_names(self) -> dict[str, str | None]:
         """Name tag of each interface."""
-        frame = self._tables["network_interfaces"]
+        frame = self._tables.shared("network_interfaces")
         names = frame["name"].astype(object).where(frame["name"].notna(), None).tolist()
         return dict(zip(frame["eni_id"].tolist(), names, strict=True))
 
@@ -332,8 +324,8 @@ class Network:
         """Where each VPC was seen: in its own record, a subnet's or an interface's."""
         found: dict[str, set[Place]] = defaultdict(set)
         for table in ("vpcs", "subnets", "network_interfaces"):
-            frame = self._tables[table][["account", "region", "vpc_id"]].drop_duplicates()
-            for row in rows_of(frame):
+            frame = self._tables.shared(table)[["account", "region", "vpc_id"]].drop_duplicates()
+            for row in named_rows(frame):
                 found[row["vpc_id"]].add((row["account"], row["region"]))
         return found
 
@@ -534,9 +526,9 @@ class Network:
     @cached_property
     def group_rows(self) -> dict[str, dict[str, Any]]:
         """Security groups by id."""
-        frame = self._tables["security_groups"]
+        frame = self._tables.shared("security_groups")
         names = ["group_id", "group_name", "vpc_id", "is_default", "account", "region"]
-        return {row["group_id"]: row for row in rows_of(frame[names])}
+        return {row["group_id"]: row for row in named_rows(frame[names])}
 
     @cached_property
     def default_groups(self) -> dict[str, str]:
@@ -548,7 +540,7 @@ class Network:
     @cached_property
     def rules(self) -> "Rules":
         """Every security group rule."""
-        return Rules(self, self._tables["security_group_rules"])
+        return Rules(self, self._tables.shared("security_group_rules"))
 
     def knows_rules(self, group_id: str) -> bool:
         """Tell whether the rules of a group were read."""
@@ -640,7 +632,7 @@ class Receivers:
         self.texts: list[str] = []
         self.odd: list[Odd] = []
         address, enis, kinds = [], [], []
-        frame = network._tables["network_interface_addresses"]
+        frame = network._tables.shared("network_interface_addresses")
         seen: set[tuple[str, str]] = set()
         for eni, text in zip(frame["eni_id"].tolist(), frame["address"].tolist(), strict=True):
             if eni not in number_of_eni or (eni, text) in seen:

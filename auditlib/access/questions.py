@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from auditlib.access.explanation import Explanation, Hop, Path, path_of, step_word
-from auditlib.access.network import Network, rows_of
+from auditlib.access.network import Network
 from auditlib.access.saying import said, shown
 from auditlib.access.ways import (
     EVERYONE,
@@ -35,6 +35,7 @@ from auditlib.addresses import (
 )
 from auditlib.check import TableSource
 from auditlib.errors import ParameterError
+from auditlib.frames import named_rows
 from auditlib.language import marked, tr, tr_as
 from auditlib.words import clean, listed, named
 
@@ -47,6 +48,7 @@ __all__ = [
     "networks_in_words",
     "reach",
     "reach_counts",
+    "reach_rows",
 ]
 
 COLUMNS = (
@@ -226,9 +228,7 @@ def reach(
     if group is not None:
         _known_group(access, endpoint, group)
     wanted = _Wanted(access, to, port, protocol)
-    rows: list[tuple[Any, ...]] = []
-    for way in access.every_way(endpoint):
-        rows += _rows(access, way, group, wanted)
+    rows = [row for way in access.every_way(endpoint) for row in _rows(access, way, group, wanted)]
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(
         {"from_port": "Int64", "to_port": "Int64"}
     )
@@ -238,6 +238,14 @@ def reach(
         frame[name].astype("str") for name in ("protocol", "certainty")
     )
     return _folded(frame) if summary else frame
+
+
+def reach_rows(tables: TableSource) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of :func:`reach` for every endpoint and group, ``None`` for what is missing."""
+    access = access_of(tables)
+    wanted = _Wanted(access, None, None, None)
+    for way in access.every_way():
+        yield from _rows(access, way, None, wanted)
 
 
 def networks_in_words(frame: pd.DataFrame) -> pd.DataFrame:
@@ -699,7 +707,7 @@ _FOLDED = ("account", "region", "endpoint_id", "group", "eni_id", "ip")
 def _folded(frame: pd.DataFrame) -> pd.DataFrame:
     """Fold the associations of each endpoint: the same ports and certainty, in which subnets."""
     held: dict[tuple[Any, ...], dict[tuple[str, str], list[tuple[Ranges, tuple[str, ...]]]]] = {}
-    for record in rows_of(frame):
+    for record in named_rows(frame):
         by_subnet = held.setdefault(tuple(record[name] for name in _FOLDED), {})
         on = ports(record["protocol"], record["from_port"], record["to_port"])
         place = (record["subnet_id"] or "", record["certainty"])

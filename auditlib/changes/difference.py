@@ -10,9 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from auditlib.access import EVERYONE, access_of, reach
+from auditlib.access import EVERYONE, access_of, reach_rows
 from auditlib.addresses import NONE, Ranges, addresses, cidrs, port_rows, ports
-from auditlib.frames import rows_of
 from auditlib.tables import Tables
 
 __all__ = ["DIFFERENCE", "Key", "access_held", "difference", "sure_access"]
@@ -37,6 +36,7 @@ DIFFERENCE = (
 )
 """Columns of :func:`difference`."""
 
+_NUMBERS = {"from_port", "to_port"}
 _SURE = ("reliable", "fragile")
 
 Key = tuple[str, str, str, str, str, str, str]
@@ -56,6 +56,8 @@ def difference(before: Tables, after: Tables) -> pd.DataFrame:
         group that only one side knows has on the other what everybody has. ``part`` is
         own_interface for Client VPN's own interfaces, where nothing of the account answers.
     """
+    if before is after:
+        return _difference([])
     held = [dict(access_held(before)), dict(access_held(after))]
     _share_groups(held, [_groups(before), _groups(after)])
     _cut_alike(held)
@@ -66,8 +68,20 @@ def difference(before: Tables, after: Tables) -> pd.DataFrame:
         for change, row in _changes_at(held[0].get(key, []), held[1].get(key, [])):
             part = "own_interface" if key[5] in own else "side_effect"
             rows.append((change, part, *key, *row))
-    frame = pd.DataFrame(_joined_networks(rows), columns=list(DIFFERENCE))
-    return frame.astype({"from_port": "Int64", "to_port": "Int64"})
+    return _difference(_joined_networks(rows))
+
+
+def _difference(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
+    columns = list(zip(*rows, strict=True)) or [()] * len(DIFFERENCE)
+    held = zip(DIFFERENCE, columns, strict=True)
+    return pd.DataFrame(
+        {
+            name: pd.array(values, dtype="Int64")
+            if name in _NUMBERS
+            else pd.Series(values, dtype=None if values else object)
+            for name, values in held
+        }
+    )
 
 
 def access_held(tables: Tables) -> dict[Key, Held]:
@@ -83,20 +97,11 @@ def access_held(tables: Tables) -> dict[Key, Held]:
 
 
 def _held(tables: Tables) -> dict[Key, Held]:
-    frame = reach(tables)
     found: dict[Key, Held] = defaultdict(list)
-    for row in rows_of(frame.astype(object).where(frame.notna(), None)):
-        key = (
-            row.account,
-            row.region,
-            row.endpoint_id,
-            row.subnet_id or "",
-            row.group,
-            row.eni_id or "",
-            row.ip,
-        )
-        on = ports(row.protocol, row.from_port, row.to_port)
-        found[key].append((row.certainty, on, row.via))
+    for *place, subnet, group, eni, ip, protocol, low, high, certainty, via in reach_rows(tables):
+        account, region, endpoint = place
+        key = (account, region, endpoint, subnet or "", group, eni or "", ip)
+        found[key].append((certainty, ports(protocol, low, high), via))
     return found
 
 
