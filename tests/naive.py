@@ -277,7 +277,8 @@ class Naive:
             return "peering", route["VpcPeeringConnectionId"]
         if "NetworkInterfaceId" in route:
             return "appliance", route["NetworkInterfaceId"]
-        return "leaves", str(next(v for k, v in route.items() if k.endswith("Id")))
+        ids = (v for k, v in route.items() if k.endswith("Id") and not k.startswith("Destination"))
+        return "leaves", str(next(ids))
 
     def peer(self, id: str, vpc: str) -> tuple[str, bool, str] | None:
         """Return the VPC at the other end of a peering, whether in one Region, and if it holds."""
