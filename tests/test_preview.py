@@ -575,6 +575,18 @@ def test_what_outbound_rules_stop_is_named_with_the_check_of_the_opposite_remedy
     assert f"authorized-but-unreachable names 10.0.2.0/24 of {ENDPOINT}" in told
 
 
+def test_an_outbound_rule_is_not_said_to_open_what_a_network_acl_stops():
+    world = Small()
+    world.revoke(world.clients)
+    acl = world.network_acl(world.main)
+    world.use_network_acl(acl, world.record(world.eni)["SubnetId"])
+    world.authorize(ENDPOINT, "10.0.2.0/24", "dba")
+    found = proposal(tables_of(world), ["vpn-sg-limits-outbound"])
+    assert "opens" not in found.verdict
+    (told,) = (text for text in found.decisions if acl in text)
+    assert told.startswith("10.0.2.0/24: An outbound rule alone does not open it")
+
+
 def test_everyone_is_narrowed_to_a_blank_for_the_group():
     world = Small()
     world.authorize(ENDPOINT, "10.0.2.0/24")

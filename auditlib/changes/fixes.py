@@ -620,7 +620,6 @@ def open_outbound(tables: Tables, evidence: pd.DataFrame) -> Fix:
     named = []
     decisions = []
     alone = _dedicated(tables)
-    opened = tables["opened_networks"]
     for row in rows_of(evidence):
         groups = sorted(set(row.group_ids) & alone)
         if row.extent != "nothing":
@@ -632,18 +631,13 @@ def open_outbound(tables: Tables, evidence: pd.DataFrame) -> Fix:
                     networks=words.listed(row.not_let_out),
                 )
             )
-            stopped = opened[
-                (opened["endpoint_id"] == row.endpoint_id)
-                & (opened["stopped_by"] == STOPPED_BY_OUTBOUND)
-            ]
-            if len(stopped):
+            if stopped := _stopped_by_outbound(tables, row.endpoint_id):
                 decisions.append(
                     tr(
                         "authorized-but-unreachable names {networks} of {row.endpoint_id}, which these "
-                        "rules may be what stops: either its rule or route goes, or the way is opened "
-                        "here, not both.",
+                        "rules stop: remove its rule or route there, or open the way here, not both.",
                         row=row,
-                        networks=words.listed(dict.fromkeys(stopped["destination_cidr"])),
+                        networks=words.listed(cidr for cidrs in stopped.values() for cidr in cidrs),
                     )
                 )
         elif not groups:
@@ -668,7 +662,24 @@ def open_outbound(tables: Tables, evidence: pd.DataFrame) -> Fix:
                 for network in row.not_let_out
             ]
             named.append(Named(change="gained", endpoint_id=row.endpoint_id))
+        decisions += [
+            tr("{networks}: {then}", networks=words.listed(cidrs), then=then)
+            for then, cidrs in _stopped_by_outbound(tables, row.endpoint_id).items()
+            if then
+        ]
     return Fix(changes=tuple(changes), named=tuple(named), decisions=tuple(decisions))
+
+
+def _stopped_by_outbound(tables: Tables, endpoint_id: str) -> dict[str, list[str]]:
+    """Return the networks that an endpoint's outbound rules stop, by what becomes of them without these."""
+    opened = tables["opened_networks"]
+    mine = (opened["endpoint_id"] == endpoint_id) & opened["stopped_by"].isin(STOPPED_BY_OUTBOUND)
+    found: dict[str, list[str]] = {}
+    for row in rows_where(opened, mine):
+        held = found.setdefault(words.once_let_out(row), [])
+        if row.destination_cidr not in held:
+            held.append(row.destination_cidr)
+    return found
 
 
 @fix("vpn-sg-not-yet-effective")
