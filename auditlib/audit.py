@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from auditlib.accepted import AcceptedRisks
     from auditlib.access.explanation import Explanation
+    from auditlib.changes.endings import Ending
     from auditlib.changes.preview import Preview
     from auditlib.found import Found
     from auditlib.parts import Parts
@@ -152,9 +153,21 @@ class Audit:
             from auditlib.former import LOG_OFF, log_groups_told
 
             made = proposal(self.tables, [id], known=self.findings)
-            told = log_groups_told(self) if id == LOG_OFF and self.earlier else ()
+            told = log_groups_told(self) if id == LOG_OFF and self.earlier else self.ended_by(id)
             self._proposals[id] = replace(made, decisions=(*made.decisions, *told))
         return self._proposals[id]
+
+    def ended_by(self, id: str) -> tuple[str, ...]:
+        """Return in sentences which fixes of other findings end how much of one that has no fix."""
+        from auditlib.changes.endings import endings_told
+
+        return endings_told(self._endings.get(id, ()))
+
+    @cached_property
+    def _endings(self) -> "dict[str, tuple[Ending, ...]]":
+        from auditlib.changes.endings import endings
+
+        return endings(self.tables, self.findings)
 
     @cached_property
     def fixes(self) -> tuple["Preview", ...]:

@@ -1,6 +1,6 @@
 """What to do first: the steps that an audit asks for, the most urgent first."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -233,7 +233,7 @@ class _Asking:
             why=tr(
                 "{severity}: {answer}",
                 severity=opening(tr(finding.check.severity.value)),
-                answer=sentences(short(finding), *_gone_with(finding, self.failing)),
+                answer=sentences(short(finding), *self.audit.ended_by(finding.check.id)),
             ),
             check_id=finding.check.id,
             ends=_ends(self.audit, finding) if soon else "",
@@ -561,41 +561,6 @@ def _end_times(finding: Finding) -> list[datetime]:
     """Return the times that evidence holds: when what it is about ends."""
     cells = finding.evidence.astype(object).to_numpy().ravel()
     return [one for one in cells if isinstance(one, datetime) and not pd.isna(one)]
-
-
-def _gone_with(finding: Finding, failing: Iterable[Finding]) -> list[str]:
-    """Say how much of a finding goes with others: its rows that rest on what they name alone."""
-    evidence = finding.evidence
-    if not {"endpoint_id", "eni_id", "rule_ids"} <= set(evidence):
-        return []
-    said = []
-    for other in failing:
-        if not other.check.names_access:
-            continue
-        named: dict[tuple[str, str], set[str]] = {}
-        for row in rows_of(other.evidence):
-            named.setdefault((row.endpoint_id, row.eni_id), set()).add(row.rule_id)
-        gone = sum(
-            bool(row.rule_ids)
-            and set(row.rule_ids) <= named.get((row.endpoint_id, row.eni_id), set())
-            for row in rows_of(evidence)
-        )
-        if gone:
-            told = {"gone": gone, "all": len(evidence), "check": other.check.id}
-            said.append(
-                tr("All of it goes with the fix of {check}, as no other rule opens it.", **told)
-                if gone == len(evidence)
-                else tr(
-                    "One of its {all:,} rows goes with the fix of {check}, as no other rule opens it.",
-                    **told,
-                )
-                if gone == 1
-                else tr(
-                    "{gone:,} of its {all:,} rows go with the fix of {check}, as no other rule opens them.",
-                    **told,
-                )
-            )
-    return said
 
 
 def _ports_asked_for(audit: "Audit") -> list[Step]:

@@ -27,6 +27,7 @@ from auditlib.changes import (
     RevokeRule,
 )
 from auditlib.changes.change import whole
+from auditlib.changes.others import Others
 from auditlib.frames import rows_of, rows_where
 from auditlib.language import sentences, tr
 from auditlib.tables import Tables
@@ -492,22 +493,57 @@ def empty_default(tables: Tables, evidence: pd.DataFrame) -> Fix:
 def named_group(tables: Tables, evidence: pd.DataFrame) -> Fix:
     """Return rules that name the endpoint's group in place of rules on addresses.
 
-    A rule on the client range admits nobody today. It goes, and nothing comes in its place: whether VPN
-    users are meant to come in is not for a fix to say.
+    A rule stays, and people decide, where its removal may take something from somebody: one on the client
+    range, which admits no VPN user today and perhaps another network, and one that admits others too.
     """
     nobody = evidence["why"] == "client_range"
-    made = _in_place_of(tables, evidence, ~nobody)
-    removed = {change.rule_id for change in made.changes if isinstance(change, RevokeRule)}
+    alive = set(evidence.loc[~nobody, "rule_id"])
+    made = _in_place_of(tables, evidence[~nobody])
+    revoked = [change for change in made.changes if isinstance(change, RevokeRule)]
+    kept = dict(_needed_by_others(tables, revoked))
     decisions = [
         tr(
-            "{row.rule_id} admits nobody through {endpoint} today, so nothing comes in its place. If VPN "
-            "users are meant to reach it, add a rule that names the endpoint's security group.",
-            row=row,
-            endpoint=row.endpoint_id,
+            "{what}: it stays until you know that. VPN users come in by a rule that names their endpoint's "
+            "security group; remove the old one once nobody else needs it.",
+            what=why,
         )
-        for row in rows_where(evidence, nobody & evidence["rule_id"].isin(removed))
+        for why in kept.values()
     ]
-    return Fix(changes=made.changes, decisions=(*made.decisions, *decisions))
+    dead = evidence[~evidence["rule_id"].isin(alive)]
+    rules = {row.rule_id: row for row in _rules(tables, dead["rule_id"])}
+    held = tables["network_interface_groups"]
+    for row in rows_of(dead):
+        rule = rules[row.rule_id]
+        enis = sorted(held.loc[held["group_id"] == rule.group_id, "eni_id"])
+        decisions.append(
+            tr(
+                "{row.rule_id} ({row.range}) admits nobody through {row.endpoint_id} today and stays until "
+                "you decide: if VPN users are meant to reach {traffic} on {receivers}, add a rule there that "
+                "names the endpoint's security group. Remove this one where no other network has these "
+                "addresses, which a snapshot does not show (VPC Flow Logs do): VPN users lose nothing by it.",
+                row=row,
+                traffic=words.traffic(rule.protocol, rule.from_port, rule.to_port),
+                receivers=words.listed(enis or [rule.group_id], most=3),
+            )
+        )
+    return Fix(
+        changes=tuple(change for change in made.changes if change not in kept),
+        decisions=(*made.decisions, *decisions),
+    )
+
+
+def _needed_by_others(
+    tables: Tables, changes: Iterable[RevokeRule]
+) -> Iterator[tuple[RevokeRule, str]]:
+    """Yield those of some changes that may take something from others than VPN users, and from whom."""
+    removed = tuple(changes)
+    after = tables
+    for change in removed:
+        after = change._applied(after)
+    others = Others(tables, after, removed)
+    for change in removed:
+        if said := list(others.said(change)):
+            yield change, words.listed(said)
 
 
 @fix("receiver-open-wider-than-vpn")
@@ -530,17 +566,8 @@ def named_group_alone(tables: Tables, evidence: pd.DataFrame) -> Fix:
     return Fix(changes=made.changes, decisions=(*made.decisions, *last))
 
 
-def _in_place_of(
-    tables: Tables, evidence: pd.DataFrame, replaced: "pd.Series[bool] | None" = None
-) -> Fix:
-    """Return rules that name the group of each endpoint that the rules of the evidence admit.
-
-    Parameters
-    ----------
-    replaced
-        For which rows of the evidence there is to be a rule in place of the old one; for all when
-        not given. The old ones go all the same.
-    """
+def _in_place_of(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return rules that name the group of each endpoint that the rules of the evidence admit."""
     held = tables["endpoint_security_groups"]
     alone = _dedicated(tables)
     rules = {row.rule_id: row for row in _rules(tables, evidence["rule_id"])}
@@ -551,15 +578,14 @@ def _in_place_of(
     changes: list[Change] = []
     groups: dict[str, list[str]] = {}
     unfit: dict[str, list[str]] = {}
-    asked = evidence if replaced is None else evidence[replaced]
-    for row in rows_of(asked):
+    for row in rows_of(evidence):
         if row.endpoint_id not in groups:
             mine = held[(held["endpoint_id"] == row.endpoint_id) & held["effective"]]
             groups[row.endpoint_id] = sorted(set(mine["group_id"].dropna()) & alone)
         if not groups[row.endpoint_id]:
             unfit.setdefault(row.endpoint_id, []).append(row.rule_id)
     blocked = {rule for ids in unfit.values() for rule in ids}
-    for row in rows_where(asked, ~asked["rule_id"].isin(blocked)):
+    for row in rows_where(evidence, ~evidence["rule_id"].isin(blocked)):
         rule, group = rules[row.rule_id], groups[row.endpoint_id][0]
         same = (rule.group_id, rule.protocol, str(rule.from_port), str(rule.to_port), group)
         if same not in existing:
