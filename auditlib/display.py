@@ -974,7 +974,11 @@ def _links(audit: "Audit", step: steps.Step, pages: Mapping[str, str]) -> list[t
                 blocks[anchor] = (
                     check if several else summary.spoken([endpoint], summary.names(audit))[0]
                 )
-    said = tr("what it opens and closes")
+    said = tr(
+        "what it opens and closes, and what you decide"
+        if step.decides
+        else "what it opens and closes"
+    )
     if len(blocks) == 1:
         return [(f"{pages[anchor]}#{anchor}", said) for anchor in blocks]
     if blocks:
@@ -1267,7 +1271,7 @@ def _fix_row(audit: "Audit", preview: "Preview", advice: str, *, is_outdone: boo
             text=previewed.outcome(preview),
             kind="long",
             lines=_outcome_lines(preview),
-            below=language.sentences(*previewed.unused(preview), advice),
+            below=language.sentences(*previewed.left(preview), *previewed.unused(preview), advice),
         ),
     ]
 
@@ -1399,6 +1403,7 @@ def preview_findings(previews: Sequence["Preview"]) -> Html:
             columns=_columns(found, columns),
             rows=rows,
             raised=list(zip(new["check"], new["reason"], strict=True))[:FOLDED],
+            stays=previewed.left_behind(preview),
         )
 
     return _previews(previews, body)

@@ -12,7 +12,13 @@ import pandas as pd
 from auditlib import words
 from auditlib.access import EVERYONE, TABLES
 from auditlib.changes.difference import difference
-from auditlib.changes.fixes import configured_groups, gives_own_group, waiting_groups
+from auditlib.changes.fixes import (
+    FIXES,
+    configured_groups,
+    gives_own_group,
+    rules_left_behind,
+    waiting_groups,
+)
 from auditlib.changes.preview import applied
 from auditlib.changes.remarks import extent
 from auditlib.check import Finding, Severity, Status, checks, filled_in
@@ -81,6 +87,8 @@ class Step:
         Whether the kit has a fix for it, whose card says what that opens and closes.
     fixes
         The fixes that do it: pairs of a check and of an endpoint it is about.
+    decides
+        Whether its fix leaves something to people.
     waits
         Whether the account is to be read again before it.
     """
@@ -95,6 +103,7 @@ class Step:
     sessions: str = ""
     has_fix: bool = False
     fixes: tuple[tuple[str, str], ...] = ()
+    decides: bool = False
     waits: bool = False
 
 
@@ -229,7 +238,7 @@ class _Asking:
                 names(self.audit),
                 dict.fromkeys(self.idle, tr("only if it is kept")),
             ),
-            how=how,
+            how=sentences(how, *self._left_behind(finding)),
             why=tr(
                 "{severity}: {answer}",
                 severity=opening(tr(finding.check.severity.value)),
@@ -240,7 +249,19 @@ class _Asking:
             sessions=self._sessions(finding),
             has_fix=finding.check.id in ready(),
             fixes=_fixes(finding.check.id, finding.evidence),
+            decides=self._decides(finding),
         )
+
+    def _left_behind(self, finding: Finding) -> Iterator[str]:
+        """Say which rules stay on other interfaces of the groups that the endpoints of a finding leave."""
+        if gives_own_group(finding.check.id):
+            for id in dict.fromkeys(_endpoints(finding.evidence)):
+                yield from rules_left_behind(self.audit.tables, id, _called)
+
+    def _decides(self, finding: Finding) -> bool:
+        """Tell whether the fix of a finding leaves something to people."""
+        make = FIXES.get(finding.check.id)
+        return make is not None and bool(make(self.audit.tables, finding.evidence).decisions)
 
     def _errand(self, finding: Finding) -> str:
         """Say what a step is about by the names of the things it concerns; empty where it has no such head."""
@@ -378,11 +399,8 @@ class _Asking:
             return ""
         access = access[access["part"] != "own_interface"]
 
-        def called(thing: object, name: object) -> str:
-            return spoken([str(thing)], {str(thing): str(name or "")})[0]
-
         gained, lost = (
-            extent(tables, access[access["change"] == change], called)
+            extent(tables, access[access["change"] == change], _called)
             for change in ("gained", "lost")
         )
         if gained and lost:
@@ -508,7 +526,10 @@ class _Asking:
                 "keep the internet only as long as a rule for 0.0.0.0/0 admits them."
             )
         if _SHARED in here:
-            yield tr("Give it a security group of its own ({check}).", check=_SHARED)
+            yield sentences(
+                tr("Give it a security group of its own ({check}).", check=_SHARED),
+                *rules_left_behind(self.audit.tables, outage.endpoint_id, _called),
+            )
 
     def _logged_to(self, id: str) -> str:
         """Say to which group an endpoint's log went before it was switched off, where that is known."""
@@ -522,6 +543,11 @@ class _Asking:
             when=when(log.read_at),
             call=log.look,
         )
+
+
+def _called(thing: object, name: object) -> str:
+    """Return what a thing is called in a sentence, by its name."""
+    return spoken([str(thing)], {str(thing): str(name or "")})[0]
 
 
 def _fixes(id: str, evidence: pd.DataFrame) -> tuple[tuple[str, str], ...]:

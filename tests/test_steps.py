@@ -140,6 +140,24 @@ def test_restoring_tells_with_what_the_endpoint_shares_its_group():
     assert step.parts[1] == "Give it a security group of its own (vpn-sg-is-shared)."
 
 
+def test_what_stays_open_on_what_the_group_is_shared_with_is_said_where_the_endpoint_leaves_it():
+    world, endpoint = down()
+    vpc = world.record(endpoint)["VpcId"]
+    default = world.default_group(vpc)
+    world.interface(world.subnet(vpc, "10.0.2.0/24"), default, name="bastion")
+    world.ingress(default, "0.0.0.0/0", "udp", (443, 443))
+    (step,) = steps_of(world, ENDED)
+    assert "bastion keeps" in step.parts[1]
+    assert (
+        "no step changes: UDP 443 from the internet (0.0.0.0/0). Judge that there." in step.parts[1]
+    )
+    world.revocation_list(endpoint, revocation_list(days=90))  # nothing has ended
+    (step,) = steps_of(world, "vpn-sg-is-shared")
+    assert "bastion keeps" in step.how
+    world.refuse("ec2-describe-network-interfaces")
+    assert not any("keeps" in step.how for step in first_steps(audited(world), 40))
+
+
 def test_who_is_connected_is_saved_before_anything_where_no_log_keeps_it():
     world, endpoint = down("2026-10-31 14:40:00")
     (step,) = steps_of(world, ENDED)

@@ -28,11 +28,20 @@ from auditlib.changes import (
 )
 from auditlib.changes.change import whole
 from auditlib.changes.others import Others
+from auditlib.changes.remarks import Called
 from auditlib.frames import rows_of, rows_where
 from auditlib.language import sentences, tr
 from auditlib.tables import Tables
 
-__all__ = ["FIXES", "Fix", "Named", "gives_own_group", "switches_groups", "waiting_groups"]
+__all__ = [
+    "FIXES",
+    "Fix",
+    "Named",
+    "gives_own_group",
+    "rules_left_behind",
+    "switches_groups",
+    "waiting_groups",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,6 +258,48 @@ def waiting_groups(tables: Tables, endpoint_id: str) -> tuple[str, ...]:
     """
     intended = _intended(tables, endpoint_id)
     return () if _objections(tables, endpoint_id, intended) else intended
+
+
+def rules_left_behind(
+    tables: Tables, endpoint_id: str, called: Called, staying: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Say which inbound rules stay on what else carries the groups that an endpoint leaves.
+
+    An endpoint that leaves a group ends what is found at it, and nothing on the other members. Rules
+    by which the members of a group admit each other are left out.
+
+    Parameters
+    ----------
+    called
+        Makes one text of an id and a name.
+    staying
+        The groups it keeps.
+    """
+    groups = _in_force(tables, endpoint_id) - set(staying)
+    held, rules = tables["network_interface_groups"], tables["ingress_rules"]
+    own = set(tables["endpoint_network_interfaces"]["eni_id"])
+    interfaces, known = tables["network_interfaces"], tables["security_groups"]
+    names = dict(zip(interfaces["eni_id"], interfaces["name"], strict=True))
+    names |= dict(zip(known["group_id"], known["group_name"], strict=True))
+    told = []
+    for group in sorted(groups):
+        enis = sorted(set(held.loc[held["group_id"] == group, "eni_id"]) - own)
+        mine = rules[(rules["group_id"] == group) & rules["referenced_group_id"].ne(group)]
+        kept = list(rows_of(mine.sort_values("rule_id")))
+        if enis and kept:
+            told.append(
+                tr(
+                    "{interfaces} keep {group} and what its inbound rules admit, which no step changes: "
+                    "{rules}. Judge that there."
+                    if len(enis) > 1
+                    else "{interfaces} keeps {group} and what its inbound rules admit, which no step changes: "
+                    "{rules}. Judge that there.",
+                    interfaces=words.listed((called(eni, names.get(eni)) for eni in enis), most=3),
+                    group=called(group, names.get(group)),
+                    rules=words.listed((words.rule(row) for row in kept), most=4),
+                )
+            )
+    return tuple(told)
 
 
 def _intended(tables: Tables, endpoint_id: str) -> tuple[str, ...]:
