@@ -444,14 +444,8 @@ def left_behind(preview: "Preview") -> tuple[str, ...]:
     return tuple(
         _by_name(preview, text)
         for endpoint, groups in _switched(preview).items()
-        for text in rules_left_behind(preview.before, endpoint, _id_alone, groups)
+        for text in rules_left_behind(preview.before, endpoint, staying=groups)
     )
-
-
-def _id_alone(id: object, name: object) -> str:
-    """Return an id alone: its name is put to it with all others."""
-    del name
-    return str(id)
 
 
 def _rivals(preview: "Preview", beside: Sequence["Preview"]) -> tuple[str, ...]:

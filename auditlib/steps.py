@@ -16,6 +16,8 @@ from auditlib.changes.fixes import (
     FIXES,
     configured_groups,
     gives_own_group,
+    let_into_told,
+    narrowing,
     rules_left_behind,
     waiting_groups,
 )
@@ -256,7 +258,7 @@ class _Asking:
         """Say which rules stay on other interfaces of the groups that the endpoints of a finding leave."""
         if gives_own_group(finding.check.id):
             for id in dict.fromkeys(_endpoints(finding.evidence)):
-                yield from rules_left_behind(self.audit.tables, id, _called)
+                yield from rules_left_behind(self.audit.tables, id, self._named)
 
     def _decides(self, finding: Finding) -> bool:
         """Tell whether the fix of a finding leaves something to people."""
@@ -358,6 +360,11 @@ class _Asking:
     def _called(self, id: str) -> str:
         return clean(names(self.audit).get(id)) or id
 
+    def _named(self, id: object, name: object) -> str:
+        """Return what a thing is called in a sentence."""
+        del name
+        return spoken([str(id)], names(self.audit))[0]
+
     def _applying(self, finding: Finding, id: str) -> Step:
         """Return the step that applies the groups which an endpoint's settings name already."""
         called = names(self.audit)
@@ -400,7 +407,7 @@ class _Asking:
         access = access[access["part"] != "own_interface"]
 
         gained, lost = (
-            extent(tables, access[access["change"] == change], _called)
+            extent(tables, access[access["change"] == change], self._named)
             for change in ("gained", "lost")
         )
         if gained and lost:
@@ -520,16 +527,38 @@ class _Asking:
                 self._logged_to(outage.endpoint_id),
             )
         if _FOR_EVERYONE in here:
-            yield tr(
-                "Narrow its authorization rules, where it should not open as it was. That resets sessions "
-                "too: done now, it ends no session that the import would not end. With a full tunnel, users "
-                "keep the internet only as long as a rule for 0.0.0.0/0 admits them."
+            yield from self._narrowing(
+                outage, here[_FOR_EVERYONE], groups=_BY_CERTIFICATE not in here
             )
         if _SHARED in here:
             yield sentences(
                 tr("Give it a security group of its own ({check}).", check=_SHARED),
-                *rules_left_behind(self.audit.tables, outage.endpoint_id, _called),
+                *rules_left_behind(self.audit.tables, outage.endpoint_id, self._named),
             )
+
+    def _narrowing(self, outage: Outage, evidence: pd.DataFrame, *, groups: bool) -> Iterator[str]:
+        """Say how to narrow what everyone is authorized for, and what users may lose by it.
+
+        Parameters
+        ----------
+        groups
+            Whether the endpoint knows groups of users.
+        """
+        networks = list(dict.fromkeys(evidence["destination_cidr"]))
+        yield sentences(
+            tr(
+                "Narrow its authorization rules, where it should not open as it was. That resets sessions "
+                "too: done now, it ends no session that the import would not end."
+            ),
+            *(
+                let_into_told(self.audit.tables, outage.endpoint_id, network, self._named)
+                for network in networks
+            ),
+            tr("The calls are in the fix of {check}.", check=_FOR_EVERYONE) if groups else "",
+        )
+        if not groups:
+            for network in networks:
+                yield from narrowing(outage.endpoint_id, outage.region, network)
 
     def _logged_to(self, id: str) -> str:
         """Say to which group an endpoint's log went before it was switched off, where that is known."""
@@ -543,11 +572,6 @@ class _Asking:
             when=when(log.read_at),
             call=log.look,
         )
-
-
-def _called(thing: object, name: object) -> str:
-    """Return what a thing is called in a sentence, by its name."""
-    return spoken([str(thing)], {str(thing): str(name or "")})[0]
 
 
 def _fixes(id: str, evidence: pd.DataFrame) -> tuple[tuple[str, str], ...]:

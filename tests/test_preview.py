@@ -604,6 +604,23 @@ def test_an_outbound_rule_is_not_said_to_open_what_a_network_acl_stops():
     assert all("An outbound rule alone does not open it" in text for text in told)
 
 
+def test_where_users_have_certificates_only_the_calls_to_narrow_are_told_and_nothing_is_changed():
+    world = Small()
+    world.record(ENDPOINT)["AuthenticationOptions"] = [
+        {"Type": "certificate-authentication", "MutualAuthentication": {}}
+    ]
+    world.authorize(ENDPOINT, "10.0.2.0/24")
+    found = proposal(tables_of(world), ["authorization-allows-everyone"])
+    assert found.steps == ()
+    told = found.decisions[1]
+    assert f"users get by 10.0.2.0/24 to {world.eni} in 10.0.0.0/16: they lose what" in told
+    order = [
+        told.index(call) for call in ('cidr "${NARROWER_NETWORK:?}"', "shows active", "revoke-")
+    ]
+    assert order == sorted(order)
+    assert "--revoke-all-groups --target-network-cidr 10.0.2.0/24" in told
+
+
 def test_everyone_is_narrowed_to_a_blank_for_the_group():
     world = Small()
     world.authorize(ENDPOINT, "10.0.2.0/24")

@@ -178,14 +178,53 @@ def test_restoring_is_told_in_the_order_of_doing_with_the_calls_filled_in():
     world.record(endpoint)["ConnectionLogOptions"] = {"Enabled": False}
     world.authorize(endpoint, "10.0.0.0/16")
     (step,) = steps_of(world, ENDED)
-    assert begins(step.parts) == ["Decide", "Switch", "Narrow", "Replace", "Import", "Then"]
+    assert begins(step.parts) == [
+        *("Decide", "Switch", "Narrow", "Authorize", "Remove", "Replace", "Import", "Then")
+    ]
     given = f"--client-vpn-endpoint-id {endpoint} --region {REGION} "
-    assert f"export-client-vpn-client-certificate-revocation-list {given}" in step.parts[3]
-    assert f"import-client-vpn-client-certificate-revocation-list {given}--cert" in step.parts[4]
+    assert f"authorize-client-vpn-ingress {given}" in step.parts[3]
+    assert f"revoke-client-vpn-ingress {given}--revoke-all-groups" in step.parts[4]
+    assert f"export-client-vpn-client-certificate-revocation-list {given}" in step.parts[5]
+    assert f"import-client-vpn-client-certificate-revocation-list {given}--cert" in step.parts[6]
     found = audited(world).finding(ENDED)
     card = page(str(display.card(found).markup)).text
     assert "<endpoint id>" not in card
     assert card.count(given) == 3
+
+
+def test_what_users_may_lose_by_narrower_authorization_is_told_from_what_they_reach():
+    world, endpoint = down()
+    vpc = world.record(endpoint)["VpcId"]
+    world.authorize(endpoint, "0.0.0.0/0")
+
+    def narrow() -> str:
+        (step,) = steps_of(world, ENDED)
+        return next(part for part in step.parts if part.startswith("Narrow"))
+
+    assert "users get to nothing by 0.0.0.0/0" in narrow()
+    app = world.security_group(vpc, "app")
+    apps = world.subnet(vpc, "10.0.2.0/24")
+    world.interface(apps, app, name="wiki")
+    world.interface(apps, app, name="")
+    world.ingress(app, "10.0.1.0/24", "tcp", (443, 443))
+    told = narrow()
+    assert "by 0.0.0.0/0 to wiki and eni-" in told
+    assert " in 10.0.0.0/16: they lose what of it you do not authorize" in told
+    assert "nan" not in told
+    world.authorize(endpoint, "10.0.2.0/24", "dba")  # decides there, and not the wide rule
+    assert "users get to nothing by 0.0.0.0/0" in narrow()
+
+
+def test_where_users_are_in_groups_the_calls_are_those_of_the_fix():
+    world, endpoint = down()
+    world.record(endpoint)["AuthenticationOptions"].append(
+        {"Type": "directory-service-authentication", "ActiveDirectory": {"DirectoryId": "d-1"}}
+    )
+    world.authorize(endpoint, "10.0.0.0/16")
+    (step,) = steps_of(world, ENDED)
+    narrow = next(part for part in step.parts if part.startswith("Narrow"))
+    assert narrow.endswith("The calls are in the fix of authorization-allows-everyone.")
+    assert not any("authorize-client-vpn-ingress" in part for part in step.parts)
 
 
 def test_calls_for_several_endpoints_keep_their_placeholder():

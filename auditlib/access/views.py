@@ -1,7 +1,7 @@
 """What checks need to know of reach: which interfaces are reached, and which networks end nowhere."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from auditlib.language import marked, tr, tr_as
 from auditlib.schemas import SCHEMAS
 from auditlib.words import listed
 
-__all__ = ["STOPPED_BY_OUTBOUND", "opened_networks", "reached_interfaces"]
+__all__ = ["STOPPED_BY_OUTBOUND", "LetInto", "let_into", "opened_networks", "reached_interfaces"]
 
 _NOBODY = np.array([], dtype=np.int64)
 _TCP, _UDP = ports("tcp"), ports("udp")
@@ -107,11 +107,7 @@ def opened_networks(tables: TableSource) -> pd.DataFrame:
         place = {name: endpoint[name] for name in ("account", "region", "endpoint_id")}
         rules = [r for r in access.network.authorization_rules.get(id, ()) if _active(r)]
         for rule in rules:
-            territory = addresses(rule["destination_cidr"])
-            for other in rules:
-                inner = addresses(other["destination_cidr"])
-                if inner != addresses(rule["destination_cidr"]) and inner <= territory:
-                    territory -= inner
+            territory = _territory(rule["destination_cidr"], rules)
             names = {"group_id": rule["group_id"], "access_all": rule["access_all"]}
             rows.append(
                 place
@@ -133,6 +129,76 @@ def opened_networks(tables: TableSource) -> pd.DataFrame:
                     | _opened(access, mine, addresses(route["destination_cidr"]))
                 )
     return frame_of_rows(SCHEMAS["opened_networks"], rows)
+
+
+def _territory(destination_cidr: str, rules: Iterable[dict[str, Any]]) -> Ranges:
+    """Return the addresses about which the rules of a network decide: those of no narrower rule."""
+    whole = territory = addresses(destination_cidr)
+    for other in rules:
+        inner = addresses(other["destination_cidr"])
+        if inner != whole and inner <= territory:
+            territory -= inner
+    return territory
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetInto:
+    """What the authorization rules of one network lead users of an endpoint to.
+
+    Attributes
+    ----------
+    sure, perhaps
+        The ids of interfaces that are reached, and of those that may be; Client VPN's own are left out.
+    internet
+        Whether some of it leaves to the internet.
+    elsewhere
+        How some of it leaves what was read otherwise, in words.
+    """
+
+    sure: tuple[str, ...]
+    perhaps: tuple[str, ...]
+    internet: bool
+    elsewhere: tuple[str, ...]
+
+
+_INTERNET = {"egress_only_internet_gateway", "internet_gateway", "nat_gateway"}
+
+
+def let_into(tables: TableSource, endpoint_id: str, destination_cidr: str) -> LetInto:
+    """Return what users of an endpoint get to where the authorization rules of a network decide."""
+    access = access_of(tables)
+    rules = [r for r in access.network.authorization_rules.get(endpoint_id, ()) if _active(r)]
+    territory = _territory(destination_cidr, rules)
+    receivers = access.network.receivers
+    own = _own_interfaces(access)
+    sure, perhaps = set[str](), set[str]()
+    internet, elsewhere = False, dict[str, None]()
+    for way in access.ways(endpoint_id):
+        for case in way.cases:
+            if case.step.where & territory:
+                verdict = case.verdict
+                into = sure if verdict.reliable or verdict.fragile else perhaps
+                for eni in (
+                    *receivers.eni[case.positions].tolist(),
+                    *(eni for eni, _ in case.odd),
+                ):
+                    into.add(receivers.eni_ids[eni])
+        for leaving in way.departures:
+            if leaving.step.where & territory:
+                out = leaving.step.exit.kind in _INTERNET
+                internet = internet or out
+                elsewhere |= {} if out or leaving.step.local else {shown(leaving.step.leaves): None}
+    return LetInto(
+        sure=tuple(sorted(sure - own)),
+        perhaps=tuple(sorted(perhaps - sure - own)),
+        internet=internet,
+        elsewhere=tuple(elsewhere),
+    )
+
+
+def _own_interfaces(access: Access) -> set[str]:
+    """Return Client VPN's own interfaces, at which nothing of the account answers."""
+    return {row["eni_id"] for held in access.network.endpoint_enis.values() for row in held}
 
 
 _OUTSIDE = {
@@ -277,8 +343,7 @@ class _LettingOut(Way):
 def _beyond(access: Access, ways: Sequence[Way], territory: Ranges) -> _Beyond:
     """Return what becomes of a territory that outbound rules stop, once they let everything out."""
     receivers = access.network.receivers
-    # Nothing of the account answers at Client VPN's own interfaces.
-    own = {row["eni_id"] for held in access.network.endpoint_enis.values() for row in held}
+    own = _own_interfaces(access)
     enis: dict[str, None] = {}
     leaves = False
     closing: dict[str, None] = {}

@@ -5,6 +5,7 @@ To add one, write a function that is given the tables and the evidence, and deco
 """
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from auditlib import words
-from auditlib.access.views import STOPPED_BY_OUTBOUND
+from auditlib.access.views import STOPPED_BY_OUTBOUND, let_into
 from auditlib.addresses import addresses, ports
 from auditlib.changes import (
     AddAuthorizationRule,
@@ -30,7 +31,7 @@ from auditlib.changes.change import whole
 from auditlib.changes.others import Others
 from auditlib.changes.remarks import Called
 from auditlib.frames import rows_of, rows_where
-from auditlib.language import sentences, tr
+from auditlib.language import sentences, tr, tr_as
 from auditlib.tables import Tables
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "Fix",
     "Named",
     "gives_own_group",
+    "let_into_told",
+    "narrowing",
     "rules_left_behind",
     "switches_groups",
     "waiting_groups",
@@ -261,7 +264,7 @@ def waiting_groups(tables: Tables, endpoint_id: str) -> tuple[str, ...]:
 
 
 def rules_left_behind(
-    tables: Tables, endpoint_id: str, called: Called, staying: Iterable[str] = ()
+    tables: Tables, endpoint_id: str, called: Called | None = None, staying: Iterable[str] = ()
 ) -> tuple[str, ...]:
     """Say which inbound rules stay on what else carries the groups that an endpoint leaves.
 
@@ -271,10 +274,11 @@ def rules_left_behind(
     Parameters
     ----------
     called
-        Makes one text of an id and a name.
+        Makes one text of an id and a name; the id alone where none is given.
     staying
         The groups it keeps.
     """
+    called = called or _id_alone
     groups = _in_force(tables, endpoint_id) - set(staying)
     held, rules = tables["network_interface_groups"], tables["ingress_rules"]
     own = set(tables["endpoint_network_interfaces"]["eni_id"])
@@ -300,6 +304,12 @@ def rules_left_behind(
                 )
             )
     return tuple(told)
+
+
+def _id_alone(id: object, name: object) -> str:
+    """Return an id alone: where a fix is shown, names are put to all ids."""
+    del name
+    return str(id)
 
 
 def _intended(tables: Tables, endpoint_id: str) -> tuple[str, ...]:
@@ -839,6 +849,12 @@ def narrowed_authorization(tables: Tables, evidence: pd.DataFrame) -> Fix:
                     row=row,
                 )
             )
+            decisions.append(
+                sentences(
+                    let_into_told(tables, row.endpoint_id, row.destination_cidr, _id_alone),
+                    *narrowing(row.endpoint_id, str(row.region), row.destination_cidr),
+                )
+            )
             continue
         place = {"account": str(row.account), "region": str(row.region)}
         slug = re.sub(r"[^A-Z0-9]+", "_", row.destination_cidr.upper())
@@ -864,6 +880,67 @@ def narrowed_authorization(tables: Tables, evidence: pd.DataFrame) -> Fix:
             )
         )
     return Fix(changes=tuple(changes), named=tuple(named), decisions=tuple(decisions))
+
+
+def narrowing(endpoint_id: str, region: str, destination_cidr: str) -> tuple[str, ...]:
+    """Return the parts, in order, of narrowing what everyone is authorized for, with their calls."""
+    where = f"--client-vpn-endpoint-id {shlex.quote(endpoint_id)} --region {shlex.quote(region)}"
+    blank = "${NARROWER_NETWORK:?}"
+    return (
+        tr(
+            "Authorize each network that users need, and no wider: {call}. It counts once this shows active "
+            "and nothing else: {look}. Let a user test it, where users can connect.",
+            call=f"aws ec2 authorize-client-vpn-ingress {where} --authorize-all-groups "
+            f'--target-network-cidr "{blank}"',
+            look=f"aws ec2 describe-client-vpn-authorization-rules {where} --output text --filters "
+            f"\"Name=destination-cidr,Values={blank}\" --query 'AuthorizationRules[].Status.Code'",
+        ),
+        tr(
+            "Remove the wide rule only then: {call}. Test again. The way back is the same rule anew: {back}.",
+            call=f"aws ec2 revoke-client-vpn-ingress {where} --revoke-all-groups "
+            f"--target-network-cidr {shlex.quote(destination_cidr)}",
+            back=f"aws ec2 authorize-client-vpn-ingress {where} --authorize-all-groups "
+            f"--target-network-cidr {shlex.quote(destination_cidr)}",
+        ),
+    )
+
+
+def let_into_told(tables: Tables, endpoint_id: str, destination_cidr: str, called: Called) -> str:
+    """Say what users of an endpoint get to by the rules of a network: what narrower ones may take away.
+
+    Parameters
+    ----------
+    called
+        Makes one text of an id and a name.
+    """
+    led = let_into(tables, endpoint_id, destination_cidr)
+    interfaces = tables["network_interfaces"]
+    mine = interfaces[interfaces["eni_id"].isin([*led.sure, *led.perhaps])]
+    blocks = tables["vpc_cidr_blocks"]
+    at: dict[str, dict[str, str]] = {}
+    for row in rows_of(mine.sort_values("eni_id")):
+        here = blocks.loc[blocks["vpc_id"] == row.vpc_id, "cidr_block"]
+        networks = [
+            cidr
+            for cidr in here
+            if isinstance(row.private_ip, str) and addresses(row.private_ip) <= addresses(cidr)
+        ]
+        name = called(row.eni_id, row.name)
+        text = tr("perhaps {receiver}", receiver=name) if row.eni_id in led.perhaps else name
+        at.setdefault((networks or list(here) or [destination_cidr])[0], {})[row.eni_id] = text
+    parts = [
+        tr("{receivers} in {network}", receivers=words.listed(held.values(), most=4), network=cidr)
+        for cidr, held in sorted(at.items())
+    ]
+    parts += [tr("the internet")] if led.internet else []
+    parts += list(led.elsewhere)
+    if not parts:
+        return tr("As far as was read, users get to nothing by {cidr}.", cidr=destination_cidr)
+    return tr(
+        "As far as was read, users get by {cidr} to {what}: they lose what of it you do not authorize.",
+        cidr=destination_cidr,
+        what=tr_as("list", "; ").join(parts),
+    )
 
 
 @fix("client-to-client-is-open")
