@@ -32,7 +32,7 @@ from auditlib.frames import rows_of
 from auditlib.language import current, filled, marked, sentences, tr, tr_as
 from auditlib.outages import Outage, live_sessions
 from auditlib.previewed import ready
-from auditlib.reached import without_own
+from auditlib.reached import group_word, without_own
 from auditlib.summary import (
     asked,
     blocked_checks,
@@ -614,31 +614,44 @@ def _end_times(finding: Finding) -> list[datetime]:
 
 
 def _ports_asked_for(audit: "Audit") -> list[Step]:
-    """Return the step that asks whether named groups should reach ports for administration.
+    """Return the step that asks whether user groups should reach ports for administration.
 
-    What everyone reaches is a finding, and left out here.
+    What everyone reaches is a finding, and left out here. What is reached perhaps is told as that.
     """
     rows = without_own(audit, audit.reach())
-    rows = rows[rows["eni_id"].notna() & rows["certainty"].ne("unknown")]
-    held = [(row, port) for row in rows_of(rows) for port in sensitive_ports_of(row)]
+    # What no security group filters, as a NAT gateway, is none that anybody administers.
+    filtered = set(audit.tables["network_interface_groups"]["eni_id"])
+    held = [
+        (row, port)
+        for row in rows_of(rows[rows["eni_id"].isin(filtered)])
+        for port in sensitive_ports_of(row)
+    ]
     held.sort(key=lambda one: SENSITIVE_PORTS.index(one[1]))
-    open_to_all = {(r.endpoint_id, r.eni_id, port) for r, port in held if r.group == EVERYONE}
-    reached: dict[tuple[str, str], dict[str, set[str]]] = {}
+    sure = {
+        (row.endpoint_id, row.group, row.eni_id, port)
+        for row, port in held
+        if row.certainty != "unknown"
+    }
+    reached: dict[tuple[bool, str, str], dict[str, set[str]]] = {}
     for row, port in held:
-        if row.group != EVERYONE and (row.endpoint_id, row.eni_id, port) not in open_to_all:
-            protocol, number, service = port
-            named = f"{tr(service)} ({words.traffic(protocol, number, number)})"
-            of_group = reached.setdefault((row.endpoint_id, row.group), {})
-            of_group.setdefault(named, set()).add(row.eni_id)
+        perhaps = (row.endpoint_id, row.group, row.eni_id, port) not in sure
+        if (row.endpoint_id, EVERYONE, row.eni_id, port) in sure:
+            continue
+        protocol, number, service = port
+        named = f"{tr(service)} ({words.traffic(protocol, number, number)})"
+        of_group = reached.setdefault((perhaps, row.endpoint_id, row.group), {})
+        of_group.setdefault(named, set()).add(row.eni_id)
     alike: dict[tuple[str, str], list[str]] = {}
-    for (endpoint, group), services in sorted(reached.items()):
-        enis = set().union(*services.values())
+    for (perhaps, endpoint, group), services in sorted(reached.items()):
+        enis = sorted(set().union(*services.values()))
         what = tr(
-            "{services} on {receivers}",
+            "perhaps {services} on {receivers}" if perhaps else "{services} on {receivers}",
             services=listed(services, most=4),
-            receivers=count(len(enis), "receiver"),
+            receivers=listed(spoken(enis, names(audit)), most=3)
+            if perhaps
+            else count(len(enis), "receiver"),
         )
-        alike.setdefault((endpoint, what), []).append(clean(group))
+        alike.setdefault((endpoint, what), []).append(group_word(clean(group)))
     if not alike:
         return []
     lines = [
@@ -653,7 +666,12 @@ def _ports_asked_for(audit: "Audit") -> list[Step]:
     return [
         Step(
             what=tr("Ask whether these user groups should reach administration or database ports."),
-            how=tr("{list}.", list=tr_as("list", "; ").join(_bounded(lines, 5))),
+            how=sentences(
+                tr("{list}.", list=tr_as("list", "; ").join(_bounded(lines, 5))),
+                tr("Perhaps: what decides there could not be read, or AWS does not say it.")
+                if any(perhaps for perhaps, *_ in reached)
+                else "",
+            ),
             why=tr(
                 "Whether the members of a group administer these receivers, its name does not tell: no "
                 "check judges that."

@@ -323,6 +323,33 @@ def test_whether_named_groups_should_reach_ports_for_administration_is_asked():
     assert not any(s.what.startswith("Ask whether") for s in first_steps(audited(world), 0))
 
 
+def test_ports_that_are_reached_perhaps_are_asked_about_as_that_and_by_name():
+    world = World()
+    vpc = world.vpc()
+    vpn, jump, app = (world.security_group(vpc, name) for name in ("vpn", "jump", "app"))
+    world.ingress(jump, vpn)
+    world.ingress(app, vpn, "tcp", (443, 443))
+    endpoint = world.endpoint(vpc, (vpn,), name="staff")
+    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+    there = world.subnet(vpc, "10.0.2.0/24")
+    world.interface(there, jump, name="jump-host")
+    world.interface(there, app, name="crm")
+    world.authorize(endpoint, "10.0.0.0/16", group="dev")
+
+    def asked() -> str:
+        return " ".join(
+            s.how for s in first_steps(audited(world), 0) if s.what.startswith("Ask whether")
+        )
+
+    assert "perhaps" not in asked().lower()
+    world.refuse("ec2-describe-network-acls")
+    told = asked()
+    assert told.startswith("dev through staff: perhaps SSH (TCP 22)")
+    assert " on jump-host." in told
+    assert told.endswith("Perhaps: what decides there could not be read, or AWS does not say it.")
+    assert "crm" not in told
+
+
 # -- endpoints that need different things --------------------------------------------------------
 
 MEMBERS = "vpn-sg-lets-members-in"
