@@ -1,8 +1,9 @@
-"""What the snapshot before this one tells of logs that are off now: where they went."""
+"""What the snapshot before this one tells: where logs that are off now went, what waits since then."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,10 +15,14 @@ from auditlib.summary import names, spoken, when
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
+    from auditlib.tables import Tables
 
-__all__ = ["LOG_OFF", "FormerLog", "former_logs", "log_groups_told"]
+__all__ = ["LOG_OFF", "ON_ITS_WAY", "FormerLog", "former_logs", "log_groups_told", "waited"]
 
 LOG_OFF = "connection-logging-is-off"
+
+ON_ITS_WAY = timedelta(days=1)
+"""How long a change of an endpoint's groups may be under way: hours, as far as is known."""
 
 _GROUP = re.compile(r"[A-Za-z0-9._/#-]{1,512}")
 """A name as CloudWatch Logs takes one, which no shell obeys; anything else is not repeated."""
@@ -76,3 +81,27 @@ def log_groups_told(audit: "Audit") -> Iterator[str]:
                 when=when(log.read_at),
                 call=log.look,
             )
+
+
+def waited(audit: "Audit", endpoint_id: str) -> tuple[Any, Any] | None:
+    """Return when the earlier snapshot read that the same groups waited, and how long before this one.
+
+    ``None`` where they did not, or may have been on their way all the time.
+    """
+    now, then = audit.tables, audit.earlier
+    if then is None or not (groups := _waiting(now, endpoint_id)):
+        return None
+    if _waiting(then, endpoint_id) != groups:
+        return None
+    old, new = (
+        tables["client_vpn_endpoints"].set_index("endpoint_id")["read_at"].get(endpoint_id)
+        for tables in (then, now)
+    )
+    return None if pd.isna(old) or pd.isna(new) or new - old < ON_ITS_WAY else (old, new - old)
+
+
+def _waiting(tables: "Tables", endpoint_id: str) -> frozenset[str]:
+    """Return the groups that an endpoint's settings name and that are not in force on it."""
+    held = tables["endpoint_security_groups"]
+    mine = held["configured"] & ~held["effective"] & held["endpoint_id"].eq(endpoint_id)
+    return frozenset(held.loc[mine, "group_id"].dropna())

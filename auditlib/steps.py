@@ -27,7 +27,7 @@ from auditlib.check import Finding, Severity, Status, checks, filled_in
 from auditlib.checks.idle import endless_log
 from auditlib.checks.reach import SENSITIVE_PORTS, sensitive_ports_of
 from auditlib.errors import ParameterError
-from auditlib.former import LOG_OFF, former_logs
+from auditlib.former import LOG_OFF, former_logs, waited
 from auditlib.frames import rows_of
 from auditlib.language import current, filled, marked, sentences, tr, tr_as
 from auditlib.outages import Outage, live_sessions
@@ -285,7 +285,8 @@ class _Asking:
         endpoints = self.audit.tables["client_vpn_endpoints"]
         (endpoint,) = rows_of(endpoints[endpoints["endpoint_id"] == id])
         log = endless_log(self.audit.tables, endpoint)
-        counted = severities_of([f for f in others if not log or f.check.id != _ENDLESS])
+        ended = [f for f in others if not log or f.check.id != _ENDLESS]
+        counted = severities_of([*ended, quiet])  # an endpoint that is gone is not idle either
         stays = (
             tr(
                 "Its log stays in {group}, and is kept for ever ({check}).",
@@ -389,11 +390,25 @@ class _Asking:
                     "has no inbound rules.",
                     groups=listed(clean(called.get(group)) or group for group in groups),
                 ),
+                self._waits_since(id),
                 self._effect(id),
             ),
             ends="",
             sessions=tr("No session ends by it."),
             waits=len(gaps) > 0,
+        )
+
+    def _waits_since(self, id: str) -> str:
+        """Say that groups waited to be applied in the earlier snapshot, where that was a day ago or more."""
+        since = waited(self.audit, id)
+        if since is None:
+            return ""
+        then, time = since
+        return tr(
+            "The change waited already when the earlier snapshot was read ({when}, {age} before): it takes "
+            "hours, as far as is known, so it seems to be stuck.",
+            when=when(then),
+            age=count(int(time / pd.Timedelta(days=1)), "day"),
         )
 
     def _effect(self, id: str) -> str:

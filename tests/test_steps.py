@@ -1,5 +1,7 @@
 """What to do first, where endpoints need different things."""
 
+from datetime import timedelta
+
 import pytest
 
 from auditlib import display, summary
@@ -410,6 +412,29 @@ def test_where_part_of_the_way_was_not_read_it_is_read_again_before_a_group_is_a
     assert (again.check_id, then) == ("", applied)
 
 
+def test_how_long_a_change_of_groups_has_waited_is_said_from_the_earlier_snapshot():
+    world, _, waiting = two_sharing()
+    audit = audited(world)
+
+    def told(earlier: World | None, days: float) -> str:
+        audit.earlier = None
+        if earlier is not None:
+            moment = worlds.MOMENT["started"] - timedelta(days=days)
+            audit.earlier = Audit(earlier.snapshot(started=moment, finished=moment)).tables
+        applied, _ = (s for s in first_steps(audit, 40) if s.check_id == MEMBERS)
+        return applied.how
+
+    stuck = "The change waited already when the earlier snapshot was read"
+    assert stuck not in told(None, 0)
+    assert stuck not in told(world, 0.5), "it may be on its way"
+    said = told(world, 7)
+    assert f"{stuck} (2026-11-13 " in said
+    assert " UTC, seven days before): it takes hours" in said
+    before, _, _ = two_sharing()
+    before.record(waiting)["SecurityGroupIds"] = []
+    assert stuck not in told(before, 7), "it did not wait then"
+
+
 def test_the_owner_of_an_endpoint_nobody_uses_is_asked_before_anybody_builds_for_it():
     world, settled, _ = two_sharing()
     world.record(settled)["ConnectionLogOptions"]["CloudwatchLogGroup"] = "/vpn/quiet"
@@ -430,7 +455,7 @@ def test_the_owner_of_an_endpoint_nobody_uses_is_asked_before_anybody_builds_for
     assert f"As read: subnet {subnet} and route 192.0.2.0/24 through {subnet}." in noted
     assert noted.endswith("it would come back with the VPC's default one.")
     assert deleted == (
-        "Delete it later: that ends its part in what 1 high and 1 medium checks found. Its log stays in "
+        "Delete it later: that ends its part in what 1 high, 1 medium and 1 low checks found. Its log stays in "
         "/vpn/quiet, and is kept for ever (connection-log-is-kept-for-ever)."
     )
     assert "93 days before the snapshot" in told[ask].why
