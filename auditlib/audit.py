@@ -150,11 +150,14 @@ class Audit:
         """
         if id not in self._proposals:
             from auditlib.changes.preview import proposal
-            from auditlib.former import LOG_OFF, log_groups_told
+            from auditlib.former import LOG_OFF, with_former_logs
 
             made = proposal(self.tables, [id], known=self.findings)
-            told = log_groups_told(self) if id == LOG_OFF and self.earlier else self.ended_by(id)
-            self._proposals[id] = replace(made, decisions=(*made.decisions, *told))
+            self._proposals[id] = (
+                with_former_logs(self, made)
+                if id == LOG_OFF and self.earlier
+                else replace(made, decisions=(*made.decisions, *self.ended_by(id)))
+            )
         return self._proposals[id]
 
     def ended_by(self, id: str) -> tuple[str, ...]:

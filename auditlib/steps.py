@@ -1,5 +1,6 @@
 """What to do first: the steps that an audit asks for, the most urgent first."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,6 +12,7 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.access import EVERYONE, TABLES
+from auditlib.changes import ModifyLogging
 from auditlib.changes.difference import difference
 from auditlib.changes.fixes import (
     FIXES,
@@ -580,12 +582,20 @@ class _Asking:
         log = former_logs(self.audit).get(id)
         if log is None or not log.group:
             return ""
+        change = ModifyLogging(
+            account=log.account,
+            region=log.region,
+            endpoint_id=id,
+            enabled=True,
+            log_group=log.group,
+        )
         return tr(
-            "It wrote to {group} when the earlier snapshot was read ({when}): name that, where it is still "
-            "there. {call} lists it.",
+            "It wrote to {group} when the earlier snapshot was read ({when}). Where that is still there "
+            "({look} lists it): {call}.",
             group=log.group,
             when=when(log.read_at),
-            call=log.look,
+            look=log.look,
+            call=shlex.join(("aws", *change.cli())),
         )
 
 

@@ -263,9 +263,28 @@ def test_who_switched_a_log_off_is_asked_right_after_what_has_ended_and_its_grou
     assert "possible incident" in who.why
     look = f"aws logs describe-log-groups --log-group-name-prefix /vpn/staff --region {REGION} lists it."
     assert "It wrote to /vpn/staff when the earlier snapshot was read" in restored.parts[1]
-    assert restored.parts[1].endswith(look)
-    (told,) = (t for t in audit.proposal("connection-logging-is-off").decisions if look in t)
-    assert "LOG_GROUP=/vpn/staff." in told
+    look = look.removesuffix(".")
+    assert look in restored.parts[1]
+    assert '"CloudwatchLogGroup": "/vpn/staff"' in restored.parts[1]
+    found = audit.proposal("connection-logging-is-off")
+    (step,) = found.steps
+    assert (step.change.log_group, found.blanks) == ("/vpn/staff", ())
+    (told,) = found.decisions
+    assert look in told
+    assert set(found.findings.query("check == 'connection-logging-is-off'")["state"]) == {
+        "resolved"
+    }
+
+
+def test_a_log_group_that_the_endpoint_still_names_is_filled_in_and_another_is_left_blank():
+    world, endpoint = down()
+    world.record(endpoint)["ConnectionLogOptions"] = {"Enabled": False}
+    found = audited(world).proposal("connection-logging-is-off")
+    assert found.blanks == ("<LOG_GROUP>",)
+    world.record(endpoint)["ConnectionLogOptions"]["CloudwatchLogGroup"] = "/vpn/staff"
+    found = audited(world).proposal("connection-logging-is-off")
+    assert [step.change.log_group for step in found.steps] == ["/vpn/staff"]
+    assert (found.blanks, found.decisions) == ((), ())
 
 
 @pytest.mark.parametrize("group", ["$(reboot)", "a b", "x" * 513])
@@ -274,7 +293,9 @@ def test_a_name_that_no_log_group_can_have_is_not_proposed(group):
     restored, who, *_ = first_steps(audit, 40)
     assert who.what.startswith("Find out who switched off")
     assert not any(group in part or "It wrote to" in part for part in restored.parts)
-    assert not any("LOG_GROUP=" in t for t in audit.proposal("connection-logging-is-off").decisions)
+    found = audit.proposal("connection-logging-is-off")
+    assert found.blanks == ("<LOG_GROUP>",)
+    assert not any("wrote to" in text for text in found.decisions)
 
 
 def test_without_an_earlier_snapshot_nobody_is_said_to_have_switched_a_log_off():

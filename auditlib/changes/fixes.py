@@ -36,6 +36,7 @@ from auditlib.tables import Tables
 
 __all__ = [
     "FIXES",
+    "LOG_GROUP",
     "Fix",
     "Named",
     "gives_own_group",
@@ -976,7 +977,13 @@ def no_client_to_client(tables: Tables, evidence: pd.DataFrame) -> Fix:
 
 @fix("connection-logging-is-off")
 def logging_on(tables: Tables, evidence: pd.DataFrame) -> Fix:
-    """Return what turns the connection log on; the log group is left blank."""
+    """Return what turns the connection log on; a log group that the endpoint does not name is left blank."""
+    endpoints = tables["client_vpn_endpoints"]
+    own = dict(zip(endpoints["endpoint_id"], endpoints["connection_log_group"], strict=True))
+    groups = {
+        id: group if isinstance(group := own.get(id), str) and group else LOG_GROUP
+        for id in evidence["endpoint_id"]
+    }
     return Fix(
         changes=tuple(
             ModifyLogging(
@@ -984,7 +991,7 @@ def logging_on(tables: Tables, evidence: pd.DataFrame) -> Fix:
                 region=str(row.region),
                 endpoint_id=row.endpoint_id,
                 enabled=True,
-                log_group="<LOG_GROUP>",
+                log_group=groups[row.endpoint_id],
             )
             for row in rows_of(evidence)
         ),
@@ -993,8 +1000,14 @@ def logging_on(tables: Tables, evidence: pd.DataFrame) -> Fix:
                 "<LOG_GROUP> stands for a CloudWatch log group that exists, with the retention you "
                 "need."
             ),
-        ),
+        )
+        if LOG_GROUP in groups.values()
+        else (),
     )
+
+
+LOG_GROUP = "<LOG_GROUP>"
+"""The blank for a log group that no table tells."""
 
 
 @fix("vpc-range-not-routed")
