@@ -481,7 +481,6 @@ step() {  # STEP LATER WORDS arguments
 _UNDO = r"""
 undo() {  # STEP LATER WORDS arguments
   local step=$1 later=$2 what=$3
-  undone=no
   shift 3
   if ! is_done "$step"; then
     echo "-- $step. not made, nothing to undo"
@@ -506,7 +505,6 @@ undo() {  # STEP LATER WORDS arguments
   if [[ "$mode" == apply ]]; then
     awk -F '\t' -v step="$step" '$1 != step && $1 != step ".1"' "$journal" > "$journal.new"
     mv -- "$journal.new" "$journal"
-    undone=yes
   fi
 }
 """
@@ -553,7 +551,7 @@ def _script(
                 actions=", ".join(sorted(actions)),
             )
         ),
-        "# shellcheck disable=SC2016",
+        "# shellcheck disable=SC2016,SC2317",
         _spoken(_HEAD)
         .strip("\n")
         .replace(
@@ -652,8 +650,12 @@ def rollback_script(preview: Preview) -> str:
             if step.refused:
                 # It does not stop the steps that can be undone.
                 undo = f"hopeless={shlex.quote(words.listed(step.refused))} {undo}"
+            waiting = _waiting(step.inverse)
+            if waiting:
+                body.append(f"made=no; if is_done {step.number}; then made=yes; fi")
             body.append(undo)
-            body += [f'if [[ "$undone" == yes ]]; then {w}; fi' for w in _waiting(step.inverse)]
+            undone = f'[[ "$made" == yes ]] && ! is_done {step.number}'
+            body += [f"if {undone}; then {line}; fi" for line in waiting]
     body.append("")
     about = tr(
         "Undoes the changes that apply.sh noted in applied.txt beside it, the last one first."
