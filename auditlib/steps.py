@@ -406,11 +406,13 @@ class _Asking:
         if since is None:
             return ""
         then, time = since
+        days = int(time / pd.Timedelta(days=1))
         return tr(
             "The change waited already when the earlier snapshot was read ({when}, {age} before): it takes "
             "hours, as far as is known, so it seems to be stuck.",
             when=when(then),
-            age=count(int(time / pd.Timedelta(days=1)), "day"),
+            age=count(days, "day"),
+            days=days,
         )
 
     def _effect(self, id: str) -> str:
