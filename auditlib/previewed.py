@@ -181,7 +181,8 @@ def left(preview: "Preview") -> tuple[str, ...]:
     """Say how much a fix that makes changes leaves to people; nothing where it leaves nothing."""
     if not preview.steps or not preview.decisions:
         return ()
-    return (tr("Left to you: {decisions}.", decisions=count(len(preview.decisions), "decision")),)
+    number = len(preview.decisions)
+    return (tr("Left to you: {decisions}.", decisions=count(number, "decision"), number=number),)
 
 
 LONG = 260
