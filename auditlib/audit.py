@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from auditlib.changes.preview import Preview
     from auditlib.found import Found
     from auditlib.parts import Parts
+    from auditlib.steps import Step
 
 __all__ = ["Audit", "open_audit", "tables_overview"]
 
@@ -159,6 +160,13 @@ class Audit:
                 else replace(made, decisions=(*made.decisions, *self.ended_by(id)))
             )
         return self._proposals[id]
+
+    @cached_property
+    def steps(self) -> "tuple[Step, ...]":
+        """What to do first, as a report's first page has it."""
+        from auditlib.steps import first_steps
+
+        return first_steps(self)
 
     def ended_by(self, id: str) -> tuple[str, ...]:
         """Return in sentences which fixes of other findings end how much of one that has no fix."""
@@ -423,7 +431,7 @@ def keep_open(path: str, accepted: str, today: str, earlier: str = "") -> None:
 def keep_proposals() -> None:
     """Work out the fixes of all failing findings of the audits that are kept open."""
     for audit in _KEPT.values():
-        _ = audit.fixes
+        _ = audit.fixes, audit.steps
 
 
 def tables_overview(audit: Audit) -> pd.DataFrame:

@@ -95,6 +95,8 @@ class Step:
         Whether its fix leaves something to people.
     waits
         Whether the account is to be read again before it.
+    who, by
+        Proposals: who might do it, by what it touches, and by when, by what ends or how severe it is.
     """
 
     what: str
@@ -109,6 +111,32 @@ class Step:
     fixes: tuple[tuple[str, str], ...] = ()
     decides: bool = False
     waits: bool = False
+    who: str = ""
+    by: str = ""
+
+
+_NETWORK, _IDENTITY = marked("the network team"), marked("the identity team")
+_OWNERS = marked("the owners of the receivers")
+_WHO = {
+    "authentication": _IDENTITY,
+    "cedar_policies": _IDENTITY,
+    "connect_handler": _IDENTITY,
+    "device_posture": _IDENTITY,
+    "idle": marked("the endpoint's owner"),
+    "reach": _OWNERS,
+    "receivers": _OWNERS,
+}
+"""Who might do what checks of a subject ask for, by what that touches; for the others who runs the network."""
+
+_TODAY = marked("today")
+_WITHIN = {
+    Severity.CRITICAL: marked("this week"),
+    Severity.HIGH: marked("this week"),
+    Severity.MEDIUM: marked("this month"),
+    Severity.LOW: marked("this quarter"),
+    Severity.INFO: marked("when it suits"),
+}
+"""By when something of a severity might be done, where nothing ends before."""
 
 
 def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
@@ -130,6 +158,8 @@ def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
     steps = [*urgent, *islice(others, max(0, number - len(again) - len(urgent)))][:number]
     waiting = (at for at, step in enumerate(steps) if step.waits)
     at = next(waiting, min(len(urgent), number))
+    if at < len(steps) and steps[at].waits:
+        again = [replace(step, by=steps[at].by) for step in again]
     first = min(len(ended), number)
     return (
         *steps[:first],
@@ -254,7 +284,22 @@ class _Asking:
             has_fix=finding.check.id in ready(),
             fixes=_fixes(finding.check.id, finding.evidence),
             decides=self._decides(finding),
+            who=tr(_WHO.get(finding.check.subject, _NETWORK)),
+            by=self._by(finding),
         )
+
+    def _by(self, finding: Finding) -> str:
+        """Propose by when to do what a finding asks for."""
+        if self.has_ended(finding):
+            return tr(_TODAY)
+        ends = _end_times(finding) if finding.check.ends_as else []
+        if not ends:
+            return tr(_WITHIN[finding.check.severity])
+        said = identity(self.audit)
+        moment = said.finished or said.started
+        if moment is not None and min(ends) <= moment:
+            return tr(_TODAY)
+        return tr("before {day}", day=f"{min(ends):%Y-%m-%d}")
 
     def _left_behind(self, finding: Finding) -> Iterator[str]:
         """Say which rules stay on other interfaces of the groups that the endpoints of a finding leave."""
@@ -327,6 +372,7 @@ class _Asking:
             if row.associations
             else (),
             why=row.reason,
+            by=tr(_WITHIN[max((f.check.severity for f in others), key=lambda one: one.rank)]),
         )
 
     def _to_note(self, endpoint: Any) -> str:
@@ -398,6 +444,7 @@ class _Asking:
             ends="",
             sessions=tr("No session ends by it."),
             waits=len(gaps) > 0,
+            who=tr(_NETWORK),
         )
 
     def _waits_since(self, id: str) -> str:
@@ -494,6 +541,8 @@ class _Asking:
             sessions=tr("Do it at once: {cost}.", cost=outage.cost),
             has_fix=bool(fixes := [id for id in (LOG_OFF, _SHARED) if id in here]),
             fixes=tuple((id, outage.endpoint_id) for id in fixes),
+            who=listed([tr(_NETWORK), tr(_IDENTITY)]),
+            by=tr(_TODAY),
         )
 
     def _before_restoring(self, outage: Outage, here: Mapping[str, pd.DataFrame]) -> Iterator[str]:
@@ -703,6 +752,8 @@ def _ports_asked_for(audit: "Audit") -> list[Step]:
                 "Whether the members of a group administer these receivers, its name does not tell: no "
                 "check judges that."
             ),
+            who=tr(_OWNERS),
+            by=tr(_WITHIN[Severity.MEDIUM]),
         )
     ]
 
@@ -766,6 +817,8 @@ def _incident(audit: "Audit") -> list[Step]:
                 tr("Treat it as a possible incident until it is explained."),
             ),
             check_id=LOG_OFF if logs else "",
+            who=tr("the security team"),
+            by=tr(_TODAY),
         )
     ]
 
@@ -828,6 +881,8 @@ def _read_again(audit: "Audit") -> list[Step]:
                 parts=opening(listed(parts)),
                 reasons=tr_as("list", ", and ").join(reasons),
             ),
+            who=tr("who grants permissions and collects"),
+            by=tr(_WITHIN[max((f.check.severity for f in blocked), key=lambda one: one.rank)]),
         )
     ]
 

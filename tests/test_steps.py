@@ -1,5 +1,6 @@
 """What to do first, where endpoints need different things."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -373,6 +374,38 @@ def test_ports_that_are_reached_perhaps_are_asked_about_as_that_and_by_name():
     assert "crm" not in told
 
 
+# -- who, and by when ------------------------------------------------------------------------------
+
+
+def test_who_and_by_when_are_proposed_by_what_a_step_touches_and_what_ends_or_how_severe_it_is():
+    audit = switched_off()
+    assert all(step.who and step.by for step in first_steps(audit, 40))
+    restored, asked, *_ = first_steps(audit, 40)
+    assert (restored.who, restored.by) == ("the network team and the identity team", "today")
+    assert (asked.who, asked.by) == ("the security team", "today")
+    world, _, _ = two_sharing()
+    world.refuse("ec2-describe-network-acls")
+    again, *others = first_steps(audited(world), 40)
+    proposed = {s.check_id: (s.who, s.by) for s in others}
+    assert proposed[MEMBERS] == ("the network team", "this week")
+    assert proposed["vpn-sg-is-shared"] == ("the network team", "this month")
+    assert (again.who, again.by) == ("who grants permissions and collects", "this week")
+    assert first_steps(audited(worlds.empty()), 40) == ()
+
+
+@pytest.mark.parametrize(("days", "by"), [(20, "before 2026-12-10"), (-5, "today")])
+def test_what_ends_soon_is_proposed_before_that_day(days, by):
+    world = World()
+    endpoint = world.endpoint(world.vpc(), name="staff")
+    world.certificate(
+        endpoint, NotAfter=(worlds.MOMENT["started"] + timedelta(days=days)).isoformat()
+    )
+    checks = ("server-certificate-expires-soon", "server-certificate-has-expired")
+    audit = Audit(world.snapshot(**worlds.MOMENT))
+    audit.__dict__["findings"] = findings_of(audit.tables, checks)
+    assert [step.by for step in first_steps(audit, 40)] == [by]
+
+
 # -- endpoints that need different things --------------------------------------------------------
 
 MEMBERS = "vpn-sg-lets-members-in"
@@ -421,6 +454,17 @@ def test_an_endpoint_whose_own_group_only_waits_has_a_step_of_its_own():
     steps = page(str(display.first_steps(audit, 40, dict.fromkeys(anchors, "40.html")).markup))
     links = [a["href"] for a in steps.all("a")]
     assert links == [f"40.html#{anchor}" for anchor in reversed(anchors)]
+    assert "Proposed: the network team, this week." in steps.text
+    numbered = page(str(display.preview_verdicts(audit.at_endpoints, audit).markup)).text
+    numbers = {n for n, step in enumerate(audit.steps, 1) for _, id in step.fixes if id == waiting}
+    told = {
+        int(n)
+        for line in re.findall("on the first page: step (.*)", numbered)
+        for n in re.findall(r"\d+", line)
+    }
+    assert numbers
+    assert numbers <= told <= {n for n, step in enumerate(audit.steps, 1) if step.fixes}
+    assert "on the first page" not in blocks.text
 
 
 def test_where_part_of_the_way_was_not_read_it_is_read_again_before_a_group_is_applied():
