@@ -163,13 +163,16 @@ class Audit:
 
     @cached_property
     def steps(self) -> "tuple[Step, ...]":
-        """What to do first, as a report's first page has it."""
+        """What to do first, as a report's first page has it; ``audit.frames.first_steps`` has all as a frame."""
         from auditlib.steps import first_steps
 
         return first_steps(self)
 
     def ended_by(self, id: str) -> tuple[str, ...]:
-        """Return in sentences which fixes of other findings end how much of one that has no fix."""
+        """Return in sentences which fixes of other findings end how much of one that has none.
+
+        ``audit.proposal(id)`` of each shows what else it does.
+        """
         from auditlib.changes.endings import endings_told
 
         return endings_told(self._endings.get(id, ()))

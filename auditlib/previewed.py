@@ -182,7 +182,7 @@ def left(preview: "Preview") -> tuple[str, ...]:
     if not preview.steps or not preview.decisions:
         return ()
     number = len(preview.decisions)
-    return (tr("Left to you: {decisions}.", decisions=count(number, "decision"), number=number),)
+    return (tr("Left to you: {nouns}.", nouns=count(number, "decision"), number=number),)
 
 
 LONG = 260

@@ -455,10 +455,10 @@ class _Asking:
         then, time = since
         days = int(time / pd.Timedelta(days=1))
         return tr(
-            "The change waited already when the earlier snapshot was read ({when}, {age} before): it takes "
+            "The change waited already when the earlier snapshot was read ({when}, {nouns} before): it takes "
             "hours, as far as is known, so it seems to be stuck.",
             when=when(then),
-            age=count(days, "day"),
+            nouns=count(days, "day"),
             days=days,
         )
 
