@@ -919,7 +919,7 @@ def let_into_told(tables: Tables, endpoint_id: str, destination_cidr: str, calle
     mine = interfaces[interfaces["eni_id"].isin([*led.sure, *led.perhaps])]
     blocks = tables["vpc_cidr_blocks"]
     at: dict[str, dict[str, str]] = {}
-    for row in rows_of(mine.sort_values("eni_id")):
+    for row in sorted(rows_of(mine), key=lambda one: (one.eni_id in led.perhaps, one.eni_id)):
         here = blocks.loc[blocks["vpc_id"] == row.vpc_id, "cidr_block"]
         networks = [
             cidr
