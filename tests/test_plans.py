@@ -182,6 +182,7 @@ def test_hostile_names_reach_the_aws_cli_whole_and_run_nothing(tmp_path, text, n
     fake.parent.mkdir()
     fake.write_text(
         '#!/usr/bin/env bash\nif [[ "$1" == sts ]]; then echo 111122223333; exit; fi\n'
+        'if [[ "$2" == describe-client-vpn-authorization-rules ]]; then echo active; exit; fi\n'
         f"printf '%s\\0' \"$@\" >> '{tmp_path}/seen'\nprintf '\\0\\n\\0' >> '{tmp_path}/seen'\n"
         "echo sg-0123456789abcdef0\n"
     )
@@ -281,6 +282,7 @@ case "$2" in
     if [[ -s {folder}/states ]]; then head -n 1 {folder}/states; sed -i 1d {folder}/states; fi ;;
 esac
 echo "$2" >> {folder}/calls
+echo "$@" >> {folder}/words
 """
 
 
@@ -315,20 +317,20 @@ LOOK = "describe-client-vpn-authorization-rules"
 
 
 def test_a_rule_is_removed_only_once_the_one_that_replaces_it_is_active(world, tmp_path):
-    of_others = "active\tTrue\t"
-    said, calls = narrowed(
-        world, tmp_path, "apply.sh", of_others, "authorizing\tFalse\tdba", "active\tFalse\tdba"
-    )
+    said, calls = narrowed(world, tmp_path, "apply.sh", "", "authorizing", "active")
     assert said.startswith("0 "), said
     assert calls == ["authorize-client-vpn-ingress", *[LOOK] * 3, "revoke-client-vpn-ingress"]
+    looked = next(line for line in (tmp_path / "words").read_text().splitlines() if LOOK in line)
+    assert '"destination-cidr", "Values": ["10.0.2.0/24"]' in looked
+    assert '"group-id", "Values": ["dba"]' in looked
 
 
 @pytest.mark.parametrize(
     ("states", "looks", "why"),
     [
         ((), 60, "is not active yet: nothing further was changed"),
-        (("active\tFalse\tother",) * 60, 60, "is not active yet"),
-        (("failed\tFalse\tdba",), 1, "could not make the rule of 10.0.2.0/24 active"),
+        (("active authorizing",) * 60, 60, "is not active yet"),
+        (("failed",), 1, "could not make the rule of 10.0.2.0/24 active"),
     ],
 )
 def test_a_rule_that_does_not_become_active_stops_the_script_before_anything_is_removed(
@@ -341,9 +343,10 @@ def test_a_rule_that_does_not_become_active_stops_the_script_before_anything_is_
 
 
 def test_rolling_back_waits_for_the_rule_that_it_brings_back(world, tmp_path):
-    said, calls = narrowed(world, tmp_path, "rollback.sh", "authorizing\tTrue\t", "active\tTrue\t")
+    said, calls = narrowed(world, tmp_path, "rollback.sh", "authorizing", "active")
     assert said.startswith("0 "), said
     assert calls == ["authorize-client-vpn-ingress", LOOK, LOOK, "revoke-client-vpn-ingress"]
+    assert "AuthorizationRules[?AccessAll].Status.Code" in (tmp_path / "words").read_text()
 
 
 def said_in_terraform(literal: str) -> str:

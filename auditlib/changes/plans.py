@@ -438,20 +438,15 @@ try() {  # STEP arguments: only ask AWS whether it would be allowed
 """
 
 _WAIT = r"""
-wait_active() {  # ENDPOINT REGION NETWORK GROUP: until the rule is active; gives up after a while
-  local endpoint=$1 region=$2 network=$3 group=$4 answer='' state='' code='' all='' id='' tries=0
+wait_active() {  # ENDPOINT REGION NETWORK FILTERS QUERY: until the rule is active; gives up after a while
+  local endpoint=$1 region=$2 network=$3 filters=$4 query=$5 state='' tries=0
   if [[ "$mode" != apply ]]; then return; fi
   echo "   waiting until the rule of $network is active"
   for ((tries = 1; tries <= 60; tries++)); do
-    answer=$(aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id "$endpoint" \
-      --region "$region" --filters "Name=destination-cidr,Values=$network" \
-      --query 'AuthorizationRules[].[Status.Code,AccessAll,GroupId]' --output text)
-    state=''
-    while IFS=$'\t' read -r code all id; do
-      if [[ -n "$group" && "$id" == "$group" ]] || [[ -z "$group" && "$all" == True ]]; then state=$code; fi
-    done <<< "$answer"
-    if [[ "$state" == active ]]; then return; fi
-    if [[ "$state" == failed ]]; then
+    state=$(aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id "$endpoint" \
+      --region "$region" --filters "$filters" --query "$query" --output text)
+    if [[ "$state" =~ ^active([[:space:]]+active)*$ ]]; then return; fi
+    if [[ "$state" == *failed* ]]; then
       echo "AWS could not make the rule of $network active: nothing further was changed." >&2
       exit 1
     fi
@@ -618,9 +613,17 @@ def _waiting(change: Change) -> list[str]:
     """Return what waits until an authorization rule is active: what comes next may rest on it."""
     if not isinstance(change, AddAuthorizationRule):
         return []
-    placeholders = change.uses
-    told = (change.endpoint_id, change.region, change.destination_cidr, change.group_id or "")
-    return [" ".join(["wait_active", *(_word(word, placeholders) for word in told)])]
+    filters = [{"Name": "destination-cidr", "Values": [change.destination_cidr]}]
+    query = "AuthorizationRules[?AccessAll].Status.Code"
+    if change.group_id is not None:
+        filters.append({"Name": "group-id", "Values": [change.group_id]})
+        query = "AuthorizationRules[].Status.Code"
+    asked = _quoted(json.dumps(filters))
+    if is_blank(change.group_id):
+        before, _, after = json.dumps(filters).partition(str(change.group_id))
+        asked = f'{shlex.quote(before)}"{_value_of(str(change.group_id))}"{shlex.quote(after)}'
+    told = (change.endpoint_id, change.region, change.destination_cidr)
+    return [" ".join(["wait_active", *map(_quoted, told), asked, shlex.quote(query)])]
 
 
 def _without_egress(change: CreateSecurityGroup) -> list[str]:
