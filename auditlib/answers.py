@@ -277,7 +277,13 @@ def of_fixes(audit: "Audit") -> list[str]:
             tr(
                 "Of the most severe ({severity}), no fix is ready for: {titles}",
                 **about,
-                titles=sentences(*(summary.headline(f) for f in lacking[:MOST])),
+                titles=sentences(
+                    *(
+                        part
+                        for f in lacking[:MOST]
+                        for part in (summary.headline(f), *audit.ended_by(f.check.id))
+                    )
+                ),
             )
         )
     else:

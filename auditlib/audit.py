@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     from auditlib.accepted import AcceptedRisks
     from auditlib.access.explanation import Explanation
+    from auditlib.changes.endings import Ending
     from auditlib.changes.preview import Preview
     from auditlib.found import Found
     from auditlib.parts import Parts
+    from auditlib.steps import Step
 
 __all__ = ["Audit", "open_audit", "tables_overview"]
 
@@ -149,12 +151,37 @@ class Audit:
         """
         if id not in self._proposals:
             from auditlib.changes.preview import proposal
-            from auditlib.former import LOG_OFF, log_groups_told
+            from auditlib.former import LOG_OFF, with_former_logs
 
             made = proposal(self.tables, [id], known=self.findings)
-            told = log_groups_told(self) if id == LOG_OFF and self.earlier else ()
-            self._proposals[id] = replace(made, decisions=(*made.decisions, *told))
+            self._proposals[id] = (
+                with_former_logs(self, made)
+                if id == LOG_OFF and self.earlier
+                else replace(made, decisions=(*made.decisions, *self.ended_by(id)))
+            )
         return self._proposals[id]
+
+    @cached_property
+    def steps(self) -> "tuple[Step, ...]":
+        """What to do first, as a report's first page has it; ``audit.frames.first_steps`` has all as a frame."""
+        from auditlib.steps import first_steps
+
+        return first_steps(self)
+
+    def ended_by(self, id: str) -> tuple[str, ...]:
+        """Return in sentences which fixes of other findings end how much of one that has none.
+
+        ``audit.proposal(id)`` of each shows what else it does.
+        """
+        from auditlib.changes.endings import endings_told
+
+        return endings_told(self._endings.get(id, ()))
+
+    @cached_property
+    def _endings(self) -> "dict[str, tuple[Ending, ...]]":
+        from auditlib.changes.endings import endings
+
+        return endings(self.tables, self.findings)
 
     @cached_property
     def fixes(self) -> tuple["Preview", ...]:
@@ -407,7 +434,7 @@ def keep_open(path: str, accepted: str, today: str, earlier: str = "") -> None:
 def keep_proposals() -> None:
     """Work out the fixes of all failing findings of the audits that are kept open."""
     for audit in _KEPT.values():
-        _ = audit.fixes
+        _ = audit.fixes, audit.steps
 
 
 def tables_overview(audit: Audit) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from auditlib.addresses import NONE, Ranges, ports
 from auditlib.audit import Audit, open_audit
 from auditlib.changes.difference import sure_access
 from auditlib.check import Severity
+from auditlib.former import ON_ITS_WAY
 from auditlib.frames import rows_of
 from auditlib.language import filled, marked, sentences, tr, tr_as
 
@@ -87,9 +87,6 @@ What the column then holds (for a whole object, nothing), how that is told, and 
 """
 
 _NOT_IN_FORCE = "vpn-sg-not-yet-effective"
-_ON_ITS_WAY = timedelta(days=1)
-"""How long a change of an endpoint's groups may be under way: hours, as far as is known."""
-
 _WHEN = {
     "now": marked("read then, not now"),
     "then": marked("read now, not then"),
@@ -361,7 +358,7 @@ class Comparison:
     def _standstill(self) -> tuple[str, ...]:
         """Name the endpoints whose change of groups was not in force already a day ago and is not now."""
         moments = [_moment(side) for side in (self.old, self.new)]
-        if self.drift is None or None in moments or moments[1] - moments[0] < _ON_ITS_WAY:
+        if self.drift is None or None in moments or moments[1] - moments[0] < ON_ITS_WAY:
             return ()
         rows = self.drift.findings
         same = rows[(rows["state"] == "unchanged") & (rows["check"] == _NOT_IN_FORCE)]

@@ -949,7 +949,9 @@ def verdict(audit: "Audit") -> Html:
     )
 
 
-def first_steps(audit: "Audit", number: int = 6, pages: Mapping[str, str] | None = None) -> Html:
+def first_steps(
+    audit: "Audit", number: int | None = None, pages: Mapping[str, str] | None = None
+) -> Html:
     """Return the things to do first, the most urgent first, and why these.
 
     Parameters
@@ -957,7 +959,7 @@ def first_steps(audit: "Audit", number: int = 6, pages: Mapping[str, str] | None
     pages
         The page that holds a check's card, by check id, and the block of a fix, by its anchor.
     """
-    asked = steps.first_steps(audit, number)
+    asked = audit.steps if number is None else steps.first_steps(audit, number)
     links = [_links(audit, step, pages or {}) for step in asked]
     return Html(
         markup=render(
@@ -980,7 +982,11 @@ def _links(audit: "Audit", step: steps.Step, pages: Mapping[str, str]) -> list[t
                 blocks[anchor] = (
                     check if several else summary.spoken([endpoint], summary.names(audit))[0]
                 )
-    said = tr("what it opens and closes")
+    said = tr(
+        "what it opens and closes, and what you decide"
+        if step.decides
+        else "what it opens and closes"
+    )
     if len(blocks) == 1:
         return [(f"{pages[anchor]}#{anchor}", said) for anchor in blocks]
     if blocks:
@@ -1273,7 +1279,7 @@ def _fix_row(audit: "Audit", preview: "Preview", advice: str, *, is_outdone: boo
             text=previewed.outcome(preview),
             kind="long",
             lines=_outcome_lines(preview),
-            below=language.sentences(*previewed.unused(preview), advice),
+            below=language.sentences(*previewed.left(preview), *previewed.unused(preview), advice),
         ),
     ]
 
@@ -1299,8 +1305,14 @@ def _outcome_lines(preview: "Preview") -> tuple[str, ...]:
     )
 
 
-def preview_verdicts(previews: Sequence["Preview"]) -> Html:
-    """Return for each preview what it would change and what comes of it, and what else to know."""
+def preview_verdicts(previews: Sequence["Preview"], audit: "Audit | None" = None) -> Html:
+    """Return for each preview what it would change and what comes of it, and what else to know.
+
+    Parameters
+    ----------
+    audit
+        The audit they are of: of which of its first steps a preview is a part, is said then.
+    """
     advice = dict(zip(map(id, previews), previewed.advice(previews), strict=True))
 
     def body(preview: "Preview") -> Markup:
@@ -1313,7 +1325,17 @@ def preview_verdicts(previews: Sequence["Preview"]) -> Html:
             remarks=previewed.remarks(preview, previews),
         )
 
-    return _previews(previews, body, is_first=True)
+    return _previews(previews, body, is_first=True, steps=_step_of(audit))
+
+
+def _step_of(audit: "Audit | None") -> dict[str, int]:
+    """Return, by the anchor of a fix, which of the first steps it does."""
+    found: dict[str, int] = {}
+    for number, step in enumerate(audit.steps if audit else (), 1):
+        for check, endpoint in step.fixes:
+            for anchor in (fix_anchor(check, endpoint), fix_anchor(check)):
+                found.setdefault(anchor, number)
+    return found
 
 
 def preview_access(audit: "Audit", previews: Sequence["Preview"]) -> Html:
@@ -1405,6 +1427,7 @@ def preview_findings(previews: Sequence["Preview"]) -> Html:
             columns=_columns(found, columns),
             rows=rows,
             raised=list(zip(new["check"], new["reason"], strict=True))[:FOLDED],
+            stays=previewed.left_behind(preview),
         )
 
     return _previews(previews, body)
@@ -1473,6 +1496,7 @@ def _previews(
     body: Callable[["Preview"], Markup],
     *,
     is_first: bool = False,
+    steps: Mapping[str, int] | None = None,
 ) -> Html:
     """Return a part of each preview under its title.
 
@@ -1490,6 +1514,13 @@ def _previews(
             "anchors": [fix_anchor(check, preview.endpoint) for check in preview.checks]
             if is_first
             else [],
+            "steps": series(
+                dict.fromkeys(
+                    str(steps[anchor])
+                    for check in preview.checks
+                    if steps and (anchor := fix_anchor(check, preview.endpoint)) in steps
+                )
+            ),
             "folded": id(preview) in worse or (not is_first and len(previews) > 1),
             "body": body(preview),
         }

@@ -1,12 +1,14 @@
-"""What the snapshot before this one tells of logs that are off now: where they went."""
+"""What the snapshot before this one tells: where logs that are off now went, what waits since then."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from auditlib.changes import ModifyLogging, is_blank
+from auditlib.changes.fixes import LOG_GROUP
 from auditlib.check import Status
 from auditlib.frames import rows_of
 from auditlib.language import tr
@@ -14,10 +16,22 @@ from auditlib.summary import names, spoken, when
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
+    from auditlib.changes.preview import Preview
+    from auditlib.tables import Tables
 
-__all__ = ["LOG_OFF", "FormerLog", "former_logs", "log_groups_told"]
+__all__ = [
+    "LOG_OFF",
+    "ON_ITS_WAY",
+    "FormerLog",
+    "former_logs",
+    "waited",
+    "with_former_logs",
+]
 
 LOG_OFF = "connection-logging-is-off"
+
+ON_ITS_WAY = timedelta(days=1)
+"""How long a change of an endpoint's groups may be under way: hours, as far as is known."""
 
 _GROUP = re.compile(r"[A-Za-z0-9._/#-]{1,512}")
 """A name as CloudWatch Logs takes one, which no shell obeys; anything else is not repeated."""
@@ -31,6 +45,7 @@ class FormerLog:
     """
 
     endpoint_id: str
+    account: str
     region: str
     group: str
     read_at: Any
@@ -50,6 +65,7 @@ def former_logs(audit: "Audit") -> dict[str, FormerLog]:
     return {
         row.endpoint_id: FormerLog(
             endpoint_id=row.endpoint_id,
+            account=row.account,
             region=row.region,
             group=row.connection_log_group if _is_group(row.connection_log_group) else "",
             read_at=row.read_at,
@@ -64,15 +80,58 @@ def _is_group(name: object) -> bool:
     return isinstance(name, str) and _GROUP.fullmatch(name) is not None
 
 
-def log_groups_told(audit: "Audit") -> Iterator[str]:
-    """Say for each endpoint whose log was switched off what ``LOG_GROUP`` can be, and how to see that it is there."""
-    for log in former_logs(audit).values():
-        if log.group:
-            yield tr(
-                "{endpoint} wrote to {group} when the earlier snapshot was read ({when}): where that is "
-                "still there, LOG_GROUP={group}. {call} lists it.",
-                endpoint=spoken([log.endpoint_id], names(audit))[0],
-                group=log.group,
-                when=when(log.read_at),
-                call=log.look,
-            )
+def with_former_logs(audit: "Audit", preview: "Preview") -> "Preview":
+    """Return a preview that switches logs on, with the groups filled in to which they went before.
+
+    What it does is judged without these: whether a group is still there the snapshot does not tell.
+    """
+    logs = {id: log for id, log in former_logs(audit).items() if log.group}
+    filled = {}
+    for step in preview.steps:
+        change = step.change
+        if not isinstance(change, ModifyLogging) or change.log_group != LOG_GROUP:
+            continue
+        if log := logs.get(change.endpoint_id):
+            filled[step.number] = replace(change, log_group=log.group)
+    steps = tuple(
+        replace(step, change=filled.get(step.number, step.change)) for step in preview.steps
+    )
+    blanks = {use for step in steps for use in step.change.uses if is_blank(use)}
+    kept = [text for text in preview.decisions if LOG_GROUP in blanks or LOG_GROUP not in text]
+    told = (
+        tr(
+            "{endpoint} wrote to {group} when the earlier snapshot was read ({when}), so that is filled in. "
+            "See first that it is still there: {call} lists it.",
+            endpoint=spoken([change.endpoint_id], names(audit))[0],
+            group=log.group,
+            when=when(log.read_at),
+            call=log.look,
+        )
+        for change in filled.values()
+        for log in [logs[change.endpoint_id]]
+    )
+    return replace(preview, steps=steps, blanks=tuple(sorted(blanks)), decisions=(*kept, *told))
+
+
+def waited(audit: "Audit", endpoint_id: str) -> tuple[Any, Any] | None:
+    """Return when the earlier snapshot read that the same groups waited, and how long before this one.
+
+    ``None`` where they did not, or may have been on their way all the time.
+    """
+    now, then = audit.tables, audit.earlier
+    if then is None or not (groups := _waiting(now, endpoint_id)):
+        return None
+    if _waiting(then, endpoint_id) != groups:
+        return None
+    old, new = (
+        tables["client_vpn_endpoints"].set_index("endpoint_id")["read_at"].get(endpoint_id)
+        for tables in (then, now)
+    )
+    return None if pd.isna(old) or pd.isna(new) or new - old < ON_ITS_WAY else (old, new - old)
+
+
+def _waiting(tables: "Tables", endpoint_id: str) -> frozenset[str]:
+    """Return the groups that an endpoint's settings name and that are not in force on it."""
+    held = tables["endpoint_security_groups"]
+    mine = held["configured"] & ~held["effective"] & held["endpoint_id"].eq(endpoint_id)
+    return frozenset(held.loc[mine, "group_id"].dropna())

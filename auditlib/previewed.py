@@ -32,6 +32,8 @@ __all__ = [
     "endpoint_called",
     "findings",
     "fixes",
+    "left",
+    "left_behind",
     "naming_access",
     "outcome",
     "outcomes",
@@ -120,7 +122,7 @@ def fixes(audit: "Audit") -> pd.DataFrame:
             "severity": finding.check.severity.value,
             "steps": len(preview.steps),
             "sessions_end": preview.resets_sessions,
-            "outcome": outcome(preview),
+            "outcome": sentences(outcome(preview), *left(preview)),
         }
         for finding in audit.findings
         if finding.status is Status.FAIL
@@ -173,6 +175,14 @@ def outcome(preview: "Preview") -> str:
         if preview.unsettled
         else "",
     )
+
+
+def left(preview: "Preview") -> tuple[str, ...]:
+    """Say how much a fix that makes changes leaves to people; nothing where it leaves nothing."""
+    if not preview.steps or not preview.decisions:
+        return ()
+    number = len(preview.decisions)
+    return (tr("Left to you: {nouns}.", nouns=count(number, "decision"), number=number),)
 
 
 LONG = 260
@@ -381,7 +391,10 @@ def remarks(
             if len(preview.doubts) == 1 or outcomes(preview)
             else tuple(tr("{doubt}.", doubt=d) for d in preview.doubts),
         ),
-        (tr("Note"), (*unused(preview), *_rivals(preview, beside), *preview.warnings)),
+        (
+            tr("Note"),
+            (*unused(preview), *_rivals(preview, beside), *preview.warnings, *left_behind(preview)),
+        ),
         (tr("Left to you"), (*preview.decisions, *blanks)),
     )
     return [
@@ -423,6 +436,17 @@ def unused(preview: "Preview") -> tuple[str, ...]:
 
 
 _IDLE = "endpoint-is-idle"
+
+
+def left_behind(preview: "Preview") -> tuple[str, ...]:
+    """Say which rules stay on other interfaces of the groups that a preview takes from endpoints."""
+    from auditlib.changes.fixes import rules_left_behind
+
+    return tuple(
+        _by_name(preview, text)
+        for endpoint, groups in _switched(preview).items()
+        for text in rules_left_behind(preview.before, endpoint, staying=groups)
+    )
 
 
 def _rivals(preview: "Preview", beside: Sequence["Preview"]) -> tuple[str, ...]:

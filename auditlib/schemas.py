@@ -732,6 +732,9 @@ interfaces        int   interfaces that are reached, or may be, where this rule 
 leaves            bool  some of its traffic leaves what was read, or reaches other clients
 unlisted          str   why receivers in VPCs that it leads to, or may lead to, could not be listed; missing where they all were
 stopped_by        str   what stops all of it; missing where something is reached or leaves
+would_reach       list  where the endpoint's outbound rules stop it: interfaces that would be reached, or may be, if they let everything out
+would_leave       flag  where they stop it: some of its traffic would leave what was read then
+also_stopped_by   str   where they stop it: what further on stops all of it all the same, with ids; missing where something would be reached or leave
 """,
     ),
 )

@@ -1,6 +1,7 @@
 """What to do first: the steps that an audit asks for, the most urgent first."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -11,20 +12,29 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.access import EVERYONE, TABLES
+from auditlib.changes import ModifyLogging
 from auditlib.changes.difference import difference
-from auditlib.changes.fixes import configured_groups, gives_own_group, waiting_groups
+from auditlib.changes.fixes import (
+    FIXES,
+    configured_groups,
+    gives_own_group,
+    let_into_told,
+    narrowing,
+    rules_left_behind,
+    waiting_groups,
+)
 from auditlib.changes.preview import applied
 from auditlib.changes.remarks import extent
 from auditlib.check import Finding, Severity, Status, checks, filled_in
 from auditlib.checks.idle import endless_log
 from auditlib.checks.reach import SENSITIVE_PORTS, sensitive_ports_of
 from auditlib.errors import ParameterError
-from auditlib.former import LOG_OFF, former_logs
+from auditlib.former import LOG_OFF, former_logs, waited
 from auditlib.frames import rows_of
 from auditlib.language import current, filled, marked, sentences, tr, tr_as
 from auditlib.outages import Outage, live_sessions
 from auditlib.previewed import ready
-from auditlib.reached import without_own
+from auditlib.reached import group_word, without_own
 from auditlib.summary import (
     asked,
     blocked_checks,
@@ -81,8 +91,12 @@ class Step:
         Whether the kit has a fix for it, whose card says what that opens and closes.
     fixes
         The fixes that do it: pairs of a check and of an endpoint it is about.
+    decides
+        Whether its fix leaves something to people.
     waits
         Whether the account is to be read again before it.
+    who, by
+        Proposals: who might do it, by what it touches, and by when, by what ends or how severe it is.
     """
 
     what: str
@@ -95,7 +109,34 @@ class Step:
     sessions: str = ""
     has_fix: bool = False
     fixes: tuple[tuple[str, str], ...] = ()
+    decides: bool = False
     waits: bool = False
+    who: str = ""
+    by: str = ""
+
+
+_NETWORK, _IDENTITY = marked("the network team"), marked("the identity team")
+_OWNERS = marked("the owners of the receivers")
+_WHO = {
+    "authentication": _IDENTITY,
+    "cedar_policies": _IDENTITY,
+    "connect_handler": _IDENTITY,
+    "device_posture": _IDENTITY,
+    "idle": marked("the endpoint's owner"),
+    "reach": _OWNERS,
+    "receivers": _OWNERS,
+}
+"""Who might do what checks of a subject ask for, by what that touches; for the others who runs the network."""
+
+_TODAY = marked("today")
+_WITHIN = {
+    Severity.CRITICAL: marked("this week"),
+    Severity.HIGH: marked("this week"),
+    Severity.MEDIUM: marked("this month"),
+    Severity.LOW: marked("this quarter"),
+    Severity.INFO: marked("when it suits"),
+}
+"""By when something of a severity might be done, where nothing ends before."""
 
 
 def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
@@ -117,6 +158,8 @@ def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
     steps = [*urgent, *islice(others, max(0, number - len(again) - len(urgent)))][:number]
     waiting = (at for at, step in enumerate(steps) if step.waits)
     at = next(waiting, min(len(urgent), number))
+    if at < len(steps) and steps[at].waits:
+        again = [replace(step, by=steps[at].by) for step in again]
     first = min(len(ended), number)
     return (
         *steps[:first],
@@ -229,18 +272,45 @@ class _Asking:
                 names(self.audit),
                 dict.fromkeys(self.idle, tr("only if it is kept")),
             ),
-            how=how,
+            how=sentences(how, *self._left_behind(finding)),
             why=tr(
                 "{severity}: {answer}",
                 severity=opening(tr(finding.check.severity.value)),
-                answer=sentences(short(finding), *_gone_with(finding, self.failing)),
+                answer=sentences(short(finding), *self.audit.ended_by(finding.check.id)),
             ),
             check_id=finding.check.id,
             ends=_ends(self.audit, finding) if soon else "",
             sessions=self._sessions(finding),
             has_fix=finding.check.id in ready(),
             fixes=_fixes(finding.check.id, finding.evidence),
+            decides=self._decides(finding),
+            who=tr(_WHO.get(finding.check.subject, _NETWORK)),
+            by=self._by(finding),
         )
+
+    def _by(self, finding: Finding) -> str:
+        """Propose by when to do what a finding asks for."""
+        if self.has_ended(finding):
+            return tr(_TODAY)
+        ends = _end_times(finding) if finding.check.ends_as else []
+        if not ends:
+            return tr(_WITHIN[finding.check.severity])
+        said = identity(self.audit)
+        moment = said.finished or said.started
+        if moment is not None and min(ends) <= moment:
+            return tr(_TODAY)
+        return tr("before {day}", day=f"{min(ends):%Y-%m-%d}")
+
+    def _left_behind(self, finding: Finding) -> Iterator[str]:
+        """Say which rules stay on other interfaces of the groups that the endpoints of a finding leave."""
+        if gives_own_group(finding.check.id):
+            for id in dict.fromkeys(_endpoints(finding.evidence)):
+                yield from rules_left_behind(self.audit.tables, id, self._named)
+
+    def _decides(self, finding: Finding) -> bool:
+        """Tell whether the fix of a finding leaves something to people."""
+        make = FIXES.get(finding.check.id)
+        return make is not None and bool(make(self.audit.tables, finding.evidence).decisions)
 
     def _errand(self, finding: Finding) -> str:
         """Say what a step is about by the names of the things it concerns; empty where it has no such head."""
@@ -262,7 +332,8 @@ class _Asking:
         endpoints = self.audit.tables["client_vpn_endpoints"]
         (endpoint,) = rows_of(endpoints[endpoints["endpoint_id"] == id])
         log = endless_log(self.audit.tables, endpoint)
-        counted = severities_of([f for f in others if not log or f.check.id != _ENDLESS])
+        ended = [f for f in others if not log or f.check.id != _ENDLESS]
+        counted = severities_of([*ended, quiet])  # an endpoint that is gone is not idle either
         stays = (
             tr(
                 "Its log stays in {group}, and is kept for ever ({check}).",
@@ -301,6 +372,7 @@ class _Asking:
             if row.associations
             else (),
             why=row.reason,
+            by=tr(_WITHIN[max((f.check.severity for f in others), key=lambda one: one.rank)]),
         )
 
     def _to_note(self, endpoint: Any) -> str:
@@ -337,6 +409,11 @@ class _Asking:
     def _called(self, id: str) -> str:
         return clean(names(self.audit).get(id)) or id
 
+    def _named(self, id: object, name: object) -> str:
+        """Return what a thing is called in a sentence."""
+        del name
+        return spoken([str(id)], names(self.audit))[0]
+
     def _applying(self, finding: Finding, id: str) -> Step:
         """Return the step that applies the groups which an endpoint's settings name already."""
         called = names(self.audit)
@@ -361,11 +438,28 @@ class _Asking:
                     "has no inbound rules.",
                     groups=listed(clean(called.get(group)) or group for group in groups),
                 ),
+                self._waits_since(id),
                 self._effect(id),
             ),
             ends="",
             sessions=tr("No session ends by it."),
             waits=len(gaps) > 0,
+            who=tr(_NETWORK),
+        )
+
+    def _waits_since(self, id: str) -> str:
+        """Say that groups waited to be applied in the earlier snapshot, where that was a day ago or more."""
+        since = waited(self.audit, id)
+        if since is None:
+            return ""
+        then, time = since
+        days = int(time / pd.Timedelta(days=1))
+        return tr(
+            "The change waited already when the earlier snapshot was read ({when}, {nouns} before): it takes "
+            "hours, as far as is known, so it seems to be stuck.",
+            when=when(then),
+            nouns=count(days, "day"),
+            days=days,
         )
 
     def _effect(self, id: str) -> str:
@@ -378,11 +472,8 @@ class _Asking:
             return ""
         access = access[access["part"] != "own_interface"]
 
-        def called(thing: object, name: object) -> str:
-            return spoken([str(thing)], {str(thing): str(name or "")})[0]
-
         gained, lost = (
-            extent(tables, access[access["change"] == change], called)
+            extent(tables, access[access["change"] == change], self._named)
             for change in ("gained", "lost")
         )
         if gained and lost:
@@ -450,6 +541,8 @@ class _Asking:
             sessions=tr("Do it at once: {cost}.", cost=outage.cost),
             has_fix=bool(fixes := [id for id in (LOG_OFF, _SHARED) if id in here]),
             fixes=tuple((id, outage.endpoint_id) for id in fixes),
+            who=listed([tr(_NETWORK), tr(_IDENTITY)]),
+            by=tr(_TODAY),
         )
 
     def _before_restoring(self, outage: Outage, here: Mapping[str, pd.DataFrame]) -> Iterator[str]:
@@ -502,25 +595,58 @@ class _Asking:
                 self._logged_to(outage.endpoint_id),
             )
         if _FOR_EVERYONE in here:
-            yield tr(
-                "Narrow its authorization rules, where it should not open as it was. That resets sessions "
-                "too: done now, it ends no session that the import would not end. With a full tunnel, users "
-                "keep the internet only as long as a rule for 0.0.0.0/0 admits them."
+            yield from self._narrowing(
+                outage, here[_FOR_EVERYONE], groups=_BY_CERTIFICATE not in here
             )
         if _SHARED in here:
-            yield tr("Give it a security group of its own ({check}).", check=_SHARED)
+            yield sentences(
+                tr("Give it a security group of its own ({check}).", check=_SHARED),
+                *rules_left_behind(self.audit.tables, outage.endpoint_id, self._named),
+            )
+
+    def _narrowing(self, outage: Outage, evidence: pd.DataFrame, *, groups: bool) -> Iterator[str]:
+        """Say how to narrow what everyone is authorized for, and what users may lose by it.
+
+        Parameters
+        ----------
+        groups
+            Whether the endpoint knows groups of users.
+        """
+        networks = list(dict.fromkeys(evidence["destination_cidr"]))
+        yield sentences(
+            tr(
+                "Narrow its authorization rules, where it should not open as it was. That resets sessions "
+                "too: done now, it ends no session that the import would not end."
+            ),
+            *(
+                let_into_told(self.audit.tables, outage.endpoint_id, network, self._named)
+                for network in networks
+            ),
+            tr("The calls are in the fix of {check}.", check=_FOR_EVERYONE) if groups else "",
+        )
+        if not groups:
+            for network in networks:
+                yield from narrowing(outage.endpoint_id, outage.region, network)
 
     def _logged_to(self, id: str) -> str:
         """Say to which group an endpoint's log went before it was switched off, where that is known."""
         log = former_logs(self.audit).get(id)
         if log is None or not log.group:
             return ""
+        change = ModifyLogging(
+            account=log.account,
+            region=log.region,
+            endpoint_id=id,
+            enabled=True,
+            log_group=log.group,
+        )
         return tr(
-            "It wrote to {group} when the earlier snapshot was read ({when}): name that, where it is still "
-            "there. {call} lists it.",
+            "It wrote to {group} when the earlier snapshot was read ({when}). Where that is still there "
+            "({look} lists it): {call}.",
             group=log.group,
             when=when(log.read_at),
-            call=log.look,
+            look=log.look,
+            call=shlex.join(("aws", *change.cli())),
         )
 
 
@@ -563,67 +689,45 @@ def _end_times(finding: Finding) -> list[datetime]:
     return [one for one in cells if isinstance(one, datetime) and not pd.isna(one)]
 
 
-def _gone_with(finding: Finding, failing: Iterable[Finding]) -> list[str]:
-    """Say how much of a finding goes with others: its rows that rest on what they name alone."""
-    evidence = finding.evidence
-    if not {"endpoint_id", "eni_id", "rule_ids"} <= set(evidence):
-        return []
-    said = []
-    for other in failing:
-        if not other.check.names_access:
-            continue
-        named: dict[tuple[str, str], set[str]] = {}
-        for row in rows_of(other.evidence):
-            named.setdefault((row.endpoint_id, row.eni_id), set()).add(row.rule_id)
-        gone = sum(
-            bool(row.rule_ids)
-            and set(row.rule_ids) <= named.get((row.endpoint_id, row.eni_id), set())
-            for row in rows_of(evidence)
-        )
-        if gone:
-            told = {"gone": gone, "all": len(evidence), "check": other.check.id}
-            said.append(
-                tr("All of it goes with the fix of {check}, as no other rule opens it.", **told)
-                if gone == len(evidence)
-                else tr(
-                    "One of its {all:,} rows goes with the fix of {check}, as no other rule opens it.",
-                    **told,
-                )
-                if gone == 1
-                else tr(
-                    "{gone:,} of its {all:,} rows go with the fix of {check}, as no other rule opens them.",
-                    **told,
-                )
-            )
-    return said
-
-
 def _ports_asked_for(audit: "Audit") -> list[Step]:
-    """Return the step that asks whether named groups should reach ports for administration.
+    """Return the step that asks whether user groups should reach ports for administration.
 
-    What everyone reaches is a finding, and left out here.
+    What everyone reaches is a finding, and left out here. What is reached perhaps is told as that.
     """
     rows = without_own(audit, audit.reach())
-    rows = rows[rows["eni_id"].notna() & rows["certainty"].ne("unknown")]
-    held = [(row, port) for row in rows_of(rows) for port in sensitive_ports_of(row)]
+    # What no security group filters, as a NAT gateway, is none that anybody administers.
+    filtered = set(audit.tables["network_interface_groups"]["eni_id"])
+    held = [
+        (row, port)
+        for row in rows_of(rows[rows["eni_id"].isin(filtered)])
+        for port in sensitive_ports_of(row)
+    ]
     held.sort(key=lambda one: SENSITIVE_PORTS.index(one[1]))
-    open_to_all = {(r.endpoint_id, r.eni_id, port) for r, port in held if r.group == EVERYONE}
-    reached: dict[tuple[str, str], dict[str, set[str]]] = {}
+    sure = {
+        (row.endpoint_id, row.group, row.eni_id, port)
+        for row, port in held
+        if row.certainty != "unknown"
+    }
+    reached: dict[tuple[bool, str, str], dict[str, set[str]]] = {}
     for row, port in held:
-        if row.group != EVERYONE and (row.endpoint_id, row.eni_id, port) not in open_to_all:
-            protocol, number, service = port
-            named = f"{tr(service)} ({words.traffic(protocol, number, number)})"
-            of_group = reached.setdefault((row.endpoint_id, row.group), {})
-            of_group.setdefault(named, set()).add(row.eni_id)
+        perhaps = (row.endpoint_id, row.group, row.eni_id, port) not in sure
+        if (row.endpoint_id, EVERYONE, row.eni_id, port) in sure:
+            continue
+        protocol, number, service = port
+        named = f"{tr(service)} ({words.traffic(protocol, number, number)})"
+        of_group = reached.setdefault((perhaps, row.endpoint_id, row.group), {})
+        of_group.setdefault(named, set()).add(row.eni_id)
     alike: dict[tuple[str, str], list[str]] = {}
-    for (endpoint, group), services in sorted(reached.items()):
-        enis = set().union(*services.values())
+    for (perhaps, endpoint, group), services in sorted(reached.items()):
+        enis = sorted(set().union(*services.values()))
         what = tr(
-            "{services} on {receivers}",
+            "perhaps {services} on {receivers}" if perhaps else "{services} on {receivers}",
             services=listed(services, most=4),
-            receivers=count(len(enis), "receiver"),
+            receivers=listed(spoken(enis, names(audit)), most=3)
+            if perhaps
+            else count(len(enis), "receiver"),
         )
-        alike.setdefault((endpoint, what), []).append(clean(group))
+        alike.setdefault((endpoint, what), []).append(group_word(clean(group)))
     if not alike:
         return []
     lines = [
@@ -638,11 +742,18 @@ def _ports_asked_for(audit: "Audit") -> list[Step]:
     return [
         Step(
             what=tr("Ask whether these user groups should reach administration or database ports."),
-            how=tr("{list}.", list=tr_as("list", "; ").join(_bounded(lines, 5))),
+            how=sentences(
+                tr("{list}.", list=tr_as("list", "; ").join(_bounded(lines, 5))),
+                tr("Perhaps: what decides there could not be read, or AWS does not say it.")
+                if any(perhaps for perhaps, *_ in reached)
+                else "",
+            ),
             why=tr(
                 "Whether the members of a group administer these receivers, its name does not tell: no "
                 "check judges that."
             ),
+            who=tr(_OWNERS),
+            by=tr(_WITHIN[Severity.MEDIUM]),
         )
     ]
 
@@ -706,6 +817,8 @@ def _incident(audit: "Audit") -> list[Step]:
                 tr("Treat it as a possible incident until it is explained."),
             ),
             check_id=LOG_OFF if logs else "",
+            who=tr("the security team"),
+            by=tr(_TODAY),
         )
     ]
 
@@ -768,6 +881,8 @@ def _read_again(audit: "Audit") -> list[Step]:
                 parts=opening(listed(parts)),
                 reasons=tr_as("list", ", and ").join(reasons),
             ),
+            who=tr("who grants permissions and collects"),
+            by=tr(_WITHIN[max((f.check.severity for f in blocked), key=lambda one: one.rank)]),
         )
     ]
 

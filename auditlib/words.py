@@ -27,6 +27,7 @@ __all__ = [
     "minute",
     "named",
     "network",
+    "once_let_out",
     "opening",
     "peer",
     "plural",
@@ -483,6 +484,31 @@ def gap(row: Any) -> str:
     own = row.status in {"missing", "untold"} or (row.status == "unsupported" and not code)
     told = own and clean(row.error_message, 200)
     return f"{said}: {told}" if told else said
+
+
+def once_let_out(row: Any) -> str:
+    """Say what becomes of a network that outbound rules stop once they let it out; empty where unknown.
+
+    Parameters
+    ----------
+    row
+        A row of ``opened_networks``.
+    """
+    if isinstance(row.also_stopped_by, str):
+        return tr(
+            "An outbound rule alone does not open it: {what} would still stop it.",
+            what=row.also_stopped_by,
+        )
+    if len(row.would_reach):
+        return tr(
+            "With an outbound rule users get there, or may get there, to {receivers}.",
+            receivers=listed(row.would_reach, most=3),
+        )
+    if row.would_leave:
+        return tr(
+            "With an outbound rule it leaves what was read: what is reached then is not known."
+        )
+    return ""
 
 
 def _number(value: object) -> int | None:

@@ -118,12 +118,83 @@ def test_a_rule_that_ends_nowhere_is_named_with_what_stops_it(bend, stop):
 
 
 def test_an_endpoint_that_lets_nothing_out_is_stopped_by_its_own_group():
-    w = orderly()
-    rules = w._lists[REGION, "ec2-describe-security-group-rules", None]
-    rules[:] = [rule for rule in rules if not (rule["IsEgress"] and rule["GroupId"] == w.vpn)]
+    w = without_outbound()
     made = found(w, "authorized-but-unreachable")
     assert set(made.evidence["kind"]) == {"authorization_rule", "route"}
     assert made.evidence["stopped_by"].str.contains("let nothing out").all()
+
+
+def without_outbound() -> Site:
+    w = orderly()
+    rules = w._lists[REGION, "ec2-describe-security-group-rules", None]
+    rules[:] = [rule for rule in rules if not (rule["IsEgress"] and rule["GroupId"] == w.vpn)]
+    return w
+
+
+def closed_acl(w: Site, subnet: str) -> str:
+    acl = w.network_acl(w.vpc_id)
+    w.use_network_acl(acl, subnet)
+    return acl
+
+
+def reasons(w: Site) -> str:
+    made = found(w, "authorized-but-unreachable")
+    rules = made.evidence[made.evidence["kind"].eq("authorization_rule")]
+    return " ".join(rules["reason"])
+
+
+def test_what_an_outbound_rule_would_open_is_named():
+    w = without_outbound()
+    assert f"With an outbound rule users get there, or may get there, to {w.eni}." in reasons(w)
+    w.authorize(w.staff, "192.0.2.0/24", "ops")
+    w.endpoint_route(w.staff, "192.0.2.0/24", w.home)
+    w.route(w.vpc_id, "192.0.2.0/24", TransitGatewayId="tgw-1")
+    told = reasons(w)
+    assert f"{w.staff} (staff) authorizes 192.0.2.0/24 for ops, but the endpoint's security" in told
+    assert "With an outbound rule it leaves what was read" in told
+
+
+@pytest.mark.parametrize("where", ["home", "there"])
+def test_a_network_acl_that_stops_it_all_the_same_is_named_and_nothing_is_said_to_open(where):
+    w = without_outbound()
+    subnet = getattr(w, where)
+    acl = closed_acl(w, subnet)
+    told = reasons(w)
+    assert "An outbound rule alone does not open it:" in told
+    assert f"network ACL {acl} of {subnet}" in told
+    assert "users get there" not in told
+
+
+def test_receivers_that_admit_nobody_stop_it_all_the_same():
+    w = without_outbound()
+    w.revoke(w.app)
+    assert f"does not open it: the receivers' security groups ({w.app}) would" in reasons(w)
+
+
+def test_a_network_acl_alone_is_not_said_to_be_the_security_groups():
+    w = orderly()
+    closed_acl(w, w.home)
+    told = reasons(w)
+    assert "the network ACL of the endpoint's subnet lets nothing out there" in told
+    assert "security groups" not in told
+    assert "outbound rule" not in told
+
+
+def test_inside_one_subnet_no_network_acl_stops_anything():
+    w = without_outbound()
+    closed_acl(w, w.home)
+    near = w.interface(w.home, w.app, ip="10.0.1.77", name="near")
+    w.authorize(w.staff, "10.0.1.77/32", "dev")
+    assert f"or may get there, to {near}." in reasons(w)
+
+
+def test_a_network_acl_that_could_not_be_read_is_not_said_to_stop_anything():
+    w = without_outbound()
+    w.refuse("ec2-describe-network-acls")
+    assert found(w, "authorized-but-unreachable").status is Status.NOT_ASSESSED
+    opened = Tables(w.snapshot())["opened_networks"]
+    assert opened["would_reach"].tolist() == [(w.eni,), (w.eni,)]
+    assert opened["also_stopped_by"].isna().all()
 
 
 def test_an_endpoint_without_associations_opens_nothing():

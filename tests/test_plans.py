@@ -25,6 +25,7 @@ from auditlib.changes.plans import (
     plan_of,
     rollback_script,
     terraform_text,
+    written,
 )
 from auditlib.changes.preview import preview, proposal
 from auditlib.cli import main
@@ -181,6 +182,7 @@ def test_hostile_names_reach_the_aws_cli_whole_and_run_nothing(tmp_path, text, n
     fake.parent.mkdir()
     fake.write_text(
         '#!/usr/bin/env bash\nif [[ "$1" == sts ]]; then echo 111122223333; exit; fi\n'
+        'if [[ "$2" == describe-client-vpn-authorization-rules ]]; then echo active; exit; fi\n'
         f"printf '%s\\0' \"$@\" >> '{tmp_path}/seen'\nprintf '\\0\\n\\0' >> '{tmp_path}/seen'\n"
         "echo sg-0123456789abcdef0\n"
     )
@@ -271,6 +273,80 @@ def test_a_blank_that_is_not_set_stops_the_script_before_anything_else(world, tm
     script = apply_script(found)
     assert ': "${GROUP_FOR_10_0_2_0_24:?set GROUP_FOR_10_0_2_0_24 first' in script
     assert '--access-group-id "${GROUP_FOR_10_0_2_0_24:?}"' in script
+
+
+FAKE_AWS = """#!/bin/bash
+case "$2" in
+  get-caller-identity) echo {account} ;;
+  describe-client-vpn-authorization-rules)
+    if [[ -s {folder}/states ]]; then head -n 1 {folder}/states; sed -i 1d {folder}/states; fi ;;
+esac
+echo "$2" >> {folder}/calls
+echo "$@" >> {folder}/words
+"""
+
+
+def narrowed(world, folder: Path, script: str, *states: str) -> tuple[str, list[str]]:
+    """Run a script where AWS answers so of a new authorization rule; return what it said, and its calls."""
+    world.authorize(ENDPOINT, "10.0.2.0/24")
+    fake = folder / "bin" / "aws"
+    fake.parent.mkdir()
+    fake.write_text(FAKE_AWS.format(account=ACCOUNT, folder=folder))
+    fake.chmod(0o755)
+    (folder / "states").write_text("".join(f"{state}\n" for state in states))
+    written(proposal(Tables(world.snapshot()), ["authorization-allows-everyone"]), folder / "plan")
+    if script == "rollback.sh":
+        (folder / "plan" / "applied.txt").write_text("1\t\n2\t\n")
+    ran = subprocess.run(
+        ["bash", str(folder / "plan" / script), "--apply"],
+        input="yes\n" * 3,
+        env={
+            "PATH": f"{fake.parent}:/usr/bin:/bin",
+            "GROUP_FOR_10_0_2_0_24": "dba",
+            "POLL_SECONDS": "0",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    calls = (folder / "calls").read_text().split()
+    return f"{ran.returncode} {ran.stdout} {ran.stderr}", calls[1:]
+
+
+LOOK = "describe-client-vpn-authorization-rules"
+
+
+def test_a_rule_is_removed_only_once_the_one_that_replaces_it_is_active(world, tmp_path):
+    said, calls = narrowed(world, tmp_path, "apply.sh", "", "authorizing", "active")
+    assert said.startswith("0 "), said
+    assert calls == ["authorize-client-vpn-ingress", *[LOOK] * 3, "revoke-client-vpn-ingress"]
+    looked = next(line for line in (tmp_path / "words").read_text().splitlines() if LOOK in line)
+    assert '"destination-cidr", "Values": ["10.0.2.0/24"]' in looked
+    assert '"group-id", "Values": ["dba"]' in looked
+
+
+@pytest.mark.parametrize(
+    ("states", "looks", "why"),
+    [
+        ((), 60, "is not active yet: nothing further was changed"),
+        (("active authorizing",) * 60, 60, "is not active yet"),
+        (("failed",), 1, "could not make the rule of 10.0.2.0/24 active"),
+    ],
+)
+def test_a_rule_that_does_not_become_active_stops_the_script_before_anything_is_removed(
+    world, tmp_path, states, looks, why
+):
+    said, calls = narrowed(world, tmp_path, "apply.sh", *states)
+    assert said.startswith("1 ")
+    assert why in said
+    assert calls == ["authorize-client-vpn-ingress", *[LOOK] * looks]
+
+
+def test_rolling_back_waits_for_the_rule_that_it_brings_back(world, tmp_path):
+    said, calls = narrowed(world, tmp_path, "rollback.sh", "authorizing", "active")
+    assert said.startswith("0 "), said
+    assert calls == ["authorize-client-vpn-ingress", LOOK, LOOK, "revoke-client-vpn-ingress"]
+    assert "AuthorizationRules[?AccessAll].Status.Code" in (tmp_path / "words").read_text()
 
 
 def said_in_terraform(literal: str) -> str:

@@ -475,31 +475,47 @@ def test_a_fragile_rule_is_replaced_and_becomes_reliable():
     assert parts(found) == {("steadier", "side_effect", own)}
 
 
-def test_a_dead_rule_goes_and_nothing_is_opened_in_its_place():
+def test_a_rule_on_client_addresses_stays_until_people_decide_and_is_told_with_what_it_opens():
     world = Small()
     db = world.security_group(world.main, "db")
     rule = world.ingress(db, "172.20.0.0/22", "tcp", (5432, 5432))
-    world.interface(world.vpn, db)
+    eni = world.interface(world.vpn, db)
     found = proposal(tables_of(world), ["receiver-allows-address-not-group"])
-    assert found.verdict == "changes nothing anyone can reach"
-    (step,) = found.steps
-    assert step.change.rule_id == rule
-    assert any(
-        text.startswith(f"{rule} admits nobody through {ENDPOINT} today")
-        for text in found.decisions
+    assert found.steps == ()
+    (told,) = found.decisions
+    assert told.startswith(
+        f"{rule} (172.20.0.0/22) admits nobody through {ENDPOINT} today and stays"
     )
+    assert f"reach TCP 5432 on {eni}" in told
 
 
-def test_a_rule_on_a_subnet_cannot_be_judged_while_others_stand_in_it():
+def test_a_rule_that_another_endpoint_comes_by_is_no_dead_one():
+    world = Small()
+    db = world.security_group(world.main, "db")
+    world.interface(world.subnet(world.main, "10.0.3.0/24"), db)
+    other = world.endpoint(world.main, (world.clients,), client_cidr="10.0.1.0/24", name="other")
+    world.associate(other, world.subnet(world.main, "10.0.4.0/24"))
+    world.revoke(world.app)
+    rule = world.ingress(db, "10.0.1.0/24", "tcp", (5432, 5432))
+    evidence = audit(tables_of(world), only=["receiver-allows-address-not-group"])[0].evidence
+    assert set(evidence["why"]) == {"whole_subnet", "client_range"}
+    told = proposal(tables_of(world), ["receiver-allows-address-not-group"]).decisions
+    assert not any(f"{rule} (10.0.1.0/24) admits nobody" in text for text in told)
+
+
+def test_a_rule_on_a_subnet_stays_while_others_stand_in_it_and_they_are_named():
     world = Small()
     db = world.security_group(world.main, "db")
     rule = world.ingress(db, "10.0.1.0/24", "tcp", (5432, 5432))
     world.interface(world.subnet(world.main, "10.0.3.0/24"), db)
     beside = world.interface(world.vpn, world.app)
     found = proposal(tables_of(world), ["receiver-allows-address-not-group"])
-    assert any(rule in text and beside in text for text in found.doubts)
-    assert found.verdict.startswith("cannot be judged: ")
-    assert found.verdict.endswith("it changes nothing anyone can reach")
+    (step,) = found.steps
+    assert isinstance(step.change, AuthorizeRule)
+    assert found.verdict == "changes nothing anyone can reach"
+    (told,) = found.decisions
+    assert told.startswith(f"{rule} of {db} admits {beside} too")
+    assert "it stays until you know that" in told
 
 
 def test_a_rule_on_a_subnet_in_which_nothing_else_stands_is_judged_and_that_is_said():
@@ -573,6 +589,36 @@ def test_what_outbound_rules_stop_is_named_with_the_check_of_the_opposite_remedy
     world.authorize(ENDPOINT, "10.0.2.0/24", "dba")
     told = " ".join(proposal(tables_of(world), ["vpn-sg-limits-outbound"]).decisions)
     assert f"authorized-but-unreachable names 10.0.2.0/24 of {ENDPOINT}" in told
+
+
+def test_an_outbound_rule_is_not_said_to_open_what_a_network_acl_stops():
+    world = Small()
+    world.revoke(world.clients)
+    acl = world.network_acl(world.main)
+    world.use_network_acl(acl, world.record(world.eni)["SubnetId"])
+    world.authorize(ENDPOINT, "10.0.2.0/24", "dba")
+    found = proposal(tables_of(world), ["vpn-sg-limits-outbound"])
+    assert "opens" not in found.verdict
+    told = [text for text in found.decisions if acl in text]
+    assert told, found.decisions
+    assert all("An outbound rule alone does not open it" in text for text in told)
+
+
+def test_where_users_have_certificates_only_the_calls_to_narrow_are_told_and_nothing_is_changed():
+    world = Small()
+    world.record(ENDPOINT)["AuthenticationOptions"] = [
+        {"Type": "certificate-authentication", "MutualAuthentication": {}}
+    ]
+    world.authorize(ENDPOINT, "10.0.2.0/24")
+    found = proposal(tables_of(world), ["authorization-allows-everyone"])
+    assert found.steps == ()
+    told = found.decisions[1]
+    assert f"users get by 10.0.2.0/24 to {world.eni} in 10.0.0.0/16: they lose what" in told
+    order = [
+        told.index(call) for call in ('cidr "${NARROWER_NETWORK:?}"', "shows active", "revoke-")
+    ]
+    assert order == sorted(order)
+    assert "--revoke-all-groups --target-network-cidr 10.0.2.0/24" in told
 
 
 def test_everyone_is_narrowed_to_a_blank_for_the_group():

@@ -376,3 +376,27 @@ def test_a_switch_that_cuts_nobody_off_does_not_ask_for_that():
     found = proposal(tables_of(world), ["vpn-sg-not-yet-effective"])
     assert found.steps
     assert not [text for text in found.decisions if text.startswith("No step keeps this")]
+
+
+def test_what_an_endpoint_leaves_on_others_is_said_beside_what_is_resolved_at_it():
+    world = Small()
+    new = world.security_group(world.main, "new")
+    change = ApplySecurityGroups(**PLACE, endpoint_id=ENDPOINT, vpc_id=world.main, group_ids=(new,))
+
+    def told() -> str:
+        made = preview(tables_of(world), [change])
+        notes = dict(previewed.remarks(made)).get("Note", ())
+        assert all(text in notes for text in previewed.left_behind(made))
+        shown = page(str(preview_findings([made]).markup)).text
+        assert ("Resolved for the endpoint alone" in shown) == bool(previewed.left_behind(made))
+        return " ".join(previewed.left_behind(made))
+
+    assert told() == "", "nothing else carries its group"
+    eni = world.interface(world.vpn, world.clients, name="bastion")
+    assert told() == "", "its group has no inbound rule"
+    world.ingress(world.clients, world.clients)
+    assert told() == "", "members among themselves are as before"
+    world.ingress(world.clients, "0.0.0.0/0", "udp", (443, 443))
+    said = told()
+    assert said.startswith(f"bastion ({eni}) keeps vpn ({world.clients}) and what its inbound")
+    assert "UDP 443 from the internet (0.0.0.0/0)" in said

@@ -1,5 +1,8 @@
 """What to do first, where endpoints need different things."""
 
+import re
+from datetime import timedelta
+
 import pytest
 
 from auditlib import display, summary
@@ -140,6 +143,24 @@ def test_restoring_tells_with_what_the_endpoint_shares_its_group():
     assert step.parts[1] == "Give it a security group of its own (vpn-sg-is-shared)."
 
 
+def test_what_stays_open_on_what_the_group_is_shared_with_is_said_where_the_endpoint_leaves_it():
+    world, endpoint = down()
+    vpc = world.record(endpoint)["VpcId"]
+    default = world.default_group(vpc)
+    world.interface(world.subnet(vpc, "10.0.2.0/24"), default, name="bastion")
+    world.ingress(default, "0.0.0.0/0", "udp", (443, 443))
+    (step,) = steps_of(world, ENDED)
+    assert "bastion keeps" in step.parts[1]
+    assert (
+        "no step changes: UDP 443 from the internet (0.0.0.0/0). Judge that there." in step.parts[1]
+    )
+    world.revocation_list(endpoint, revocation_list(days=90))  # nothing has ended
+    (step,) = steps_of(world, "vpn-sg-is-shared")
+    assert "bastion keeps" in step.how
+    world.refuse("ec2-describe-network-interfaces")
+    assert not any("keeps" in step.how for step in first_steps(audited(world), 40))
+
+
 def test_who_is_connected_is_saved_before_anything_where_no_log_keeps_it():
     world, endpoint = down("2026-10-31 14:40:00")
     (step,) = steps_of(world, ENDED)
@@ -160,14 +181,53 @@ def test_restoring_is_told_in_the_order_of_doing_with_the_calls_filled_in():
     world.record(endpoint)["ConnectionLogOptions"] = {"Enabled": False}
     world.authorize(endpoint, "10.0.0.0/16")
     (step,) = steps_of(world, ENDED)
-    assert begins(step.parts) == ["Decide", "Switch", "Narrow", "Replace", "Import", "Then"]
+    assert begins(step.parts) == [
+        *("Decide", "Switch", "Narrow", "Authorize", "Remove", "Replace", "Import", "Then")
+    ]
     given = f"--client-vpn-endpoint-id {endpoint} --region {REGION} "
-    assert f"export-client-vpn-client-certificate-revocation-list {given}" in step.parts[3]
-    assert f"import-client-vpn-client-certificate-revocation-list {given}--cert" in step.parts[4]
+    assert f"authorize-client-vpn-ingress {given}" in step.parts[3]
+    assert f"revoke-client-vpn-ingress {given}--revoke-all-groups" in step.parts[4]
+    assert f"export-client-vpn-client-certificate-revocation-list {given}" in step.parts[5]
+    assert f"import-client-vpn-client-certificate-revocation-list {given}--cert" in step.parts[6]
     found = audited(world).finding(ENDED)
     card = page(str(display.card(found).markup)).text
     assert "<endpoint id>" not in card
     assert card.count(given) == 3
+
+
+def test_what_users_may_lose_by_narrower_authorization_is_told_from_what_they_reach():
+    world, endpoint = down()
+    vpc = world.record(endpoint)["VpcId"]
+    world.authorize(endpoint, "0.0.0.0/0")
+
+    def narrow() -> str:
+        (step,) = steps_of(world, ENDED)
+        return next(part for part in step.parts if part.startswith("Narrow"))
+
+    assert "users get to nothing by 0.0.0.0/0" in narrow()
+    app = world.security_group(vpc, "app")
+    apps = world.subnet(vpc, "10.0.2.0/24")
+    world.interface(apps, app, name="wiki")
+    world.interface(apps, app, name="")
+    world.ingress(app, "10.0.1.0/24", "tcp", (443, 443))
+    told = narrow()
+    assert "by 0.0.0.0/0 to wiki and eni-" in told
+    assert " in 10.0.0.0/16: they lose what of it you do not authorize" in told
+    assert "nan" not in told
+    world.authorize(endpoint, "10.0.2.0/24", "dba")  # decides there, and not the wide rule
+    assert "users get to nothing by 0.0.0.0/0" in narrow()
+
+
+def test_where_users_are_in_groups_the_calls_are_those_of_the_fix():
+    world, endpoint = down()
+    world.record(endpoint)["AuthenticationOptions"].append(
+        {"Type": "directory-service-authentication", "ActiveDirectory": {"DirectoryId": "d-1"}}
+    )
+    world.authorize(endpoint, "10.0.0.0/16")
+    (step,) = steps_of(world, ENDED)
+    narrow = next(part for part in step.parts if part.startswith("Narrow"))
+    assert narrow.endswith("The calls are in the fix of authorization-allows-everyone.")
+    assert not any("authorize-client-vpn-ingress" in part for part in step.parts)
 
 
 def test_calls_for_several_endpoints_keep_their_placeholder():
@@ -204,9 +264,28 @@ def test_who_switched_a_log_off_is_asked_right_after_what_has_ended_and_its_grou
     assert "possible incident" in who.why
     look = f"aws logs describe-log-groups --log-group-name-prefix /vpn/staff --region {REGION} lists it."
     assert "It wrote to /vpn/staff when the earlier snapshot was read" in restored.parts[1]
-    assert restored.parts[1].endswith(look)
-    (told,) = (t for t in audit.proposal("connection-logging-is-off").decisions if look in t)
-    assert "LOG_GROUP=/vpn/staff." in told
+    look = look.removesuffix(".")
+    assert look in restored.parts[1]
+    assert '"CloudwatchLogGroup": "/vpn/staff"' in restored.parts[1]
+    found = audit.proposal("connection-logging-is-off")
+    (step,) = found.steps
+    assert (step.change.log_group, found.blanks) == ("/vpn/staff", ())
+    (told,) = found.decisions
+    assert look in told
+    assert set(found.findings.query("check == 'connection-logging-is-off'")["state"]) == {
+        "resolved"
+    }
+
+
+def test_a_log_group_that_the_endpoint_still_names_is_filled_in_and_another_is_left_blank():
+    world, endpoint = down()
+    world.record(endpoint)["ConnectionLogOptions"] = {"Enabled": False}
+    found = audited(world).proposal("connection-logging-is-off")
+    assert found.blanks == ("<LOG_GROUP>",)
+    world.record(endpoint)["ConnectionLogOptions"]["CloudwatchLogGroup"] = "/vpn/staff"
+    found = audited(world).proposal("connection-logging-is-off")
+    assert [step.change.log_group for step in found.steps] == ["/vpn/staff"]
+    assert (found.blanks, found.decisions) == ((), ())
 
 
 @pytest.mark.parametrize("group", ["$(reboot)", "a b", "x" * 513])
@@ -215,7 +294,9 @@ def test_a_name_that_no_log_group_can_have_is_not_proposed(group):
     restored, who, *_ = first_steps(audit, 40)
     assert who.what.startswith("Find out who switched off")
     assert not any(group in part or "It wrote to" in part for part in restored.parts)
-    assert not any("LOG_GROUP=" in t for t in audit.proposal("connection-logging-is-off").decisions)
+    found = audit.proposal("connection-logging-is-off")
+    assert found.blanks == ("<LOG_GROUP>",)
+    assert not any("wrote to" in text for text in found.decisions)
 
 
 def test_without_an_earlier_snapshot_nobody_is_said_to_have_switched_a_log_off():
@@ -266,6 +347,65 @@ def test_whether_named_groups_should_reach_ports_for_administration_is_asked():
     assert not any(s.what.startswith("Ask whether") for s in first_steps(audited(world), 0))
 
 
+def test_ports_that_are_reached_perhaps_are_asked_about_as_that_and_by_name():
+    world = World()
+    vpc = world.vpc()
+    vpn, jump, app = (world.security_group(vpc, name) for name in ("vpn", "jump", "app"))
+    world.ingress(jump, vpn)
+    world.ingress(app, vpn, "tcp", (443, 443))
+    endpoint = world.endpoint(vpc, (vpn,), name="staff")
+    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+    there = world.subnet(vpc, "10.0.2.0/24")
+    world.interface(there, jump, name="jump-host")
+    world.interface(there, app, name="crm")
+    world.authorize(endpoint, "10.0.0.0/16", group="dev")
+
+    def asked() -> str:
+        return " ".join(
+            s.how for s in first_steps(audited(world), 0) if s.what.startswith("Ask whether")
+        )
+
+    assert "perhaps" not in asked().lower()
+    world.refuse("ec2-describe-network-acls")
+    told = asked()
+    assert told.startswith("dev through staff: perhaps SSH (TCP 22)")
+    assert " on jump-host." in told
+    assert told.endswith("Perhaps: what decides there could not be read, or AWS does not say it.")
+    assert "crm" not in told
+
+
+# -- who, and by when ------------------------------------------------------------------------------
+
+
+def test_who_and_by_when_are_proposed_by_what_a_step_touches_and_what_ends_or_how_severe_it_is():
+    audit = switched_off()
+    assert all(step.who and step.by for step in first_steps(audit, 40))
+    restored, asked, *_ = first_steps(audit, 40)
+    assert (restored.who, restored.by) == ("the network team and the identity team", "today")
+    assert (asked.who, asked.by) == ("the security team", "today")
+    world, _, _ = two_sharing()
+    world.refuse("ec2-describe-network-acls")
+    again, *others = first_steps(audited(world), 40)
+    proposed = {s.check_id: (s.who, s.by) for s in others}
+    assert proposed[MEMBERS] == ("the network team", "this week")
+    assert proposed["vpn-sg-is-shared"] == ("the network team", "this month")
+    assert (again.who, again.by) == ("who grants permissions and collects", "this week")
+    assert first_steps(audited(worlds.empty()), 40) == ()
+
+
+@pytest.mark.parametrize(("days", "by"), [(20, "before 2026-12-10"), (-5, "today")])
+def test_what_ends_soon_is_proposed_before_that_day(days, by):
+    world = World()
+    endpoint = world.endpoint(world.vpc(), name="staff")
+    world.certificate(
+        endpoint, NotAfter=(worlds.MOMENT["started"] + timedelta(days=days)).isoformat()
+    )
+    checks = ("server-certificate-expires-soon", "server-certificate-has-expired")
+    audit = Audit(world.snapshot(**worlds.MOMENT))
+    audit.__dict__["findings"] = findings_of(audit.tables, checks)
+    assert [step.by for step in first_steps(audit, 40)] == [by]
+
+
 # -- endpoints that need different things --------------------------------------------------------
 
 MEMBERS = "vpn-sg-lets-members-in"
@@ -314,6 +454,17 @@ def test_an_endpoint_whose_own_group_only_waits_has_a_step_of_its_own():
     steps = page(str(display.first_steps(audit, 40, dict.fromkeys(anchors, "40.html")).markup))
     links = [a["href"] for a in steps.all("a")]
     assert links == [f"40.html#{anchor}" for anchor in reversed(anchors)]
+    assert "Proposed: the network team, this week." in steps.text
+    numbered = page(str(display.preview_verdicts(audit.at_endpoints, audit).markup)).text
+    numbers = {n for n, step in enumerate(audit.steps, 1) for _, id in step.fixes if id == waiting}
+    told = {
+        int(n)
+        for line in re.findall("on the first page: step (.*)", numbered)
+        for n in re.findall(r"\d+", line)
+    }
+    assert numbers
+    assert numbers <= told <= {n for n, step in enumerate(audit.steps, 1) if step.fixes}
+    assert "on the first page" not in blocks.text
 
 
 def test_where_part_of_the_way_was_not_read_it_is_read_again_before_a_group_is_applied():
@@ -324,6 +475,29 @@ def test_where_part_of_the_way_was_not_read_it_is_read_again_before_a_group_is_a
     assert "it closes everything on wiki for group staff of waiting" in applied.how
     again, then, *_ = first_steps(audited(world), 40)
     assert (again.check_id, then) == ("", applied)
+
+
+def test_how_long_a_change_of_groups_has_waited_is_said_from_the_earlier_snapshot():
+    world, _, waiting = two_sharing()
+    audit = audited(world)
+
+    def told(earlier: World | None, days: float) -> str:
+        audit.earlier = None
+        if earlier is not None:
+            moment = worlds.MOMENT["started"] - timedelta(days=days)
+            audit.earlier = Audit(earlier.snapshot(started=moment, finished=moment)).tables
+        applied, _ = (s for s in first_steps(audit, 40) if s.check_id == MEMBERS)
+        return applied.how
+
+    stuck = "The change waited already when the earlier snapshot was read"
+    assert stuck not in told(None, 0)
+    assert stuck not in told(world, 0.5), "it may be on its way"
+    said = told(world, 7)
+    assert f"{stuck} (2026-11-13 " in said
+    assert " UTC, seven days before): it takes hours" in said
+    before, _, _ = two_sharing()
+    before.record(waiting)["SecurityGroupIds"] = []
+    assert stuck not in told(before, 7), "it did not wait then"
 
 
 def test_the_owner_of_an_endpoint_nobody_uses_is_asked_before_anybody_builds_for_it():
@@ -346,7 +520,7 @@ def test_the_owner_of_an_endpoint_nobody_uses_is_asked_before_anybody_builds_for
     assert f"As read: subnet {subnet} and route 192.0.2.0/24 through {subnet}." in noted
     assert noted.endswith("it would come back with the VPC's default one.")
     assert deleted == (
-        "Delete it later: that ends its part in what 1 high and 1 medium checks found. Its log stays in "
+        "Delete it later: that ends its part in what 1 high, 1 medium and 1 low checks found. Its log stays in "
         "/vpn/quiet, and is kept for ever (connection-log-is-kept-for-ever)."
     )
     assert "93 days before the snapshot" in told[ask].why

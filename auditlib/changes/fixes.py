@@ -5,6 +5,7 @@ To add one, write a function that is given the tables and the evidence, and deco
 """
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from auditlib import words
-from auditlib.access.views import STOPPED_BY_OUTBOUND
+from auditlib.access.views import STOPPED_BY_OUTBOUND, let_into
 from auditlib.addresses import addresses, ports
 from auditlib.changes import (
     AddAuthorizationRule,
@@ -27,11 +28,24 @@ from auditlib.changes import (
     RevokeRule,
 )
 from auditlib.changes.change import whole
+from auditlib.changes.others import Others
+from auditlib.changes.remarks import Called
 from auditlib.frames import rows_of, rows_where
-from auditlib.language import sentences, tr
+from auditlib.language import sentences, tr, tr_as
 from auditlib.tables import Tables
 
-__all__ = ["FIXES", "Fix", "Named", "gives_own_group", "switches_groups", "waiting_groups"]
+__all__ = [
+    "FIXES",
+    "LOG_GROUP",
+    "Fix",
+    "Named",
+    "gives_own_group",
+    "let_into_told",
+    "narrowing",
+    "rules_left_behind",
+    "switches_groups",
+    "waiting_groups",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,6 +262,55 @@ def waiting_groups(tables: Tables, endpoint_id: str) -> tuple[str, ...]:
     """
     intended = _intended(tables, endpoint_id)
     return () if _objections(tables, endpoint_id, intended) else intended
+
+
+def rules_left_behind(
+    tables: Tables, endpoint_id: str, called: Called | None = None, staying: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Say which inbound rules stay on what else carries the groups that an endpoint leaves.
+
+    An endpoint that leaves a group ends what is found at it, and nothing on the other members. Rules
+    by which the members of a group admit each other are left out.
+
+    Parameters
+    ----------
+    called
+        Makes one text of an id and a name; the id alone where none is given.
+    staying
+        The groups it keeps.
+    """
+    called = called or _id_alone
+    groups = _in_force(tables, endpoint_id) - set(staying)
+    held, rules = tables["network_interface_groups"], tables["ingress_rules"]
+    own = set(tables["endpoint_network_interfaces"]["eni_id"])
+    interfaces, known = tables["network_interfaces"], tables["security_groups"]
+    names = dict(zip(interfaces["eni_id"], interfaces["name"], strict=True))
+    names |= dict(zip(known["group_id"], known["group_name"], strict=True))
+    told = []
+    for group in sorted(groups):
+        enis = sorted(set(held.loc[held["group_id"] == group, "eni_id"]) - own)
+        mine = rules[(rules["group_id"] == group) & rules["referenced_group_id"].ne(group)]
+        kept = list(rows_of(mine.sort_values("rule_id")))
+        if enis and kept:
+            told.append(
+                tr(
+                    "{interfaces} keep {group} and what its inbound rules admit, which no step changes: "
+                    "{rules}. Judge that there."
+                    if len(enis) > 1
+                    else "{interfaces} keeps {group} and what its inbound rules admit, which no step changes: "
+                    "{rules}. Judge that there.",
+                    interfaces=words.listed((called(eni, names.get(eni)) for eni in enis), most=3),
+                    group=called(group, names.get(group)),
+                    rules=words.listed((words.rule(row) for row in kept), most=4),
+                )
+            )
+    return tuple(told)
+
+
+def _id_alone(id: object, name: object) -> str:
+    """Return an id alone: where a fix is shown, names are put to all ids."""
+    del name
+    return str(id)
 
 
 def _intended(tables: Tables, endpoint_id: str) -> tuple[str, ...]:
@@ -492,22 +555,57 @@ def empty_default(tables: Tables, evidence: pd.DataFrame) -> Fix:
 def named_group(tables: Tables, evidence: pd.DataFrame) -> Fix:
     """Return rules that name the endpoint's group in place of rules on addresses.
 
-    A rule on the client range admits nobody today. It goes, and nothing comes in its place: whether VPN
-    users are meant to come in is not for a fix to say.
+    A rule stays, and people decide, where its removal may take something from somebody: one on the client
+    range, which admits no VPN user today and perhaps another network, and one that admits others too.
     """
     nobody = evidence["why"] == "client_range"
-    made = _in_place_of(tables, evidence, ~nobody)
-    removed = {change.rule_id for change in made.changes if isinstance(change, RevokeRule)}
+    alive = set(evidence.loc[~nobody, "rule_id"])
+    made = _in_place_of(tables, evidence[~nobody])
+    revoked = [change for change in made.changes if isinstance(change, RevokeRule)]
+    kept = dict(_needed_by_others(tables, revoked))
     decisions = [
         tr(
-            "{row.rule_id} admits nobody through {endpoint} today, so nothing comes in its place. If VPN "
-            "users are meant to reach it, add a rule that names the endpoint's security group.",
-            row=row,
-            endpoint=row.endpoint_id,
+            "{what}: it stays until you know that. VPN users come in by a rule that names their endpoint's "
+            "security group; remove the old one once nobody else needs it.",
+            what=why,
         )
-        for row in rows_where(evidence, nobody & evidence["rule_id"].isin(removed))
+        for why in kept.values()
     ]
-    return Fix(changes=made.changes, decisions=(*made.decisions, *decisions))
+    dead = evidence[~evidence["rule_id"].isin(alive)]
+    rules = {row.rule_id: row for row in _rules(tables, dead["rule_id"])}
+    held = tables["network_interface_groups"]
+    for row in rows_of(dead):
+        rule = rules[row.rule_id]
+        enis = sorted(held.loc[held["group_id"] == rule.group_id, "eni_id"])
+        decisions.append(
+            tr(
+                "{row.rule_id} ({row.range}) admits nobody through {row.endpoint_id} today and stays until "
+                "you decide: if VPN users are meant to reach {traffic} on {receivers}, add a rule there that "
+                "names the endpoint's security group. Remove this one where no other network has these "
+                "addresses, which a snapshot does not show (VPC Flow Logs do): VPN users lose nothing by it.",
+                row=row,
+                traffic=words.traffic(rule.protocol, rule.from_port, rule.to_port),
+                receivers=words.listed(enis or [rule.group_id], most=3),
+            )
+        )
+    return Fix(
+        changes=tuple(change for change in made.changes if change not in kept),
+        decisions=(*made.decisions, *decisions),
+    )
+
+
+def _needed_by_others(
+    tables: Tables, changes: Iterable[RevokeRule]
+) -> Iterator[tuple[RevokeRule, str]]:
+    """Yield those of some changes that may take something from others than VPN users, and from whom."""
+    removed = tuple(changes)
+    after = tables
+    for change in removed:
+        after = change._applied(after)
+    others = Others(tables, after, removed)
+    for change in removed:
+        if said := list(others.said(change)):
+            yield change, words.listed(said)
 
 
 @fix("receiver-open-wider-than-vpn")
@@ -530,17 +628,8 @@ def named_group_alone(tables: Tables, evidence: pd.DataFrame) -> Fix:
     return Fix(changes=made.changes, decisions=(*made.decisions, *last))
 
 
-def _in_place_of(
-    tables: Tables, evidence: pd.DataFrame, replaced: "pd.Series[bool] | None" = None
-) -> Fix:
-    """Return rules that name the group of each endpoint that the rules of the evidence admit.
-
-    Parameters
-    ----------
-    replaced
-        For which rows of the evidence there is to be a rule in place of the old one; for all when
-        not given. The old ones go all the same.
-    """
+def _in_place_of(tables: Tables, evidence: pd.DataFrame) -> Fix:
+    """Return rules that name the group of each endpoint that the rules of the evidence admit."""
     held = tables["endpoint_security_groups"]
     alone = _dedicated(tables)
     rules = {row.rule_id: row for row in _rules(tables, evidence["rule_id"])}
@@ -551,15 +640,14 @@ def _in_place_of(
     changes: list[Change] = []
     groups: dict[str, list[str]] = {}
     unfit: dict[str, list[str]] = {}
-    asked = evidence if replaced is None else evidence[replaced]
-    for row in rows_of(asked):
+    for row in rows_of(evidence):
         if row.endpoint_id not in groups:
             mine = held[(held["endpoint_id"] == row.endpoint_id) & held["effective"]]
             groups[row.endpoint_id] = sorted(set(mine["group_id"].dropna()) & alone)
         if not groups[row.endpoint_id]:
             unfit.setdefault(row.endpoint_id, []).append(row.rule_id)
     blocked = {rule for ids in unfit.values() for rule in ids}
-    for row in rows_where(asked, ~asked["rule_id"].isin(blocked)):
+    for row in rows_where(evidence, ~evidence["rule_id"].isin(blocked)):
         rule, group = rules[row.rule_id], groups[row.endpoint_id][0]
         same = (rule.group_id, rule.protocol, str(rule.from_port), str(rule.to_port), group)
         if same not in existing:
@@ -620,7 +708,6 @@ def open_outbound(tables: Tables, evidence: pd.DataFrame) -> Fix:
     named = []
     decisions = []
     alone = _dedicated(tables)
-    opened = tables["opened_networks"]
     for row in rows_of(evidence):
         groups = sorted(set(row.group_ids) & alone)
         if row.extent != "nothing":
@@ -632,18 +719,13 @@ def open_outbound(tables: Tables, evidence: pd.DataFrame) -> Fix:
                     networks=words.listed(row.not_let_out),
                 )
             )
-            stopped = opened[
-                (opened["endpoint_id"] == row.endpoint_id)
-                & (opened["stopped_by"] == STOPPED_BY_OUTBOUND)
-            ]
-            if len(stopped):
+            if stopped := _stopped_by_outbound(tables, row.endpoint_id):
                 decisions.append(
                     tr(
                         "authorized-but-unreachable names {networks} of {row.endpoint_id}, which these "
-                        "rules may be what stops: either its rule or route goes, or the way is opened "
-                        "here, not both.",
+                        "rules stop: remove its rule or route there, or open the way here, not both.",
                         row=row,
-                        networks=words.listed(dict.fromkeys(stopped["destination_cidr"])),
+                        networks=words.listed(cidr for cidrs in stopped.values() for cidr in cidrs),
                     )
                 )
         elif not groups:
@@ -668,7 +750,24 @@ def open_outbound(tables: Tables, evidence: pd.DataFrame) -> Fix:
                 for network in row.not_let_out
             ]
             named.append(Named(change="gained", endpoint_id=row.endpoint_id))
+        decisions += [
+            tr("{networks}: {then}", networks=words.listed(cidrs), then=then)
+            for then, cidrs in _stopped_by_outbound(tables, row.endpoint_id).items()
+            if then
+        ]
     return Fix(changes=tuple(changes), named=tuple(named), decisions=tuple(decisions))
+
+
+def _stopped_by_outbound(tables: Tables, endpoint_id: str) -> dict[str, list[str]]:
+    """Return the networks that an endpoint's outbound rules stop, by what becomes of them without these."""
+    opened = tables["opened_networks"]
+    mine = (opened["endpoint_id"] == endpoint_id) & opened["stopped_by"].isin(STOPPED_BY_OUTBOUND)
+    found: dict[str, list[str]] = {}
+    for row in rows_where(opened, mine):
+        held = found.setdefault(words.once_let_out(row), [])
+        if row.destination_cidr not in held:
+            held.append(row.destination_cidr)
+    return found
 
 
 @fix("vpn-sg-not-yet-effective")
@@ -751,6 +850,12 @@ def narrowed_authorization(tables: Tables, evidence: pd.DataFrame) -> Fix:
                     row=row,
                 )
             )
+            decisions.append(
+                sentences(
+                    let_into_told(tables, row.endpoint_id, row.destination_cidr, _id_alone),
+                    *narrowing(row.endpoint_id, str(row.region), row.destination_cidr),
+                )
+            )
             continue
         place = {"account": str(row.account), "region": str(row.region)}
         slug = re.sub(r"[^A-Z0-9]+", "_", row.destination_cidr.upper())
@@ -776,6 +881,67 @@ def narrowed_authorization(tables: Tables, evidence: pd.DataFrame) -> Fix:
             )
         )
     return Fix(changes=tuple(changes), named=tuple(named), decisions=tuple(decisions))
+
+
+def narrowing(endpoint_id: str, region: str, destination_cidr: str) -> tuple[str, ...]:
+    """Return the parts, in order, of narrowing what everyone is authorized for, with their calls."""
+    where = f"--client-vpn-endpoint-id {shlex.quote(endpoint_id)} --region {shlex.quote(region)}"
+    blank = "${NARROWER_NETWORK:?}"
+    return (
+        tr(
+            "Authorize each network that users need, and no wider: {call}. It counts once this shows active "
+            "and nothing else: {look}. Let a user test it, where users can connect.",
+            call=f"aws ec2 authorize-client-vpn-ingress {where} --authorize-all-groups "
+            f'--target-network-cidr "{blank}"',
+            look=f"aws ec2 describe-client-vpn-authorization-rules {where} --output text --filters "
+            f"\"Name=destination-cidr,Values={blank}\" --query 'AuthorizationRules[].Status.Code'",
+        ),
+        tr(
+            "Remove the wide rule only then: {call}. Test again. The way back is the same rule anew: {back}.",
+            call=f"aws ec2 revoke-client-vpn-ingress {where} --revoke-all-groups "
+            f"--target-network-cidr {shlex.quote(destination_cidr)}",
+            back=f"aws ec2 authorize-client-vpn-ingress {where} --authorize-all-groups "
+            f"--target-network-cidr {shlex.quote(destination_cidr)}",
+        ),
+    )
+
+
+def let_into_told(tables: Tables, endpoint_id: str, destination_cidr: str, called: Called) -> str:
+    """Say what users of an endpoint get to by the rules of a network: what narrower ones may take away.
+
+    Parameters
+    ----------
+    called
+        Makes one text of an id and a name.
+    """
+    led = let_into(tables, endpoint_id, destination_cidr)
+    interfaces = tables["network_interfaces"]
+    mine = interfaces[interfaces["eni_id"].isin([*led.sure, *led.perhaps])]
+    blocks = tables["vpc_cidr_blocks"]
+    at: dict[str, dict[str, str]] = {}
+    for row in sorted(rows_of(mine), key=lambda one: (one.eni_id in led.perhaps, one.eni_id)):
+        here = blocks.loc[blocks["vpc_id"] == row.vpc_id, "cidr_block"]
+        networks = [
+            cidr
+            for cidr in here
+            if isinstance(row.private_ip, str) and addresses(row.private_ip) <= addresses(cidr)
+        ]
+        name = called(row.eni_id, row.name)
+        text = tr("perhaps {receiver}", receiver=name) if row.eni_id in led.perhaps else name
+        at.setdefault((networks or list(here) or [destination_cidr])[0], {})[row.eni_id] = text
+    parts = [
+        tr("{receivers} in {network}", receivers=words.listed(held.values(), most=4), network=cidr)
+        for cidr, held in sorted(at.items())
+    ]
+    parts += [tr("the internet")] if led.internet else []
+    parts += list(led.elsewhere)
+    if not parts:
+        return tr("As far as was read, users get to nothing by {cidr}.", cidr=destination_cidr)
+    return tr(
+        "As far as was read, users get by {cidr} to {what}: they lose what of it you do not authorize.",
+        cidr=destination_cidr,
+        what=tr_as("list", "; ").join(parts),
+    )
 
 
 @fix("client-to-client-is-open")
@@ -811,7 +977,13 @@ def no_client_to_client(tables: Tables, evidence: pd.DataFrame) -> Fix:
 
 @fix("connection-logging-is-off")
 def logging_on(tables: Tables, evidence: pd.DataFrame) -> Fix:
-    """Return what turns the connection log on; the log group is left blank."""
+    """Return what turns the connection log on; a log group that the endpoint does not name is left blank."""
+    endpoints = tables["client_vpn_endpoints"]
+    own = dict(zip(endpoints["endpoint_id"], endpoints["connection_log_group"], strict=True))
+    groups = {
+        id: group if isinstance(group := own.get(id), str) and group else LOG_GROUP
+        for id in evidence["endpoint_id"]
+    }
     return Fix(
         changes=tuple(
             ModifyLogging(
@@ -819,7 +991,7 @@ def logging_on(tables: Tables, evidence: pd.DataFrame) -> Fix:
                 region=str(row.region),
                 endpoint_id=row.endpoint_id,
                 enabled=True,
-                log_group="<LOG_GROUP>",
+                log_group=groups[row.endpoint_id],
             )
             for row in rows_of(evidence)
         ),
@@ -828,8 +1000,14 @@ def logging_on(tables: Tables, evidence: pd.DataFrame) -> Fix:
                 "<LOG_GROUP> stands for a CloudWatch log group that exists, with the retention you "
                 "need."
             ),
-        ),
+        )
+        if LOG_GROUP in groups.values()
+        else (),
     )
+
+
+LOG_GROUP = "<LOG_GROUP>"
+"""The blank for a log group that no table tells."""
 
 
 @fix("vpc-range-not-routed")

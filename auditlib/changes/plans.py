@@ -16,6 +16,7 @@ from typing import Any, get_args, get_type_hints
 from auditlib import words
 from auditlib.changes import (
     CHANGES,
+    AddAuthorizationRule,
     ApplySecurityGroups,
     AuthorizeRule,
     Change,
@@ -230,7 +231,19 @@ def step_lines(preview: Preview, step: Step) -> list[str]:
         call = f"{_variable(change.creates)}=$({call} --output text)"
     if isinstance(change, CreateSecurityGroup) and not change.open_egress:
         return [call, *_without_egress(change)]
+    if isinstance(change, AddAuthorizationRule):
+        return [call, f"# {tr('go on once this says active of the rule:')}", _look(change)]
     return [call]
+
+
+def _look(change: AddAuthorizationRule) -> str:
+    """Return the AWS CLI text that shows the authorization rules of a network, and which are active."""
+    return (
+        "aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id "
+        f"{_quoted(change.endpoint_id)} --region {_quoted(change.region)} --output text --filters "
+        f"{_quoted(f'Name=destination-cidr,Values={change.destination_cidr}')} "
+        "--query 'AuthorizationRules[].[Status.Code,AccessAll,GroupId]'"
+    )
 
 
 def undo_line(step: Step) -> str:
@@ -346,6 +359,12 @@ SPOKEN = (
     marked("undone all the same"),
     marked("not undone; step $step stays as applied"),
     marked("Nothing was changed. Run with --apply to make the changes."),
+    marked("until the rule is active; gives up after a while"),
+    marked("waiting until the rule of $network is active"),
+    marked("AWS could not make the rule of $network active: nothing further was changed."),
+    marked(
+        "The rule of $network is not active yet: nothing further was changed. See what it is, and run this again."
+    ),
 )
 """What the shell code below says to people, within quotation marks or a comment: each variable stays,
 with a blank after it, and no language may add what a shell obeys."""
@@ -418,6 +437,26 @@ try() {  # STEP arguments: only ask AWS whether it would be allowed
 }
 """
 
+_WAIT = r"""
+wait_active() {  # ENDPOINT REGION NETWORK FILTERS QUERY: until the rule is active; gives up after a while
+  local endpoint=$1 region=$2 network=$3 filters=$4 query=$5 state='' tries=0
+  if [[ "$mode" != apply ]]; then return; fi
+  echo "   waiting until the rule of $network is active"
+  for ((tries = 1; tries <= 60; tries++)); do
+    state=$(aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id "$endpoint" \
+      --region "$region" --filters "$filters" --query "$query" --output text)
+    if [[ "$state" =~ ^active([[:space:]]+active)*$ ]]; then return; fi
+    if [[ "$state" == *failed* ]]; then
+      echo "AWS could not make the rule of $network active: nothing further was changed." >&2
+      exit 1
+    fi
+    sleep "${POLL_SECONDS:-10}"
+  done
+  echo "The rule of $network is not active yet: nothing further was changed. See what it is, and run this again." >&2
+  exit 1
+}
+"""
+
 _APPLY = r"""
 step() {  # STEP LATER WORDS arguments
   local step=$1 later=$2 what=$3 answer=''
@@ -481,6 +520,8 @@ def _actions(changes: Iterable[Change]) -> set[str]:
         needed.add(change.iam_action)
         if isinstance(change, CreateSecurityGroup) and not change.open_egress:
             needed |= {"ec2:DescribeSecurityGroupRules", "ec2:RevokeSecurityGroupEgress"}
+        if isinstance(change, AddAuthorizationRule):
+            needed.add("ec2:DescribeClientVpnAuthorizationRules")
     return needed
 
 
@@ -505,7 +546,7 @@ def _script(
                 actions=", ".join(sorted(actions)),
             )
         ),
-        "# shellcheck disable=SC2016",
+        "# shellcheck disable=SC2016,SC2317",
         _spoken(_HEAD)
         .strip("\n")
         .replace(
@@ -518,6 +559,8 @@ def _script(
         name = _variable(blank)
         why = tr("set {name} first: only you know it", name=name)
         lines.append(f': "${{{name}:?{why}}}"')
+    waits = any("wait_active" in line for line in body)
+    functions = f"{functions}{_WAIT}" if waits else functions
     code = [_spoken(functions).rstrip("\n"), "", *body, _spoken(_FOOT).strip("\n")]
     return "\n".join([*lines, *code]) + "\n"
 
@@ -545,6 +588,7 @@ def apply_script(preview: Preview) -> str:
             body.append(f"step {step.number} {later} {what} {_command(step.change)}")
             if step.change.creates in used:
                 body += _ids(step)
+            body += _waiting(step.change)
             if isinstance(step.change, CreateSecurityGroup) and not step.change.open_egress:
                 note = f"{step.number}.1"
                 body += [
@@ -563,6 +607,23 @@ def apply_script(preview: Preview) -> str:
         "this file: run it again to go on where it stopped, or rollback.sh to undo what was done."
     )
     return _script(preview, about, _actions(s.change for s in preview.steps), _APPLY, body)
+
+
+def _waiting(change: Change) -> list[str]:
+    """Return what waits until an authorization rule is active: what comes next may rest on it."""
+    if not isinstance(change, AddAuthorizationRule):
+        return []
+    filters = [{"Name": "destination-cidr", "Values": [change.destination_cidr]}]
+    query = "AuthorizationRules[?AccessAll].Status.Code"
+    if change.group_id is not None:
+        filters.append({"Name": "group-id", "Values": [change.group_id]})
+        query = "AuthorizationRules[].Status.Code"
+    asked = _quoted(json.dumps(filters))
+    if is_blank(change.group_id):
+        before, _, after = json.dumps(filters).partition(str(change.group_id))
+        asked = f'{shlex.quote(before)}"{_value_of(str(change.group_id))}"{shlex.quote(after)}'
+    told = (change.endpoint_id, change.region, change.destination_cidr)
+    return [" ".join(["wait_active", *map(_quoted, told), asked, shlex.quote(query)])]
 
 
 def _without_egress(change: CreateSecurityGroup) -> list[str]:
@@ -592,7 +653,12 @@ def rollback_script(preview: Preview) -> str:
             if step.refused:
                 # It does not stop the steps that can be undone.
                 undo = f"hopeless={shlex.quote(words.listed(step.refused))} {undo}"
+            waiting = _waiting(step.inverse)
+            if waiting:
+                body.append(f"made=no; if is_done {step.number}; then made=yes; fi")
             body.append(undo)
+            undone = f'[[ "$made" == yes ]] && ! is_done {step.number}'
+            body += [f"if {undone}; then {line}; fi" for line in waiting]
     body.append("")
     about = tr(
         "Undoes the changes that apply.sh noted in applied.txt beside it, the last one first."

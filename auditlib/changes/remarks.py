@@ -24,7 +24,7 @@ from auditlib.frames import rows_of, rows_where
 from auditlib.language import tr
 from auditlib.tables import Tables
 
-__all__ = ["doubts", "extent", "refusals", "regions_touched", "unsettled", "warnings"]
+__all__ = ["Called", "doubts", "extent", "refusals", "regions_touched", "unsettled", "warnings"]
 
 
 _MOST = 4

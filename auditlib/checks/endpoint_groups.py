@@ -496,8 +496,8 @@ def vpn_sg_has_inbound_rules(
         "one of the endpoint's groups, after checking that authorization rules and the receivers' "
         "groups say what users may reach. Keep narrow outbound rules only where they are a "
         "deliberate second barrier, and write down who maintains them. A network that they stop may "
-        "stand under authorized-but-unreachable too: there the rule or route goes, here the way is "
-        "opened, so decide on one of the two."
+        "stand under authorized-but-unreachable too, which says what else stops it: keep the network "
+        "and open all of that, or remove its rule or route, not both."
     ),
     verify=(
         "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<group ids> --query "

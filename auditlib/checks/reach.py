@@ -22,7 +22,7 @@ from auditlib.checks._parts import (
 )
 from auditlib.frames import rows_of, rows_where
 from auditlib.gaps import GapRow, once
-from auditlib.language import marked, tr
+from auditlib.language import marked, sentences, tr
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
@@ -264,7 +264,8 @@ def _prefix(cidr: str) -> int:
         "Remove the rule or route if it is left over; otherwise open what the reason names. "
         "Changing authorization rules resets sessions: plan a window. Where the "
         "reason names the endpoint's security groups, vpn-sg-limits-outbound may tell the same from the "
-        "other side, and its remedy opens what this one removes: decide on one of the two."
+        "other side: keep the network and add an outbound rule there, or remove it here, not both. An "
+        "outbound rule alone opens it only where the reason names nothing else that stops it."
     ),
     ends_sessions=True,
     verify=(
@@ -311,7 +312,7 @@ def authorized_but_unreachable(judged: pd.DataFrame, opened_networks: pd.DataFra
                 "group_id": row.group_id,
                 "target_subnet": row.target_subnet,
                 "stopped_by": stop,
-                "reason": reason,
+                "reason": sentences(reason, words.once_let_out(row)),
                 "by_absence": True,
             }
         )
