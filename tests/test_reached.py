@@ -1,6 +1,7 @@
 """Reach for people: counts, matrices, pictures and one way explained."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -159,6 +160,16 @@ def test_the_picture_tells_its_ways_in_words(exposed):
     made = plots.paths(exposed, exposed.reach())
     assert "staff to net-1 (reliable)" in made.text
     assert made == plots.paths(exposed, exposed.reach())
+
+
+def test_a_column_of_the_picture_is_as_wide_as_its_longest_name():
+    narrow = plots._placed([["vpn"], ["net"], ["db"]])
+    wide = plots._placed([["vpn"], ["net"], ["営業部の端末" * 3]])
+    assert narrow[:2] == wide[:2]
+    assert wide[2][1] > 36 * plots.LETTER > narrow[2][1]
+    for places in (narrow, wide):
+        for (left, width), (after, _) in pairwise(places):
+            assert after - left - width == pytest.approx(plots.BETWEEN)
 
 
 def test_things_of_one_name_are_boxes_and_rows_of_their_own():
