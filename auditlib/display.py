@@ -190,7 +190,7 @@ _ARGUMENT = r"""(?:'[^']*'|"[^"]*"|<[^<>]*>|[!#-&(-;=?-~])+"""
 _COMMAND = re.compile(
     r"\baws [a-z][a-z0-9-]* [a-z]+(?:-[a-z0-9]+)+"
     rf"(?: --(?:descending|dry-run|no-[a-z-]+)\b| --[a-z][a-z-]*(?: (?!--){_ARGUMENT}(?: Name={_ARGUMENT})*)?)*"
-    r"(?: \| openssl [a-z0-9]+(?: -[a-z]+)*)?(?<![.,;:])"
+    r"(?: \| openssl [a-z0-9]+(?: -[a-z]+)*)?(?<![.,;:)])"
 )
 """A call of the AWS CLI in a sentence: an option takes one argument, filters take several."""
 
@@ -200,6 +200,8 @@ def commanded(text: str) -> Markup:
 
     >>> str(commanded("aws ec2 describe-vpcs --vpc-ids <vpc id> shows it."))
     '<code class="command">aws ec2 <bdi>describe-vpcs</bdi> <bdi>--vpc-ids</bdi> &lt;vpc id&gt;</code> shows it.'
+    >>> str(commanded("(aws ec2 describe-vpcs --region x), then"))
+    '(<code class="command">aws ec2 <bdi>describe-vpcs</bdi> <bdi>--region</bdi> x</code>), then'
     """
     return _coded(_COMMAND, text)
 
