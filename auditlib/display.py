@@ -1143,11 +1143,15 @@ def reach_matrix(audit: "Audit", rows: pd.DataFrame) -> Html:
 
 def reach_evidence(audit: "Audit", rows: pd.DataFrame, bound: int = 20) -> Html:
     """Return rows of reach, each with the hops that admit, the gravest ``bound`` of them."""
-    part = reached.evidence(reached.gravest_first(audit, rows).head(bound))
+    gravest = reached.gravest_first(audit, rows).head(bound)
+    part, names = reached.evidence(gravest), summary.names(audit)
     columns = ["user_group", "eni_id", "open", "by"]
-    cells = _rows(part, columns, summary.names(audit))
-    below = zip(cells, part["address"], part["certainty"], part["by"], strict=True)
-    for row, address, certainty, hops_of in below:
+    cells = _rows(part, columns, names)
+    told = (part["address"], part["certainty"], part["by"], gravest["endpoint_id"])
+    for row, address, certainty, hops_of, endpoint in zip(cells, *told, strict=True):
+        called = told_name(endpoint, names.get(endpoint, endpoint))
+        through = tr("through {endpoint}", endpoint=called)
+        row[0] = replace(row[0], below=through, kind="users")
         row[1] = replace(row[1], below=text_of(address))
         row[2] = replace(row[2], below=tr(certainty))
         row[3] = replace(row[3], lines=tuple(map(hop_shown, hops_of)))

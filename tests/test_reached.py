@@ -275,6 +275,19 @@ def test_an_explanation_is_well_formed_with_hostile_names():
         assert "\u202e" not in made.markup
 
 
+def test_evidence_of_reach_says_through_which_endpoint_and_repeats_no_suspicious_name(exposed):
+    told = page(display.reach_evidence(exposed, exposed.reach()).markup).words
+    assert "through staff" in told
+    assert "through legacy" in told
+    world = worlds.exposed()
+    id = str(exposed.tables.client_vpn_endpoints["endpoint_id"].iloc[0])
+    world.record(id)["Tags"] = [{"Key": "Name", "Value": "=HYPERLINK(1)"}]
+    audit = Audit(world.snapshot())
+    told = page(display.reach_evidence(audit, audit.reach()).markup).words
+    assert f"through {id} (suspicious name)" in told
+    assert "HYPERLINK" not in told
+
+
 def test_evidence_of_reach_is_bounded_and_says_so():
     audit = many(60, 30)
     made = display.reach_evidence(audit, audit.reach(), bound=5)
