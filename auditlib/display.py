@@ -125,6 +125,7 @@ def environment_settings() -> dict[str, Any]:
 def add_filters(environment: Environment) -> Environment:
     """Add the kit's filters to a Jinja environment and return it."""
     environment.filters.update(
+        breaking=breaking,
         called=_called,
         commanded=commanded,
         prose=prose,
@@ -195,7 +196,7 @@ _ARGUMENT = r"""(?:'[^']*'|"[^"]*"|<[^<>]*>|[!#-&(-;=?-~])+"""
 _COMMAND = re.compile(
     r"\baws [a-z][a-z0-9-]* [a-z]+(?:-[a-z0-9]+)+"
     rf"(?: --(?:descending|dry-run|no-[a-z-]+)\b| --[a-z][a-z-]*(?: (?!--){_ARGUMENT}(?: Name={_ARGUMENT})*)?)*"
-    r"(?: \| openssl [a-z0-9]+(?: -[a-z]+)*)?(?<![.,;:])"
+    r"(?: \| openssl [a-z0-9]+(?: -[a-z]+)*)?(?<![.,;:)])"
 )
 """A call of the AWS CLI in a sentence: an option takes one argument, filters take several."""
 
@@ -204,7 +205,9 @@ def commanded(text: str) -> Markup:
     """Return a sentence of the kit with calls of the AWS CLI marked as code; all of it is escaped.
 
     >>> str(commanded("aws ec2 describe-vpcs --vpc-ids <vpc id> shows it."))
-    '<code class="command">aws ec2 describe-vpcs <span class="whole">--vpc-ids</span> &lt;vpc id&gt;</code> shows it.'
+    '<code class="command">aws ec2 <bdi>describe-vpcs</bdi> <bdi>--vpc-ids</bdi> &lt;vpc id&gt;</code> shows it.'
+    >>> str(commanded("(aws ec2 describe-vpcs --region x), then"))
+    '(<code class="command">aws ec2 <bdi>describe-vpcs</bdi> <bdi>--region</bdi> x</code>), then'
     """
     return _coded(_COMMAND, text)
 
@@ -213,44 +216,74 @@ def _coded(pattern: re.Pattern[str], text: str) -> Markup:
     """Return a text, escaped, with the parts of a pattern marked as code, as they are or in backticks."""
     done, at = Markup(""), 0
     for found in pattern.finditer(text):
-        done += escape(visible(text[at : found.start()]))
+        done += unbroken(text[at : found.start()])
         done += (
             Markup("<code>{}</code>").format(visible(found[0][1:-1]))
             if found[0].startswith("`")
-            else Markup('<code class="command">{}</code>').format(_kept_whole(_OPTION, found[0]))
+            else Markup('<code class="command">{}</code>').format(unbroken(found[0]))
         )
         at = found.end()
-    return done + escape(visible(text[at:]))
-
-
-# Ten digits end the name of a thing that a preview makes up.
-_AWS_ID = re.compile(r"\b[a-z]+(?:-[a-z]+)*-(?:[0-9a-f]{17}|[0-9a-f]{10}|[0-9a-f]{8})\b")
-_OPTION = re.compile(r"--[a-z][a-z-]*")
+    return done + unbroken(text[at:])
 
 
 _MOMENT = r"\d{4}-\d\d-\d\d(?: \d\d:\d\d UTC)?"
-_WHOLE = re.compile(rf"{_AWS_ID.pattern}|\b{_MOMENT}")
+_HYPHENATED = r"(?<![\w./%-])(?:--?[a-z][\w-]*|/\w[\w./-]*\w|\w[\w.]*(?:-[\w.]*\w)+)(?![\w/%-])"
+_WHOLE = re.compile(rf"{_MOMENT}|\b(?:TCP|UDP) \d+|{_HYPHENATED}", re.ASCII)
+LONGEST_WHOLE = 31
+"""Characters of the longest word that is kept whole: the id of an endpoint, which a phone has room for."""
 
 
 def unbroken(text: str) -> Markup:
-    """Return a sentence whose AWS ids and moments are not broken over lines; all of it is escaped.
+    """Return a sentence whose names, ids, options, ports and moments are not broken over lines; escaped.
 
-    >>> str(unbroken("<sg-0123456789abcdef0>"))
-    '&lt;<span class="whole">sg-0123456789abcdef0</span>&gt;'
-    >>> str(unbroken("on 2026-11-02 01:00 UTC"))
-    'on <span class="whole">2026-11-02 01:00 UTC</span>'
+    >>> str(unbroken("<sg-0123456789abcdef0> of us-vpn"))
+    '&lt;<bdi>sg-0123456789abcdef0</bdi>&gt; of <bdi>us-vpn</bdi>'
+    >>> str(unbroken("TCP 22 on 2026-11-02 01:00 UTC, logged to /vpn/office"))
+    '<bdi>TCP 22</bdi> on <bdi>2026-11-02 01:00 UTC</bdi>, logged to <bdi>/vpn/office</bdi>'
     """
-    return _kept_whole(_WHOLE, text)
-
-
-def _kept_whole(pattern: re.Pattern[str], text: str) -> Markup:
-    """Return a text, escaped, whose parts of a pattern are not broken over lines."""
     done, at = Markup(""), 0
-    for found in pattern.finditer(text):
+    for found in _WHOLE.finditer(text):
+        if len(found[0]) > LONGEST_WHOLE:
+            continue
         done += escape(visible(text[at : found.start()]))
-        done += Markup('<span class="whole">{}</span>').format(found[0])
+        done += Markup("<bdi>{}</bdi>").format(visible(found[0]))
         at = found.end()
     return done + escape(visible(text[at:]))
+
+
+def breaking(id: str) -> Markup:
+    """Return an id that a narrow column breaks before its last part; all of it is escaped.
+
+    >>> str(breaking("certificate/0123456789")), str(breaking("10.20.0.0/16"))
+    ('certificate/<wbr>0123456789', '10.20.0.0/16')
+    """
+    return Markup("<wbr>").join(re.split(r"(?<=/)(?=[^/]{9})", visible(id)))
+
+
+_TEXTS = re.compile(
+    r"<(title|style|bdi)\b.*?</\1>|<a href=\"https:.*?</a>|<[^>]*>|(?P<text>[^<]+)", re.DOTALL
+)
+_COUNTED = re.compile(r"(?<=\d) (?=[件行つ個日時分か年台人回秒])")
+
+
+def unbroken_page(html: str) -> str:
+    """Return a page in whose text what :func:`unbroken` knows is not broken over lines.
+
+    A Japanese number stays with what it counts. Addresses of other pages may break anywhere.
+
+    >>> unbroken_page('<p title="us-vpn">us-vpn <bdi>lab-vpn</bdi></p>')
+    '<p title="us-vpn"><bdi>us-vpn</bdi> <bdi>lab-vpn</bdi></p>'
+    """
+
+    def kept(found: re.Match[str]) -> str:
+        if not found["text"]:
+            return found[0]
+        counted = _COUNTED.sub("\N{NO-BREAK SPACE}", found[0])
+        return _WHOLE.sub(
+            lambda one: one[0] if len(one[0]) > LONGEST_WHOLE else f"<bdi>{one[0]}</bdi>", counted
+        )
+
+    return _TEXTS.sub(kept, html)
 
 
 _CODE = re.compile(r"`[^`]+`")
@@ -304,13 +337,16 @@ class Html:
         return self.text
 
 
+_SPACE = re.compile(r'(?P<kept>"[^"]*")|\s*(?P<sign>[{};,])\s*|: ')
+"""A string of CSS, or a sign with spaces that mean nothing. A colon before a space is no selector's."""
+
+
 @cache
 def sheet() -> str:
-    """Return the one stylesheet of the kit, as it stands in every page: without its comments."""
+    """Return the one stylesheet of the kit, as it stands in every page: without what only people need."""
     whole = (TEMPLATES / "stylesheet.css").read_text("utf-8")
-    return (
-        re.sub(r"\s*\n\s*", "\n", re.sub(r"/\*.*?\*/", "", whole, flags=re.DOTALL)).strip() + "\n"
-    )
+    bare = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", whole, flags=re.DOTALL))
+    return _SPACE.sub(lambda found: found["kept"] or found["sign"] or ":", bare).strip() + "\n"
 
 
 def page_sheet(title: str, whose: str) -> str:
@@ -413,6 +449,9 @@ LONG = {
     "what",
 }  # columns of sentences: they get the room
 
+SHORT = 40
+"""Characters that need no more room than any other column has."""
+
 _OF_ITS_OWN = {"iam_action": "action", "leaves": "receiver"}  # columns set as no other
 
 
@@ -423,6 +462,7 @@ def _is_id(column: str) -> bool:
         "region",
         "check",
         "address",
+        "digest",
         "ip",
         "peer",
     }
@@ -458,7 +498,7 @@ def _rows(
         else "number"
         if is_number(frame[column])
         else "long"
-        if column in LONG
+        if column in LONG and frame[column].astype(str).str.len().max() > SHORT
         else "text"
         for column in columns
     }
@@ -923,6 +963,8 @@ def strange_names(audit: "Audit") -> Html:
     names = summary.names(audit)
     columns = ["name", "id", "vpc_id", "endpoint_id"]
     rows = _rows(found, columns, {})
+    for row in rows:
+        row[1] = replace(row[1], kind="id")
     for row, vpc, ends in zip(rows, found["vpc_id"], found["endpoint_id"], strict=True):
         row[2] = replace(row[2], name=_called(row[2].text, names.get(vpc, "")))
         row[3] = _Cell(text=series(summary.spoken(ends, names)) or "–")
@@ -1113,11 +1155,15 @@ def reach_matrix(audit: "Audit", rows: pd.DataFrame) -> Html:
 
 def reach_evidence(audit: "Audit", rows: pd.DataFrame, bound: int = 20) -> Html:
     """Return rows of reach, each with the hops that admit, the gravest ``bound`` of them."""
-    part = reached.evidence(reached.gravest_first(audit, rows).head(bound))
+    gravest = reached.gravest_first(audit, rows).head(bound)
+    part, names = reached.evidence(gravest), summary.names(audit)
     columns = ["user_group", "eni_id", "open", "by"]
-    cells = _rows(part, columns, summary.names(audit))
-    below = zip(cells, part["address"], part["certainty"], part["by"], strict=True)
-    for row, address, certainty, hops_of in below:
+    cells = _rows(part, columns, names)
+    told = (part["address"], part["certainty"], part["by"], gravest["endpoint_id"])
+    for row, address, certainty, hops_of, endpoint in zip(cells, *told, strict=True):
+        called = told_name(endpoint, names.get(endpoint, endpoint))
+        through = tr("through {endpoint}", endpoint=called)
+        row[0] = replace(row[0], below=through, kind="users")
         row[1] = replace(row[1], below=text_of(address))
         row[2] = replace(row[2], below=tr(certainty))
         row[3] = replace(row[3], lines=tuple(map(hop_shown, hops_of)))
@@ -1266,7 +1312,8 @@ def _fix_row(audit: "Audit", preview: "Preview", advice: str, *, is_outdone: boo
     worst = audit.finding(preview.checks[0])
     return [
         _Cell(
-            text=series(preview.checks),
+            text="",
+            lines=preview.checks,
             name=previewed.title(preview) if preview.endpoint else summary.headline(worst),
             below=opening(tr(worst.check.severity.value)),
             kind="id",

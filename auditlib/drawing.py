@@ -27,6 +27,7 @@ __all__ = [
     "INK",
     "LONGEST_LABEL",
     "Picture",
+    "columns",
     "cut",
     "drawing",
     "figure_of",
@@ -78,13 +79,14 @@ def cut(text: str, longest: int = LONGEST_LABEL) -> str:
         taken += 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
         kept += character
         if taken > longest:
-            while kept and _columns(kept) > longest - 1:
+            while kept and columns(kept) > longest - 1:
                 kept = kept[:-1]
             return kept + "…"
     return kept
 
 
-def _columns(text: str) -> int:
+def columns(text: str) -> int:
+    """Return how many columns a text takes, where a wide character takes two."""
     return sum(2 if unicodedata.east_asian_width(c) in {"W", "F"} else 1 for c in text)
 
 
@@ -192,6 +194,7 @@ def svg_of(figure: "Figure") -> bytes:
 _PLACED = re.compile(r'translate\([^)]*\)|\b(?:d|x|y)="[^"]*"')
 _LONG = re.compile(r"(\.\d)\d+")  # a tenth of a point is less than a screen shows
 _LOOSE = re.compile(r" ?([MLQCZz]) ?")
+_MOVED = re.compile(r'(<use [^>]*) transform="translate\(([-.\d]+) 0\)"/>')
 _UNSHOWN = re.compile(
     r"""<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>| xmlns:xlink="[^"]*"|(?<=<g) id="[^"]*"|(?<=;) """,
     re.DOTALL,
@@ -207,7 +210,10 @@ def _shortened(svg: str) -> str:
 
     >>> _shortened("<g><!-- a -->\n  <path id='DejaVuSans-15'/>\n</g>")
     "<g><path id='D-15'/></g>"
+    >>> _shortened('<use xlink:href="#a" transform="translate(63.62 0)"/>')
+    '<use href="#a" x="63.6"/>'
     """
     bare = re.sub(r"\s+", " ", _UNSHOWN.sub("", svg)).replace("> <", "><")
     bare = _PLACED.sub(lambda found: _LONG.sub(r"\1", _tight(found[0])), bare)
+    bare = _MOVED.sub(r'\1 x="\2"/>', bare)
     return bare.replace("DejaVuSans", "D").replace("IPAexGothic", "I").replace("xlink:href", "href")

@@ -9,7 +9,7 @@ import pandas as pd
 from auditlib import endpoints, reached, summary
 from auditlib.characters import visible
 from auditlib.check import Severity
-from auditlib.drawing import INK, Picture, cut, drawing, figure_of, svg_of
+from auditlib.drawing import INK, Picture, columns, cut, drawing, figure_of, svg_of
 from auditlib.language import marked, sentences, tr, tr_as
 from auditlib.words import count, series
 from auditlib.words import told as called
@@ -33,7 +33,7 @@ SHADES: dict[str, tuple[str, str]] = {
 LACKING = "not_assessed"
 WORDS = {LACKING: marked("lacking an answer")}
 
-LONGEST_BOX = 36
+LONGEST_BOX = 48
 
 
 def severity_by_endpoint(audit: "Audit") -> Picture:
@@ -161,7 +161,8 @@ def _in_words(heading: str, items: tuple[str, ...]) -> str:
 
 STROKES = {"reliable": "-", "fragile": "--", "unknown": ":"}
 DRAWN = 30  # boxes in one column; where there are more receivers, they are put together
-WIDE = 0.76  # of a box, where the columns are 1 apart
+BETWEEN = 1.1  # inches between two columns
+LETTER = 0.071  # inches of a letter in a box
 
 
 def paths(audit: "Audit", rows: pd.DataFrame) -> Picture:
@@ -172,13 +173,15 @@ def paths(audit: "Audit", rows: pd.DataFrame) -> Picture:
     rows
         Rows of :func:`auditlib.access.reach`.
     """
-    columns, lines = _ways(audit, rows)
+    boxes, lines = _ways(audit, rows)
     told = _ways_told(lines)
     together, _ = reached.receivers(audit, rows, DRAWN)
-    height = 0.42 * max([len(column) for column in columns] or [1]) + 1.0
+    height = 0.42 * max([len(column) for column in boxes] or [1]) + 1.0
+    places = _placed(boxes)
+    width = sum(places[-1]) + 0.1
     with drawing():
-        figure, axes = figure_of(10.2, height)
-        _boxes(axes, columns, lines)
+        figure, axes = figure_of(width, height)
+        _boxes(axes, boxes, lines, places)
         svg = svg_of(figure)
     return Picture(
         svg=svg,
@@ -196,7 +199,7 @@ def paths(audit: "Audit", rows: pd.DataFrame) -> Picture:
                 kind=tr(together),
             ),
         ),
-        width=round(10.2 * 96),
+        width=round(width * 96),
         height=round(height * 96),
     )
 
@@ -290,28 +293,50 @@ def _box(text: str) -> str:
     return cut(visible(text), LONGEST_BOX)
 
 
-def _boxes(axes: "Axes", columns: list[list[str]], lines: dict[Line, str]) -> None:
+def _placed(boxes: list[list[str]]) -> list[tuple[float, float]]:
+    """Return where each column of boxes begins and how wide it is, in inches: as its longest text."""
+    placed = []
+    left = 0.0
+    for head, column in zip(_COLUMNS, boxes, strict=True):
+        width = LETTER * max(columns(text) for text in (f"{tr(head)}  ", *column)) + 0.15
+        placed.append((left, width))
+        left += width + BETWEEN
+    return placed
+
+
+def _boxes(
+    axes: "Axes",
+    boxes: list[list[str]],
+    lines: dict[Line, str],
+    places: list[tuple[float, float]],
+) -> None:
     from matplotlib.patches import Rectangle
 
     axes.set_axis_off()
-    axes.set_xlim(-0.01, 2 + WIDE + 0.01)
-    tallest = max([len(column) for column in columns] or [1])
+    axes.set_xlim(-0.03, sum(places[-1]) + 0.03)
+    tallest = max([len(column) for column in boxes] or [1])
     axes.set_ylim(tallest - 0.4, -1.0)
     at = {
-        (x, box): (x, (tallest - len(column)) / 2 + y)
-        for x, column in enumerate(columns)
+        (x, box): (tallest - len(column)) / 2 + y
+        for x, column in enumerate(boxes)
         for y, box in enumerate(column)
     }
-    for x, head in enumerate(_COLUMNS):
-        axes.text(x, -0.8, tr(head), fontweight="bold", va="center")
+    for (left, _), head in zip(places, _COLUMNS, strict=True):
+        axes.text(left, -0.8, tr(head), fontweight="bold", va="center")
     for (x, start, end), certainty in lines.items():
-        (x1, y1), (x2, y2) = at[x, start], at[x + 1, end]
-        axes.plot([x1 + WIDE, x2], [y1, y2], linestyle=STROKES[certainty], color=INK, linewidth=1.1)
-    for (x, box), (_, y) in at.items():
+        axes.plot(
+            [sum(places[x]), places[x + 1][0]],
+            [at[x, start], at[x + 1, end]],
+            linestyle=STROKES[certainty],
+            color=INK,
+            linewidth=1.1,
+        )
+    for (x, box), y in at.items():
+        left, width = places[x]
         axes.add_patch(
             Rectangle(
-                (x, y - 0.34),
-                WIDE,
+                (left, y - 0.34),
+                width,
                 0.68,
                 facecolor="#f6f7f8",
                 edgecolor=INK,
@@ -319,7 +344,7 @@ def _boxes(axes: "Axes", columns: list[list[str]], lines: dict[Line, str]) -> No
                 zorder=2,
             )
         )
-        axes.text(x + 0.02, y, box, va="center", zorder=3, fontsize=8.5)
+        axes.text(left + 0.06, y, box, va="center", zorder=3, fontsize=8.5)
 
 
 def _ways_told(lines: dict[Line, str]) -> tuple[str, ...]:
@@ -338,6 +363,7 @@ def _ways_in_words(told: tuple[str, ...]) -> str:
 # -- one way, and what blocks it --------------------------------------------------------------
 
 LANES = 3  # associations drawn side by side
+WIDE = 0.76  # of a box but for its edge, where the lanes are 1 apart
 MARKS = {"open": "✓", "closed": "✕", "unknown": "?"}
 FILLS = {"open": ("#f6f7f8", ""), "closed": ("#f3d0cb", ""), "unknown": ("#ffffff", "////")}
 ENDS = {"yes": marked("reached"), "no": marked("not reached"), "unknown": marked("not known")}

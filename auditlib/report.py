@@ -676,7 +676,7 @@ def _index(  # noqa: PLR0917 # called by position, in another process
 ) -> str:
     """Return the first page; ``cards`` names the page that holds each check's card, and each fix's block."""
     names = summary.names(audit)
-    return display.render(
+    page = display.render(
         "index.html.j2",
         **_frame(summary.identity(audit), tr(TITLE), branding),
         pages=pages,
@@ -695,6 +695,7 @@ def _index(  # noqa: PLR0917 # called by position, in another process
             if cards[finding.check.id] == INDEX
         ],
     )
+    return display.unbroken_page(page)
 
 
 # -- the whole --------------------------------------------------------------------------------
@@ -904,7 +905,10 @@ def _reported(audit: "Audit", order: _Order) -> Report:
                 check.id: next((f for f, text in html.items() if f'id="{check.id}"' in text), INDEX)
                 for check in checks()
             }
-            files |= {file: _linked(text, cards, file) for file, text in html.items()}
+            files |= {
+                file: display.unbroken_page(_linked(text, cards, file))
+                for file, text in html.items()
+            }
             cards |= {
                 anchor: file for file, text in html.items() for anchor in _FIX_ANCHOR.findall(text)
             }

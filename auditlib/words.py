@@ -129,7 +129,7 @@ def listed(items: Iterable[str], most: int = 6) -> str:
 _HEADS = {
     "arn": "ARN",
     "cidr": "CIDR",
-    "eni": "Interface",
+    "eni": "interface",
     "iam": "IAM",
     "id": "ID",
     "ip": "IP",

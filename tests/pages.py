@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "source", "wbr", "col"}
+INSIDE = {"bdi", "wbr"}
+"""Tags that only say where a line may break: the text before and after them is one."""
 
 
 @dataclass
@@ -14,21 +16,28 @@ class Page(HTMLParser):
     problems: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
+    goes_on: bool = False
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        self.goes_on = tag in INSIDE
         if tag not in VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
+        self.goes_on = tag in INSIDE
         if not self.open or self.open.pop() != tag:
             self.problems.append(f"</{tag}> at {self.getpos()}")
 
     def handle_data(self, data: str) -> None:
-        if not {"style", "script"} & set(self.open):
+        if {"style", "script"} & set(self.open):
+            return
+        if self.goes_on and self.texts:
+            self.texts[-1] += data
+        else:
             self.texts.append(data)
 
     @property

@@ -109,7 +109,7 @@ def test_no_text_in_a_table_becomes_markup(text):
     frame = pd.DataFrame({"name": [text], "group_id": [text]})
     made = display.table(frame, names={text: text + "<b>"}, caption=text).markup
     assert {tag for tag, _ in page(made).tags} <= {
-        *("div", "p", "table", "thead", "tbody", "tr", "th", "td", "code", "span")
+        *("div", "p", "table", "thead", "tbody", "tr", "th", "td", "code", "span", "wbr")
     }
     assert not page(made).problems
 
@@ -272,7 +272,7 @@ def test_the_cards_of_a_subject_stand_together_the_failing_ones_first(exposed):
 
 
 def test_each_severity_has_an_edge_of_its_own_on_failing_cards():
-    edges = re.findall(r"\.card\.fail\.(\w+) \{ ([^}]+) \}", display.sheet())
+    edges = re.findall(r"\.card\.fail\.(\w+)\{([^}]+)\}", display.sheet())
     assert {severity for severity, _ in edges} == {severity.value for severity in Severity}
     assert len({rule for _, rule in edges}) == len(Severity)
     failing = finding()
@@ -284,6 +284,33 @@ def test_an_id_stays_on_one_line_unless_it_is_an_arn():
     frame = pd.DataFrame({"endpoint_id": ["cvpn-endpoint-0123456789abcdef0", "arn:" + "a" * 60]})
     codes = page(display.table(frame).markup).all("code")
     assert [code.get("class") for code in codes] == [None, "breaks"]
+
+
+def test_a_column_of_sentences_takes_the_room_of_one_only_where_it_holds_one():
+    short, long = pd.DataFrame({"about": ["for everyone"]}), pd.DataFrame({"about": ["word " * 12]})
+    kinds = [page(display.table(frame).markup).all("td")[0]["class"] for frame in (short, long)]
+    assert kinds == ["text", "long"]
+
+
+def test_a_page_keeps_names_whole_in_text_alone():
+    html = '<title>us-vpn</title><a href="https://a-b.example/">a-b</a><p id="a-b">in us-east-1'
+    assert display.unbroken_page(html) == html.replace("us-east-1", "<bdi>us-east-1</bdi>")
+
+
+def test_a_page_leaves_what_is_longer_than_an_endpoint_s_id_to_be_broken():
+    long = "-".join(["word"] * 9)
+    assert display.unbroken_page(f"<p>{long}</p>") == f"<p>{long}</p>"
+
+
+def test_a_japanese_number_stays_with_what_it_counts():
+    assert display.unbroken_page("<p>チェック 2 件</p>") == "<p>チェック 2\N{NO-BREAK SPACE}件</p>"
+
+
+def test_the_sheet_loses_spaces_between_its_signs_and_none_in_its_strings():
+    sheet = display.sheet()
+    assert 'content:attr(data-head) ": ";' in sheet
+    assert "{ " not in sheet
+    assert "/*" not in sheet
 
 
 def test_a_subject_that_no_check_has_is_refused_with_the_nearest(exposed):

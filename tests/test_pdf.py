@@ -219,6 +219,32 @@ def test_links_and_anchors_are_moved_and_files_are_no_links():
     assert "id=&#34;x&#34;" in body
 
 
+def test_the_id_of_an_endpoint_breaks_between_its_parts_in_text_alone():
+    id = "cvpn-endpoint-0123456789abcdef0"
+    html = f'<main id="content"><p id="{id}">{id}</p><img alt="{id}"></main>'
+    halves = 'cvpn-endpoint-<i class="half">0123456789abcdef0</i>'
+    assert pdf._section(html, 1, {}) == f'<p id="p1-{id}">{halves}</p><img alt="{id}">'
+
+
+def test_bold_japanese_has_an_outline_in_its_own_colour_and_nothing_after_it_has_one():
+    text = [b"BT", b"/J 20 Tf", b"[<01>] TJ", b"/L 20 Tf", b"[<02>] TJ", b"ET"]
+    before = [b"0 0 1 RG", b"3 w", b"1 0 0 rg"]
+    assert [*pdf._outlined([*before, *text], {b"J"})] == [
+        *before, *text[:2], b"2 Tr", b"1 0 0 RG", b"0.700 w", text[2],
+        b"0 Tr", b"0 0 1 RG", b"3 w", *text[3:],
+    ]  # fmt: skip
+    ends = [*pdf._outlined([*text[:3], b"ET", b"S"], {b"J"})]
+    assert ends[-5:] == [b"0 Tr", b"0 0 0 RG", b"1 w", b"ET", b"S"]
+    assert [*pdf._outlined([*before, *text], set())] == [*before, *text]
+
+
+def test_a_bold_name_in_japanese_is_outlined_in_the_file(read):
+    drawn = b"".join(page.get_contents().get_data() for page in read.pages)
+    outlined = re.findall(rb"\n2 Tr\n(.*?)\nET\n", drawn, re.DOTALL)
+    assert outlined
+    assert all(b"\n0 Tr\n" in text for text in outlined)
+
+
 @pytest.fixture
 def asked(monkeypatch) -> list[tuple]:
     """Return what PDFs are asked for, without making them."""

@@ -1,6 +1,7 @@
 """Reach for people: counts, matrices, pictures and one way explained."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -161,6 +162,16 @@ def test_the_picture_tells_its_ways_in_words(exposed):
     assert made == plots.paths(exposed, exposed.reach())
 
 
+def test_a_column_of_the_picture_is_as_wide_as_its_longest_name():
+    narrow = plots._placed([["vpn"], ["net"], ["db"]])
+    wide = plots._placed([["vpn"], ["net"], ["営業部の端末" * 3]])
+    assert narrow[:2] == wide[:2]
+    assert wide[2][1] > 36 * plots.LETTER > narrow[2][1]
+    for places in (narrow, wide):
+        for (left, width), (after, _) in pairwise(places):
+            assert after - left - width == pytest.approx(plots.BETWEEN)
+
+
 def test_things_of_one_name_are_boxes_and_rows_of_their_own():
     world = World()
     main = world.vpc("10.0.0.0/16", name="main")
@@ -262,6 +273,19 @@ def test_an_explanation_is_well_formed_with_hostile_names():
         pictures = [dict(attributes)["src"] for tag, attributes in parsed.tags if tag == "img"]
         assert all(src.startswith("data:image/svg+xml;base64,") for src in pictures)
         assert "\u202e" not in made.markup
+
+
+def test_evidence_of_reach_says_through_which_endpoint_and_repeats_no_suspicious_name(exposed):
+    told = page(display.reach_evidence(exposed, exposed.reach()).markup).words
+    assert "through staff" in told
+    assert "through legacy" in told
+    world = worlds.exposed()
+    id = str(exposed.tables.client_vpn_endpoints["endpoint_id"].iloc[0])
+    world.record(id)["Tags"] = [{"Key": "Name", "Value": "=HYPERLINK(1)"}]
+    audit = Audit(world.snapshot())
+    told = page(display.reach_evidence(audit, audit.reach()).markup).words
+    assert f"through {id} (suspicious name)" in told
+    assert "HYPERLINK" not in told
 
 
 def test_evidence_of_reach_is_bounded_and_says_so():

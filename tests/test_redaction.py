@@ -176,7 +176,9 @@ def said(folder: Path) -> dict[str, str]:
 def unescaped(text: str) -> str:
     import html
 
-    return html.unescape(text.replace("<wbr>", "").replace("\\n", "\n").replace('\\"', '"'))
+    return html.unescape(
+        re.sub(r"<wbr>|</?bdi>", "", text).replace("\\n", "\n").replace('\\"', '"')
+    )
 
 
 def given_away(output: dict[str, str], secrets: frozenset[str]) -> dict[str, set[str]]:

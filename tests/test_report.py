@@ -145,7 +145,7 @@ def test_a_page_shows_no_code_and_no_prompt(hostile):
 
 ALLOWED = """
 html head meta title link style body header footer main nav p a h1 h2 h3 h4 dl dt dd div ol ul li
-table thead tbody tr th td code pre span strong em b s article section details summary figure img figcaption
+table thead tbody tr th td code pre span bdi wbr strong em b s article section details summary figure img figcaption
 """
 
 

@@ -65,7 +65,7 @@ def test_a_phone_is_shown_the_same_as_lists_each_below_its_heading(picture):
     assert (until, since) == ("Valid until", "Sessions since (UTC)")
     assert all(item in picture.text for item in (*ends, *sessions))
     page = str(display.picture(picture).markup)
-    assert f"<p>{until}</p><ul><li>{ends[0].split()[0]}" in page
+    assert f"<p>{until}</p><ul><li><bdi>{ends[0].partition(':')[0]}</bdi>" in page
     assert page.count("<li>") == len(ends) + len(sessions)
 
 
