@@ -1,6 +1,5 @@
 """What the snapshot before this one tells: where logs that are off now went, what waits since then."""
 
-import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from auditlib.changes import ModifyLogging, is_blank
-from auditlib.changes.fixes import LOG_GROUP
+from auditlib.changes.fixes import LOG_GROUP, is_log_group
 from auditlib.check import Status
 from auditlib.frames import rows_of
 from auditlib.language import tr
@@ -32,9 +31,6 @@ LOG_OFF = "connection-logging-is-off"
 
 ON_ITS_WAY = timedelta(days=1)
 """How long a change of an endpoint's groups may be under way: hours, as far as is known."""
-
-_GROUP = re.compile(r"[A-Za-z0-9._/#-]{1,512}")
-"""A name as CloudWatch Logs takes one, which no shell obeys; anything else is not repeated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +63,13 @@ def former_logs(audit: "Audit") -> dict[str, FormerLog]:
             endpoint_id=row.endpoint_id,
             account=row.account,
             region=row.region,
-            group=row.connection_log_group if _is_group(row.connection_log_group) else "",
+            group=row.connection_log_group if is_log_group(row.connection_log_group) else "",
             read_at=row.read_at,
         )
         for row in rows_of(audit.earlier["client_vpn_endpoints"])
         if row.endpoint_id in off and pd.notna(row.connection_log_enabled)
         if row.connection_log_enabled
     }
-
-
-def _is_group(name: object) -> bool:
-    return isinstance(name, str) and _GROUP.fullmatch(name) is not None
 
 
 def with_former_logs(audit: "Audit", preview: "Preview") -> "Preview":

@@ -115,7 +115,7 @@ class Step:
     by: str = ""
 
 
-_NETWORK, _IDENTITY = marked("the network team"), marked("the identity team")
+_NETWORK, _IDENTITY = marked("the network administrators"), marked("the identity administrators")
 _OWNERS = marked("the owners of the receivers")
 _WHO = {
     "authentication": _IDENTITY,
@@ -817,7 +817,7 @@ def _incident(audit: "Audit") -> list[Step]:
                 tr("Treat it as a possible incident until it is explained."),
             ),
             check_id=LOG_OFF if logs else "",
-            who=tr("the security team"),
+            who=tr("those in charge of security"),
             by=tr(_TODAY),
         )
     ]

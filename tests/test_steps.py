@@ -381,14 +381,17 @@ def test_who_and_by_when_are_proposed_by_what_a_step_touches_and_what_ends_or_ho
     audit = switched_off()
     assert all(step.who and step.by for step in first_steps(audit, 40))
     restored, asked, *_ = first_steps(audit, 40)
-    assert (restored.who, restored.by) == ("the network team and the identity team", "today")
-    assert (asked.who, asked.by) == ("the security team", "today")
+    assert (restored.who, restored.by) == (
+        "the network administrators and the identity administrators",
+        "today",
+    )
+    assert (asked.who, asked.by) == ("those in charge of security", "today")
     world, _, _ = two_sharing()
     world.refuse("ec2-describe-network-acls")
     again, *others = first_steps(audited(world), 40)
     proposed = {s.check_id: (s.who, s.by) for s in others}
-    assert proposed[MEMBERS] == ("the network team", "this week")
-    assert proposed["vpn-sg-is-shared"] == ("the network team", "this month")
+    assert proposed[MEMBERS] == ("the network administrators", "this week")
+    assert proposed["vpn-sg-is-shared"] == ("the network administrators", "this month")
     assert (again.who, again.by) == ("who grants permissions and collects", "this week")
     assert first_steps(audited(worlds.empty()), 40) == ()
 
@@ -454,7 +457,7 @@ def test_an_endpoint_whose_own_group_only_waits_has_a_step_of_its_own():
     steps = page(str(display.first_steps(audit, 40, dict.fromkeys(anchors, "40.html")).markup))
     links = [a["href"] for a in steps.all("a")]
     assert links == [f"40.html#{anchor}" for anchor in reversed(anchors)]
-    assert "Proposed: the network team, this week." in steps.text
+    assert "Proposed: the network administrators, this week." in steps.text
     numbered = page(str(display.preview_verdicts(audit.at_endpoints, audit).markup)).text
     numbers = {n for n, step in enumerate(audit.steps, 1) for _, id in step.fixes if id == waiting}
     told = {

@@ -183,7 +183,7 @@ def test_what_has_ended_comes_first_then_what_ends_soon_each_with_its_day(refuse
 
     audit = Audit(refused.snapshot)
     audit.__dict__["findings"] = (
-        failing("vpn-sg-lets-members-in"),
+        failing("sensitive-port-reachable-by-everyone"),
         failing(
             "server-certificate-expires-soon",
             not_after=pd.Timestamp("2026-11-25", tz="UTC"),
@@ -203,7 +203,7 @@ def test_what_has_ended_comes_first_then_what_ends_soon_each_with_its_day(refuse
             "Ends on 2026-11-25, four days after the snapshot.",
             "",
         ),
-        ("vpn-sg-lets-members-in", "", ""),
+        ("sensitive-port-reachable-by-everyone", "", ""),
     ]
 
 

@@ -40,6 +40,7 @@ __all__ = [
     "Fix",
     "Named",
     "gives_own_group",
+    "is_log_group",
     "let_into_told",
     "narrowing",
     "rules_left_behind",
@@ -975,14 +976,22 @@ def no_client_to_client(tables: Tables, evidence: pd.DataFrame) -> Fix:
     )
 
 
+def is_log_group(name: object) -> bool:
+    """Tell whether a text is a name that CloudWatch Logs gives a log group."""
+    return isinstance(name, str) and _LOG_GROUP.fullmatch(name) is not None
+
+
+_LOG_GROUP = re.compile(r"[A-Za-z0-9._/#-]{1,512}")
+"""A name as CloudWatch Logs takes one, which no shell obeys; anything else is not repeated."""
+
+
 @fix("connection-logging-is-off")
 def logging_on(tables: Tables, evidence: pd.DataFrame) -> Fix:
     """Return what turns the connection log on; a log group that the endpoint does not name is left blank."""
     endpoints = tables["client_vpn_endpoints"]
     own = dict(zip(endpoints["endpoint_id"], endpoints["connection_log_group"], strict=True))
     groups = {
-        id: group if isinstance(group := own.get(id), str) and group else LOG_GROUP
-        for id in evidence["endpoint_id"]
+        id: own[id] if is_log_group(own.get(id)) else LOG_GROUP for id in evidence["endpoint_id"]
     }
     return Fix(
         changes=tuple(
