@@ -169,7 +169,6 @@ def let_into(tables: TableSource, endpoint_id: str, destination_cidr: str) -> Le
     access = access_of(tables)
     rules = [r for r in access.network.authorization_rules.get(endpoint_id, ()) if _active(r)]
     territory = _territory(destination_cidr, rules)
-    receivers = access.network.receivers
     own = _own_interfaces(access)
     sure, perhaps = set[str](), set[str]()
     internet, elsewhere = False, dict[str, None]()
@@ -178,11 +177,7 @@ def let_into(tables: TableSource, endpoint_id: str, destination_cidr: str) -> Le
             if case.step.where & territory:
                 verdict = case.verdict
                 into = sure if verdict.reliable or verdict.fragile else perhaps
-                for eni in (
-                    *receivers.eni[case.positions].tolist(),
-                    *(eni for eni, _ in case.odd),
-                ):
-                    into.add(receivers.eni_ids[eni])
+                into |= set(_interfaces(access, case))
         for leaving in way.departures:
             if leaving.step.where & territory:
                 out = leaving.step.exit.kind in _INTERNET
@@ -194,6 +189,13 @@ def let_into(tables: TableSource, endpoint_id: str, destination_cidr: str) -> Le
         internet=internet,
         elsewhere=tuple(elsewhere),
     )
+
+
+def _interfaces(access: Access, case: Case) -> Iterator[str]:
+    """Yield the ids of the interfaces of a case, some of them more than once."""
+    receivers = access.network.receivers
+    for eni in (*receivers.eni[case.positions].tolist(), *(eni for eni, _ in case.odd)):
+        yield receivers.eni_ids[eni]
 
 
 def _own_interfaces(access: Access) -> set[str]:
@@ -219,8 +221,7 @@ def _active(row: dict[str, Any]) -> bool:
 
 def _opened(access: Access, ways: Sequence[Way], territory: Ranges) -> dict[str, Any]:
     """Return what an authorized or routed territory leads to, or what stops all of it."""
-    receivers = access.network.receivers
-    enis: set[int] = set()
+    enis: set[str] = set()
     leaves = False
     unlisted: dict[str, None] = {}
     stops: dict[str, None] = {}
@@ -229,7 +230,7 @@ def _opened(access: Access, ways: Sequence[Way], territory: Ranges) -> dict[str,
         here = {id(step) for step in steps}
         cases = [case for case in way.cases if id(case.step) in here]
         for case in cases:
-            enis |= {*receivers.eni[case.positions].tolist(), *(eni for eni, _ in case.odd)}
+            enis |= set(_interfaces(access, case))
         gone = [leaving.step for leaving in way.departures if id(leaving.step) in here]
         leaves = leaves or bool(gone)
         unlisted |= {shown(step.leaves): None for step in gone if step.exit.kind not in _OUTSIDE}
@@ -342,9 +343,8 @@ class _LettingOut(Way):
 
 def _beyond(access: Access, ways: Sequence[Way], territory: Ranges) -> _Beyond:
     """Return what becomes of a territory that outbound rules stop, once they let everything out."""
-    receivers = access.network.receivers
     own = _own_interfaces(access)
-    enis: dict[str, None] = {}
+    enis: set[str] = set()
     leaves = False
     closing: dict[str, None] = {}
     for way in ways:
@@ -353,9 +353,7 @@ def _beyond(access: Access, ways: Sequence[Way], territory: Ranges) -> _Beyond:
         here = {id(step) for step in steps}
         for case in open_way.cases:
             if id(case.step) in here:
-                held = (*receivers.eni[case.positions].tolist(), *(eni for eni, _ in case.odd))
-                named = (receivers.eni_ids[eni] for eni in held)
-                enis |= {eni: None for eni in named if eni not in own}
+                enis |= set(_interfaces(access, case)) - own
         leaves = leaves or any(id(gone.step) in here for gone in open_way.departures)
         for step in steps:
             for kind in _kinds(open_way, step, territory):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from auditlib.changes.change import Change
 from auditlib.changes.endpoints import AddAuthorizationRule
 from auditlib.changes.fixes import FIXES
+from auditlib.changes.preview import applied
 from auditlib.check import Finding, Status, evidence_in, identities
 from auditlib.errors import ParameterError
 from auditlib.language import sentences, tr
@@ -74,11 +75,9 @@ def endings(tables: Tables, known: Sequence[Finding]) -> dict[str, tuple[Ending,
 def _after(tables: Tables, changes: Sequence[Change]) -> Tables | None:
     """Return the tables with changes made; ``None`` where there is none, or AWS would refuse one."""
     try:
-        for change in sorted(changes, key=lambda one: one.phase):
-            tables = change.apply(tables)
+        return applied(tables, sorted(changes, key=lambda one: one.phase)) if changes else None
     except ParameterError:
         return None
-    return tables if changes else None
 
 
 def endings_told(ended: Sequence[Ending]) -> tuple[str, ...]:
