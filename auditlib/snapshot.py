@@ -14,6 +14,7 @@ call was refused (the AWS CLI's words), and ``collect.txt`` (who collected, when
 Nothing is believed that was not checked: a snapshot may come from anyone.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -248,12 +249,54 @@ class _Folder:
         return (self._root / name).read_bytes()
 
 
+class _Unshared(io.RawIOBase):
+    """A file that is read where this object stands.
+
+    Copies of a process share the place at which a file they opened before stands: where they read at
+    the same time, one would get what the other asked for.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        size = os.fstat(self._file.fileno()).st_size
+        at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: size}[whence]
+        if at < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        self._at = at
+        return at
+
+    def readinto(self, buffer: Any) -> int:
+        read = os.preadv(self._file.fileno(), [buffer], self._at)
+        self._at += read
+        return read
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _opened(path: Path) -> Any:
+    """Return a file to be read from several copies of a process, where there can be copies."""
+    return io.BufferedReader(_Unshared(path)) if hasattr(os, "preadv") else path.open("rb")
+
+
 class _Zip:
     """A zip file, read member by member: nothing is ever unpacked to disk."""
 
     def __init__(self, path: Path) -> None:
+        file = _opened(path)
+        weakref.finalize(self, file.close)
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._zip = zipfile.ZipFile(file)
         except _ZIP_ERRORS as error:
             raise SnapshotError(
                 tr(
@@ -262,7 +305,6 @@ class _Zip:
                     error=error,
                 )
             ) from error
-        weakref.finalize(self, self._zip.close)
         self._members = dict(self._safe(path))
         if top := _common_folder(self._members):
             self._members = {

@@ -614,3 +614,27 @@ def test_an_empty_folder_of_a_region_is_a_region_that_was_not_read(snapshot, tmp
     gaps = Tables(loaded).gaps("client_vpn_endpoints")
     assert gaps["region"].tolist() == ["eu-west-1"]
     assert verify(path) == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system makes no copies of a process")
+def test_copies_of_a_process_read_the_same_zip_at_the_same_time(folder, tmp_path):
+    save(load(folder), tmp_path / "s.zip")
+    shared, whole = load(tmp_path / "s.zip"), load(folder)
+    calls = [call for call in shared.calls if call.file]
+    expected = [whole.document(call) for call in whole.calls if call.file]
+    assert len(calls) == len(expected) > 5
+    copies = []
+    for _ in range(3):
+        if not (copy := os.fork()):
+            os._exit(_differs(shared, calls * 60, expected * 60))
+        copies.append(copy)
+    ends = [os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) for copy in copies]
+    assert ends == [0, 0, 0]
+
+
+def _differs(snapshot, calls, expected):
+    """Return 1 where a snapshot does not give what is expected, for a process to end with."""
+    try:
+        return int([snapshot.document(call) for call in calls] != expected)
+    except Exception:
+        return 1
