@@ -1048,3 +1048,17 @@ def test_regions_that_are_peered_are_judged_together():
     world, changes = two_regions(peered=True)
     found = preview(tables_of(world), changes)
     assert found.verdict.startswith("cannot be judged: ")
+
+
+def test_where_one_endpoint_has_nothing_to_fix_that_is_said_of_it():
+    tables = Audit(load(SAMPLE)).tables
+    (finding,) = audit(tables, only=["connection-logging-is-off"])
+    affected = set(finding.evidence["endpoint_id"])
+    told = {
+        id: proposal(tables, [finding.check.id], id, known=[finding]).decisions
+        for id in tables["client_vpn_endpoints"]["endpoint_id"]
+    }
+    assert affected < set(told)
+    for id, decisions in told.items():
+        said = any(text.startswith(f"Nothing to fix at {id}.") for text in decisions)
+        assert said is (id not in affected)

@@ -623,7 +623,12 @@ def proposal(
             decisions.append(f"{about}{finding.answer}")
             continue
         if evidence.empty:
-            decisions.append(about + sentences(tr("Nothing to fix."), finding.answer))
+            nothing = (
+                tr("Nothing to fix.")
+                if endpoint is None
+                else tr("Nothing to fix at {endpoint}.", endpoint=endpoint)
+            )
+            decisions.append(about + sentences(nothing, finding.answer))
             continue
         fix = _fix_of(by_id[id], now, evidence)
         decisions += [f"{about}{text}" for text in fix.decisions]
