@@ -350,13 +350,18 @@ def _serve(way: int, *further: int) -> Mapping[str, Any] | None:
         else:
             answer = os.fork()
             if not answer:
+                os.setsid()
                 _close(way, *further)
                 return dict(request)
             running.add(answer)
-        os.write(way, json.dumps(answer).encode() + b"\n")
+        try:
+            os.write(way, json.dumps(answer).encode() + b"\n")
+        except OSError:  # the report was killed while it waited for this
+            break
     for pid in running:  # the report is gone
-        with contextlib.suppress(OSError):
-            os.killpg(pid, signal.SIGKILL)
+        for kill in (os.killpg, os.kill):  # which has no group yet just after its fork
+            with contextlib.suppress(OSError):
+                kill(pid, signal.SIGKILL)
     if beside:
         os.kill(beside, signal.SIGTERM)
         os.waitpid(beside, 0)
@@ -426,14 +431,14 @@ def _become_kernel(request: Mapping[str, Any]) -> None:
     from ipykernel.kernelapp import launch_new_instance
 
     server = os.getppid()
-    os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.chdir(request["cwd"])
     os.environ.clear()
-    # A kernel ends with the process that started it, also when that was killed.
-    os.environ.update(request["env"], JPY_PARENT_PID=str(server))
+    os.environ.update(request["env"])
     argv = request["argv"]
-    launch_new_instance(argv[argv.index("ipykernel_launcher") + 1 :])
+    # A kernel ends with the process that started it, also when that was killed. ipykernel looks for
+    # that in the environment at its import, which was before.
+    launch_new_instance(argv[argv.index("ipykernel_launcher") + 1 :], parent_handle=server)
 
 
 if __name__ == "__main__":

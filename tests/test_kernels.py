@@ -1,9 +1,12 @@
 """Kernels of a report: copies of one process, apart from each other, gone when the report is."""
 
+import base64
 import operator
 import os
+import pickle
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -232,3 +235,41 @@ def test_a_killed_report_leaves_no_process(small, tmp_path):
     pids = {int(pid) for name in ("one", "two") for pid in told(tmp_path, name)}
     assert len(pids) == 3
     assert all(gone(pid) for pid in pids)
+
+
+class Sleeps:
+    """Something that keeps the process that reads it busy."""
+
+    def __reduce__(self):
+        return time.sleep, (600,)
+
+
+@forks
+def test_a_report_killed_while_it_waits_for_an_answer_ends_the_process_and_its_copies(small):
+    server = kernels.ForkServer(small.parent, {"snapshot": small.name, "accepted": "", "today": ""})
+    call = base64.b64encode(pickle.dumps((operator.is_, (Sleeps(),)))).decode()
+    pid = server.copies.ask({"call": call, "file": os.devnull})
+    server.copies._way.shutdown(socket.SHUT_RD)
+    server.copies.tell({"pid": pid})
+    server.close()
+    assert server._process.returncode == 0
+    assert gone(pid)
+
+
+@forks
+def test_a_kernel_ends_when_the_process_it_is_a_copy_of_is_killed(small, tmp_path):
+    own = notebook(tmp_path, "one", witness(tmp_path, "one") + "; import time; time.sleep(600)")
+    command = [sys.executable, "-c", "from auditlib.cli import main; main()"]
+    command += ["report", str(small), "--out", "out", "--notebook", str(own), "--notebook", "70"]
+    running = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    for _ in range(600):
+        if (tmp_path / "one").exists() and len(told(tmp_path, "one")) == 2:
+            break
+        time.sleep(0.1)
+    kernel, server = map(int, told(tmp_path, "one"))
+    os.kill(server, signal.SIGKILL)
+    assert gone(kernel)
+    running.kill()
+    running.wait()
