@@ -109,6 +109,7 @@ $(VENV)/.base: $(VENV)/.venv requirements.lock pyproject.toml
 	@echo "Installing into $(VENV) (once; a minute or two) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q auditlib
 	@touch $@
 
 # Tools that look at dependencies stand apart from them, so that they list none of their own.

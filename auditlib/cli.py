@@ -20,6 +20,7 @@ from auditlib.characters import visible
 from auditlib.commands import Group
 from auditlib.errors import AuditError, ParameterError
 from auditlib.language import tr
+from auditlib.own import own_process
 from auditlib.prefix import SCHEME, prefix_of
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ def main() -> None:
 
     A snapshot that is read, or a history, may also lie in S3: s3://BUCKET/PREFIX.
     """
+    click.get_current_context().with_resource(own_process())
 
 
 @main.command()
@@ -1168,9 +1170,6 @@ def report(  # noqa: PLR0917 # click calls it by keyword
 
 def _report(snapshot: Path | None, out: Path, fail_on: str | None = None, **more: Any) -> None:
     """Make a report; ``more`` is what ``report.report`` takes beside snapshot and folder."""
-    from auditlib.own import own_process
-
-    click.get_current_context().with_resource(own_process())
     from auditlib.report import report as made_of
 
     if sys.stderr.isatty():

@@ -35,6 +35,7 @@ from pathlib import Path
 
 import auditlib
 from benchmarks import company, reach
+from benchmarks.process import peak
 
 SAMPLE = Path(auditlib.__file__).with_name("sample")
 SCALES = (0.01, 0.1, 1.0)
@@ -104,7 +105,7 @@ def stage(name: str, snapshot: Path, profiled: bool) -> Told | str:
     before = spent()
     work()
     took = spent() - before
-    return {"seconds": took, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {"seconds": took, "peak": peak()}
 
 
 def slowest(profile: cProfile.Profile, most: int = 6) -> str:

@@ -18,10 +18,10 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import venv
 from pathlib import Path
 
+from benchmarks import process
 from tests.standin import StandIn
 from tests.standin.company_world import REGIONS, build
 
@@ -61,15 +61,11 @@ def measured(aws: StandIn, commands: list[list[str]], folder: Path) -> Measured:
     environment = {**os.environ, **aws.environment, "HOME": str(folder), "AUDITLIB_LANG": "en"}
     took: Measured = {"seconds": 0.0, "processor": 0.0, "memory": 0.0}
     for command in commands:
-        start = time.perf_counter()
-        with (folder / "said").open("wb") as said:
-            made = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
-            _, status, used = os.wait4(made.pid, 0)
-        took["seconds"] += time.perf_counter() - start
-        took["processor"] += used.ru_utime + used.ru_stime
-        took["memory"] = max(took["memory"], used.ru_maxrss / 1024)
-        made.returncode = os.waitstatus_to_exitcode(status)
-        if made.returncode not in {0, 1, 3}:
+        one = process.measured(command, environment, folder / "said")
+        took["seconds"] += one["seconds"]
+        took["processor"] += one["processor"]
+        took["memory"] = max(took["memory"], one["memory"])
+        if one["status"] not in {0, 1, 3}:
             raise SystemExit((folder / "said").read_text("utf-8", "replace")[-2000:])
     return {**took, "calls": len(aws.calls)}
 

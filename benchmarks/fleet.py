@@ -42,6 +42,7 @@ from typing import Any
 
 import auditlib
 from auditlib.lanes import Lanes
+from benchmarks.process import peak
 
 SAMPLE = Path(auditlib.__file__).with_name("sample")
 DATE = "2026-11-20"
@@ -365,10 +366,9 @@ def main() -> int:
         name, *given = asked.stage
         with tempfile.TemporaryDirectory() as folder:
             told = STAGES[name](Path(folder), *map(_read_as, given))
-        peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))  # fmt: skip
-        if name == "lead":
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(json.dumps({**told, "peak": peak / 1024}))
+        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        most = peak() if name == "lead" else max(peak(), children)
+        print(json.dumps({**told, "peak": most}))
         return 0
     missed = []
 

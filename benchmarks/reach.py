@@ -14,7 +14,6 @@ Aims: tables at most 3 times the floor, reach at most once, memory at most 3 tim
 import argparse
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from benchmarks.process import peak
 
 ACCOUNT, REGION = "111122223333", "ap-northeast-1"
 STAGES = ("floor", "tables", "reach")
@@ -308,12 +309,6 @@ def build(folder: Path, scale: float) -> None:
                 }
             ],
         )
-
-
-def peak() -> int:
-    """Return the peak memory of this process in MiB."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most // (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:

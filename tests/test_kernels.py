@@ -1,6 +1,7 @@
 """Kernels of a report: copies of one process, apart from each other, gone when the report is."""
 
 import base64
+import gc
 import operator
 import os
 import pickle
@@ -12,7 +13,6 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from nbformat import read, write
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -130,12 +130,14 @@ def test_what_fixes_would_do_is_worked_out_once_for_notebooks_that_show_it(tmp_p
     assert all(gone(int(pid)) for pid in (*pids, *parents, plain, judged))
 
 
-def test_a_process_of_the_kits_own_has_pythons_texts_and_gives_the_settings_back():
-    before = pd.get_option("mode.string_storage")
+def test_a_process_of_the_kits_own_seldom_looks_for_garbage_and_gives_the_settings_back():
+    before = gc.get_threshold()
     known = sys.modules.get("rfc3987_syntax", "none")
     with own_process():
-        assert pd.array(["a"], dtype="str").dtype.storage == "python"
-    assert pd.get_option("mode.string_storage") == before
+        assert gc.isenabled()
+        assert gc.get_threshold() == (50_000, *before[1:])
+        assert "rfc3987_syntax" in sys.modules
+    assert gc.get_threshold() == before
     assert sys.modules.get("rfc3987_syntax", "none") is known
 
 
