@@ -9,7 +9,7 @@ import errno
 import os
 import sys
 import traceback
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -1170,11 +1170,15 @@ def report(  # noqa: PLR0917 # click calls it by keyword
 
 def _report(snapshot: Path | None, out: Path, fail_on: str | None = None, **more: Any) -> None:
     """Make a report; ``more`` is what ``report.report`` takes beside snapshot and folder."""
-    from auditlib.report import report as made_of
+    from auditlib.kernels import begun_early
 
-    if sys.stderr.isatty():
-        click.echo(tr("running the notebooks …"), err=True)
-    made = made_of(snapshot, out, **more)
+    several = len(more.get("notebooks") or [None, None]) > 1
+    with begun_early() if several else nullcontext():
+        from auditlib.report import report as made_of
+
+        if sys.stderr.isatty():
+            click.echo(tr("running the notebooks …"), err=True)
+        made = made_of(snapshot, out, **more)
     click.echo(tr("report: {index}", index=one_line(made.index)))
     if "history" in more.get("places", ()):
         from auditlib import history
@@ -1186,8 +1190,6 @@ def _report(snapshot: Path | None, out: Path, fail_on: str | None = None, **more
 
 def _progress() -> Any:
     """Return a context that shows progress on a terminal, and nothing in a pipe."""
-    from contextlib import nullcontext
-
     if not sys.stderr.isatty():
         return nullcontext(None)
     from auditlib.aws.progress import Bar

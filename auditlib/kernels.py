@@ -25,9 +25,9 @@ from typing import Any, TypeVar
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from auditlib.language import VARIABLE, current
+from auditlib.language import VARIABLE, current, use
 
-__all__ = ["Copies", "EndedError", "ForkServer", "Forked", "executed", "fork_server"]
+__all__ = ["Copies", "EndedError", "ForkServer", "Forked", "begun_early", "executed", "fork_server"]
 
 PROVISIONER = "auditlib-forked"
 """The name under which pyproject.toml announces :class:`Forked` to jupyter_client."""
@@ -141,6 +141,25 @@ def _kernel_manager(home: Path, copies: "Copies | None") -> type:
 # -- the side of the report -----------------------------------------------------------------------
 
 
+_READY: list["ForkServer"] = []
+"""Begun, and not yet told what to open."""
+
+
+@contextmanager
+def begun_early() -> Iterator[None]:
+    """Have the process that kernels are copies of import what it needs while others do the same.
+
+    The next :func:`fork_server` takes it; one that nobody took is ended.
+    """
+    if sys.platform == "linux":
+        _READY.append(ForkServer())
+    try:
+        yield
+    finally:
+        while _READY:
+            _READY.pop().kill()
+
+
 @contextmanager
 def fork_server(folder: Path, opened: Mapping[str, str]) -> Iterator["ForkServer | None"]:
     """Start the process that kernels are copies of; ``None`` where the system cannot fork safely.
@@ -155,7 +174,8 @@ def fork_server(folder: Path, opened: Mapping[str, str]) -> Iterator["ForkServer
     if sys.platform != "linux":
         yield None
         return
-    server = ForkServer(folder, opened)
+    server = _READY.pop() if _READY else ForkServer()
+    server.open(folder, opened)
     try:
         yield server
     finally:
@@ -174,13 +194,12 @@ class ForkServer:
         for by :meth:`work_out_fixes`. Whoever asks for one waits until that is done.
     """
 
-    def __init__(self, folder: Path, opened: Mapping[str, str]) -> None:
+    def __init__(self) -> None:
         ours, theirs = zip(socket.socketpair(), socket.socketpair(), strict=True)
         ends = [end.fileno() for end in theirs]
         self._process = subprocess.Popen(  # noqa: S603 # this very interpreter
             # -P: modules are not looked for in the folder it stands in
             [sys.executable, "-P", "-m", __name__, *map(str, ends)],
-            cwd=folder,
             # Threads do not survive a fork; numpy's would be started at its import.
             env={**os.environ, VARIABLE: current(), **dict.fromkeys(_ONE_THREAD, "1")},
             stdin=subprocess.DEVNULL,
@@ -192,11 +211,20 @@ class ForkServer:
         for end in theirs:
             end.close()
         self.copies, self.copies_with_fixes = map(Copies, ours)
-        self.copies.tell({"opened": dict(opened)})
+
+    def open(self, folder: Path, opened: Mapping[str, str]) -> None:
+        """Have an audit opened and judged, by what stands in a folder; once, before anything is asked."""
+        told = {"opened": dict(opened), "folder": str(folder), "language": current()}
+        self.copies.tell(told)
 
     def work_out_fixes(self) -> None:
         """Have what the fix of every finding would do worked out, for copies that show it."""
         self.copies.tell({"fixes": True})
+
+    def kill(self) -> None:
+        """End the process whatever it is about: it has no kernels yet."""
+        self._process.kill()
+        self.close()
 
     def close(self) -> None:
         """End the process, and with it every kernel that is left."""
@@ -331,6 +359,8 @@ def _serve(way: int, *further: int) -> Mapping[str, Any] | None:
     for line in requests:
         request = json.loads(line)
         if "opened" in request:
+            os.chdir(request["folder"])
+            use(request["language"])
             _prepare(**request["opened"])
             continue
         if "fixes" in request:
@@ -379,15 +409,12 @@ _OPENED: list[str] = []
 """With what the audit was opened: snapshot, accepted and today."""
 
 
-def _prepare(snapshot: str, accepted: str, today: str, earlier: str = "") -> None:
-    """Import what notebooks use and judge the snapshot; ``earlier`` is the one before it."""
-    import gc
+def _import() -> None:
+    """Import what notebooks use, and read what no snapshot changes."""
     from importlib import import_module
 
-    from auditlib import audit, errors
     from auditlib.own import own_process
 
-    _OPENED[:] = snapshot, accepted, today
     _FOR_GOOD.enter_context(own_process())
     for name in _USED:
         import_module(name)
@@ -395,6 +422,15 @@ def _prepare(snapshot: str, accepted: str, today: str, earlier: str = "") -> Non
 
     display.read_templates()
     drawing.find_fonts()
+
+
+def _prepare(snapshot: str, accepted: str, today: str, earlier: str = "") -> None:
+    """Judge the snapshot; ``earlier`` is the one before it."""
+    import gc
+
+    from auditlib import audit, errors
+
+    _OPENED[:] = snapshot, accepted, today
     with contextlib.suppress(errors.AuditError):  # the notebook will say it
         audit.keep_open(snapshot, accepted, today, earlier)
     gc.freeze()  # what is here is never garbage; looking at it would copy it into every kernel
@@ -442,6 +478,7 @@ def _become_kernel(request: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    _import()
     if request := _serve(*map(int, sys.argv[1:])):
         if "call" in request:
             _make(**request)

@@ -78,7 +78,8 @@ def _warm_kernels() -> Iterator[None]:
     ) -> Any:
         if copies is None and sys.platform == "linux" and language.current() == "en":
             if not started:
-                started.append(kernels.ForkServer(ROOT, SAMPLE))
+                started.append(kernels.ForkServer())
+                started[0].open(ROOT, SAMPLE)
             copies = started[0].copies
         return executed_as_it_is(node, parameters, folder, home, copies)
 

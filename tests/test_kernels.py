@@ -17,7 +17,7 @@ import pytest
 from nbformat import read, write
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from auditlib import kernels, open_audit, summary
+from auditlib import kernels, language, open_audit, summary
 from auditlib.errors import ParameterError, ReportError, SnapshotError
 from auditlib.own import own_process
 from auditlib.report import report
@@ -193,7 +193,8 @@ class Ends:
 
 @forks
 def test_a_copy_tells_what_a_function_makes_of_the_audit_or_raises_and_its_end_is_told(small):
-    server = kernels.ForkServer(small.parent, {"snapshot": small.name, "accepted": "", "today": ""})
+    server = kernels.ForkServer()
+    server.open(small.parent, {"snapshot": small.name, "accepted": "", "today": ""})
     try:
         assert server.copies.made(summary.identity) == summary.identity(open_audit(small))
         with pytest.raises(ParameterError, match='no check called "no-such-check"'):
@@ -206,12 +207,34 @@ def test_a_copy_tells_what_a_function_makes_of_the_audit_or_raises_and_its_end_i
 
 
 @forks
+def test_a_process_that_was_begun_early_is_taken_once_and_ended_where_nobody_took_it(
+    small, tmp_path
+):
+    own = [notebook(tmp_path, n, witness(tmp_path, n)) for n in ("one", "two")]
+    with language.spoken("ja"), kernels.begun_early():
+        (early,) = kernels._READY
+        with language.spoken("en"):
+            report(small, tmp_path / "out", own)
+        assert not kernels._READY
+        assert told(tmp_path, "one")[1] == told(tmp_path, "two")[1] == str(early._process.pid)
+        assert early._process.returncode == 0
+    assert 'lang="en"' in (tmp_path / "out" / "one.html").read_text("utf-8")
+    with kernels.begun_early():
+        (unused,) = kernels._READY
+        with pytest.raises(SnapshotError):
+            report(tmp_path / "nothing", tmp_path / "out", own)
+    assert unused._process.returncode == -signal.SIGKILL
+    assert not kernels._READY
+
+
+@forks
 def test_a_snapshot_that_cannot_be_understood_is_told_by_the_copy_in_the_kits_words(
     small, tmp_path
 ):
     shutil.copytree(small, tmp_path / "broken")
     (tmp_path / "broken" / "manifest.json").write_text("{}")
-    server = kernels.ForkServer(tmp_path, {"snapshot": "broken", "accepted": "", "today": ""})
+    server = kernels.ForkServer()
+    server.open(tmp_path, {"snapshot": "broken", "accepted": "", "today": ""})
     try:
         with pytest.raises(SnapshotError, match="broken"):
             server.copies.made(summary.identity)
@@ -248,7 +271,8 @@ class Sleeps:
 
 @forks
 def test_a_report_killed_while_it_waits_for_an_answer_ends_the_process_and_its_copies(small):
-    server = kernels.ForkServer(small.parent, {"snapshot": small.name, "accepted": "", "today": ""})
+    server = kernels.ForkServer()
+    server.open(small.parent, {"snapshot": small.name, "accepted": "", "today": ""})
     call = base64.b64encode(pickle.dumps((operator.is_, (Sleeps(),)))).decode()
     pid = server.copies.ask({"call": call, "file": os.devnull})
     server.copies._way.shutdown(socket.SHUT_RD)
