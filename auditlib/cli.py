@@ -106,6 +106,9 @@ def _as_given(text: object, ctx: click.Context | None = None) -> str:
     return told
 
 
+_WITHOUT_PARQUET = {"check", "controls", "explain", "find", "preview", "reach"}
+"""Commands that neither read nor write Parquet: pandas need not import pyarrow, a tenth of their time."""
+
 PLACE = _Place(path_type=Path)
 HERE = _Here(path_type=Path)
 
@@ -163,7 +166,9 @@ def main() -> None:
 
     A snapshot that is read, or a history, may also lie in S3: s3://BUCKET/PREFIX.
     """
-    click.get_current_context().with_resource(own_process())
+    context = click.get_current_context()
+    without = ("pyarrow",) if context.invoked_subcommand in _WITHOUT_PARQUET else ()
+    context.with_resource(own_process(*without))
 
 
 @main.command()

@@ -12,20 +12,26 @@ _SELDOM = 50_000
 
 
 @contextmanager
-def own_process() -> Iterator[None]:
+def own_process(*without: str) -> Iterator[None]:
     """Hold settings that change no result.
 
     Python looks for garbage in cycles seldom: what is imported and read from a snapshot is none, and
     looking through it after every few hundred objects is a tenth of what a short command takes.
     jsonschema, which comes with notebooks, does without a grammar of IRIs, which takes seconds to
     build and which no notebook's schema asks for.
+
+    Parameters
+    ----------
+    without
+        Names of further optional modules that are not to be imported where they are not yet.
     """
     often = gc.get_threshold()
     gc.set_threshold(_SELDOM, *often[1:])
-    spared = sys.modules.setdefault(_GRAMMAR, None) is None  # type: ignore[arg-type] # None: not to be had
+    spared = [name for name in (_GRAMMAR, *without) if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(spared))  # type: ignore[arg-type] # None: not to be had
     try:
         yield
     finally:
-        if spared:
-            sys.modules.pop(_GRAMMAR, None)
+        for name in spared:
+            sys.modules.pop(name, None)
         gc.set_threshold(*often)

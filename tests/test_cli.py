@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,21 @@ def test_check_prints_every_check_as_json(saved):
         "accepted",
         "information",
     }
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"), [(("check",), False), (("reach",), False), (("tables",), True)]
+)
+def test_what_needs_no_parquet_says_the_same_without_pyarrow(saved, words, wanted):
+    code = (
+        "import atexit, sys; from auditlib.cli import main; "
+        "atexit.register(lambda: print('pyarrow' in sys.modules, file=sys.stderr)); main()"
+    )
+    asked = (*words, saved())
+    command = [sys.executable, "-c", code, *map(str, asked)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == run(*asked).output
+    assert done.stderr.split()[-1] == str(wanted)
 
 
 def test_check_prints_csv_that_a_spreadsheet_reads(saved):

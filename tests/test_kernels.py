@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -133,10 +134,14 @@ def test_what_fixes_would_do_is_worked_out_once_for_notebooks_that_show_it(tmp_p
 def test_a_process_of_the_kits_own_seldom_looks_for_garbage_and_gives_the_settings_back():
     before = gc.get_threshold()
     known = sys.modules.get("rfc3987_syntax", "none")
-    with own_process():
+    with own_process("no_such_module", "sys"):
         assert gc.isenabled()
         assert gc.get_threshold() == (50_000, *before[1:])
         assert "rfc3987_syntax" in sys.modules
+        with pytest.raises(ImportError, match="no_such_module"):
+            import_module("no_such_module")
+        assert import_module("sys") is sys
+    assert "no_such_module" not in sys.modules
     assert gc.get_threshold() == before
     assert sys.modules.get("rfc3987_syntax", "none") is known
 
