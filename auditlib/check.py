@@ -733,8 +733,13 @@ def _at_once(made: Check, tables: TableSource, evidence: pd.DataFrame) -> dict[s
 def _nothing(columns: tuple[str, ...]) -> pd.DataFrame:
     """Return evidence without a row, to be copied: it is made once."""
     kept = dict.fromkeys((*(name for name in columns if name not in _ASIDE), "source", "record"))
-    types: dict[str, Any] = {"source": "str", "record": "Int64"}
-    return pd.DataFrame({name: pd.Series(dtype=types.get(name, "object")) for name in kept})
+    types: dict[str, Any] = {"source": _no_values("str"), "record": _no_values("Int64")}
+    return pd.DataFrame({name: types.get(name, _no_values("object")) for name in kept})
+
+
+@cache
+def _no_values(dtype: str) -> Any:
+    return pd.Series(dtype=dtype).array
 
 
 def _left_out(made: Check, tables: TableSource, asked: _Asked) -> str:

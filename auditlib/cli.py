@@ -106,8 +106,8 @@ def _as_given(text: object, ctx: click.Context | None = None) -> str:
     return told
 
 
-_WITHOUT_PARQUET = {"check", "controls", "explain", "find", "preview", "reach"}
-"""Commands that neither read nor write Parquet: pandas need not import pyarrow, a tenth of their time."""
+_BRIEF = {"check", "controls", "explain", "find", "preview", "reach"}
+"""Commands that neither read nor write Parquet nor run another program; see :func:`own_process`."""
 
 PLACE = _Place(path_type=Path)
 HERE = _Here(path_type=Path)
@@ -167,8 +167,7 @@ def main() -> None:
     A snapshot that is read, or a history, may also lie in S3: s3://BUCKET/PREFIX.
     """
     context = click.get_current_context()
-    without = ("pyarrow",) if context.invoked_subcommand in _WITHOUT_PARQUET else ()
-    context.with_resource(own_process(*without))
+    context.with_resource(own_process(brief=context.invoked_subcommand in _BRIEF))
 
 
 @main.command()

@@ -158,6 +158,8 @@ def _in_json(found: re.Match[str]) -> str:
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a frame's rows as JSON values: missing is ``null``, a tuple a list, a time ISO 8601."""
+    if frame.empty:  # as most are; pandas takes long to find that out row by row
+        return []
     columns = [str(column) for column in frame.columns]
     return [
         {column: _plain(value) for column, value in zip(columns, row, strict=True)}

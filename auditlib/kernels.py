@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from auditlib.language import VARIABLE, current, use
+from auditlib.own import ONE_THREAD, own_process
 
 __all__ = ["Copies", "EndedError", "ForkServer", "Forked", "begun_early", "executed", "fork_server"]
 
@@ -57,7 +58,6 @@ _Made = TypeVar("_Made")
 
 _A_MOMENT = 0.02
 """Seconds between two looks whether a copy has ended."""
-_ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def executed(
@@ -201,7 +201,7 @@ class ForkServer:
             # -P: modules are not looked for in the folder it stands in
             [sys.executable, "-P", "-m", __name__, *map(str, ends)],
             # Threads do not survive a fork; numpy's would be started at its import.
-            env={**os.environ, VARIABLE: current(), **dict.fromkeys(_ONE_THREAD, "1")},
+            env={**os.environ, VARIABLE: current(), **dict.fromkeys(ONE_THREAD, "1")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -412,8 +412,6 @@ _OPENED: list[str] = []
 def _import() -> None:
     """Import what notebooks use, and read what no snapshot changes."""
     from importlib import import_module
-
-    from auditlib.own import own_process
 
     _FOR_GOOD.enter_context(own_process())
     for name in _USED:

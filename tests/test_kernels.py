@@ -131,19 +131,28 @@ def test_what_fixes_would_do_is_worked_out_once_for_notebooks_that_show_it(tmp_p
     assert all(gone(int(pid)) for pid in (*pids, *parents, plain, judged))
 
 
-def test_a_process_of_the_kits_own_seldom_looks_for_garbage_and_gives_the_settings_back():
-    before = gc.get_threshold()
-    known = sys.modules.get("rfc3987_syntax", "none")
-    with own_process("no_such_module", "sys"):
+def test_a_process_of_the_kits_own_seldom_looks_for_garbage_and_gives_the_settings_back(
+    monkeypatch,
+):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "3")
+    monkeypatch.delitem(sys.modules, "pyarrow", raising=False)
+    before, known = gc.get_threshold(), sys.modules.get("rfc3987_syntax", "none")
+    with own_process():
         assert gc.isenabled()
         assert gc.get_threshold() == (50_000, *before[1:])
         assert "rfc3987_syntax" in sys.modules
-        with pytest.raises(ImportError, match="no_such_module"):
-            import_module("no_such_module")
-        assert import_module("sys") is sys
-    assert "no_such_module" not in sys.modules
+        assert "pyarrow" not in sys.modules
+        assert "OMP_NUM_THREADS" not in os.environ
+    with own_process(brief=True):
+        assert (os.environ["OMP_NUM_THREADS"], os.environ["MKL_NUM_THREADS"]) == ("1", "3")
+        with pytest.raises(ImportError, match="pyarrow"):
+            import_module("pyarrow")
     assert gc.get_threshold() == before
     assert sys.modules.get("rfc3987_syntax", "none") is known
+    assert "pyarrow" not in sys.modules
+    assert "OMP_NUM_THREADS" not in os.environ
+    assert os.environ["MKL_NUM_THREADS"] == "3"
 
 
 def test_a_cell_that_fails_is_named_and_nothing_is_published(small, tmp_path):
