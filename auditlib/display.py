@@ -1497,6 +1497,7 @@ def preview_rollback(previews: Sequence["Preview"]) -> Html:
             {
                 "number": step.number,
                 "what": step.inverse.words(),
+                "waits_for": step.inverse.waits_for,
                 "lines": [undo_line(step)],
                 "iam_action": step.inverse.iam_action,
                 "cuts_off": False,
@@ -1517,15 +1518,23 @@ def _previewed(preview: "Preview") -> Html:
 
 
 def _windows(preview: "Preview") -> list[dict[str, Any]]:
-    from auditlib.changes.plans import step_lines, verify_points, window_title, windows
+    from auditlib.changes.plans import (
+        before_points,
+        step_lines,
+        verify_points,
+        window_title,
+        windows,
+    )
 
     return [
         {
             "title": window_title(window),
+            "before": [opening(text) for text in before_points(preview, window)],
             "steps": [
                 {
                     "number": step.number,
                     "what": step.change.words(),
+                    "waits_for": step.change.waits_for,
                     "lines": step_lines(preview, step),
                     "iam_action": step.change.iam_action,
                     "cuts_off": step.cuts_off,

@@ -24,7 +24,7 @@ from auditlib.changes import (
 )
 from auditlib.changes.difference import DIFFERENCE, difference, sure_access
 from auditlib.changes.fixes import FIXES, Named
-from auditlib.changes.plans import preview_json
+from auditlib.changes.plans import apply_script, before_points, cli_text, preview_json, windows
 from auditlib.changes.preview import VERDICTS, preview, proposal
 from auditlib.check import audit, checks
 from auditlib.errors import ParameterError
@@ -188,6 +188,34 @@ def test_what_members_reach_is_closed_and_nothing_else():
     assert f"users of {ENDPOINT} lose all traffic on {wiki}" in told
     (made,) = (s.change for s in found.steps if isinstance(s.change, CreateSecurityGroup))
     assert f"that name {made.group_id} before the switch" in told
+    before = [before_points(found, window) for window in windows(found.steps)]
+    (stop,) = next(points for points in before if points)
+    assert [
+        window[0].window
+        for window, points in zip(windows(found.steps), before, strict=True)
+        if points
+    ] == ["Switch"]
+    assert f"what users of {ENDPOINT} still need" in stop
+    assert (
+        '--group-id "${RECEIVER_GROUP:?}" --protocol tcp --port "${PORT:?}" --source-group "${ID_OF_SG_NEW_'
+        in stop
+    )
+    for text in (cli_text(found), apply_script(found)):
+        assert text.index("${RECEIVER_GROUP:?}") < text.index("apply-security-groups-to")
+
+
+def test_a_switch_that_closes_nothing_needs_no_decision_before_it():
+    world = OnDefault()
+    found = proposal(tables_of(world), ["vpn-sg-is-default"])
+    assert any(isinstance(step.change, ApplySecurityGroups) for step in found.steps)
+    assert [point for w in windows(found.steps) for point in before_points(found, w)] == []
+
+
+def test_the_way_back_of_a_new_group_says_what_aws_waits_for():
+    found = proposal(tables_of(OnDefault()), ["vpn-sg-is-default"])
+    undone = cli_text(found).partition("# Rollback")[2]
+    assert undone.count("AWS refuses it while an interface carries the group or a rule") == 1
+    assert undone.index("AWS refuses it") < undone.index("delete-security-group")
 
 
 def test_a_verdict_that_opens_says_what_it_closes_of_the_finding_too():
@@ -619,6 +647,32 @@ def test_where_users_have_certificates_only_the_calls_to_narrow_are_told_and_not
     ]
     assert order == sorted(order)
     assert "--revoke-all-groups --target-network-cidr 10.0.2.0/24" in told
+
+
+@pytest.mark.parametrize("only_certificates", [True, False])
+def test_where_all_traffic_goes_through_the_tunnel_narrowing_is_said_to_cost_the_internet(
+    only_certificates,
+):
+    world = Small()
+    record = world.record(ENDPOINT)
+    record["SplitTunnel"] = False
+    if only_certificates:
+        record["AuthenticationOptions"] = [
+            {"Type": "certificate-authentication", "MutualAuthentication": {}}
+        ]
+    world.authorize(ENDPOINT, "0.0.0.0/0")
+    said = "is dropped (full-tunnel-drops-internet). Decide that first: switch split tunnel on"
+
+    def told() -> int:
+        found = proposal(tables_of(world), ["authorization-allows-everyone"])
+        return " ".join(found.decisions).count(said)
+
+    assert told() == 0  # nothing leads there
+    world.route(world.main, "0.0.0.0/0", GatewayId="igw-0000000000000000a")
+    world.endpoint_route(ENDPOINT, "0.0.0.0/0", world.vpn)
+    assert told() == 1
+    record["SplitTunnel"] = True
+    assert told() == 0
 
 
 def test_everyone_is_narrowed_to_a_blank_for_the_group():

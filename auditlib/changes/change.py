@@ -118,6 +118,11 @@ class Change(ABC):
         ]
         return tuple(dict.fromkeys(t for t in texts if is_blank(t) or is_new(t)))
 
+    @property
+    def waits_for(self) -> str:
+        """What must be so before AWS takes it, in a sentence, where tables that it is tried on may not show it."""
+        return ""
+
     @abstractmethod
     def words(self) -> str:
         """Return the change as a sentence without its full stop."""

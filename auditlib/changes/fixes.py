@@ -40,6 +40,7 @@ __all__ = [
     "Fix",
     "Named",
     "gives_own_group",
+    "internet_lost",
     "is_log_group",
     "let_into_told",
     "narrowing",
@@ -873,6 +874,8 @@ def narrowed_authorization(tables: Tables, evidence: pd.DataFrame) -> Fix:
             ),
         ]
         named.append(Named(change="lost", endpoint_id=row.endpoint_id, within=row.destination_cidr))
+        if lost := internet_lost(tables, row.endpoint_id, row.destination_cidr, _id_alone):
+            decisions.append(lost)
         decisions.append(
             tr(
                 "A proposal: {blank} stands for the id of the directory or SAML group that needs "
@@ -938,10 +941,33 @@ def let_into_told(tables: Tables, endpoint_id: str, destination_cidr: str, calle
     parts += list(led.elsewhere)
     if not parts:
         return tr("As far as was read, users get to nothing by {cidr}.", cidr=destination_cidr)
+    return sentences(
+        tr(
+            "As far as was read, users get by {cidr} to {what}: they lose what of it you do not authorize.",
+            cidr=destination_cidr,
+            what=tr_as("list", "; ").join(parts),
+        ),
+        internet_lost(tables, endpoint_id, destination_cidr, called),
+    )
+
+
+def internet_lost(tables: Tables, endpoint_id: str, destination_cidr: str, called: Called) -> str:
+    """Say that an endpoint's users have no internet while connected once a network's rules are gone.
+
+    Empty where they keep it, or have none by these rules. The other parameter is that of :func:`let_into_told`.
+    """
+    endpoints = tables["client_vpn_endpoints"]
+    (row,) = rows_where(endpoints, endpoints["endpoint_id"] == endpoint_id)
+    all_of_it = row.split_tunnel is not pd.NA and not row.split_tunnel
+    if not all_of_it or not let_into(tables, endpoint_id, destination_cidr).internet:
+        return ""
     return tr(
-        "As far as was read, users get by {cidr} to {what}: they lose what of it you do not authorize.",
+        "{endpoint} takes all traffic of its users (full tunnel): without a rule for {cidr} what they send to "
+        "the internet while connected is dropped (full-tunnel-drops-internet). Decide that first: switch "
+        "split tunnel on, for which AWS resets connections too, or keep {cidr} and narrow at the receivers' "
+        "security groups.",
+        endpoint=called(row.endpoint_id, row.name),
         cidr=destination_cidr,
-        what=tr_as("list", "; ").join(parts),
     )
 
 

@@ -37,6 +37,7 @@ from auditlib.tables import nearest
 __all__ = [
     "SPOKEN",
     "apply_script",
+    "before_points",
     "cli_text",
     "plan_of",
     "preview_json",
@@ -212,9 +213,8 @@ def _word(word: str, placeholders: Iterable[str]) -> str:
 
 
 def _value_of(placeholder: str) -> str:
-    """Return how a command reads a placeholder; a blank that nobody filled in stops the shell."""
-    unset = ":?" if placeholder.startswith("<") else ""
-    return f"${{{_variable(placeholder)}{unset}}}"
+    """Return how a command reads a placeholder; one that has no value yet stops the shell."""
+    return f"${{{_variable(placeholder)}:?}}"
 
 
 def _command(change: Change) -> str:
@@ -256,6 +256,10 @@ def cli_text(preview: Preview) -> str:
     lines = [f"# {tr('Verdict: {verdict}', verdict=words.clean(preview.verdict, 2000))}"]
     for window in windows(preview.steps):
         lines += ["", f"# {window_title(window)}"]
+        lines += [
+            f"# {tr('Before: {text}', text=words.clean(text, 1000))}"
+            for text in before_points(preview, window)
+        ]
         for step in window:
             lines.append(f"# {step.number}. {words.clean(step.change.words(), 500)}")
             lines += step_lines(preview, step)
@@ -265,10 +269,10 @@ def cli_text(preview: Preview) -> str:
         ]
     lines += ["", f"# {tr('Rollback, if needed, in this order')}"]
     for step in reversed(preview.steps):
-        lines += [
-            f"# {step.number}. {words.clean(step.inverse.words(), 500)}",
-            f"# {undo_line(step)}",
-        ]
+        inverse = step.inverse
+        lines.append(f"# {step.number}. {words.clean(inverse.words(), 500)}")
+        lines += [f"#    {inverse.waits_for}"] if inverse.waits_for else []
+        lines.append(f"# {undo_line(step)}")
     return "\n".join(lines) + "\n"
 
 
@@ -294,6 +298,33 @@ def window_title(window: list[Step]) -> str:
         window=tr(window[0].window),
         steps=words.count(len(window), "step"),
     )
+
+
+def before_points(preview: Preview, window: list[Step]) -> list[str]:
+    """Return what people settle before a window: what its switch of groups takes from users, for good."""
+    lost = preview.access["change"].eq("lost") & preview.access["part"].ne("own_interface")
+    losing = set(preview.access.loc[lost, "endpoint_id"])
+    told = []
+    for step in window:
+        change, before = step.change, step.inverse
+        if not isinstance(change, ApplySecurityGroups) or change.endpoint_id not in losing:
+            continue
+        held = before.group_ids if isinstance(before, ApplySecurityGroups) else ()
+        group = next((id for id in change.group_ids if id not in held), change.group_ids[0])
+        call = (
+            'aws ec2 authorize-security-group-ingress --group-id "${RECEIVER_GROUP:?}" --protocol tcp '
+            f'--port "${{PORT:?}}" --source-group {_word(group, change.uses)} '
+            f"--region {_quoted(change.region)}"
+        )
+        told.append(
+            tr(
+                "stop here until it is decided what users of {endpoint} still need of what the switch closes: "
+                "no step keeps it. For each such receiver's group and port: {call}",
+                endpoint=change.endpoint_id,
+                call=call,
+            )
+        )
+    return told
 
 
 def verify_points(window: list[Step]) -> list[str]:
@@ -581,6 +612,10 @@ def apply_script(preview: Preview) -> str:
     created = {step.change.creates: step.number for step in preview.steps if step.change.creates}
     used = {use for step in preview.steps for use in step.change.uses}
     for window in windows(preview.steps):
+        body += [
+            f"echo {shlex.quote(tr('Before: {text}', text=words.clean(text, 1000)))}"
+            for text in before_points(preview, window)
+        ]
         body.append(f"confirm {shlex.quote(window_title(window))}")
         for step in window:
             later = "yes" if any(use in created for use in step.change.uses) else "no"

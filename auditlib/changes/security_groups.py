@@ -190,6 +190,13 @@ class DeleteSecurityGroup(Change):
     phase: ClassVar[int] = 6
     never_opens: ClassVar[bool] = True
 
+    @property
+    def waits_for(self) -> str:
+        return tr(
+            "AWS refuses it while an interface carries the group or a rule of another group names it: first take "
+            "away such rules that were added by hand, and wait until the endpoint's interfaces have left it."
+        )
+
     def words(self) -> str:
         return tr("Delete security group {group_id}", group_id=self.group_id)
 
