@@ -180,12 +180,20 @@ def of_reach(audit: "Audit", rows: pd.DataFrame) -> list[str]:
         )
         if everything := _ranked(inside[inside["protocol"].eq("all")], names):
             told.append(tr("On every port: {list}.", list=_told(everything)))
-        for_admins = inside[[bool(sensitive_ports_of(row)) for row in rows_of(inside)]]
+        # What no security group filters, as a NAT gateway, is none that anybody administers.
+        filtered = inside["eni_id"].isin(audit.tables["network_interface_groups"]["eni_id"])
+        for_admins = inside[
+            [
+                bool(on and sensitive_ports_of(row))
+                for on, row in zip(filtered, rows_of(inside), strict=True)
+            ]
+        ]
         told.append(
             tr("On ports for administration or databases: {list}.", list=_told(found))
-            if (found := _ranked(for_admins, names))
+            if (found := _ranked(for_admins, names, unsure=True))
             else tr(
-                "No port for administration or databases that the checks know is surely reached."
+                "No port for administration or databases that the checks know is reached, as far as could be "
+                "read."
             )
         )
     if unknown := dict.fromkeys(rows.loc[rows["certainty"].eq("unknown"), "endpoint_id"]):
@@ -211,6 +219,8 @@ class _Reached:
         surely = count(self.surely, "receiver")
         if not self.perhaps:
             return surely
+        if not self.surely:
+            return tr("perhaps {receivers}", receivers=count(self.perhaps, "receiver"))
         return tr(
             "{surely} for certain and {perhaps} perhaps",
             surely=surely,
@@ -218,15 +228,20 @@ class _Reached:
         )
 
 
-def _ranked(rows: pd.DataFrame, names: Mapping[str, str]) -> list[_Reached]:
+def _ranked(
+    rows: pd.DataFrame, names: Mapping[str, str], *, unsure: bool = False
+) -> list[_Reached]:
     """Return how many receivers are reached and by whom, the most first; groups alike together.
 
-    Who reaches something by unknown ways only is left out.
+    Parameters
+    ----------
+    unsure
+        Whether those are told too who reach something by unknown ways only.
     """
     reached: dict[tuple[str, frozenset[str], frozenset[str]], list[str]] = {}
     for (endpoint, group), part in rows.groupby(["endpoint_id", "group"]):
         sure = frozenset(part.loc[part["certainty"].ne("unknown"), "eni_id"])
-        if sure:
+        if sure or unsure:
             perhaps = frozenset(part["eni_id"]) - sure
             reached.setdefault((str(endpoint), sure, perhaps), []).append(str(group))
     found = [

@@ -23,6 +23,7 @@ __all__ = [
     "ON_ITS_WAY",
     "FormerLog",
     "former_logs",
+    "new_openings",
     "waited",
     "with_former_logs",
 ]
@@ -120,6 +121,29 @@ def waited(audit: "Audit", endpoint_id: str) -> tuple[Any, Any] | None:
         for tables in (then, now)
     )
     return None if pd.isna(old) or pd.isna(new) or new - old < ON_ITS_WAY else (old, new - old)
+
+
+def new_openings(audit: "Audit") -> pd.DataFrame:
+    """Return the inbound rules that admit VPN users now and were not there in the earlier snapshot.
+
+    Columns of the view ``ingress_rules``. None where that is not known: without an earlier snapshot, and
+    in Regions whose rules it could not read.
+    """
+    rules = audit.tables["ingress_rules"]
+    if audit.earlier is None:
+        return rules.iloc[:0]
+    own = set(audit.tables["endpoint_network_interfaces"]["eni_id"])
+    reached = audit.tables["reached_interfaces"]
+    used = {id for row in rows_of(reached) if row.eni_id not in own for id in row.rule_ids}
+    then = audit.earlier
+    unread = {(gap["account"], gap["region"]) for gap in then.gap_rows("security_group_rules")}
+    looked_at = set(then.snapshot.places) - unread
+    here = [place in looked_at for place in zip(rules["account"], rules["region"], strict=True)]
+    return rules[
+        pd.Series(here, rules.index, dtype=bool)
+        & rules["rule_id"].isin(used)
+        & ~rules["rule_id"].isin(then["security_group_rules"]["rule_id"])
+    ]
 
 
 def _waiting(tables: "Tables", endpoint_id: str) -> frozenset[str]:

@@ -29,7 +29,7 @@ from auditlib.check import Finding, Severity, Status, checks, filled_in
 from auditlib.checks.idle import endless_log
 from auditlib.checks.reach import SENSITIVE_PORTS, sensitive_ports_of
 from auditlib.errors import ParameterError
-from auditlib.former import LOG_OFF, former_logs, waited
+from auditlib.former import LOG_OFF, former_logs, new_openings, waited
 from auditlib.frames import rows_of
 from auditlib.language import current, filled, marked, sentences, tr, tr_as
 from auditlib.outages import Outage, live_sessions
@@ -167,6 +167,7 @@ def first_steps(audit: "Audit", number: int = 6) -> tuple[Step, ...]:
         *steps[first:at],
         *again,
         *steps[at:],
+        *_opened_since(audit),
         *_ports_asked_for(audit),
     )
 
@@ -360,7 +361,10 @@ class _Asking:
             ),
             parts=(
                 self._to_note(endpoint),
-                tr("Take away its associations, so that nobody can connect."),
+                tr(
+                    "Take away its associations, so that nobody can connect: {calls}.",
+                    calls="; ".join(self._disassociating(endpoint)),
+                ),
                 sentences(
                     tr(
                         "Delete it later: that ends its part in what {counted} checks found.",
@@ -406,6 +410,20 @@ class _Asking:
             else "",
         )
 
+    def _disassociating(self, endpoint: Any) -> Iterator[str]:
+        """Yield the calls that take an endpoint's associations away."""
+        held = self.audit.tables["client_vpn_target_networks"]
+        for id in sorted(held.loc[held["endpoint_id"] == endpoint.endpoint_id, "association_id"]):
+            words_of_it = (
+                "aws ec2 disassociate-client-vpn-target-network --client-vpn-endpoint-id",
+                shlex.quote(endpoint.endpoint_id),
+                "--association-id",
+                shlex.quote(id),
+                "--region",
+                shlex.quote(str(endpoint.region)),
+            )
+            yield " ".join(words_of_it)
+
     def _called(self, id: str) -> str:
         return clean(names(self.audit).get(id)) or id
 
@@ -420,6 +438,7 @@ class _Asking:
         groups = self.waiting[id]
         gaps = self.audit.tables.gaps(*TABLES)
         gaps = gaps[gaps["region"].isin(set(finding.evidence["region"]))]
+        effect, losing = self._effect(id)
         return replace(
             self._step(finding),
             what=tr(
@@ -428,23 +447,39 @@ class _Asking:
             ),
             how=sentences(
                 tr(
-                    "Read again first, for {calls} gave no answer there.",
-                    calls=listed(sorted(set(gaps["service"] + " " + gaps["operation"]))),
-                )
-                if len(gaps)
-                else "",
-                tr(
                     "No new group is needed: as far as was read, nothing else carries {groups}, and it "
                     "has no inbound rules.",
                     groups=listed(clean(called.get(group)) or group for group in groups),
                 ),
                 self._waits_since(id),
-                self._effect(id),
+                effect,
             ),
+            parts=(
+                *(
+                    (
+                        tr(
+                            "Read the account again first: {calls} gave no answer in its Region.",
+                            calls=listed(sorted(set(gaps["service"] + " " + gaps["operation"]))),
+                        ),
+                    )
+                    if len(gaps)
+                    else ()
+                ),
+                tr(
+                    "Ask those who administer {receivers} which ports they need through {endpoint}, and add "
+                    "rules to these receivers that name {groups} for them. It may be their only way in.",
+                    receivers=listed(losing, most=3),
+                    endpoint=self._called(id),
+                    groups=listed(clean(called.get(group)) or group for group in groups),
+                ),
+                tr("Only then apply the group."),
+            )
+            if losing
+            else (),
             ends="",
-            sessions=tr("No session ends by it."),
+            sessions=tr("AWS does not name it among the changes that reset sessions."),
             waits=len(gaps) > 0,
-            who=tr(_NETWORK),
+            who=listed([tr(_NETWORK), tr(_OWNERS)]) if losing else tr(_NETWORK),
         )
 
     def _waits_since(self, id: str) -> str:
@@ -455,21 +490,24 @@ class _Asking:
         then, time = since
         days = int(time / pd.Timedelta(days=1))
         return tr(
-            "The change waited already when the earlier snapshot was read ({when}, {nouns} before): it takes "
-            "hours, as far as is known, so it seems to be stuck.",
+            "The change waited already when the earlier snapshot was read ({when}, {nouns} before): AWS gives "
+            "itself up to four hours, so it seems to be stuck.",
             when=when(then),
             nouns=count(days, "day"),
             days=days,
         )
 
-    def _effect(self, id: str) -> str:
-        """Say who gains and who loses what once the groups that an endpoint's settings name apply."""
+    def _effect(self, id: str) -> tuple[str, list[str]]:
+        """Say who gains and who loses what once the groups that an endpoint's settings name apply.
+
+        The second are the receivers at which access is lost, by name.
+        """
         tables = self.audit.tables
         fix = configured_groups(tables, pd.DataFrame({"endpoint_id": [id]}))
         try:
             access = difference(tables, applied(tables, fix.changes))
         except ParameterError:  # AWS would refuse it, as the card of the fix says
-            return ""
+            return "", []
         access = access[access["part"] != "own_interface"]
 
         gained, lost = (
@@ -484,14 +522,10 @@ class _Asking:
             text = marked("As far as was read, it closes {lost}, and opens nothing.")
         else:
             text = marked("As far as was read, nobody gains or loses access by it.")
-        return sentences(
+        losing = access.loc[access["change"].eq("lost"), "eni_id"].dropna().unique()
+        return (
             tr(text, gained=gained, lost=lost),
-            tr(
-                "Say first what they need of that, for it may be the only way in for those who administer "
-                "these machines, and add rules there that name the new group before the switch."
-            )
-            if lost
-            else "",
+            spoken([id for id in losing if id], names(self.audit)),
         )
 
     def _sessions(self, finding: Finding) -> str:
@@ -584,7 +618,24 @@ class _Asking:
                 f"{outage.endpoint_id} --region {outage.region}",
             )
         if opens:
-            yield tr("Decide whether it should open again as it was: {what}.", what=listed(opens))
+            yield sentences(
+                tr("Decide whether it should open again as it was: {what}.", what=listed(opens)),
+                tr(
+                    "It should not as long as nobody can say who switched its log off, and whose the live "
+                    "sessions are."
+                    if outage.live is not None and len(outage.live)
+                    else "It should not as long as nobody can say who switched its log off."
+                )
+                if outage.endpoint_id in former_logs(self.audit)
+                else "",
+                tr(
+                    "If it should, go on with the log and then with the revocation list."
+                    if LOG_OFF in here
+                    else "If it should, go on with the revocation list."
+                )
+                if _FOR_EVERYONE in here or _SHARED in here
+                else "",
+            )
         if LOG_OFF in here:
             yield sentences(
                 tr(
@@ -600,7 +651,11 @@ class _Asking:
             )
         if _SHARED in here:
             yield sentences(
-                tr("Give it a security group of its own ({check}).", check=_SHARED),
+                tr(
+                    "Only if it should not open as it was: give it a security group of its own ({check}). "
+                    "Nobody can test that before users connect again.",
+                    check=_SHARED,
+                ),
                 *rules_left_behind(self.audit.tables, outage.endpoint_id, self._named),
             )
 
@@ -615,8 +670,9 @@ class _Asking:
         networks = list(dict.fromkeys(evidence["destination_cidr"]))
         yield sentences(
             tr(
-                "Narrow its authorization rules, where it should not open as it was. That resets sessions "
-                "too: done now, it ends no session that the import would not end."
+                "Only if it should not open as it was: narrow its authorization rules. That resets sessions "
+                "too: done now, it ends no session that the import would not end, and nobody can test it "
+                "before users connect again."
             ),
             *(
                 let_into_told(self.audit.tables, outage.endpoint_id, network, self._named)
@@ -687,6 +743,52 @@ def _end_times(finding: Finding) -> list[datetime]:
     """Return the times that evidence holds: when what it is about ends."""
     cells = finding.evidence.astype(object).to_numpy().ravel()
     return [one for one in cells if isinstance(one, datetime) and not pd.isna(one)]
+
+
+def _opened_since(audit: "Audit") -> list[Step]:
+    """Return the step that asks who opened what to VPN users since the earlier snapshot was read."""
+    rules = new_openings(audit)
+    if rules.empty:
+        return []
+    held = audit.tables["network_interface_groups"]
+    own = set(audit.tables["endpoint_network_interfaces"]["eni_id"])
+    on = held[held["group_id"].isin(rules["group_id"]) & ~held["eni_id"].isin(own)]
+    receivers = spoken(sorted(set(on["eni_id"])), names(audit))
+    told = []
+    for row in rows_of(rules.sort_values("rule_id")):
+        said = clean(row.description)
+        strange = row.rule_id in disguised(audit)
+        told.append(
+            tr(
+                '{rule} ({id}, described as "{text}")',
+                rule=words.rule(row),
+                id=row.rule_id,
+                text=said,
+            )
+            if said and not strange
+            else tr("{rule} ({id})", rule=words.rule(row), id=row.rule_id)
+        )
+    return [
+        Step(
+            what=tr(
+                "Ask who opened more of {receivers} to VPN users, and whether it should stay open.",
+                receivers=listed(receivers, most=3),
+            ),
+            how=sentences(
+                tr(
+                    "New since the earlier snapshot: {rules}.",
+                    rules=tr_as("list", "; ").join(_bounded(told, 5)),
+                ),
+                tr(
+                    "In CloudTrail the event is AuthorizeSecurityGroupIngress; its event history goes back "
+                    "90 days."
+                ),
+            ),
+            why=tr("It is access that nobody had when the account was looked at before."),
+            who=tr(_OWNERS),
+            by=tr(_WITHIN[Severity.MEDIUM]),
+        )
+    ]
 
 
 def _ports_asked_for(audit: "Audit") -> list[Step]:
@@ -807,7 +909,13 @@ def _incident(audit: "Audit") -> list[Step]:
                 else "",
             ),
             why=sentences(
-                tr("Without the log nobody sees who connects.") if logs else "",
+                tr(
+                    "Without the log nobody sees who connects. As a setting that is of {severity} severity; that "
+                    "it was on makes it a question.",
+                    severity=tr(audit.finding(LOG_OFF).check.severity.value),
+                )
+                if logs
+                else "",
                 tr(
                     "The names look like markup, links, formulas or disguised file names, as attackers use "
                     "against whoever opens a report."

@@ -130,7 +130,7 @@ def test_restoring_tells_what_the_endpoint_would_have_then():
     told = " ".join(step.parts)
     assert "Switch on its connection log, which AWS does not name among" in told
     assert "whoever has a certificate that is not revoked gets into 10.0.0.0/16" in told
-    assert "done now, it ends no session that the import would not end." in told
+    assert "done now, it ends no session that the import would not end, and nobody" in told
     assert "is shared with" not in told
 
 
@@ -140,7 +140,11 @@ def test_restoring_tells_with_what_the_endpoint_shares_its_group():
     world.interface(world.subnet(vpc, "10.0.2.0/24"), world.default_group(vpc), name="bastion")
     (step,) = steps_of(world, ENDED)
     assert "its security group is shared with bastion." in step.parts[0]
-    assert step.parts[1] == "Give it a security group of its own (vpn-sg-is-shared)."
+    assert "If it should, go on with the revocation list." in step.parts[0]
+    assert step.parts[1] == (
+        "Only if it should not open as it was: give it a security group of its own (vpn-sg-is-shared). "
+        "Nobody can test that before users connect again."
+    )
 
 
 def test_what_stays_open_on_what_the_group_is_shared_with_is_said_where_the_endpoint_leaves_it():
@@ -182,8 +186,10 @@ def test_restoring_is_told_in_the_order_of_doing_with_the_calls_filled_in():
     world.authorize(endpoint, "10.0.0.0/16")
     (step,) = steps_of(world, ENDED)
     assert begins(step.parts) == [
-        *("Decide", "Switch", "Narrow", "Authorize", "Remove", "Replace", "Import", "Then")
+        *("Decide", "Switch", "Only", "Authorize", "Remove", "Replace", "Import", "Then")
     ]
+    assert "If it should, go on with the log and then with the revocation list." in step.parts[0]
+    assert "who switched its log off" not in step.parts[0]  # nobody knows that it was on
     given = f"--client-vpn-endpoint-id {endpoint} --region {REGION} "
     assert f"authorize-client-vpn-ingress {given}" in step.parts[3]
     assert f"revoke-client-vpn-ingress {given}--revoke-all-groups" in step.parts[4]
@@ -202,7 +208,7 @@ def test_what_users_may_lose_by_narrower_authorization_is_told_from_what_they_re
 
     def narrow() -> str:
         (step,) = steps_of(world, ENDED)
-        return next(part for part in step.parts if part.startswith("Narrow"))
+        return next(part for part in step.parts if "narrow its authorization" in part)
 
     assert "users get to nothing by 0.0.0.0/0" in narrow()
     app = world.security_group(vpc, "app")
@@ -225,7 +231,7 @@ def test_where_users_are_in_groups_the_calls_are_those_of_the_fix():
     )
     world.authorize(endpoint, "10.0.0.0/16")
     (step,) = steps_of(world, ENDED)
-    narrow = next(part for part in step.parts if part.startswith("Narrow"))
+    narrow = next(part for part in step.parts if "narrow its authorization" in part)
     assert narrow.endswith("The calls are in the fix of authorization-allows-everyone.")
     assert not any("authorize-client-vpn-ingress" in part for part in step.parts)
 
@@ -396,6 +402,55 @@ def test_who_and_by_when_are_proposed_by_what_a_step_touches_and_what_ends_or_ho
     assert first_steps(audited(worlds.empty()), 40) == ()
 
 
+def test_who_opened_more_to_vpn_users_since_the_earlier_snapshot_is_asked():
+    world = World()
+    vpc = world.vpc()
+    clients, app = world.security_group(vpc, "clients"), world.security_group(vpc, "app")
+    endpoint = world.endpoint(vpc, (clients,), name="corp")
+    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
+    world.authorize(endpoint, "10.0.0.0/16", "staff")
+    world.interface(world.subnet(vpc, "10.0.2.0/24"), app, name="db")
+    world.ingress(app, clients, "tcp", (443, 443))
+    earlier = Audit(world.snapshot()).tables
+    new = world.ingress(app, clients, "tcp", (5432, 5432), Description="temporary, ask Kaede")
+    world.ingress(world.security_group(vpc, "elsewhere"), clients, "tcp", (22, 22))  # on nothing
+
+    def asked(before) -> list:
+        audit = audited(world)
+        audit.earlier = before
+        return [step for step in first_steps(audit, 40) if "opened more" in step.what]
+
+    (step,) = asked(earlier)
+    assert step.what == "Ask who opened more of db to VPN users, and whether it should stay open."
+    assert f'({new}, described as "temporary, ask Kaede")' in step.how
+    assert "443" not in step.how
+    assert "AuthorizeSecurityGroupIngress" in step.how
+    assert asked(None) == []
+    assert asked(audited(world).tables) == []
+    unread = World()
+    unread.refuse("ec2-describe-security-group-rules")
+    assert asked(Audit(unread.snapshot()).tables) == []
+
+
+def test_while_nobody_knows_who_switched_the_log_off_an_endpoint_should_not_open_as_it_was():
+    world, endpoint = down("2026-10-31 14:40:00")
+    world.record(endpoint)["ConnectionLogOptions"] = {"Enabled": True, "CloudwatchLogGroup": "/vpn"}
+    earlier = audited(world).tables
+    world.record(endpoint)["ConnectionLogOptions"] = {"Enabled": False}
+    world.authorize(endpoint, "10.0.0.0/16")
+    audit = audited(world)
+    audit.earlier = earlier
+    restore, incident, *_ = first_steps(audit, 40)
+    decide = next(part for part in restore.parts if part.startswith("Decide"))
+    assert (
+        "as long as nobody can say who switched its log off, and whose the live sessions are."
+        in decide
+    )
+    assert (
+        "As a setting that is of low severity; that it was on makes it a question." in incident.why
+    )
+
+
 @pytest.mark.parametrize(("days", "by"), [(20, "before 2026-12-10"), (-5, "today")])
 def test_what_ends_soon_is_proposed_before_that_day(days, by):
     world = World()
@@ -434,11 +489,15 @@ def two_sharing() -> tuple[World, str, str]:
 def test_an_endpoint_whose_own_group_only_waits_has_a_step_of_its_own():
     world, settled, waiting = two_sharing()
     applied, moved = steps_of(world, MEMBERS)
-    assert "it may be the only way in for those who administer" in applied.how
+    ask, then = applied.parts
+    assert ask.startswith(
+        "Ask those who administer wiki which ports they need through waiting, and add"
+    )
+    assert "that name waiting-clients for them. It may be their only way in." in ask
+    assert then == "Only then apply the group."
     assert applied.what == "Apply the security groups that the settings of waiting name."
     assert "nothing else carries waiting-clients" in applied.how
-    assert applied.sessions == "No session ends by it."
-    assert "Read again first" not in applied.how
+    assert applied.sessions == "AWS does not name it among the changes that reset sessions."
     assert applied.where.startswith("endpoint waiting;")
     assert moved.what == "Move settled off shared security groups."
     assert "nobody gains or loses access by it" not in applied.how
@@ -458,6 +517,7 @@ def test_an_endpoint_whose_own_group_only_waits_has_a_step_of_its_own():
     links = [a["href"] for a in steps.all("a")]
     assert links == [f"40.html#{anchor}" for anchor in reversed(anchors)]
     assert "Proposed: the network administrators, this week." in steps.text
+    assert applied.who == "the network administrators and the owners of the receivers"
     numbered = page(str(display.preview_verdicts(audit.at_endpoints, audit).markup)).text
     numbers = {n for n, step in enumerate(audit.steps, 1) for _, id in step.fixes if id == waiting}
     told = {
@@ -474,7 +534,9 @@ def test_where_part_of_the_way_was_not_read_it_is_read_again_before_a_group_is_a
     world, _, _ = two_sharing()
     world.refuse("ec2-describe-network-acls")
     applied, _ = steps_of(world, MEMBERS)
-    assert "Read again first, for ec2 describe-network-acls gave no answer there." in applied.how
+    first = "Read the account again first: ec2 describe-network-acls gave no answer in its Region."
+    assert applied.parts[0] == first
+    assert len(applied.parts) == 3
     assert "it closes everything on wiki for group staff of waiting" in applied.how
     again, then, *_ = first_steps(audited(world), 40)
     assert (again.check_id, then) == ("", applied)
@@ -497,7 +559,7 @@ def test_how_long_a_change_of_groups_has_waited_is_said_from_the_earlier_snapsho
     assert stuck not in told(world, 0.5), "it may be on its way"
     said = told(world, 7)
     assert f"{stuck} (2026-11-13 " in said
-    assert " UTC, seven days before): it takes hours" in said
+    assert " UTC, seven days before): AWS gives itself up to four hours" in said
     before, _, _ = two_sharing()
     before.record(waiting)["SecurityGroupIds"] = []
     assert stuck not in told(before, 7), "it did not wait then"
@@ -516,7 +578,12 @@ def test_the_owner_of_an_endpoint_nobody_uses_is_asked_before_anybody_builds_for
     ask = what.index("Ask the owner of settled whether anybody needs it.")
     assert ask == min(at for at, step in enumerate(told) if "settled" in step.where + step.what)
     noted, taken, deleted = told[ask].parts
-    assert taken == "Take away its associations, so that nobody can connect."
+    association = networks.loc[settled, "association_id"]
+    assert taken == (
+        "Take away its associations, so that nobody can connect: aws ec2 "
+        f"disassociate-client-vpn-target-network --client-vpn-endpoint-id {settled} --association-id "
+        f"{association} --region {REGION}."
+    )
     assert (
         "AWS deletes the routes with the associations, those that were added by hand too" in noted
     )
