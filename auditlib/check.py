@@ -17,6 +17,7 @@ How a check's function names what it reads:
 import importlib
 import inspect
 import pkgutil
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -341,21 +342,28 @@ class Finding:
         )
 
 
+_FILLED_IN = (
+    ("--client-vpn-endpoint-id <endpoint id>", "endpoint_id"),
+    ("--certificate-arn <arn>", "certificate_arn"),
+)
+"""What a call leaves open, and the column of the evidence that says it."""
+
+
 def filled_in(text: str, evidence: pd.DataFrame) -> str:
-    """Return a text whose calls name the endpoint, and its Region, where evidence is about only one.
+    """Return a text whose calls name the endpoint or certificate, and its Region, where evidence is about only one.
 
     >>> one = pd.DataFrame({"endpoint_id": ["cvpn-endpoint-1"], "region": ["eu-west-1"]})
     >>> filled_in("aws … --client-vpn-endpoint-id <endpoint id> …", one)
     'aws … --client-vpn-endpoint-id cvpn-endpoint-1 --region eu-west-1 …'
     """
-    if not {"endpoint_id", "region"} <= set(evidence):
-        return text
-    places = evidence[["endpoint_id", "region"]].dropna().drop_duplicates()
-    if len(places) != 1:
-        return text
-    ((endpoint, region),) = places.itertuples(index=False, name=None)
-    option = "--client-vpn-endpoint-id"
-    return text.replace(f"{option} <endpoint id>", f"{option} {endpoint} --region {region}")
+    for open_, column in _FILLED_IN:
+        if open_ in text and {column, "region"} <= set(evidence):
+            places = evidence[[column, "region"]].dropna().drop_duplicates()
+            if len(places) == 1:
+                ((id, region),) = places.itertuples(index=False, name=None)
+                option = open_.partition(" ")[0]
+                text = text.replace(open_, f"{option} {shlex.quote(id)} --region {region}")
+    return text
 
 
 _REGISTRY: dict[str, Check] = {}

@@ -1,6 +1,6 @@
 """Two audits compared, put for people: sentences and short frames, without any HTML."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -291,6 +291,7 @@ class Comparison:
         if state != "lost":
             return tr("{groups} through {endpoint}: {number} ({receivers}).", **told)
         removed, keeping = self._removed(mine), self._keeping(mine, groups)
+        told["groups"] = self._who(groups, keeping)
         return sentences(
             tr(
                 "{groups} through {endpoint}: {number} ({receivers}), by what was removed since: {rules}.",
@@ -300,15 +301,22 @@ class Comparison:
             if removed
             else tr("{groups} through {endpoint}: {number} ({receivers}).", **told),
             tr("Still with all of that: {groups}.", groups=words.listed(map(words.clean, keeping)))
-            if keeping
+            if keeping and EVERYONE not in groups
             else "",
             tr("Ask whether the others were meant to lose it.") if keeping else "",
         )
 
-    def _who(self, groups: list[str]) -> str:
+    def _who(self, groups: list[str], keeping: Sequence[str] = ()) -> str:
         named = words.listed(words.clean(group) for group in groups if group != EVERYONE)
         if EVERYONE not in groups:
             return words.opening(named)
+        if keeping:
+            but = words.listed(map(words.clean, keeping))
+            return (
+                tr("Everyone but {keeping} (so also {groups})", keeping=but, groups=named)
+                if named
+                else tr("Everyone but {keeping}", keeping=but)
+            )
         return tr("Everyone (also {groups})", groups=named) if named else tr("Everyone")
 
     def _removed(self, lost: pd.DataFrame) -> list[str]:

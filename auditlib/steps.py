@@ -615,7 +615,7 @@ class _Asking:
                 "Save who is connected, which no log keeps and AWS shows for an hour after a session has "
                 "ended: {call}.",
                 call="aws ec2 describe-client-vpn-connections --client-vpn-endpoint-id "
-                f"{outage.endpoint_id} --region {outage.region}",
+                f"{outage.endpoint_id} --region {outage.region} > connections.json",
             )
         if opens:
             yield sentences(
@@ -698,7 +698,8 @@ class _Asking:
         )
         return tr(
             "It wrote to {group} when the earlier snapshot was read ({when}). Where that is still there "
-            "({look} lists it): {call}.",
+            "({look} lists it), its last entry tells when it was switched off: {call}. If it is gone, "
+            "CloudTrail says who deleted it (DeleteLogGroup): make another one first.",
             group=log.group,
             when=when(log.read_at),
             look=log.look,

@@ -110,12 +110,14 @@ def test_only_where_users_can_connect_a_list_waits_for_a_window():
 def test_the_new_list_must_hold_what_the_old_one_revokes():
     world, endpoint = down()
     (step,) = steps_of(world, ENDED)
-    told = "What the old list revokes (one certificate), the new one must hold, too. Their serial numbers: "
+    told = (
+        "What the old list revokes (one certificate), the new one must hold, too. Save the old one"
+    )
     assert told in " ".join(step.parts)
     world.revocation_list(endpoint, revocation_list(days=-1, entries=0))
     (step,) = steps_of(world, ENDED)
     assert "the new one must" not in " ".join(step.parts)
-    assert "Their serial numbers" not in " ".join(step.parts)
+    assert "their serial numbers" not in " ".join(step.parts)
     world.revocation_list(endpoint, revocation_list(days=-1, entries=3))
     (step,) = steps_of(world, ENDED)
     assert "What the old list revokes (three certificates), the new one" in " ".join(step.parts)
@@ -172,7 +174,7 @@ def test_who_is_connected_is_saved_before_anything_where_no_log_keeps_it():
     world.record(endpoint)["ConnectionLogOptions"] = {"Enabled": False}
     (step,) = steps_of(world, ENDED)
     assert begins(step.parts)[0] == "Save"
-    call = f"aws ec2 describe-client-vpn-connections --client-vpn-endpoint-id {endpoint} --region {REGION}."
+    call = f"aws ec2 describe-client-vpn-connections --client-vpn-endpoint-id {endpoint} --region {REGION} > connections.json."
     assert step.parts[0].endswith(call)
 
 
@@ -195,6 +197,7 @@ def test_restoring_is_told_in_the_order_of_doing_with_the_calls_filled_in():
     assert f"revoke-client-vpn-ingress {given}--revoke-all-groups" in step.parts[4]
     assert f"export-client-vpn-client-certificate-revocation-list {given}" in step.parts[5]
     assert f"import-client-vpn-client-certificate-revocation-list {given}--cert" in step.parts[6]
+    assert "up to four hours until it counts: do not import again" in step.parts[6]
     found = audited(world).finding(ENDED)
     card = page(str(display.card(found).markup)).text
     assert "<endpoint id>" not in card
@@ -400,6 +403,22 @@ def test_who_and_by_when_are_proposed_by_what_a_step_touches_and_what_ends_or_ho
     assert proposed["vpn-sg-is-shared"] == ("the network administrators", "this month")
     assert (again.who, again.by) == ("who grants permissions and collects", "this week")
     assert first_steps(audited(worlds.empty()), 40) == ()
+
+
+def test_replacing_a_certificate_names_it_and_its_region_in_the_call():
+    world = World()
+    endpoint = world.endpoint(world.vpc(), name="staff")
+    end = (worlds.MOMENT["started"] + timedelta(days=20)).isoformat()
+    world.certificate(endpoint, NotAfter=end, Type="IMPORTED")
+    audit = Audit(world.snapshot(**worlds.MOMENT))
+    audit.__dict__["findings"] = findings_of(audit.tables, ["server-certificate-expires-soon"])
+    (step,) = first_steps(audit, 40)
+    arn = world.record(endpoint)["ServerCertificateArn"]
+    assert (
+        f"import-certificate --certificate-arn {arn} --region {REGION} --certificate file"
+        in step.how
+    )
+    assert "at least a day before the end" in step.how
 
 
 def test_who_opened_more_to_vpn_users_since_the_earlier_snapshot_is_asked():

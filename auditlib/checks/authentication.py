@@ -333,8 +333,11 @@ def _certificates_ended(endpoints: pd.DataFrame, server_certificates: pd.DataFra
     advice=_by_origin(
         marked(
             "Replace the certificate before it ends: have whoever holds the key of its authority issue "
-            "the next one, and import it under the same ARN, which AWS brings to the endpoint within "
-            "24 hours."
+            "the next one, and import it under the same ARN at least a day before the end, for AWS brings "
+            "it to the endpoint within 24 hours: aws acm import-certificate --certificate-arn <arn> "
+            "--certificate fileb://server.crt --private-key fileb://server.key --certificate-chain "
+            "fileb://authority.crt. A change of the server certificate resets sessions, AWS says; whether it does "
+            "in this way too it leaves open, so plan a window."
         ),
         marked(
             "Renew the certificate before it ends: see to what keeps ACM from renewing it, mostly a DNS "
@@ -584,13 +587,14 @@ _LIST_FIRST = marked(
 )
 _LIST_WHOLE = marked("The new list must hold every certificate that the old one revokes.")
 _LIST_SHOWN = marked(
-    "Their serial numbers: aws ec2 export-client-vpn-client-certificate-revocation-list "
-    "--client-vpn-endpoint-id <endpoint id> --query CertificateRevocationList --output text | openssl "
-    "crl -noout -text."
+    "Save the old one, which the import replaces, and read their serial numbers: aws ec2 "
+    "export-client-vpn-client-certificate-revocation-list --client-vpn-endpoint-id <endpoint id> --query "
+    "CertificateRevocationList --output text > old-crl.pem; openssl crl -noout -text -in old-crl.pem."
 )
 _LIST_IMPORT = marked(
     "Import it from the file crl.pem: aws ec2 import-client-vpn-client-certificate-revocation-list "
-    "--client-vpn-endpoint-id <endpoint id> --certificate-revocation-list file://crl.pem."
+    "--client-vpn-endpoint-id <endpoint id> --certificate-revocation-list file://crl.pem. AWS takes up "
+    "to four hours until it counts: do not import again meanwhile."
 )
 _LIST_WINDOW = marked("Importing resets the sessions of the endpoint: plan a window.")
 _LIST_THEN = marked(
