@@ -1016,6 +1016,8 @@ def first_steps(
 
 def _links(audit: "Audit", step: steps.Step, pages: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return where the fixes of a step are shown, each with what to call it: their blocks, or its card."""
+    if step.names and pages:
+        return [("#names", tr("the names, and what has them"))]
     blocks: dict[str, str] = {}
     several = len(dict.fromkeys(check for check, _ in step.fixes)) > 1
     for check, endpoint in step.fixes:

@@ -95,6 +95,8 @@ class Step:
         Whether its fix leaves something to people.
     waits
         Whether the account is to be read again before it.
+    names
+        Whether it is about suspicious names, which a report lists.
     who, by
         Proposals: who might do it, by what it touches, and by when, by what ends or how severe it is.
     """
@@ -111,6 +113,7 @@ class Step:
     fixes: tuple[tuple[str, str], ...] = ()
     decides: bool = False
     waits: bool = False
+    names: bool = False
     who: str = ""
     by: str = ""
 
@@ -893,7 +896,15 @@ def _incident(audit: "Audit") -> list[Step]:
     return [
         Step(
             what=what,
-            where=listed(strange, most=6),
+            names=bool(strange),
+            where=tr_as("list", "; ").join(
+                part
+                for part in (
+                    tr("endpoint {name}", name=off) if logs else "",
+                    tr("{ids}, by their names", ids=listed(strange, most=6)) if strange else "",
+                )
+                if part
+            ),
             how=sentences(
                 tr(
                     "The log was on when the earlier snapshot was read ({when}). In CloudTrail the event "
@@ -903,8 +914,8 @@ def _incident(audit: "Audit") -> list[Step]:
                 if read
                 else "",
                 tr(
-                    "A name is set by CreateTags, or when the thing is made; a rule's description when it "
-                    "is made or described anew."
+                    "A Name tag is set by CreateTags, or when the thing is made; a group's own name when it is "
+                    "made (CreateSecurityGroup); a rule's description when it is made or described anew."
                 )
                 if strange
                 else "",

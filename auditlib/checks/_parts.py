@@ -427,7 +427,7 @@ def ending(end: Any, read_at: Any) -> str:
     """Return when something ends or ended, with the days from when the account was read."""
     left = int(days_left(end, read_at))
     if days_left(end, read_at) <= 0:
-        return tr("expired on {end}", end=day(end))
+        return tr("expired on {end}", end=words.minute(end))
     if not left:
         return tr("expires on {end}, a day after the snapshot", end=day(end))
     return tr(
