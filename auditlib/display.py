@@ -128,6 +128,7 @@ def add_filters(environment: Environment) -> Environment:
         breaking=breaking,
         called=_called,
         commanded=commanded,
+        plain_and_commands=plain_and_commands,
         prose=prose,
         series=series,
         unbroken=unbroken,
@@ -210,6 +211,30 @@ def commanded(text: str) -> Markup:
     '(<code class="command">aws ec2 <bdi>describe-vpcs</bdi> <bdi>--region</bdi> x</code>), then'
     """
     return _coded(_COMMAND, text)
+
+
+_CALLS = re.compile(rf"[:：] ?({_COMMAND.pattern}(?:; ?{_COMMAND.pattern})*)(?=[.;。；]|$)")
+"""The calls that a colon leads to, at the end of a sentence or of a part of one."""
+_SENTENCE_END = re.compile(r"(?<=[.;]) |(?<=[。；])")
+
+
+def plain_and_commands(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return sentences without the AWS CLI's calls that their colons lead to, and these calls.
+
+    Each call comes with what its sentence says before the colon. A call that a sentence cannot be
+    read without stays in it.
+
+    >>> plain_and_commands("Look first: aws ec2 describe-vpcs --region x. Then act.")
+    ('Look first. Then act.', (('Look first', 'aws ec2 describe-vpcs --region x'),))
+    >>> plain_and_commands("What aws ec2 describe-vpcs shows.")
+    ('What aws ec2 describe-vpcs shows.', ())
+    """
+    commands = [
+        (_SENTENCE_END.split(text[: found.start()])[-1], call[0])
+        for found in _CALLS.finditer(text)
+        for call in _COMMAND.finditer(found[1])
+    ]
+    return _CALLS.sub("", text), tuple(commands)
 
 
 def _coded(pattern: re.Pattern[str], text: str) -> Markup:

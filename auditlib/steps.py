@@ -697,8 +697,8 @@ class _Asking:
             log_group=log.group,
         )
         return tr(
-            "It wrote to {group} when the earlier snapshot was read ({when}). Where that is still there "
-            "({look} lists it): {call}.",
+            "It wrote to {group} when the earlier snapshot was read ({when}). Look whether that is still there: "
+            "{look}. If it is, let the log go there again: {call}.",
             group=log.group,
             when=when(log.read_at),
             look=log.look,

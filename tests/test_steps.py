@@ -2,12 +2,14 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
-from auditlib import display, summary
+from auditlib import display, open_audit, summary
 from auditlib.audit import Audit
 from auditlib.check import audit as findings_of
+from auditlib.language import LANGUAGES, spoken
 from auditlib.steps import Step, first_steps
 from tests import report_worlds as worlds
 from tests.pages import page
@@ -110,12 +112,12 @@ def test_only_where_users_can_connect_a_list_waits_for_a_window():
 def test_the_new_list_must_hold_what_the_old_one_revokes():
     world, endpoint = down()
     (step,) = steps_of(world, ENDED)
-    told = "What the old list revokes (one certificate), the new one must hold, too. Their serial numbers: "
+    told = "What the old list revokes (one certificate), the new one must hold, too. Read their serial numbers from the old list: "
     assert told in " ".join(step.parts)
     world.revocation_list(endpoint, revocation_list(days=-1, entries=0))
     (step,) = steps_of(world, ENDED)
     assert "the new one must" not in " ".join(step.parts)
-    assert "Their serial numbers" not in " ".join(step.parts)
+    assert "their serial numbers" not in " ".join(step.parts)
     world.revocation_list(endpoint, revocation_list(days=-1, entries=3))
     (step,) = steps_of(world, ENDED)
     assert "What the old list revokes (three certificates), the new one" in " ".join(step.parts)
@@ -268,9 +270,8 @@ def test_who_switched_a_log_off_is_asked_right_after_what_has_ended_and_its_grou
     assert who.what == "Find out who switched off the connection log of contractors."
     assert "In CloudTrail the event is ModifyClientVpnEndpoint" in who.how
     assert "possible incident" in who.why
-    look = f"aws logs describe-log-groups --log-group-name-prefix /vpn/staff --region {REGION} lists it."
+    look = f"aws logs describe-log-groups --log-group-name-prefix /vpn/staff --region {REGION}"
     assert "It wrote to /vpn/staff when the earlier snapshot was read" in restored.parts[1]
-    look = look.removesuffix(".")
     assert look in restored.parts[1]
     assert '"CloudwatchLogGroup": "/vpn/staff"' in restored.parts[1]
     found = audit.proposal("connection-logging-is-off")
@@ -611,3 +612,26 @@ def test_an_endpoint_nobody_uses_and_nothing_else_is_wrong_with_is_told_of_in_it
     (step,) = first_steps(audited(world), 40)
     assert step.check_id == "endpoint-is-idle"
     assert step.what.startswith("Delete the endpoint once its owner agrees")
+
+
+# -- commands stand below what they do ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_step_is_told_in_plain_words_and_its_commands_stand_folded_below(language):
+    with spoken(language):
+        audit = open_audit()
+        markup = str(display.first_steps(audit).markup)
+        told = page(markup)
+        texts = [text for step in audit.steps for text in (step.how, *step.parts)]
+        (first, *_) = audit.steps
+    held = [unescape(re.sub("<[^>]*>", "", pre)) for pre in re.findall("<pre.*?</pre>", markup)]
+    commands = [call for text in texts for _, call in display.plain_and_commands(text)[1]]
+    written = sum(len(re.findall(r"\baws [a-z0-9]+ [a-z]+-", text)) for text in texts)
+    assert held == commands
+    assert len(held) == written >= 8
+    assert not any("open" in fold for fold in told.all("details"))
+    for text in first.parts:
+        plain, _ = display.plain_and_commands(text)
+        assert not re.search(r"aws ec2|--|[:：] ?[.。]", plain)
+        assert plain in told.text

@@ -584,7 +584,7 @@ _LIST_FIRST = marked(
 )
 _LIST_WHOLE = marked("The new list must hold every certificate that the old one revokes.")
 _LIST_SHOWN = marked(
-    "Their serial numbers: aws ec2 export-client-vpn-client-certificate-revocation-list "
+    "Read their serial numbers from the old list: aws ec2 export-client-vpn-client-certificate-revocation-list "
     "--client-vpn-endpoint-id <endpoint id> --query CertificateRevocationList --output text | openssl "
     "crl -noout -text."
 )
