@@ -1041,28 +1041,30 @@ def first_steps(
 
 def _links(audit: "Audit", step: steps.Step, pages: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return where the fixes of a step are shown, each with what to call it: their blocks, or its card."""
-    blocks: dict[str, str] = {}
+
+    def said(check: str) -> str:
+        return tr(
+            "what it opens and closes, and what you decide"
+            if check in step.decides
+            else "what it opens and closes"
+        )
+
+    blocks: dict[str, tuple[str, str]] = {}
     several = len(dict.fromkeys(check for check, _ in step.fixes)) > 1
     for check, endpoint in step.fixes:
         for anchor in (fix_anchor(check, endpoint), fix_anchor(check)):
             if anchor in pages and anchor not in blocks:
-                blocks[anchor] = (
-                    check if several else summary.spoken([endpoint], summary.names(audit))[0]
-                )
-    said = tr(
-        "what it opens and closes, and what you decide"
-        if step.decides
-        else "what it opens and closes"
-    )
+                name = check if several else summary.spoken([endpoint], summary.names(audit))[0]
+                blocks[anchor] = said(check), name
     if len(blocks) == 1:
-        return [(f"{pages[anchor]}#{anchor}", said) for anchor in blocks]
+        return [(f"{pages[anchor]}#{anchor}", text) for anchor, (text, _) in blocks.items()]
     if blocks:
         return [
-            (f"{pages[anchor]}#{anchor}", tr("{said}: {name}", said=said, name=name))
-            for anchor, name in blocks.items()
+            (f"{pages[anchor]}#{anchor}", tr("{said}: {name}", said=text, name=name))
+            for anchor, (text, name) in blocks.items()
         ]
     if step.has_fix and step.check_id in pages:
-        return [(f"{pages[step.check_id]}#{step.check_id}", said)]
+        return [(f"{pages[step.check_id]}#{step.check_id}", said(step.check_id))]
     return []
 
 

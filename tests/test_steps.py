@@ -284,6 +284,24 @@ def test_who_switched_a_log_off_is_asked_right_after_what_has_ended_and_its_grou
     }
 
 
+def test_the_links_of_a_step_say_of_which_fix_people_decide_something():
+    world, endpoint = down()
+    vpc = world.record(endpoint)["VpcId"]
+    world.interface(world.subnet(vpc, "10.0.2.0/24"), world.default_group(vpc), name="bastion")
+    world.record(endpoint)["ConnectionLogOptions"] = {
+        "Enabled": False, "CloudwatchLogGroup": "/vpn/staff",
+    }  # fmt: skip
+    audit = audited(world)
+    (step, *_) = first_steps(audit)
+    fixes = ["connection-logging-is-off", "vpn-sg-is-shared"]
+    assert [check for check, _ in step.fixes] == fixes
+    assert step.decides == ("vpn-sg-is-shared",)
+    pages = dict.fromkeys((display.fix_anchor(check) for check in fixes), "40.html")
+    told = page(str(display.first_steps(audit, 40, pages).markup)).text
+    assert "what it opens and closes: connection-logging-is-off" in told
+    assert "what it opens and closes, and what you decide: vpn-sg-is-shared" in told
+
+
 def test_a_log_group_that_the_endpoint_still_names_is_filled_in_and_another_is_left_blank():
     world, endpoint = down()
     world.record(endpoint)["ConnectionLogOptions"] = {"Enabled": False}
