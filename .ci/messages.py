@@ -40,7 +40,7 @@ SHOWN = {
     "reference", "refused", "remedy", "row", "rows", "run",
     "says", "service", "standing", "stands_in", "tables", "taken", "title",
     "narrowed", "until", "via", "where", "worsened",
-    "eni_name", "endpoint_name", "number", "outage", "step", "subnet_name", "what_to_do", "why",
+    "eni_name", "endpoint_name", "number", "outage", "step", "subnet_name", "what_to_do", "who", "by_when", "why",
 }  # fmt: skip
 """Columns of the kit's pages, the workbook and the terminal that stand in no schema and no evidence."""
 

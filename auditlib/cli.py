@@ -804,6 +804,11 @@ def find(snapshot: Path, text: str, style: str) -> None:
     "--fix", "fixes", multiple=True, metavar="CHECK-ID", help="Finding to fix; may be repeated."
 )
 @click.option("--endpoint", help="Fix only what concerns this endpoint (id or Name tag).")
+@click.option(
+    "--earlier",
+    type=PLACE,
+    help="Earlier snapshot: where a log that --fix switches on went then is filled in.",
+)
 @click.option("--plan", type=HERE, help="YAML or JSON file of changes.")
 @click.option(
     "--format",
@@ -822,6 +827,7 @@ def preview(  # noqa: PLR0917 # click calls it by keyword
     snapshot: Path,
     fixes: tuple[str, ...],
     endpoint: str | None,
+    earlier: Path | None,
     plan: Path | None,
     style: str,
     out: Path | None,
@@ -840,10 +846,18 @@ def preview(  # noqa: PLR0917 # click calls it by keyword
         raise click.UsageError(tr("give --fix or --plan, one of the two"))
     if endpoint and plan:
         raise click.UsageError(tr("--endpoint goes with --fix only"))
-    tables = open_audit(snapshot).tables
+    if earlier and plan:
+        raise click.UsageError(tr("--earlier goes with --fix only"))
+    audited = open_audit(snapshot)
+    tables = audited.tables
     if endpoint:
         endpoint = endpoint_of(tables, endpoint)
     found = preview_of(tables, plan_of(plan)) if plan else proposal(tables, fixes, endpoint)
+    if earlier:
+        from auditlib.former import with_former_logs
+
+        audited.earlier = open_audit(earlier).tables
+        found = with_former_logs(audited, found)
     paths: tuple[Path, ...] = () if out is None else written(found, out)
     if style == "table":
         from auditlib.terminal import print_preview, print_written

@@ -128,6 +128,7 @@ def add_filters(environment: Environment) -> Environment:
         breaking=breaking,
         called=_called,
         commanded=commanded,
+        plain_and_commands=plain_and_commands,
         prose=prose,
         series=series,
         unbroken=unbroken,
@@ -196,9 +197,10 @@ _ARGUMENT = r"""(?:'[^']*'|"[^"]*"|<[^<>]*>|[!#-&(-;=?-~])+"""
 _COMMAND = re.compile(
     r"\baws [a-z][a-z0-9-]* [a-z]+(?:-[a-z0-9]+)+"
     rf"(?: --(?:descending|dry-run|no-[a-z-]+)\b| --[a-z][a-z-]*(?: (?!--){_ARGUMENT}(?: Name={_ARGUMENT})*)?)*"
-    r"(?: \| openssl [a-z0-9]+(?: -[a-z]+)*)?(?<![.,;:)])"
+    r"(?: \| tee [a-z-]+\.[a-z]+)?(?: \| openssl [a-z0-9]+(?: -[a-z]+)*)?(?: > [a-z-]+\.[a-z]+)?(?<![.,;:)])"
 )
-"""A call of the AWS CLI in a sentence: an option takes one argument, filters take several."""
+"""A call of the AWS CLI in a sentence: an option takes one argument, filters take several; what comes may go
+through a command, or into a file."""
 
 
 def commanded(text: str) -> Markup:
@@ -210,6 +212,30 @@ def commanded(text: str) -> Markup:
     '(<code class="command">aws ec2 <bdi>describe-vpcs</bdi> <bdi>--region</bdi> x</code>), then'
     """
     return _coded(_COMMAND, text)
+
+
+_CALLS = re.compile(rf"[:：] ?({_COMMAND.pattern}(?:; ?{_COMMAND.pattern})*)(?=[.;。；]|$)")
+"""The calls that a colon leads to, at the end of a sentence or of a part of one."""
+_SENTENCE_END = re.compile(r"(?<=[.;]) |(?<=[。；])")
+
+
+def plain_and_commands(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return sentences without the AWS CLI's calls that their colons lead to, and these calls.
+
+    Each call comes with what its sentence says before the colon. A call that a sentence cannot be
+    read without stays in it.
+
+    >>> plain_and_commands("Look first: aws ec2 describe-vpcs --region x. Then act.")
+    ('Look first. Then act.', (('Look first', 'aws ec2 describe-vpcs --region x'),))
+    >>> plain_and_commands("What aws ec2 describe-vpcs shows.")
+    ('What aws ec2 describe-vpcs shows.', ())
+    """
+    commands = [
+        (_SENTENCE_END.split(text[: found.start()])[-1], call[0])
+        for found in _CALLS.finditer(text)
+        for call in _COMMAND.finditer(found[1])
+    ]
+    return _CALLS.sub("", text), tuple(commands)
 
 
 def _coded(pattern: re.Pattern[str], text: str) -> Markup:
@@ -1016,30 +1042,32 @@ def first_steps(
 
 def _links(audit: "Audit", step: steps.Step, pages: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return where the fixes of a step are shown, each with what to call it: their blocks, or its card."""
+
+    def said(check: str) -> str:
+        return tr(
+            "what it opens and closes, and what you decide"
+            if check in step.decides
+            else "what it opens and closes"
+        )
+
     if step.names and pages:
         return [("#names", tr("the names, and what has them"))]
-    blocks: dict[str, str] = {}
+    blocks: dict[str, tuple[str, str]] = {}
     several = len(dict.fromkeys(check for check, _ in step.fixes)) > 1
     for check, endpoint in step.fixes:
         for anchor in (fix_anchor(check, endpoint), fix_anchor(check)):
             if anchor in pages and anchor not in blocks:
-                blocks[anchor] = (
-                    check if several else summary.spoken([endpoint], summary.names(audit))[0]
-                )
-    said = tr(
-        "what it opens and closes, and what you decide"
-        if step.decides
-        else "what it opens and closes"
-    )
+                name = check if several else summary.spoken([endpoint], summary.names(audit))[0]
+                blocks[anchor] = said(check), name
     if len(blocks) == 1:
-        return [(f"{pages[anchor]}#{anchor}", said) for anchor in blocks]
+        return [(f"{pages[anchor]}#{anchor}", text) for anchor, (text, _) in blocks.items()]
     if blocks:
         return [
-            (f"{pages[anchor]}#{anchor}", tr("{said}: {name}", said=said, name=name))
-            for anchor, name in blocks.items()
+            (f"{pages[anchor]}#{anchor}", tr("{said}: {name}", said=text, name=name))
+            for anchor, (text, name) in blocks.items()
         ]
     if step.has_fix and step.check_id in pages:
-        return [(f"{pages[step.check_id]}#{step.check_id}", said)]
+        return [(f"{pages[step.check_id]}#{step.check_id}", said(step.check_id))]
     return []
 
 

@@ -78,14 +78,19 @@ def with_former_logs(audit: "Audit", preview: "Preview") -> "Preview":
 
     What it does is judged without these: whether a group is still there the snapshot does not tell.
     """
+    unnamed = {
+        step.number: step.change
+        for step in preview.steps
+        if isinstance(step.change, ModifyLogging) and step.change.log_group == LOG_GROUP
+    }
+    if not unnamed:
+        return preview
     logs = {id: log for id, log in former_logs(audit).items() if log.group}
-    filled = {}
-    for step in preview.steps:
-        change = step.change
-        if not isinstance(change, ModifyLogging) or change.log_group != LOG_GROUP:
-            continue
-        if log := logs.get(change.endpoint_id):
-            filled[step.number] = replace(change, log_group=log.group)
+    filled = {
+        number: replace(change, log_group=logs[change.endpoint_id].group)
+        for number, change in unnamed.items()
+        if change.endpoint_id in logs
+    }
     steps = tuple(
         replace(step, change=filled.get(step.number, step.change)) for step in preview.steps
     )

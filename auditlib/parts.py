@@ -47,12 +47,16 @@ class Parts:
 
     @property
     def first_steps(self) -> pd.DataFrame:
-        """What to do, the most urgent first: ``what``, ``where``, ``how``, ``why``, ``ends``, ``check_id``."""
-        columns = ["what", "where", "how", "why", "ends", "check_id"]
+        """What to do, the most urgent first; ``how`` holds the calls, ``who`` and ``by_when`` are proposals."""
+        columns = ["what", "where", "how", "why", "who", "by_when", "ends", "check_id"]
         asked = steps.first_steps(self._audit, number=len(checks()) + 1)
         return pd.DataFrame(
-            [[getattr(step, name) for name in columns] for step in asked], columns=columns
-        )
+            [
+                [one.what, one.where, sheets.how_of(one), one.why, one.who, one.by, one.ends, one.check_id]
+                for one in asked
+            ],
+            columns=columns,
+        )  # fmt: skip
 
     @property
     def by_endpoint(self) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from auditlib.words import gap, left_open, series
 if TYPE_CHECKING:
     from auditlib.audit import Audit
 
-__all__ = ["Sheet", "finding_rows", "sheets", "unread_rows"]
+__all__ = ["Sheet", "finding_rows", "how_of", "sheets", "unread_rows"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,9 @@ def sheets(audit: "Audit") -> tuple[Sheet, ...]:
         Sheet(
             name="first-steps",
             title=tr("To do first"),
-            about=tr("What to do, the most urgent first; why, and which sessions it ends."),
+            about=tr(
+                "What to do, the most urgent first; why, and which sessions it ends. Who and by when are proposals."
+            ),
             frame=_first_steps(audit),
         ),
         Sheet(
@@ -157,7 +159,7 @@ def _summary(audit: "Audit") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["item", "value"])
 
 
-def _how(step: Step) -> str:
+def how_of(step: Step) -> str:
     """Return how a step is done, in one text: its parts numbered, in the order of doing."""
     return sentences(step.how, *(f"({n}) {part}" for n, part in enumerate(step.parts, 1)))
 
@@ -165,11 +167,11 @@ def _how(step: Step) -> str:
 def _first_steps(audit: "Audit") -> pd.DataFrame:
     """Return a row per thing to do first."""
     rows = [
-        (number, step.what, step.where, _how(step), sentences(step.ends, step.sessions), step.why,
-         step.check_id)
+        (number, step.what, step.where, step.who, step.by, how_of(step),
+         sentences(step.ends, step.sessions), step.why, step.check_id)
         for number, step in enumerate(first_steps(audit), 1)
     ]  # fmt: skip
-    columns = ["number", "step", "where", "what_to_do", "outage", "why", "check"]
+    columns = ["number", "step", "where", "who", "by_when", "what_to_do", "outage", "why", "check"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -92,7 +92,7 @@ class Step:
     fixes
         The fixes that do it: pairs of a check and of an endpoint it is about.
     decides
-        Whether its fix leaves something to people.
+        The checks, of those in ``fixes`` or ``check_id``, whose fix leaves something to people.
     waits
         Whether the account is to be read again before it.
     names
@@ -111,7 +111,7 @@ class Step:
     sessions: str = ""
     has_fix: bool = False
     fixes: tuple[tuple[str, str], ...] = ()
-    decides: bool = False
+    decides: tuple[str, ...] = ()
     waits: bool = False
     names: bool = False
     who: str = ""
@@ -287,7 +287,7 @@ class _Asking:
             sessions=self._sessions(finding),
             has_fix=finding.check.id in ready(),
             fixes=_fixes(finding.check.id, finding.evidence),
-            decides=self._decides(finding),
+            decides=self._deciding({finding.check.id: finding.evidence}),
             who=tr(_WHO.get(finding.check.subject, _NETWORK)),
             by=self._by(finding),
         )
@@ -311,10 +311,13 @@ class _Asking:
             for id in dict.fromkeys(_endpoints(finding.evidence)):
                 yield from rules_left_behind(self.audit.tables, id, self._named)
 
-    def _decides(self, finding: Finding) -> bool:
-        """Tell whether the fix of a finding leaves something to people."""
-        make = FIXES.get(finding.check.id)
-        return make is not None and bool(make(self.audit.tables, finding.evidence).decisions)
+    def _deciding(self, found: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+        """Return the checks whose fix for some evidence leaves something to people."""
+        return tuple(
+            id
+            for id, evidence in found.items()
+            if id in FIXES and FIXES[id](self.audit.tables, evidence).decisions
+        )
 
     def _errand(self, finding: Finding) -> str:
         """Say what a step is about by the names of the things it concerns; empty where it has no such head."""
@@ -578,6 +581,7 @@ class _Asking:
             sessions=tr("Do it at once: {cost}.", cost=outage.cost),
             has_fix=bool(fixes := [id for id in (LOG_OFF, _SHARED) if id in here]),
             fixes=tuple((id, outage.endpoint_id) for id in fixes),
+            decides=self._deciding({id: here[id] for id in fixes}),
             who=listed([tr(_NETWORK), tr(_IDENTITY)]),
             by=tr(_TODAY),
         )
@@ -700,9 +704,10 @@ class _Asking:
             log_group=log.group,
         )
         return tr(
-            "It wrote to {group} when the earlier snapshot was read ({when}). Where that is still there "
-            "({look} lists it), its last entry tells when it was switched off: {call}. If it is gone, "
-            "CloudTrail says who deleted it (DeleteLogGroup): make another one first.",
+            "It wrote to {group} when the earlier snapshot was read ({when}). Look whether that is still there: "
+            "{look}. If it is, its last entry tells when it was switched off; let the log go there again: "
+            "{call}. If it is gone, CloudTrail says who deleted it (DeleteLogGroup), and another one is to be "
+            "made first.",
             group=log.group,
             when=when(log.read_at),
             look=log.look,

@@ -73,7 +73,7 @@ _COLOURS = {
 _COLOURED = {"severity", "status", "answer", "certainty", "standing"}
 _WIDE = {
     "acceptance", "answer", "checks", "outage", "reason", "remedy", "says", "step", "title", "value",
-    "via", "what_to_do", "where", "why",
+    "via", "what_to_do", "where", "who", "why",
 }  # fmt: skip
 
 

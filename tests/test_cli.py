@@ -347,6 +347,27 @@ def test_preview_calls_an_endpoint_by_its_name_too(saved):
     assert json.loads(by_name.stdout) == json.loads(by_id.stdout)
 
 
+def test_preview_fills_in_where_a_log_went_in_the_earlier_snapshot_as_the_page_does(
+    world, tmp_path
+):
+    endpoint = world.record("cvpn-endpoint-00000000000000001")
+    for name, log in (
+        ("old", {"Enabled": True, "CloudwatchLogGroup": "/vpn/staff"}),
+        ("new", {"Enabled": False}),
+    ):
+        endpoint["ConnectionLogOptions"] = log
+        save(world.snapshot(), tmp_path / name)
+    asked = ("preview", tmp_path / "new", "--fix", "connection-logging-is-off", "--format", "cli")
+    assert "LOG_GROUP" in run(*asked).stdout
+    told = run(*asked, "--earlier", tmp_path / "old").stdout
+    assert "LOG_GROUP" not in told
+    assert '"CloudwatchLogGroup": "/vpn/staff"' in told
+    plan = ("--plan", tmp_path / "plan.yaml", "--earlier", tmp_path / "old")
+    Path(tmp_path / "plan.yaml").write_text("changes: []", "utf-8")
+    refused = run("preview", tmp_path / "new", *plan)
+    assert (refused.exit_code, "--earlier goes with --fix only" in refused.stderr) == (2, True)
+
+
 # -- accepted risks, exports, controls, the catalogue ---------------------------------------------
 
 

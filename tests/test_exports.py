@@ -316,6 +316,10 @@ def test_what_to_do_first_can_be_acted_on_from_its_sheet(audit, book):
         (visible(step.what), visible(how(step)), visible(step.why)) for step in told
     ]
     assert rows or not told
+    assert [(row["who"], row["by_when"]) for row in rows] == [
+        (visible(step.who), visible(step.by)) for step in told
+    ]
+    assert all(row["who"] and row["by_when"] for row in rows)
 
 
 def test_names_stand_beside_ids_and_heads_are_as_people_read(audit, book):

@@ -7,7 +7,7 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-from auditlib import display, summary
+from auditlib import display, open_audit, summary
 from auditlib.audit import Audit
 from auditlib.check import checks
 from auditlib.parts import Parts
@@ -85,6 +85,19 @@ def test_the_frames_agree_with_the_findings(audit):
     assert counted == {f.check.id: len(f.evidence) for f in audit.findings if len(f.evidence)}
     failing = {found.check.id for found in audit.findings if found.status.value == "fail"}
     assert failing <= set(frames.first_steps["check_id"])
+
+
+def test_the_frame_of_first_steps_says_who_by_when_and_every_call_of_a_part():
+    frame = open_audit().frames.first_steps
+    assert frame["who"].all()
+    assert frame["by_when"].all()
+    first = frame.iloc[0]
+    assert (first["who"], first["by_when"]) == (
+        "the network administrators and the identity administrators",
+        "today",
+    )
+    assert "(1) Save who is connected" in first["how"]
+    assert "aws ec2 import-client-vpn-client-certificate-revocation-list" in first["how"]
 
 
 def test_the_list_of_frames_says_what_each_holds(audit):

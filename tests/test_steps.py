@@ -2,12 +2,14 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
-from auditlib import display, summary
+from auditlib import display, open_audit, summary
 from auditlib.audit import Audit
 from auditlib.check import audit as findings_of
+from auditlib.language import LANGUAGES, spoken
 from auditlib.steps import Step, first_steps
 from tests import report_worlds as worlds
 from tests.pages import page
@@ -271,9 +273,8 @@ def test_who_switched_a_log_off_is_asked_right_after_what_has_ended_and_its_grou
     assert who.what == "Find out who switched off the connection log of contractors."
     assert "In CloudTrail the event is ModifyClientVpnEndpoint" in who.how
     assert "possible incident" in who.why
-    look = f"aws logs describe-log-groups --log-group-name-prefix /vpn/staff --region {REGION} lists it."
+    look = f"aws logs describe-log-groups --log-group-name-prefix /vpn/staff --region {REGION}"
     assert "It wrote to /vpn/staff when the earlier snapshot was read" in restored.parts[1]
-    look = look.removesuffix(".")
     assert look in restored.parts[1]
     assert '"CloudwatchLogGroup": "/vpn/staff"' in restored.parts[1]
     found = audit.proposal("connection-logging-is-off")
@@ -284,6 +285,24 @@ def test_who_switched_a_log_off_is_asked_right_after_what_has_ended_and_its_grou
     assert set(found.findings.query("check == 'connection-logging-is-off'")["state"]) == {
         "resolved"
     }
+
+
+def test_the_links_of_a_step_say_of_which_fix_people_decide_something():
+    world, endpoint = down()
+    vpc = world.record(endpoint)["VpcId"]
+    world.interface(world.subnet(vpc, "10.0.2.0/24"), world.default_group(vpc), name="bastion")
+    world.record(endpoint)["ConnectionLogOptions"] = {
+        "Enabled": False, "CloudwatchLogGroup": "/vpn/staff",
+    }  # fmt: skip
+    audit = audited(world)
+    (step, *_) = first_steps(audit)
+    fixes = ["connection-logging-is-off", "vpn-sg-is-shared"]
+    assert [check for check, _ in step.fixes] == fixes
+    assert step.decides == ("vpn-sg-is-shared",)
+    pages = dict.fromkeys((display.fix_anchor(check) for check in fixes), "40.html")
+    told = page(str(display.first_steps(audit, 40, pages).markup)).text
+    assert "what it opens and closes: connection-logging-is-off" in told
+    assert "what it opens and closes, and what you decide: vpn-sg-is-shared" in told
 
 
 def test_a_log_group_that_the_endpoint_still_names_is_filled_in_and_another_is_left_blank():
@@ -630,3 +649,26 @@ def test_an_endpoint_nobody_uses_and_nothing_else_is_wrong_with_is_told_of_in_it
     (step,) = first_steps(audited(world), 40)
     assert step.check_id == "endpoint-is-idle"
     assert step.what.startswith("Delete the endpoint once its owner agrees")
+
+
+# -- commands stand below what they do ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_step_is_told_in_plain_words_and_its_commands_stand_folded_below(language):
+    with spoken(language):
+        audit = open_audit()
+        markup = str(display.first_steps(audit).markup)
+        told = page(markup)
+        texts = [text for step in audit.steps for text in (step.how, *step.parts)]
+        (first, *_) = audit.steps
+    held = [unescape(re.sub("<[^>]*>", "", pre)) for pre in re.findall("<pre.*?</pre>", markup)]
+    commands = [call for text in texts for _, call in display.plain_and_commands(text)[1]]
+    written = sum(len(re.findall(r"\baws [a-z0-9]+ [a-z]+-", text)) for text in texts)
+    assert held == commands
+    assert len(held) == written >= 8
+    assert not any("open" in fold for fold in told.all("details"))
+    for text in first.parts:
+        plain, _ = display.plain_and_commands(text)
+        assert not re.search(r"aws ec2|--|[:：] ?[.。]", plain)
+        assert plain in told.text

@@ -894,7 +894,7 @@ def narrowing(endpoint_id: str, region: str, destination_cidr: str) -> tuple[str
     return (
         tr(
             "Authorize each network that users need, and no wider, one call for each: {call}. It counts once "
-            "this shows active and nothing else: {look}. Let a user test it, once users can connect.",
+            "its status is active and nothing else: {look}. Let a user test it, once users can connect.",
             call=f"aws ec2 authorize-client-vpn-ingress {where} --authorize-all-groups "
             f'--target-network-cidr "{blank}"',
             look=f"aws ec2 describe-client-vpn-authorization-rules {where} --output text --filters "

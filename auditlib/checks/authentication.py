@@ -587,9 +587,9 @@ _LIST_FIRST = marked(
 )
 _LIST_WHOLE = marked("The new list must hold every certificate that the old one revokes.")
 _LIST_SHOWN = marked(
-    "Save the old one, which the import replaces, and read their serial numbers: aws ec2 "
+    "Save the old one, which the import replaces, and read their serial numbers from it: aws ec2 "
     "export-client-vpn-client-certificate-revocation-list --client-vpn-endpoint-id <endpoint id> --query "
-    "CertificateRevocationList --output text > old-crl.pem; openssl crl -noout -text -in old-crl.pem."
+    "CertificateRevocationList --output text | tee old-crl.pem | openssl crl -noout -text."
 )
 _LIST_IMPORT = marked(
     "Import it from the file crl.pem: aws ec2 import-client-vpn-client-certificate-revocation-list "
