@@ -562,6 +562,8 @@ def finding_of(
     elif len(gaps):
         status = Status.NOT_ASSESSED
         said.append(tr("Not assessed: {missing}.", missing=_missing(gaps)))
+        if population and not len(waived) and gaps["table"].eq(made.population).all():
+            said.append(_nothing_in_part(made, population))
         if len(waived):
             said.append(tr("What was found is accepted: {accepted}.", accepted=_accepted(waived)))
     elif len(waived):
@@ -596,6 +598,22 @@ def _clear(made: Check, population: int) -> str:
     if population == 1:
         return tr("The only {noun} {negated}.", **forms, negated=_negated(made.condition))
     return tr("None of the {population:,} {nouns} {singular}.", **forms)
+
+
+def _nothing_in_part(made: Check, population: int) -> str:
+    """Say that those that could be read show nothing, which tells nothing of the others."""
+    forms = _forms(made, population)
+    if population == 1:
+        return tr(
+            "In the only {noun} that could be read nothing was found; of what could not be read nothing is "
+            "known.",
+            **forms,
+        )
+    return tr(
+        "In the {population:,} {nouns} that could be read nothing was found; of what could not be read "
+        "nothing is known.",
+        **forms,
+    )
 
 
 def found_of(made: Check, population: int, affected: int, *, partly: bool = False) -> str:

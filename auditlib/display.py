@@ -27,7 +27,7 @@ from auditlib.check import Finding, Severity, Status, filled_in
 from auditlib.language import marked, tr
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
-from auditlib.words import count, head, left_open, named, opening, series
+from auditlib.words import count, gap, head, left_open, named, opening, series
 from auditlib.words import told as told_name
 
 if TYPE_CHECKING:
@@ -704,6 +704,7 @@ def card(
     finding: Finding,
     names: Mapping[str, str] | None = None,
     proposals: Sequence["Proposed"] = (),
+    like: str = "",
 ) -> Html:
     """Return a finding as a card: the sentence, the evidence, why, what to do, how to verify.
 
@@ -713,6 +714,8 @@ def card(
         What people call the things behind the ids; see :func:`auditlib.summary.names`.
     proposals
         The previews of its fix, for a finding that fails; see :func:`proposals_of`.
+    like
+        A check whose card shows the same calls without an answer; empty to show them.
     """
     first = tuple(dict.fromkeys(text for one, _ in proposals for text in previewed.unused(one)))
     evidence = _evidence(finding.evidence, names or {})
@@ -740,6 +743,7 @@ def card(
         elsewhere=tr("findings.xlsx, on the sheet of this check, and in findings.json"),
         ratings=summary.ratings(finding.check) if _rated_otherwise(finding) else (),
         gaps=summary.refused_calls(finding.gaps),
+        like=like,
         first=first,
         fix=_fix(finding.check.id, proposals, first) if proposals else "",
     )
@@ -855,11 +859,15 @@ def cards(audit: "Audit", *subjects: str) -> Html:
         if subject not in known:
             raise nearest(subject, known, noun="subject of checks")
     named = summary.names(audit)
-    shown = [
-        card(finding, named, proposals_of(audit, finding))
-        for finding in summary.by_urgency(audit.findings)
-        if finding.check.subject in subjects
-    ]
+    told: dict[tuple[str, ...], str] = {}
+    shown = []
+    for finding in summary.by_urgency(audit.findings):
+        if finding.check.subject not in subjects:
+            continue
+        calls = tuple(map(gap, summary.refused_calls(finding.gaps).itertuples()))
+        like = told.setdefault(calls, finding.check.id)
+        like = "" if like == finding.check.id else like
+        shown.append(card(finding, named, proposals_of(audit, finding), like))
     return Html(
         markup=Markup("\n").join(one.markup for one in shown),
         text="\n".join(one.text for one in shown),

@@ -314,10 +314,15 @@ class _Side:
         return False
 
     @cached_property
-    def group_names(self) -> dict[str, str]:
-        """What security groups are called, by id."""
+    def names(self) -> dict[str, str]:
+        """What security groups and endpoints are called, by id."""
         groups = self.tables.shared("security_groups")
-        return dict(zip(groups["group_id"], groups["group_name"], strict=True))
+        endpoints = self.tables.shared("client_vpn_endpoints")
+        named = endpoints[endpoints["name"].notna()]
+        return {
+            **dict(zip(groups["group_id"], groups["group_name"], strict=True)),
+            **dict(zip(named["endpoint_id"], named["name"], strict=True)),
+        }
 
     def unread(
         self, gaps: pd.DataFrame, account: str, region: str, endpoint: str | None = None
@@ -494,7 +499,7 @@ class _TableDrift:
         self._authors = authors
         self._renamed = renamed
         self._hidden = hidden
-        self._names = old.group_names | new.group_names
+        self._names = old.names | new.names
 
     def rows(self) -> Iterator[Row]:
         """Yield the changes, and keep apart what only one side could see."""
@@ -659,10 +664,16 @@ def _about(table: str, row: Row, names: Mapping[str, str]) -> str:
             "to {target}", target=words.clean(row["target_id"]) or words.clean(row["target_kind"])
         )
     if table == "client_vpn_authorization_rules":
+        id = row["endpoint_id"]
+        endpoint = words.clean(words.told(id, names[id])) if names.get(id) else id
         return (
-            tr("for everyone")
+            tr("for everyone of {endpoint}", endpoint=endpoint)
             if row["access_all"]
-            else tr("for group {group}", group=words.clean(row["group_id"]))
+            else tr(
+                "for group {group} of {endpoint}",
+                group=words.clean(row["group_id"]),
+                endpoint=endpoint,
+            )
         )
     if table == "client_vpn_target_networks":
         return tr(

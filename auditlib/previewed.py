@@ -17,7 +17,7 @@ from auditlib.frames import rows_of
 from auditlib.language import current, marked, sentences, tr, tr_as
 from auditlib.reached import group_word
 from auditlib.summary import by_name, spoken
-from auditlib.words import clean, count, deciding, listed
+from auditlib.words import clean, count, deciding, listed, within
 
 if TYPE_CHECKING:
     from auditlib.audit import Audit
@@ -144,15 +144,15 @@ def title(preview: "Preview") -> str:
     titles = {check.id: check.title for check in checks()}
     if preview.endpoint and preview.checks:
         return tr(
-            "Fix {endpoint} so that: {title}",
+            "Fix {endpoint} so that {title}",
             endpoint=endpoint_called(preview),
-            title=titles[preview.checks[0]],
+            title=within(titles[preview.checks[0]]),
         )
     if len(preview.checks) > 1:
         return tr("The fixes of {count} together", count=count(len(preview.checks), "finding"))
     if not preview.checks:
         return tr("The plan file")
-    return tr("Fix so that: {title}", title=titles[preview.checks[0]])
+    return tr("Fix so that {title}", title=within(titles[preview.checks[0]]))
 
 
 def endpoint_called(preview: "Preview") -> str:
@@ -427,8 +427,7 @@ def unused(preview: "Preview") -> tuple[str, ...]:
         return ()
     return (
         tr(
-            "Ask first whether anybody needs {endpoints} ({check}): what is done for an endpoint that is "
-            "deleted then is done for nothing.",
+            "Ask first whether anybody needs {endpoints} ({check}).",
             endpoints=listed(spoken(idle, summary.names_in(preview.before))),
             check=_IDLE,
         ),

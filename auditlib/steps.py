@@ -689,7 +689,7 @@ class _Asking:
         )
         if not groups:
             for network in networks:
-                yield from narrowing(outage.endpoint_id, outage.region, network)
+                yield from narrowing(self.audit.tables, outage.endpoint_id, outage.region, network)
 
     def _logged_to(self, id: str) -> str:
         """Say to which group an endpoint's log went before it was switched off, where that is known."""

@@ -39,6 +39,7 @@ __all__ = [
     "traffic",
     "value",
     "width",
+    "within",
 ]
 
 _PROTOCOLS = {"tcp": "TCP", "udp": "UDP", "icmp": "ICMP", "icmpv6": "ICMPv6"}
@@ -180,6 +181,17 @@ def opening(text: str) -> str:
 
 
 _ID = re.compile(r"[a-z]+(?:-[a-z]+)*-[0-9a-f]{8}")
+
+
+def within(sentence: str) -> str:
+    """Return a sentence as it stands within another: small at its beginning, unless a name begins it.
+
+    >>> within("No rule is wide"), within("Client VPN endpoints rest"), within("SAML metadata hold")
+    ('no rule is wide', 'Client VPN endpoints rest', 'SAML metadata hold')
+    """
+    first = sentence.partition(" ")[0]
+    small = first != "Client" and first[1:] == first[1:].lower()
+    return sentence[:1].lower() + sentence[1:] if small else sentence
 
 
 def clean(text: object, most: int = 60) -> str:

@@ -137,6 +137,25 @@ def test_an_answer_names_what_could_not_be_read(calls, said):
     assert partly.answer == f"One of the 3 endpoints leaks. There may be more: {said}"
 
 
+@pytest.mark.parametrize(
+    ("population", "told"),
+    [
+        (0, ""),
+        (1, "In the only endpoint that could be read nothing was found"),
+        (3, "In the 3 endpoints that could be read nothing was found"),
+    ],
+)
+def test_what_could_be_read_and_showed_nothing_is_told_and_is_no_pass(population, told):
+    calls = gaps("describe-vpcs")
+    other = finding_of(made(), rows(0), calls, population, 0)  # it may concern each of them
+    found = finding_of(made(), rows(0), calls.assign(table=made().population), population, 0)
+    assert found.status is other.status is Status.NOT_ASSESSED
+    assert found.answer.startswith(other.answer)
+    said = f"{told}; of what could not be read nothing is known." if told else ""
+    assert found.answer.removeprefix(other.answer).strip() == said
+    assert "could be read nothing" not in other.answer
+
+
 def test_a_call_that_feeds_several_tables_is_counted_once():
     found = finding_of(made(), rows(0), gaps("describe-vpcs", "describe-vpcs"), 1, 0)
     assert "more answer" not in found.answer

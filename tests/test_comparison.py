@@ -241,7 +241,7 @@ def test_access_lost_is_told_with_what_was_removed_and_who_keeps_it():
     short = dict(found.in_short())
     assert short["Access lost"] == (
         "Everyone but dev through staff: two receivers (blue and green), by what was removed since: the "
-        "authorization rule 10.0.0.0/16 for everyone. Ask whether the others were meant to lose it.",
+        "authorization rule 10.0.0.0/16 for everyone of staff. Ask whether the others were meant to lose it.",
     )
     told = short["Narrowed: no longer everyone"]
     assert len(told) == 2

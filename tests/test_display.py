@@ -182,6 +182,25 @@ def test_a_failing_card_says_why_what_to_do_and_how_to_verify():
         assert head in text
 
 
+def test_information_has_one_badge():
+    one = finding()
+    note = replace(one, check=replace(one.check, severity=Severity.INFO))
+    tags = re.search(r'<p class="tags">.*?</p>', str(display.card(note).markup))
+    assert tags
+    assert page(tags[0]).words == "i Information"
+    assert "Fails High" in page(display.card(one).markup).words
+
+
+def test_calls_without_an_answer_stand_on_the_first_card_and_others_refer_to_it():
+    with_them = [
+        f for f in open_audit().findings if f.check.subject == "cedar_policies" and len(f.gaps)
+    ]
+    markup = str(display.cards(open_audit(), "cedar_policies").markup)
+    assert len(with_them) > 5
+    (label,) = re.findall(r'aria-label="Missing answers for ([^"]+)"', markup)
+    assert page(markup).words.count(f"The same as for {label}") == len(with_them) - 1
+
+
 def test_a_passing_card_tells_no_remedy():
     text = page(display.card(finding(Status.PASS, rows=0)).markup).text
     assert "Passes" in text

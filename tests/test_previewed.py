@@ -66,7 +66,8 @@ def test_a_plan_and_several_fixes_have_titles_of_their_own(audit):
     assert previewed.sentence(two).startswith("The plan would ")
     assert previewed.title(preview(audit.tables, [])) == "The plan file"
     one = previewed.title(audit.proposal("vpn-sg-is-shared"))
-    assert one == f"Fix so that: {audit.finding('vpn-sg-is-shared').check.title}"
+    title = audit.finding("vpn-sg-is-shared").check.title
+    assert one == f"Fix so that {title[0].lower()}{title[1:]}"
     assert previewed.outcome(preview(audit.tables, [])) == "There is no change to make."
 
 
@@ -210,7 +211,7 @@ def test_a_fix_that_another_outdoes_is_folded_away_and_says_so():
     assert [one.checks for one in previewed.outdone(both)] == [("vpn-sg-is-default",)]
     shown = str(preview_verdicts(both).markup)
     assert shown.count("<details") == 1
-    assert "<summary>Not recommended: Fix so that: Client VPN endpoints carry" in shown
+    assert "<summary>Not recommended: Fix so that Client VPN endpoints carry" in shown
     assert previewed.outdone(both[:1]) == ()
 
 
@@ -290,7 +291,7 @@ def test_a_fix_that_gives_endpoints_other_groups_is_previewed_endpoint_by_endpoi
             switched = [s.change for s in one.steps if isinstance(s.change, ApplySecurityGroups)]
             assert [names[change.endpoint_id] for change in switched] == [name]
             assert [one.endpoint] == [change.endpoint_id for change in switched]
-            assert previewed.title(one).startswith(f"Fix {name} so that: ")
+            assert previewed.title(one).startswith(f"Fix {name} so that ")
     (worse,) = previewed.outdone(tuple(shown.values()))
     assert worse is shown[shared, "legacy"]
     assert all(one.checks != shared for one in previewed.chosen(three, endpoint="contractors"))
@@ -300,7 +301,7 @@ def test_an_endpoint_whose_name_misleads_is_called_by_its_id_in_the_titles_of_it
     world = OnDefault()
     world.record(ENDPOINT)["Tags"] = [{"Key": "Name", "Value": "=SUM(A1:A9)"}]
     (one,) = Audit(world.snapshot()).proposals("vpn-sg-is-default")
-    assert previewed.title(one).startswith(f"Fix {ENDPOINT} (suspicious name) so that: ")
+    assert previewed.title(one).startswith(f"Fix {ENDPOINT} (suspicious name) so that ")
 
 
 def test_an_endpoint_that_nobody_uses_is_said_to_be_so_beside_its_fix_and_on_its_cards():
@@ -309,7 +310,7 @@ def test_an_endpoint_that_nobody_uses_is_said_to_be_so_beside_its_fix_and_on_its
     world.log_group("/vpn/quiet")
     world.log_stream("/vpn/quiet", "connections", days_ago=75)
     audit = Audit(world.snapshot())
-    ask = f"Ask first whether anybody needs {ENDPOINT} (endpoint-is-idle)"
+    ask = f"Ask first whether anybody needs {ENDPOINT} (endpoint-is-idle)."
     assert ask in page(str(preview_verdicts(previewed.chosen(audit)).markup)).words
     for id in ("vpn-sg-is-default", "default-sg-is-used", "endpoint-in-one-zone"):
         assert card_of(audit, id).words.count(ask) == (id != "default-sg-is-used")

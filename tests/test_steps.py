@@ -229,6 +229,24 @@ def test_what_users_may_lose_by_narrower_authorization_is_told_from_what_they_re
     assert "users get to nothing by 0.0.0.0/0" in narrow()
 
 
+@pytest.mark.parametrize(
+    ("description", "back", "told"),
+    [
+        ("", "--target-network-cidr 0.0.0.0/0.", False),
+        ("Contractors, until $(May)", "--description 'Contractors, until $(May)'.", False),
+        ("file://x", "--target-network-cidr 0.0.0.0/0.", True),
+        ("see\nhere", "--target-network-cidr 0.0.0.0/0.", True),
+    ],
+)
+def test_the_way_back_gives_a_rule_its_description_again(description, back, told):
+    world, endpoint = down()
+    world.authorize(endpoint, "0.0.0.0/0", description=description)
+    (step,) = steps_of(world, ENDED)
+    (part,) = [part for part in step.parts if "The way back" in part]
+    assert back in part
+    assert ("does not hold the rule's description" in part) is told
+
+
 def test_where_users_are_in_groups_the_calls_are_those_of_the_fix():
     world, endpoint = down()
     world.record(endpoint)["AuthenticationOptions"].append(

@@ -27,7 +27,7 @@ from auditlib.changes import (
     RemoveAuthorizationRule,
     RevokeRule,
 )
-from auditlib.changes.change import whole
+from auditlib.changes.change import TEXT, whole, with_texts
 from auditlib.changes.others import Others
 from auditlib.changes.remarks import Called
 from auditlib.frames import rows_of, rows_where
@@ -855,7 +855,7 @@ def narrowed_authorization(tables: Tables, evidence: pd.DataFrame) -> Fix:
             decisions.append(
                 sentences(
                     let_into_told(tables, row.endpoint_id, row.destination_cidr, _id_alone),
-                    *narrowing(row.endpoint_id, str(row.region), row.destination_cidr),
+                    *narrowing(tables, row.endpoint_id, str(row.region), row.destination_cidr),
                 )
             )
             continue
@@ -887,10 +887,24 @@ def narrowed_authorization(tables: Tables, evidence: pd.DataFrame) -> Fix:
     return Fix(changes=tuple(changes), named=tuple(named), decisions=tuple(decisions))
 
 
-def narrowing(endpoint_id: str, region: str, destination_cidr: str) -> tuple[str, ...]:
-    """Return the parts, in order, of narrowing what everyone is authorized for, with their calls."""
+def narrowing(
+    tables: Tables, endpoint_id: str, region: str, destination_cidr: str
+) -> tuple[str, ...]:
+    """Return the parts, in order, of narrowing what everyone is authorized for, with their calls.
+
+    The call of the way back gives the rule its description again, where that is plain text.
+    """
     where = f"--client-vpn-endpoint-id {shlex.quote(endpoint_id)} --region {shlex.quote(region)}"
     blank = "${NARROWER_NETWORK:?}"
+    rules = tables["client_vpn_authorization_rules"]
+    (held,) = rules.loc[
+        rules["endpoint_id"].eq(endpoint_id)
+        & rules["destination_cidr"].eq(destination_cidr)
+        & rules["access_all"].eq(True),
+        "description",
+    ].head(1)
+    described = held if isinstance(held, str) else ""
+    plain = TEXT.fullmatch(described) is not None and "://" not in described
     return (
         tr(
             "Authorize each network that users need, and no wider, one call for each: {call}. It counts once "
@@ -900,12 +914,22 @@ def narrowing(endpoint_id: str, region: str, destination_cidr: str) -> tuple[str
             look=f"aws ec2 describe-client-vpn-authorization-rules {where} --output text --filters "
             f"\"Name=destination-cidr,Values={blank}\" --query 'AuthorizationRules[].Status.Code'",
         ),
-        tr(
-            "Remove the wide rule only then: {call}. Test again. The way back is the same rule anew: {back}.",
-            call=f"aws ec2 revoke-client-vpn-ingress {where} --revoke-all-groups "
-            f"--target-network-cidr {shlex.quote(destination_cidr)}",
-            back=f"aws ec2 authorize-client-vpn-ingress {where} --authorize-all-groups "
-            f"--target-network-cidr {shlex.quote(destination_cidr)}",
+        sentences(
+            tr(
+                "Remove the wide rule only then: {call}. Test again. The way back is the same rule anew: {back}.",
+                call=f"aws ec2 revoke-client-vpn-ingress {where} --revoke-all-groups "
+                f"--target-network-cidr {shlex.quote(destination_cidr)}",
+                back=f"aws ec2 authorize-client-vpn-ingress {where} --authorize-all-groups "
+                + shlex.join(
+                    ("--target-network-cidr", destination_cidr)
+                    + (with_texts(Description=described) if plain else ())
+                ),
+            ),
+            ""
+            if plain
+            else tr(
+                "That call does not hold the rule's description: the table client_vpn_authorization_rules does."
+            ),
         ),
     )
 
