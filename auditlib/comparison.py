@@ -373,7 +373,7 @@ class Comparison:
         return tuple(
             tr(
                 "A change of the security groups of {endpoint} had not reached its interfaces on {when} "
-                "and has not since: it takes hours, as far as is known, so it seems to be stuck.",
+                "and has not since: AWS gives itself up to four hours, so it seems to be stuck.",
                 endpoint=words.name_first(id, self.names.get(id)),
                 when=self.since,
             )

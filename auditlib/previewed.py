@@ -363,7 +363,9 @@ def sentence(preview: "Preview") -> str:
         _unjudged(preview)
         if outcomes(preview)
         else tr("It {verdict}.", verdict=_by_name(preview, preview.brief)),
-        tr("Live sessions end.") if preview.resets_sessions else tr("No session ends."),
+        tr("Live sessions end.")
+        if preview.resets_sessions
+        else tr("AWS does not list it among the changes that reset connections."),
     )
 
 

@@ -160,6 +160,15 @@ def test_it_says_that_sessions_end_where_its_remedy_does(id):
 
 
 @every_check
+def test_it_does_not_promise_what_aws_does_not_list(id):
+    made = ALL[id]
+    for text in (made.rationale, made.remedy, made.verify, *made.false_alarms):
+        assert "acts at once" not in text
+        assert "not end sessions" not in text
+        assert "Support" not in text, "AWS's guide is what a check rests on"
+
+
+@every_check
 def test_its_subject_has_a_name(id):
     assert ALL[id].subject in summary._SUBJECTS
 

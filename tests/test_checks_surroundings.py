@@ -212,6 +212,24 @@ def test_an_imported_certificate_is_not_renewed_by_acm():
 
 
 @pytest.mark.parametrize(
+    ("id", "days"),
+    [
+        ("revocation-list-has-expired", -1),
+        ("revocation-list-expires-soon", 9),
+        ("revocation-list-is-missing", None),
+    ],
+)
+def test_who_imports_a_list_knows_that_it_may_take_four_hours(id, days):
+    world, endpoint = endpoint_world(authentication=MUTUAL)
+    if days is not None:
+        world.revocation_list(endpoint, revocation_list(days=days))
+    assert (
+        "up to four hours to take effect: do not import again meanwhile."
+        in finding(world, id).remedy
+    )
+
+
+@pytest.mark.parametrize(
     ("days", "expected"),
     [(-1, "revocation-list-has-expired"), (29, "revocation-list-expires-soon"), (31, None)],
 )

@@ -199,7 +199,7 @@ def test_restoring_is_told_in_the_order_of_doing_with_the_calls_filled_in():
     assert f"revoke-client-vpn-ingress {given}--revoke-all-groups" in step.parts[4]
     assert f"export-client-vpn-client-certificate-revocation-list {given}" in step.parts[5]
     assert f"import-client-vpn-client-certificate-revocation-list {given}--cert" in step.parts[6]
-    assert "up to four hours until it counts: do not import again" in step.parts[6]
+    assert "up to four hours to take effect: do not import again" in step.parts[6]
     found = audited(world).finding(ENDED)
     card = page(str(display.card(found).markup)).text
     assert "<endpoint id>" not in card

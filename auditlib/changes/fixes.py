@@ -774,7 +774,7 @@ def _stopped_by_outbound(tables: Tables, endpoint_id: str) -> dict[str, list[str
 
 @fix("vpn-sg-not-yet-effective")
 def configured_groups(tables: Tables, evidence: pd.DataFrame) -> Fix:
-    """Return what puts the configured groups in force at once."""
+    """Return what puts the configured groups in force without waiting for AWS to carry them there."""
     changes: list[Change] = []
     decisions = []
     endpoints = tables["client_vpn_endpoints"]

@@ -114,8 +114,8 @@ class ApplySecurityGroups(Change):
             f"  vpc_id             = {hcl.literal(self.vpc_id)}",
             f"  security_group_ids = [{ids}]",
             *tr(
-                "Terraform uses a call that may take hours to reach the interfaces; the AWS CLI's\n"
-                "apply-security-groups-to-client-vpn-target-network acts at once."
+                "Terraform modifies the endpoint, for which AWS documents up to four hours; for the AWS CLI's\n"
+                "apply-security-groups-to-client-vpn-target-network it documents no delay."
             ).split("\n"),
         )
 

@@ -593,8 +593,8 @@ _LIST_SHOWN = marked(
 )
 _LIST_IMPORT = marked(
     "Import it from the file crl.pem: aws ec2 import-client-vpn-client-certificate-revocation-list "
-    "--client-vpn-endpoint-id <endpoint id> --certificate-revocation-list file://crl.pem. AWS takes up "
-    "to four hours until it counts: do not import again meanwhile."
+    "--client-vpn-endpoint-id <endpoint id> --certificate-revocation-list file://crl.pem. AWS gives the "
+    "import up to four hours to take effect: do not import again meanwhile."
 )
 _LIST_WINDOW = marked("Importing resets the sessions of the endpoint: plan a window.")
 _LIST_THEN = marked(
@@ -827,7 +827,8 @@ def revocation_list_expires_soon(
         "Create a revocation list with the authority that signs your client certificates, put on "
         "it what was lost and who left, and import it; an empty list is a start, as the way is "
         "then known. Renew it before it expires, for an expired list locks everybody out. Importing "
-        "resets sessions: plan a window."
+        "resets sessions: plan a window. AWS gives the import up to four hours to take effect: do "
+        "not import again meanwhile."
     ),
     ends_sessions=True,
     verify=(

@@ -301,7 +301,7 @@ def association_not_in_place(
     rationale=(
         "Nobody can connect to an endpoint without an association, and AWS bills associations and "
         "connections, not the endpoint: it costs nothing. It keeps its certificate, rules and "
-        "groups all the same, and with the first subnet they are in force at once, as whoever left "
+        "groups all the same, and with the first subnet they are in force, as whoever left "
         "it there wrote them. It also counts towards the quota of endpoints. AWS requires nothing, "
         "so this is information."
     ),

@@ -58,9 +58,10 @@ _SHOW_GROUPS = (
     remedy=(
         "Create a security group for each endpoint alone, without inbound rules and with outbound "
         "open; add rules that name it to the groups of the receivers; apply it to the endpoint "
-        "(apply-security-groups-to-client-vpn-target-network acts at once and replaces the whole "
-        "set); check the groups on the endpoint's interfaces; only then take away what the "
-        "receivers allowed the default group. Changing the groups does not end sessions."
+        "(apply-security-groups-to-client-vpn-target-network, which replaces the whole set); check "
+        "the groups on the endpoint's interfaces; only then take away what the receivers allowed "
+        "the default group. AWS does not list a change of groups among those that reset "
+        "connections."
     ),
     verify=(
         f"{_SHOW_GROUPS} shows the new group and nothing else; describe-network-interfaces shows "
@@ -650,15 +651,16 @@ def _let_out(rule: Any, entries: Mapping[Any, Iterable[str]]) -> Traffic:
     ),
     rationale=(
         "AWS shows an endpoint's groups in three places: its settings, its associations and its "
-        "network interfaces. Only the interfaces decide. A change of the settings may take up to "
-        "four hours to get there (AWS Support, as relayed in hashicorp/terraform-provider-aws "
-        "#33996), so whoever reviews the settings reviews rules that are not in force, and a "
-        "group that was replaced because it was too open is still open."
+        "network interfaces. Only the interfaces decide. AWS's guide gives a change of the settings "
+        "up to four hours from when the request is accepted, so whoever reviews the settings "
+        "meanwhile reviews rules that are not in force, and a group that was replaced because it "
+        "was too open is still open. A change that takes longer seems to be stuck."
     ),
     remedy=(
         "Apply the intended groups with apply-security-groups-to-client-vpn-target-network, which "
-        "acts at once and replaces the whole set: name every group that is to stay. Wait before "
-        "removing rules that name the old group until the interfaces no longer carry it."
+        "replaces the whole set: name every group that is to stay. AWS's guide names no delay for "
+        "this call, but promises nothing either: look at the interfaces. Remove rules that name the old "
+        "group only once no interface carries it."
     ),
     verify=(
         f"{_SHOW_GROUPS}, describe-client-vpn-endpoints (SecurityGroupIds) and "
@@ -668,8 +670,10 @@ def _let_out(rule: Any, entries: Mapping[Any, Iterable[str]]) -> Traffic:
         "What is found about its security groups is about those in force, not about those in its "
         "settings: apply the intended ones first, then look again."
     ),
-    false_alarms=("A change made within the last hours that is still on its way.",),
-    reference=f"{GUIDE}cvpn-working-target-apply.html",
+    false_alarms=(
+        "A change of the settings that was made less than four hours before the account was read.",
+    ),
+    reference=f"{GUIDE}cvpn-working-endpoints.html",
     controls={"NIST SP 800-53 Rev. 5": ("AC-3", "AC-4")},
 )
 def vpn_sg_not_yet_effective(
