@@ -420,15 +420,15 @@ class Comparison:
         return pd.DataFrame(rows)
 
     def _checks(self) -> pd.DataFrame:
-        columns = ["check", "severity", "before", "now", *drift.STATES]
+        columns = ["check", "severity", "earlier", "now", *drift.STATES]
         if self.drift is None:
             return pd.DataFrame(columns=columns)
-        found = self.drift.checks.assign(now=self.drift.checks["after"])
-        differs = (found["before"] != found["now"]) | (
+        found = self.drift.checks.rename(columns={"before": "earlier", "after": "now"})
+        differs = (found["earlier"] != found["now"]) | (
             found[[s for s in drift.STATES if s != "unchanged"]].sum(axis=1) > 0
         )
         only_told = found["severity"] == Severity.INFO.value
-        for when in ("before", "now"):
+        for when in ("earlier", "now"):
             outcome = found[when].mask(only_told & (found[when] == "fail"), "information")
             found[when] = [tr(_STATUS[one]) for one in outcome]
         superseded = [summary.superseded(self.new.finding(id)) for id in found["check"]]

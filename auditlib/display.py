@@ -263,7 +263,7 @@ def breaking(id: str) -> Markup:
 _TEXTS = re.compile(
     r"<(title|style|bdi)\b.*?</\1>|<a href=\"https:.*?</a>|<[^>]*>|(?P<text>[^<]+)", re.DOTALL
 )
-_COUNTED = re.compile(r"(?<=\d) (?=[件行つ個日時分か年台人回秒])")
+_COUNTED = re.compile(r"(?<=\d) (?=[件行つ個日時分か年台人回秒枚]|ホップ)")
 
 
 def unbroken_page(html: str) -> str:
@@ -452,7 +452,8 @@ LONG = {
 SHORT = 40
 """Characters that need no more room than any other column has."""
 
-_OF_ITS_OWN = {"iam_action": "action", "leaves": "receiver"}  # columns set as no other
+_OF_ITS_OWN = {"column": "noun", "iam_action": "action", "leaves": "receiver", "table": "noun"}
+"""Columns set as no other, each with what it is set as."""
 
 
 def _is_id(column: str) -> bool:
