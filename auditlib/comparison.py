@@ -323,7 +323,7 @@ class Comparison:
                     endpoint, network, *group = thing.id.split(" ", 2)
                     hop = f"authorization: {network} for {''.join(group) or 'everyone'}"
                     if endpoint == row.endpoint_id and hop in row.via_before:
-                        rule = f"{network} {thing.about}"
+                        rule = tr("{network} {about}", network=network, about=thing.about)
                         by[tr("the authorization rule {rule}", rule=rule)] = None
                 elif thing.table == "security_group_rules" and any(
                     thing.id in hop for hop in row.via_before
