@@ -27,7 +27,7 @@ NAMED = {"tr": 0, "marked": 0, "tr_as": 1, "count": 1, "plural": 0}
 
 SHOWN = {
     "address", "after", "before", "by", "change", "check", "iam_action", "open", "outcome", "reason",
-    "about", "column", "coverage", "digest", "first_seen", "fragile", "gone", "hidden_objects", "new",
+    "about", "column", "coverage", "digest", "earlier", "first_seen", "fragile", "gone", "hidden_objects", "new",
     "new_eni_id", "new_ip", "newly_raised", "not_assessed", "not_seen", "now", "object_id", "old_eni_id",
     "old_ip", "read", "reappeared", "receivers", "regions", "reliable", "resolved", "sessions_end",
     "severity", "snapshot", "state", "still_open", "table", "unchanged", "unknown", "unread", "when", "steps", "traffic", "user_group", "user_groups", "what",

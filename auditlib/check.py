@@ -927,9 +927,10 @@ def _missing(gaps: pd.DataFrame) -> str:
     if others == 1:
         return tr("{first}, and one more answer is missing", first=first)
     return tr(
-        "{first}, and {others} are missing",
+        "{first}, and {nouns} are missing",
         first=first,
-        others=words.count(others, "more answer"),
+        nouns=words.count(others, "more answer"),
+        others=others,
     )
 
 

@@ -331,7 +331,7 @@ class Comparison:
                     endpoint, network, *group = thing.id.split(" ", 2)
                     hop = f"authorization: {network} for {''.join(group) or 'everyone'}"
                     if endpoint == row.endpoint_id and hop in row.via_before:
-                        rule = f"{network} {thing.about}"
+                        rule = tr("{network} {about}", network=network, about=thing.about)
                         by[tr("the authorization rule {rule}", rule=rule)] = None
                 elif thing.table == "security_group_rules" and any(
                     thing.id in hop for hop in row.via_before
@@ -428,15 +428,15 @@ class Comparison:
         return pd.DataFrame(rows)
 
     def _checks(self) -> pd.DataFrame:
-        columns = ["check", "severity", "before", "now", *drift.STATES]
+        columns = ["check", "severity", "earlier", "now", *drift.STATES]
         if self.drift is None:
             return pd.DataFrame(columns=columns)
-        found = self.drift.checks.assign(now=self.drift.checks["after"])
-        differs = (found["before"] != found["now"]) | (
+        found = self.drift.checks.rename(columns={"before": "earlier", "after": "now"})
+        differs = (found["earlier"] != found["now"]) | (
             found[[s for s in drift.STATES if s != "unchanged"]].sum(axis=1) > 0
         )
         only_told = found["severity"] == Severity.INFO.value
-        for when in ("before", "now"):
+        for when in ("earlier", "now"):
             outcome = found[when].mask(only_told & (found[when] == "fail"), "information")
             found[when] = [tr(_STATUS[one]) for one in outcome]
         superseded = [summary.superseded(self.new.finding(id)) for id in found["check"]]

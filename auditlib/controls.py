@@ -47,15 +47,18 @@ A wider one has ``findings_bear`` or ``nothing_found``: whether it is met is no 
 
 SHOWN: Mapping[Answer, tuple[str, str]] = {
     "not_met": ("✕", marked("Not met")),
-    "findings_bear": ("●", marked("Findings bear on it")),
+    "findings_bear": ("■", marked("Findings bear on it")),
     "not_assessed": ("?", marked("Not assessed")),
     "choice": ("i", marked("Depends on your choice")),
     "met": ("✓", marked("Met")),
-    "nothing_found": ("○", marked("Nothing found")),
+    "nothing_found": ("□", marked("Nothing found")),
     "not_applicable": ("–", marked("Not applicable")),
     "not_covered": ("·", marked("Not looked at")),
 }
-"""How people are shown an answer: a sign and words, so that colour never says it alone."""
+"""How people are shown an answer: a sign and words, so that colour never says it alone.
+
+No circle: in Japan it says that a control is met.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

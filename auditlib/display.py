@@ -289,13 +289,14 @@ def breaking(id: str) -> Markup:
 _TEXTS = re.compile(
     r"<(title|style|bdi)\b.*?</\1>|<a href=\"https:.*?</a>|<[^>]*>|(?P<text>[^<]+)", re.DOTALL
 )
-_COUNTED = re.compile(r"(?<=\d) (?=[件行つ個日時分か年台人回秒])")
+_COUNTED = re.compile(r"(?<=\d) (?=[件行つ個日時分か年台人回秒枚]|ホップ)")
 
 
 def unbroken_page(html: str) -> str:
     """Return a page in whose text what :func:`unbroken` knows is not broken over lines.
 
-    A Japanese number stays with what it counts. Addresses of other pages may break anywhere.
+    A Japanese number stays with what it counts, and a Japanese list of names may break after each:
+    a browser that breaks by phrases takes it for one. Addresses of other pages may break anywhere.
 
     >>> unbroken_page('<p title="us-vpn">us-vpn <bdi>lab-vpn</bdi></p>')
     '<p title="us-vpn"><bdi>us-vpn</bdi> <bdi>lab-vpn</bdi></p>'
@@ -309,7 +310,7 @@ def unbroken_page(html: str) -> str:
             lambda one: one[0] if len(one[0]) > LONGEST_WHOLE else f"<bdi>{one[0]}</bdi>", counted
         )
 
-    return _TEXTS.sub(kept, html)
+    return _TEXTS.sub(kept, html).replace("、<bdi>", "、<wbr><bdi>")
 
 
 _CODE = re.compile(r"`[^`]+`")
@@ -478,7 +479,8 @@ LONG = {
 SHORT = 40
 """Characters that need no more room than any other column has."""
 
-_OF_ITS_OWN = {"iam_action": "action", "leaves": "receiver"}  # columns set as no other
+_OF_ITS_OWN = {"column": "noun", "iam_action": "action", "leaves": "receiver", "table": "noun"}
+"""Columns set as no other, each with what it is set as."""
 
 
 def _is_id(column: str) -> bool:

@@ -185,8 +185,8 @@ def left(preview: "Preview") -> tuple[str, ...]:
     return (tr("Left to you: {nouns}.", nouns=count(number, "decision"), number=number),)
 
 
-LONG = 260
-"""Characters of a verdict beyond which it is told as a table."""
+LONG = {"en": 260, "ja": 130}
+"""Characters of a verdict beyond which it is told as a table, by language: Japanese ones say more."""
 
 
 def outcomes(preview: "Preview") -> list[dict[str, str]]:
@@ -194,7 +194,7 @@ def outcomes(preview: "Preview") -> list[dict[str, str]]:
 
     Rows hold ``regions``, ``opens``, ``closes`` and ``unknown``, in words.
     """
-    if len(preview.brief) <= LONG and not any(one.unread for one in preview.outcomes):
+    if len(preview.brief) <= LONG[current()] and not any(one.unread for one in preview.outcomes):
         return []
     return [
         {

@@ -394,10 +394,11 @@ def coverage_sentence(audit: "Audit") -> str:
     if not refused:
         return tr("All {number} calls were answered.", number=len(calls))
     return tr(
-        "{read} of {number} calls were answered; {refused} missing.",
+        "{read} of {number} calls were answered; {nouns} missing.",
         read=read,
         number=len(calls),
-        refused=count(refused, "answer"),
+        nouns=count(refused, "answer"),
+        refused=refused,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from auditlib import display
 from auditlib.audit import Audit
 from auditlib.check import checks
-from auditlib.controls import FRAMEWORKS, answers, frameworks_like, in_short
+from auditlib.controls import FRAMEWORKS, SHOWN, answers, frameworks_like, in_short
 from auditlib.errors import ParameterError
 from tests import report_worlds as worlds
 from tests.test_exports import accepting
@@ -65,6 +65,12 @@ def test_every_control_a_check_names_has_a_title_in_the_catalogue():
         for framework, ids in made.controls.items():
             for id in ids:
                 assert FRAMEWORKS[framework].control(id).title, (made.id, framework, id)
+
+
+def test_no_answer_has_a_circle_which_says_passed_in_japan():
+    signs = [sign for sign, _ in SHOWN.values()]
+    assert not {"○", "●", "◎", "◯"} & set(signs)
+    assert len(set(signs)) == len(signs)
 
 
 def test_the_catalogue_says_where_every_framework_comes_from():

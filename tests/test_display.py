@@ -323,6 +323,12 @@ def test_a_page_leaves_what_is_longer_than_an_endpoint_s_id_to_be_broken():
 
 def test_a_japanese_number_stays_with_what_it_counts():
     assert display.unbroken_page("<p>チェック 2 件</p>") == "<p>チェック 2\N{NO-BREAK SPACE}件</p>"
+    assert display.unbroken_page("<p>1 ホップ</p>") == "<p>1\N{NO-BREAK SPACE}ホップ</p>"
+
+
+def test_a_japanese_list_of_names_may_break_after_each():
+    told = "<bdi>us-vpn</bdi>、<wbr><bdi>lab-vpn</bdi>"
+    assert display.unbroken_page("<p>us-vpn、lab-vpn</p>") == f"<p>{told}</p>"
 
 
 def test_the_sheet_loses_spaces_between_its_signs_and_none_in_its_strings():

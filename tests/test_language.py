@@ -17,8 +17,10 @@ import pytest
 from babel.messages.catalog import Catalog
 from click.testing import CliRunner
 
+from auditlib import previewed
 from auditlib.audit import open_audit
 from auditlib.cli import main
+from auditlib.controls import FRAMEWORKS
 from auditlib.errors import ParameterError
 from auditlib.export import findings_json, json_text
 from auditlib.language import LANGUAGES, spoken, tr, use
@@ -290,6 +292,7 @@ UNJAPANESE = {
     "a full stop of another script": r"[ぁ-ん一-龯ー。)]\. |[ぁ-ん一-龯ー]\.$",
     "sentences joined by a comma": r"(?:です|ます|ません|ました|でした)、",
     "two full stops": r"。。|: 。",
+    "a question mark of another script": r"か\?",
 }
 
 ONE_WORD = {
@@ -308,6 +311,15 @@ ONE_WORD = {
     "模様 (write とみられます)": r"模様",
     "件 of addresses (write 個)": r"アドレス[^。、]{0,12}\d 件",
     "件目 (write つ目)": r"件目",
+    "一部を除き適合 (write 一部のみ適合)": r"一部を除き",
+    "喪失, 弱化, 安定化 (write 消失, 不安定化, 確実化)": r"喪失|弱化|(?<!不)安定化",
+    "受信側 (write 接続先)": r"受信側",
+    "近隣 (write 関連する)": r"近隣",
+    "自動修正 (write すぐに使える修正)": r"自動修正|用意された修正",
+    "第 2 要素 (write 多要素認証)": r"第 2 の?要素",
+    "この監査, このレポート (write 本監査, 本レポート)": r"この(?:監査|レポート)",
+    "AWS によれば (write AWS によると)": r"AWS によれば",
+    "以前のスナップショット (write 前回の)": r"以前のスナップショット",
 }
 """What is called in one way only, by the way it was called beside it."""
 
@@ -385,6 +397,24 @@ def test_what_a_check_finds_begins_with_its_particle_where_a_number_stands_befor
         or bool(re.search(r"(?:ます|です|ません)$", told)) != (role == "many")
     ]
     assert wrong == []
+
+
+def test_a_control_is_told_as_what_is_required_and_never_as_what_is_so(language):
+    """Beside "not met" a sentence would say that the account is as it should be."""
+    titles = {one.title for framework in FRAMEWORKS.values() for one in framework.controls}
+    with spoken(language):
+        told = [tr(title).split("。")[0] for title in titles if title]
+    assert told
+    assert [text for text in told if not text.endswith("こと")] == []
+
+
+@pytest.mark.parametrize("id", ["authorization-allows-everyone", "connection-logging-is-off"])
+def test_a_verdict_is_a_table_in_every_language_or_in_none(id, language):
+    tables = {}
+    for one in ("en", language):
+        with spoken(one):
+            tables[one] = len(previewed.outcomes(open_audit(None).proposal(id)))
+    assert tables[language] == tables["en"]
 
 
 def test_a_page_names_its_language(made, language):

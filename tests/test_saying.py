@@ -7,7 +7,7 @@ import pytest
 
 from auditlib import language
 from auditlib.access import shown
-from auditlib.access.saying import said
+from auditlib.access.saying import hop_shown, said
 from auditlib.reached import exit_word
 
 TOLD = {
@@ -48,6 +48,10 @@ def test_what_is_put_into_a_saying_is_shown_in_the_language_too(foreign):
     assert (
         shown(said("{routes} in {id} could not be read", routes=("a", "b"), id="c")) == "c: a / b?"
     )
+
+
+def test_the_rules_of_a_hop_are_listed_as_the_language_lists(foreign):
+    assert hop_shown("ingress: sgr-1, sgr-2") == "ingress: sgr-1 / sgr-2"
 
 
 def test_a_name_from_the_account_is_neither_translated_nor_looked_into(foreign):

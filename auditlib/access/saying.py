@@ -84,7 +84,9 @@ def _rest_shown(head: str, rest: str) -> str:
     if rest.startswith("inside "):
         return tr("inside {subnet}", subnet=rest.removeprefix("inside "))
     entry = rest.partition(" entry ")
-    return tr("{acl} entry {number}", acl=entry[0], number=entry[2]) if entry[2] else rest
+    if entry[2]:
+        return tr("{acl} entry {number}", acl=entry[0], number=entry[2])
+    return tr_as("list", ", ").join(rest.split(", "))
 
 
 def _shown(value: object) -> object:
