@@ -483,7 +483,7 @@ class _Asking:
             if losing
             else (),
             ends="",
-            sessions=tr("AWS does not name it among the changes that reset sessions."),
+            sessions=tr("AWS does not name a change of groups among those that reset sessions."),
             waits=len(gaps) > 0,
             who=listed([tr(_NETWORK), tr(_OWNERS)]) if losing else tr(_NETWORK),
         )
