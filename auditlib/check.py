@@ -18,7 +18,7 @@ import importlib
 import inspect
 import pkgutil
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -95,6 +95,10 @@ Accept = Callable[["Check", pd.DataFrame], pd.DataFrame]
 there and with the columns of ``auditlib.accepted.COLUMNS``: by whom, why, and until when."""
 
 
+_ByDesign = tuple[Sequence[str], Sequence[str]]
+"""What a text for other scanners holds for, and what not."""
+
+
 class TableSource(Protocol):
     """What a check reads from: frames by table name, and their gaps."""
 
@@ -137,6 +141,9 @@ class Check:
     left_out
         Says in a sentence which rows of that table are not judged, and why; empty for none. Its
         first parameter is the whole table, further ones name tables.
+    leaves_open
+        Whether what ``left_out`` tells of may show the condition all the same, unseen: a pass is then
+        as far as was looked at.
     condition
         The bad condition as a verb phrase, for one and for many: ``("uses …", "use …")``.
     clear
@@ -190,6 +197,8 @@ class Check:
         same.
     accepted_by_design
         For conditions the kit recommends and other scanners report: the text to hand to them.
+    by_design
+        Returns from the tables what in the account that text holds for, and what not.
     tables, wording
         The tables its verdict rests on, and those it only words reasons with, from its
         function's parameter names.
@@ -216,6 +225,7 @@ class Check:
     wording: tuple[str, ...] = ()
     among: Callable[[pd.DataFrame], pd.Series] | None = field(default=None, repr=False)
     left_out: Callable[..., str] | None = field(default=None, repr=False)
+    leaves_open: bool = False
     unseen: Callable[..., list[GapRow]] | None = field(default=None, repr=False)
     parts: tuple[str, ...] = ()
     errand: str = ""
@@ -234,6 +244,7 @@ class Check:
     names_access: bool = False
     of_everyone: bool = False
     accepted_by_design: str = ""
+    by_design: "Callable[[TableSource], _ByDesign] | None" = field(default=None, repr=False)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -289,6 +300,10 @@ class Finding:
     at_once
         By endpoint at which its evidence keeps everybody from connecting, a sentence: what is to be
         done there waits for no window, and whom it cuts off.
+    by_design
+        What the text for other scanners holds for, and what not; the first empty where for nothing.
+    left_out
+        The sentence of its answer on what was not judged; empty where all was.
     """
 
     check: Check
@@ -300,6 +315,8 @@ class Finding:
     accepted: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     overtaken: tuple[str, ...] = ()
     at_once: Mapping[str, str] = field(default_factory=dict, repr=False)
+    by_design: "_ByDesign" = field(default=((), ()), repr=False)
+    left_out: str = field(default="", repr=False)
 
     @property
     def remedy(self) -> str:
@@ -319,6 +336,23 @@ class Finding:
         now = [self.at_once[id] for id in ids if id in self.at_once]
         waits = made.window if len(now) < len(ids) else ""
         return tuple(filter(None, (first, *now, waits, *rest)))
+
+    @property
+    def verify(self) -> str:
+        """How to see that its evidence is gone: its calls name endpoint and Region where these are few."""
+        text = filled_in(self.check.verify, self.evidence)
+        places = _places(self.evidence, "endpoint_id")
+        if _ENDPOINT not in text or len(places) > _FEW:
+            return text
+        asked = (
+            tr(
+                "Ask this in {region} for {endpoints}.",
+                region=region,
+                endpoints=words.listed(id for id, where in places if where == region),
+            )
+            for region in dict.fromkeys(region for _, region in places)
+        )
+        return sentences(text, *asked)
 
     def __repr__(self) -> str:
         reasons = [f"- {reason}" for reason in self.evidence.get("reason", ())]
@@ -342,28 +376,46 @@ class Finding:
         )
 
 
+_FEW = 6
+"""As many endpoints a sentence names one by one."""
+_ENDPOINT = "<endpoint id>"
 _FILLED_IN = (
-    ("--client-vpn-endpoint-id <endpoint id>", "endpoint_id"),
-    ("--certificate-arn <arn>", "certificate_arn"),
+    ("--client-vpn-endpoint-id", _ENDPOINT, "endpoint_id", 1),
+    ("--client-vpn-endpoint-ids", _ENDPOINT, "endpoint_id", _FEW),
+    ("--certificate-arn", "<arn>", "certificate_arn", 1),
 )
-"""What a call leaves open, and the column of the evidence that says it."""
+"""What a call leaves open: option, blank, the column of the evidence that says it, how many it may name."""
 
 
 def filled_in(text: str, evidence: pd.DataFrame) -> str:
-    """Return a text whose calls name the endpoint or certificate, and its Region, where evidence is about only one.
+    """Return a text whose calls name the endpoint or certificate, and its Region, as far as evidence is about one.
+
+    An option that takes several endpoints names all of a Region where they are few.
 
     >>> one = pd.DataFrame({"endpoint_id": ["cvpn-endpoint-1"], "region": ["eu-west-1"]})
     >>> filled_in("aws … --client-vpn-endpoint-id <endpoint id> …", one)
     'aws … --client-vpn-endpoint-id cvpn-endpoint-1 --region eu-west-1 …'
+    >>> two = pd.DataFrame({"endpoint_id": ["cvpn-endpoint-1", "cvpn-endpoint-2"], "region": "eu-west-1"})
+    >>> filled_in("aws … --client-vpn-endpoint-id <endpoint id> …", two)
+    'aws … --client-vpn-endpoint-id <endpoint id> --region eu-west-1 …'
+    >>> filled_in("aws … --client-vpn-endpoint-ids <endpoint id> …", two)
+    'aws … --client-vpn-endpoint-ids cvpn-endpoint-1 cvpn-endpoint-2 --region eu-west-1 …'
     """
-    for open_, column in _FILLED_IN:
-        if open_ in text and {column, "region"} <= set(evidence):
-            places = evidence[[column, "region"]].dropna().drop_duplicates()
-            if len(places) == 1:
-                ((id, region),) = places.itertuples(index=False, name=None)
-                option = open_.partition(" ")[0]
-                text = text.replace(open_, f"{option} {shlex.quote(id)} --region {region}")
+    for option, blank, column, most in _FILLED_IN:
+        places = _places(evidence, column)
+        if len({region for _, region in places}) == 1:
+            ids = [shlex.quote(id) for id, _ in places]
+            named = " ".join(ids) if len(ids) <= most else blank
+            text = text.replace(f"{option} {blank}", f"{option} {named} --region {places[0][1]}")
     return text
+
+
+def _places(evidence: pd.DataFrame, column: str) -> list[tuple[str, str]]:
+    """Return the things of a column that evidence is about, each with its Region."""
+    if not {column, "region"} <= set(evidence):
+        return []
+    places = evidence[[column, "region"]].dropna().drop_duplicates()
+    return sorted(places.itertuples(index=False, name=None), key=lambda place: place[::-1])
 
 
 _REGISTRY: dict[str, Check] = {}
@@ -587,6 +639,7 @@ def finding_of(
         population=population,
         accepted=waived,
         at_once=at_once or {},
+        left_out=left_out,
     )
 
 
@@ -675,7 +728,16 @@ def audit(
         for made in checks()
         if wanted is None or made.id in wanted
     }
-    return tuple(_overtaken(one, found.get(one.check.ends_as)) for one in found.values())
+    return tuple(
+        _overtaken(_with_design(one, tables), found.get(one.check.ends_as))
+        for one in found.values()
+    )
+
+
+def _with_design(finding: Finding, tables: TableSource) -> Finding:
+    """Return a finding with what the text for other scanners holds for, where its check has one."""
+    told = finding.check.by_design
+    return finding if told is None else replace(finding, by_design=told(tables))
 
 
 def _overtaken(finding: Finding, worse: Finding | None) -> Finding:
@@ -688,7 +750,41 @@ def _overtaken(finding: Finding, worse: Finding | None) -> Finding:
         if "endpoint_id" in rows
         for id in rows["endpoint_id"].dropna()
     }
-    return replace(finding, overtaken=tuple(sorted(ids))) if ids else finding
+    if not ids:
+        return finding
+    came = replace(finding, overtaken=tuple(sorted(ids)))
+    if finding.status is not Status.PASS:
+        return came
+    made, gone = finding.check, min(len(ids), finding.population)
+    return replace(
+        came,
+        answer=sentences(
+            _left_to_warn_of(made, finding.population, gone),
+            finding.answer.removeprefix(_clear(made, finding.population)).strip(),
+        ),
+    )
+
+
+def _left_to_warn_of(made: Check, population: int, gone: int) -> str:
+    """Say in a sentence that of those at which it has not come yet none is affected."""
+    others = population - gone
+    forms = {**_forms(made, population), "gone": gone, "others": others}
+    if not others:
+        return tr(
+            "What this check warns of has come already at all {population:,} {nouns}.", **forms
+        )
+    if others == 1:
+        return tr(
+            "What this check warns of has come already at {gone:,} of the {population:,} {nouns}; the "
+            "other one {negated}.",
+            **forms,
+            negated=_negated(made.condition),
+        )
+    return tr(
+        "What this check warns of has come already at {gone:,} of the {population:,} {nouns}; none of "
+        "the other {others:,} {singular}.",
+        **forms,
+    )
 
 
 def evidence_in(made: Check, tables: TableSource) -> pd.DataFrame:

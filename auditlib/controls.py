@@ -483,6 +483,17 @@ _DECIDES = {
 }
 
 
+_MORE = {
+    "not_met": marked("{checks} found something too."),
+    "findings_bear": marked("{checks} found something too."),
+    "not_assessed": marked("{checks} could not be assessed either."),
+    "choice": marked("{checks} found something too."),
+    "met": marked("{checks} passed too."),
+    "not_applicable": marked("{checks} had nothing to judge either."),
+}
+"""How many checks more came to the same answer, of which only the first is told."""
+
+
 def _says(answer: Answer, held: list[Finding]) -> str:
     if answer == "not_covered":
         return tr("No check looks at it.")
@@ -499,7 +510,7 @@ def _says(answer: Answer, held: list[Finding]) -> str:
         more = words.opening(words.count(rest, "more check"))
         said = sentences(
             said,
-            tr("{checks} came out the same.", checks=more),
+            tr(_MORE[answer], checks=more),
         )
     open_ones = sum(finding.status is Status.NOT_ASSESSED for finding in held)
     if answer in {"not_met", "findings_bear"} and open_ones:

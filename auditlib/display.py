@@ -27,7 +27,7 @@ from auditlib.check import Finding, Severity, Status, filled_in
 from auditlib.language import marked, tr
 from auditlib.plots import Picture, hops
 from auditlib.tables import nearest
-from auditlib.words import count, gap, head, left_open, named, opening, series
+from auditlib.words import count, gap, head, left_open, listed, named, opening, series
 from auditlib.words import told as told_name
 
 if TYPE_CHECKING:
@@ -194,13 +194,14 @@ def prose(text: str, *, commands: bool = False) -> Markup:
 
 
 _ARGUMENT = r"""(?:'[^']*'|"[^"]*"|<[^<>]*>|[!#-&(-;=?-~])+"""
+_ENDPOINT = r"cvpn-endpoint-[0-9a-z]+"
 _COMMAND = re.compile(
     r"\baws [a-z][a-z0-9-]* [a-z]+(?:-[a-z0-9]+)+"
-    rf"(?: --(?:descending|dry-run|no-[a-z-]+)\b| --[a-z][a-z-]*(?: (?!--){_ARGUMENT}(?: Name={_ARGUMENT})*)?)*"
+    rf"(?: --(?:descending|dry-run|no-[a-z-]+)\b| --[a-z][a-z-]*(?: (?!--){_ARGUMENT}(?: Name={_ARGUMENT}| {_ENDPOINT})*)?)*"
     r"(?: \| tee [a-z-]+\.[a-z]+)?(?: \| openssl [a-z0-9]+(?: -[a-z]+)*)?(?: > [a-z-]+\.[a-z]+)?(?<![.,;:)])"
 )
-"""A call of the AWS CLI in a sentence: an option takes one argument, filters take several; what comes may go
-through a command, or into a file."""
+"""A call of the AWS CLI in a sentence: an option takes one argument, filters and endpoints may be several; what
+comes may go through a command, or into a file."""
 
 
 def commanded(text: str) -> Markup:
@@ -727,7 +728,8 @@ def card(
         "finding.html.j2",
         check=finding.check,
         remedy=filled_in(finding.remedy, finding.evidence),
-        verify=filled_in(finding.check.verify, finding.evidence),
+        verify=finding.verify,
+        designed=_by_design(finding),
         passes_as=summary.passes_as(finding),
         status=finding.status.value,
         headline=summary.headline(finding),
@@ -751,6 +753,31 @@ def card(
     )
     return Html(
         markup=markup, text=f"{_outcome(finding)}: {finding.check.title} {finding.answer}".strip()
+    )
+
+
+def _by_design(finding: Finding) -> str:
+    """Say what the text for other scanners holds for in this account; empty where it is not to be given."""
+    holds, others = finding.by_design
+    if finding.check.accepted_by_design and finding.check.by_design is None:
+        return tr(
+            "The text below can be handed over as it stands, with the snapshot named in this page's footer "
+            "as evidence."
+        )
+    if not holds:
+        return ""
+    return language.sentences(
+        tr(
+            "The text below can be handed over for {groups}, with the snapshot named in this page's footer "
+            "as evidence.",
+            groups=listed(holds, most=8),
+        ),
+        tr(
+            "It does not hold for {groups}: something else carries it, or may, or that could not be read.",
+            groups=listed(others, most=8),
+        )
+        if others
+        else "",
     )
 
 

@@ -705,6 +705,7 @@ def _in_order(findings: Sequence[Finding]) -> list[str]:
     One of which a check's warning has come somewhere is not.
     """
     about: dict[str, list[bool]] = {}
+    beyond = {f.check.subject for f in findings if f.check.leaves_open and f.left_out}
     for finding in findings:
         if finding.status is not Status.NOT_APPLICABLE:
             passes = finding.status is Status.PASS and not finding.overtaken
@@ -721,7 +722,9 @@ def _in_order(findings: Sequence[Finding]) -> list[str]:
             subjects=listed(
                 (
                     tr(
-                        "{subject} ({checks})",
+                        "{subject} ({checks}, as far as was looked at)"
+                        if subject in beyond
+                        else "{subject} ({checks})",
                         subject=tr(_SUBJECTS.get(subject, subject)),
                         checks=count(len(about[subject]), "check"),
                     )
@@ -934,7 +937,7 @@ def overtaken(finding: Finding, called: Mapping[str, str]) -> str:
     if not finding.overtaken:
         return ""
     return tr(
-        "Not so for {endpoints}: what this check warns of has come there ({check}).",
+        "It has come at {endpoints}: {check}.",
         endpoints=listed(spoken(finding.overtaken, called), most=3),
         check=finding.check.ends_as,
     )

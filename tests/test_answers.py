@@ -36,7 +36,8 @@ def test_what_else_the_page_finds_at_an_endpoint_is_told_with_its_groups():
     audit = Audit(world.snapshot(**worlds.MOMENT))
     (said,) = (one for one in answers.of_groups(audit) if "itself" in one)
     assert (
-        "are as they should be, but it is admitted by address instead of by security group" in said
+        "are as they should be, but it has receivers that name an address instead of the security group"
+        in said
     )
     assert said.endswith("(2 times).")
 

@@ -318,3 +318,31 @@ def test_evidence_asked_for_alone_is_what_the_finding_shows(id, refused):
     alone = evidence_in(check, tables)
     assert sorted(alone["reason"]) == sorted(found.evidence["reason"])
     assert refused or len(alone)
+
+
+@pytest.mark.parametrize(
+    ("regions", "expected"),
+    [
+        (["x"], "Ask: --client-vpn-endpoint-id cvpn-endpoint-0 --region x shows it."),
+        (
+            ["x", "x"],
+            "Ask: --client-vpn-endpoint-id <endpoint id> --region x shows it. Ask this in x for "
+            "cvpn-endpoint-0 and cvpn-endpoint-1.",
+        ),
+        (
+            ["x", "y"],
+            "Ask: --client-vpn-endpoint-id <endpoint id> shows it. Ask this in x for cvpn-endpoint-0. Ask "
+            "this in y for cvpn-endpoint-1.",
+        ),
+        (["x"] * 7, "Ask: --client-vpn-endpoint-id <endpoint id> --region x shows it."),
+        ([], "Ask: --client-vpn-endpoint-id <endpoint id> shows it."),
+    ],
+)
+def test_how_to_verify_names_the_endpoints_where_they_are_few(regions, expected):
+    asks = made(verify="Ask: --client-vpn-endpoint-id <endpoint id> shows it.")
+    rows = [
+        {"endpoint_id": f"cvpn-endpoint-{at}", "region": region, "reason": "x"}
+        for at, region in enumerate(regions)
+    ]
+    evidence = pd.DataFrame(rows, columns=["endpoint_id", "region", "reason"])
+    assert finding_of(asks, evidence, gaps(), 9, len(rows)).verify == expected

@@ -273,6 +273,37 @@ def test_a_forbid_that_reads_what_may_be_missing_is_found(world, endpoint):
     )
 
 
+@pytest.mark.parametrize("provider", ["", "crowdstrike", "jamf"])
+def test_a_guard_is_advised_only_where_a_provider_sends_what_is_read(world, provider):
+    endpoint = world.endpoint(
+        world.vpc(),
+        DevicePostureOptions={
+            "TrustProviders": [{"TrustProviderType": provider}] if provider else []
+        },
+    )
+    world.policy(endpoint, f"{GROUP} forbid{HEAD} when {{ {BAD} }};")
+    said = finding(world, f"{P}forbid-unguarded").remedy
+    sent = provider == "jamf"
+    assert said.startswith("Add the question before the reading") == sent
+    assert said.startswith("Remove the statement that reads context.jamf.risk, or add the") != sent
+    assert ("refuse everybody" in said) != sent
+
+
+def test_a_guard_is_advised_for_those_attributes_alone_that_are_sent(world):
+    endpoint = world.endpoint(
+        world.vpc(), DevicePostureOptions={"TrustProviders": [{"TrustProviderType": "jamf"}]}
+    )
+    other = 'context.crowdstrike.assessment.overall == "x"'
+    world.policy(
+        endpoint, f"{GROUP} forbid{HEAD} when {{ {BAD} }}; forbid{HEAD} when {{ {other} }};"
+    )
+    said = finding(world, f"{P}forbid-unguarded").remedy
+    assert said.startswith(
+        "Remove the statement that reads context.crowdstrike.assessment.overall, or"
+    )
+    assert "As for the others: Add the question" in said
+
+
 @pytest.mark.parametrize(
     "condition",
     [f"context has jamf.risk && {BAD}", 'context.connection.platform == "linux"'],

@@ -3,7 +3,9 @@
 import pytest
 
 from auditlib.check import Status, audit
+from auditlib.display import card
 from auditlib.tables import Tables
+from tests.pages import page
 from tests.worlds import ACCOUNT, World, column, finding
 
 IDS = (
@@ -625,3 +627,33 @@ def test_members_in_a_vpc_that_another_account_shares_are_not_all_seen(place, id
     found = finding(place.world, id)
     assert found.status is Status.NOT_ASSESSED
     assert found.gaps["resource"].tolist() == [place.vpc]
+
+
+# -- the text for other scanners ------------------------------------------------------------------
+
+
+def test_the_text_for_other_scanners_is_offered_only_for_what_it_holds_for(place):
+    alone, shared = place.group("alone"), place.group("shared")
+    place.endpoint(alone)
+    place.endpoint(shared)
+    place.world.interface(place.app_subnet, shared, name="web")
+    said = page(card(finding(place.world, "vpn-sg-limits-outbound")).markup).words
+    assert f"handed over for {alone} (alone), with the snapshot" in said
+    assert f"It does not hold for {shared} (shared): something else carries it" in said
+
+
+def test_the_text_for_other_scanners_is_not_offered_where_it_holds_for_nothing(place):
+    place.endpoint()
+    narrow = place.group("narrow", egress=False)
+    place.world.egress(narrow, "10.0.0.0/16")
+    place.endpoint(narrow)
+    found = finding(place.world, "vpn-sg-limits-outbound")
+    assert found.status is Status.FAIL
+    assert "For whoever runs other scanners" not in page(card(found).markup).words
+
+
+def test_the_text_for_other_scanners_is_not_offered_where_nobody_saw_what_carries_a_group(place):
+    alone = place.group("alone")
+    place.endpoint(alone)
+    place.world.refuse("ec2-describe-network-interfaces")
+    assert finding(place.world, "vpn-sg-limits-outbound").by_design == ([], [f"{alone} (alone)"])

@@ -224,7 +224,7 @@ def test_rules_that_admit_nobody_are_counted_apart(world, receiver, endpoint, pe
         world.ingress(receiver, peer, "tcp", (22 + n, 22 + n))
     found = finding(world, ID)
     assert found.answer.startswith(
-        "The only VPC-attached Client VPN endpoint is admitted by address"
+        "The only VPC-attached Client VPN endpoint has receivers that name an address"
     )
     assert said in found.answer
     assert ("nobody" in found.answer) == bool(said)

@@ -164,6 +164,18 @@ def test_the_default_group_is_not_emptied_while_an_endpoint_uses_it():
     assert any(ENDPOINT in text and "not emptied" in text for text in found.decisions)
 
 
+def test_an_endpoint_and_its_own_interface_rely_on_the_default_group_as_one():
+    world = OnDefault()
+    (said,) = (
+        text
+        for text in proposal(tables_of(world), ["default-sg-has-rules"]).decisions
+        if "not emptied" in text
+    )
+    own = set(tables_of(world)["endpoint_network_interfaces"]["eni_id"])
+    assert own
+    assert not any(eni in said for eni in own)
+
+
 def test_emptying_it_by_hand_all_the_same_shows_who_is_cut_off():
     world = OnDefault()
     tables = tables_of(world)

@@ -29,10 +29,6 @@ NOTHING_LEFT = {
         {"SecurityGroupRules": [{"IsEgress": True}, {"IsEgress": False}]},
         {"SecurityGroupRules": [{"IsEgress": True}]},
     ),
-    "AuthorizationRules[?AccessAll]": (
-        {"AuthorizationRules": [{"AccessAll": False, "GroupId": "hr"}, {"AccessAll": True}]},
-        {"AuthorizationRules": [{"AccessAll": False, "GroupId": "hr"}]},
-    ),
     "RouteTables[].Routes[?State=='blackhole'][]": (
         {"RouteTables": [{"Routes": [{"State": "active"}, {"State": "blackhole"}]}]},
         {"RouteTables": [{"Routes": [{"State": "active"}]}]},

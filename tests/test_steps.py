@@ -553,7 +553,9 @@ def test_an_endpoint_whose_own_group_only_waits_has_a_step_of_its_own():
     assert then == "Only then apply the group."
     assert applied.what == "Apply the security groups that the settings of waiting name."
     assert "nothing else carries waiting-clients" in applied.how
-    assert applied.sessions == "AWS does not name a change of groups among those that reset sessions."
+    assert (
+        applied.sessions == "AWS does not name a change of groups among those that reset sessions."
+    )
     assert applied.where.startswith("endpoint waiting;")
     assert moved.what == "Move settled off shared security groups."
     assert "nobody gains or loses access by it" not in applied.how

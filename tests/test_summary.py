@@ -411,9 +411,21 @@ def test_subjects_wholly_in_order_are_named_and_no_others():
             by_subject.setdefault(found.check.subject, []).append(passes)
     assert any(map(all, by_subject.values()))
     for subject, passes in by_subject.items():
-        told = f"{summary._SUBJECTS[subject]} ({count(len(passes), 'check')})"
+        told = f"{summary._SUBJECTS[subject]} ({count(len(passes), 'check')}"
         assert (told in said) == all(passes)
     assert {f.check.subject for f in audit.findings} <= set(summary._SUBJECTS)
+
+
+@pytest.mark.parametrize("beyond", [False, True])
+def test_a_subject_that_was_looked_at_in_part_is_in_order_as_far_as_that(beyond):
+    world = worlds.exposed()
+    if beyond:
+        world.endpoint(TransitGatewayConfiguration={"TransitGatewayId": "tgw-1"})
+    (said,) = (
+        one for one in summary.verdict(audited(world)) if one.startswith("Wholly in order: ")
+    )
+    assert ("client addresses (four checks, as far as was looked at)" in said) == beyond
+    assert ("client addresses (four checks)" in said) != beyond
 
 
 @pytest.mark.parametrize("refused", ["", "ec2-describe-client-vpn-target-networks"])
@@ -540,7 +552,12 @@ def test_a_check_whose_warning_has_come_for_some_is_no_plain_pass(both):
     row = page(display.findings(audit).markup).words
     who = "ended and fine" if both else "ended"
     assert f"! {label}" in row
-    assert f"Not so for {who}: what this check warns of has come there" in row
+    assert f"It has come at {who}: revocation-list-has-expired." in row
+    assert "None of the 2" not in row
+    assert (
+        "at 1 of the 2 mutual-authentication endpoints; the other one does not use" in row
+    ) != both
+    assert ("(fine) until " in soon.answer) != both
     assert "✓ Passes" not in row
     assert f"! {label}" in page(display.card(soon).markup).words
     assert summary.passes_as(audit["revocation-list-has-expired"]) == ""

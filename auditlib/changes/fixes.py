@@ -523,14 +523,17 @@ def _lived_in(tables: Tables, evidence: pd.DataFrame) -> tuple[dict[str, list[st
 def empty_default(tables: Tables, evidence: pd.DataFrame) -> Fix:
     """Return the removal of all rules of default groups in which nothing lives."""
     held, used = tables["network_interface_groups"], tables["endpoint_security_groups"]
-    rules = tables["security_group_rules"]
+    rules, interfaces = tables["security_group_rules"], tables["endpoint_network_interfaces"]
     changes: list[Change] = []
     decisions = []
     for group, rows in evidence.groupby("group_id"):
         naming = rules[(rules["referenced_group_id"] == group) & (rules["group_id"] != group)]
+        endpoints = set(used.loc[used["group_id"] == group, "endpoint_id"])
+        # An endpoint and its own interfaces are one thing to move.
+        own = set(interfaces.loc[interfaces["endpoint_id"].isin(endpoints), "eni_id"])
         living = [
-            *sorted(set(used.loc[used["group_id"] == group, "endpoint_id"])),
-            *sorted(held.loc[held["group_id"] == group, "eni_id"]),
+            *sorted(endpoints),
+            *sorted(set(held.loc[held["group_id"] == group, "eni_id"]) - own),
             *sorted(naming["rule_id"]),
         ]
         if living:

@@ -368,11 +368,14 @@ def _emptied_defaults(before: Tables, after: Tables) -> Iterator[str]:
         set(after["security_group_rules"]["group_id"]),
     )
     held, used = after["network_interface_groups"], after["endpoint_security_groups"]
+    interfaces = after["endpoint_network_interfaces"]
     for id in defaults:
         if id not in rules[0] or id in rules[1]:
             continue
-        living = sorted(held.loc[held["group_id"] == id, "eni_id"])
         endpoints = sorted(set(used.loc[used["group_id"] == id, "endpoint_id"]))
+        # An endpoint and its own interfaces are one thing, as where the fix says what to move.
+        own = set(interfaces.loc[interfaces["endpoint_id"].isin(endpoints), "eni_id"])
+        living = sorted(set(held.loc[held["group_id"] == id, "eni_id"]) - own)
         if living or endpoints:
             yield (
                 tr(

@@ -135,6 +135,7 @@ _untold_range = untold("client_cidr_block", marked("which addresses clients are 
     **_JUDGED,
     among=_with_range,
     left_out=_behind_gateways,
+    leaves_open=True,
     unseen=_unread_overlaps,
     condition=(
         "gives clients addresses that another network has too",
@@ -152,7 +153,7 @@ _untold_range = untold("client_cidr_block", marked("which addresses clients are 
         "endpoint cannot be changed. Or remove the route that overlaps, where it is left over."
     ),
     verify=(
-        "aws ec2 describe-client-vpn-endpoints --query 'ClientVpnEndpoints[].ClientCidrBlock' shows "
+        "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> --query 'ClientVpnEndpoints[].ClientCidrBlock' shows "
         "a range that is in no VPC, peering or route table."
     ),
     false_alarms=(

@@ -764,7 +764,24 @@ def _lists_ended(endpoints: pd.DataFrame, client_certificate_revocation_lists: p
     found = revocation_list_has_expired(
         endpoints[_MUTUAL["among"](endpoints)], client_certificate_revocation_lists
     )
-    return _worse(found, "revocation-list-has-expired")
+    lists = _lists(endpoints[_MUTUAL["among"](endpoints)], client_certificate_revocation_lists)
+    good = [
+        row
+        for row in rows_where(lists, lists["imported"] & lists["next_update"].notna())
+        if days_left(row.next_update, row.read_at) > 30
+    ]
+    valid = words.listed(
+        (
+            tr("{endpoint} until {day}", endpoint=called(row), day=day(row.next_update))
+            for row in good
+        ),
+        most=3,
+    )
+    return sentences(
+        tr("Valid are the lists of {endpoints}.", endpoints=valid) if len(good) > 1 else "",
+        tr("Valid is the list of {endpoint}.", endpoint=valid) if len(good) == 1 else "",
+        _worse(found, "revocation-list-has-expired"),
+    )
 
 
 @check(

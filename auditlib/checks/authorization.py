@@ -75,7 +75,10 @@ def speaks_of_people(description: str) -> bool:
     ends_sessions=True,
     verify=(
         "aws ec2 describe-client-vpn-authorization-rules --client-vpn-endpoint-id <endpoint id> "
-        "--query 'AuthorizationRules[?AccessAll]' returns an empty list."
+        "--query 'AuthorizationRules[?AccessAll].DestinationCidr' shows nothing where users have groups "
+        "(SAML, Active Directory). Where a certificate alone tells clients apart, AWS knows no other "
+        "rules: there it shows only networks as narrow as what all of its users need. Do not remove "
+        "the last rule to make it empty."
     ),
     false_alarms=(
         "An endpoint that serves one group of users only, with a narrow network.",
@@ -198,7 +201,7 @@ def _may_look(policy: Any) -> bool:
     ),
     ends_sessions=True,
     verify=(
-        "aws ec2 describe-client-vpn-endpoints --query 'ClientVpnEndpoints[].ClientConnectOptions' "
+        "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> --query 'ClientVpnEndpoints[].ClientConnectOptions' "
         "shows Enabled true, or get-client-vpn-endpoint-authorization-policy shows an active "
         "policy with shadow mode disabled; then try to connect from elsewhere."
     ),
@@ -283,7 +286,7 @@ def source_address_not_restricted(
         "current."
     ),
     verify=(
-        "aws ec2 describe-client-vpn-endpoints --query "
+        "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> --query "
         "'ClientVpnEndpoints[].AuthenticationOptions[].Type' shows federated-authentication or "
         "directory-service-authentication."
     ),
@@ -338,7 +341,7 @@ def authentication_is_certificate_only(judged: pd.DataFrame) -> pd.DataFrame:
         "the users; or give each group of users a certificate authority and an endpoint of its own."
     ),
     verify=(
-        "aws ec2 describe-client-vpn-endpoints --query "
+        "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> --query "
         "'ClientVpnEndpoints[].AuthenticationOptions[].Type' shows federated-authentication or "
         "directory-service-authentication where groups are meant."
     ),
@@ -459,7 +462,7 @@ def _sign(endpoint: Any, at: Any, sign: str, does: str, rank: int) -> dict[str, 
         "incident handling, and see to it that somebody reads it."
     ),
     verify=(
-        "aws ec2 describe-client-vpn-endpoints --query "
+        "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> --query "
         "'ClientVpnEndpoints[].ConnectionLogOptions' shows Enabled true; after a test connection "
         "the log group holds an entry."
     ),

@@ -353,7 +353,7 @@ def endpoint_without_association(
         "Remove what names a deleted endpoint once it is gone: rules of receivers, certificates, "
         "log groups. Where the state was not meant, find out in CloudTrail who changed it."
     ),
-    verify="aws ec2 describe-client-vpn-endpoints --query 'ClientVpnEndpoints[].Status.Code' shows available.",
+    verify="aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> --query 'ClientVpnEndpoints[].Status.Code' shows available.",
     false_alarms=("A deletion that is meant and recorded.",),
     decision="AWS is at work on it: look again, and collect anew when it is done.",
     reference="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ClientVpnEndpointStatus.html",

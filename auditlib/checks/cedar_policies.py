@@ -38,7 +38,7 @@ _CEDAR = f"{GUIDE}device-posture-policies-cedar.html"
 _SHOW = (
     "aws ec2 get-client-vpn-endpoint-authorization-policy --client-vpn-endpoint-id <endpoint id>"
 )
-_WINDOW = "Changing an enforced policy disconnects every active session: plan a window."
+_WINDOW = marked("Changing an enforced policy disconnects every active session: plan a window.")
 _YOURS = "A policy is code of yours, and only you know whom it should let in: we propose no text."
 _PROVIDERS = {"crowdstrike", "jamf", "jumpcloud"}
 _AUTHENTICATION = {
@@ -423,6 +423,43 @@ def authorization_policy_permits_everyone(
     return evidence_of("account region endpoint_id reason source record", rows)
 
 
+_ASK_FIRST = marked(
+    "Add the question before the reading, in every forbid: refuse where the attribute is missing "
+    "(!(context has jamf.risk) || context.jamf.risk == ...), or move the demand into the permit, which "
+    "lets nobody in when it fails."
+)
+
+
+def _lacks(endpoint: Any, namespace: str) -> bool:
+    """Say whether an endpoint has, for certain, nothing that fills a namespace of a policy's context."""
+    if endpoint is None:
+        return False
+    if namespace in _PROVIDERS:
+        return bool(
+            endpoint.device_posture != "unknown"
+            and namespace not in endpoint.posture_trust_providers
+        )
+    kind, _ = _AUTHENTICATION.get(namespace, ("", ""))
+    types = endpoint.authentication_types
+    return bool(kind and types and kind not in types)
+
+
+def _guard(evidence: pd.DataFrame) -> tuple[str, ...]:
+    """Return what to do about unguarded readings, by whether anything sends what they read."""
+    never = list(dict.fromkeys(evidence.loc[evidence["never_sent"].eq(True), "attribute"]))
+    if not never:
+        return tr(_ASK_FIRST), tr(_WINDOW)
+    absent = tr(
+        "Remove the statement that reads {attributes}, or add the provider first: none of the endpoint's "
+        "sends it (authorization-policy-reads-absent-provider, about the same policy). A forbid that "
+        "asks first would refuse everybody there.",
+        attributes=words.listed(never),
+    )
+    if len(never) == evidence["attribute"].nunique():
+        return absent, tr(_WINDOW)
+    return absent, tr("As for the others: {said}", said=tr(_ASK_FIRST)), tr(_WINDOW)
+
+
 @check(
     id="authorization-policy-forbid-unguarded",
     title="Every forbid statement asks whether an attribute is there before reading it",
@@ -440,12 +477,10 @@ def authorization_policy_permits_everyone(
         "sent AWS does not say, except for the details of the connection."
     ),
     remedy=(
-        "Add the question before the reading, in every forbid: refuse where the attribute is "
-        "missing (!(context has jamf.risk) || context.jamf.risk == ...), or move the demand into "
-        "the permit, which lets nobody in when it fails. Not where no provider of the endpoint sends "
-        "it: there it is always missing, and such a forbid would refuse everybody; remove the statement "
-        f"or add the provider first. {_WINDOW}"
+        f"{_ASK_FIRST} Not where no provider of the endpoint sends it: there it is always missing, and "
+        f"such a forbid would refuse everybody; remove the statement or add the provider first. {_WINDOW}"
     ),
+    advice=_guard,
     ends_sessions=True,
     verify=f"{_SHOW} --query PolicyDocument shows has before each reading in every forbid.",
     false_alarms=(
@@ -460,6 +495,7 @@ def authorization_policy_forbid_unguarded(
     judged: pd.DataFrame, *, client_vpn_endpoints: pd.DataFrame
 ) -> pd.DataFrame:
     """Return each attribute that a forbid reads where it may be missing."""
+    endpoint_of = {row.endpoint_id: row for row in rows_of(client_vpn_endpoints)}
     rows = []
     for row in _named(judged, client_vpn_endpoints):
         policy = policy_text(row)
@@ -483,10 +519,11 @@ def authorization_policy_forbid_unguarded(
                         **named,
                     ),
                     attribute=words.clean(dotted(path)),
+                    never_sent=_lacks(endpoint_of.get(row.endpoint_id), path[0]),
                     rank=int(needed) * 2 + int(len(missing) > 1),
                 )
             )
-    return evidence_of("account region endpoint_id attribute reason source record", rows)
+    return evidence_of("account region endpoint_id attribute never_sent reason source record", rows)
 
 
 @check(
@@ -596,7 +633,7 @@ def _unread_or_untold(
     ),
     ends_sessions=True,
     verify=(
-        "aws ec2 describe-client-vpn-endpoints --query "
+        "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> --query "
         "'ClientVpnEndpoints[].[DevicePostureOptions,AuthenticationOptions[].Type]' names a "
         "provider for each namespace that the policy reads."
     ),
@@ -615,23 +652,10 @@ def authorization_policy_reads_absent_provider(
         if endpoint is None:
             continue
         spaces = {path[0] for path in policy_text(row).reads}
-        for space in sorted(spaces & _PROVIDERS):
-            if endpoint.device_posture == "unknown" or space in endpoint.posture_trust_providers:
-                continue
-            rows.append(
-                _row(
-                    row,
-                    tr(
-                        "reads {namespace}, and the endpoint has no such trust provider",
-                        namespace=dotted((space,)),
-                    ),
-                    namespace=space,
-                )
-            )
-        for space in sorted(spaces & _AUTHENTICATION.keys()):
-            kind, said = _AUTHENTICATION[space]
-            if not endpoint.authentication_types or kind in endpoint.authentication_types:
-                continue
+        lacking = {space for space in spaces if _lacks(endpoint, space)}
+        none = marked("reads {namespace}, and the endpoint has no such trust provider")
+        for space in sorted(lacking, key=lambda one: (one not in _PROVIDERS, one)):
+            _, said = _AUTHENTICATION.get(space, ("", none))
             rows.append(_row(row, tr(said, namespace=dotted((space,))), namespace=space))
     return evidence_of("account region endpoint_id namespace reason source record", rows)
 
@@ -694,7 +718,7 @@ def authorization_policy_near_size_limit(
         "devices, and read what the policy would have refused. Or remove the policy."
     ),
     verify=(
-        "aws ec2 describe-client-vpn-endpoints --query "
+        "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> --query "
         "'ClientVpnEndpoints[].ConnectionLogOptions' shows Enabled true."
     ),
     false_alarms=("A policy that is attached for safekeeping and was never meant to be tried.",),

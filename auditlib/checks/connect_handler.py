@@ -231,7 +231,7 @@ def _function(arn: str) -> str:
         "update it again."
     ),
     verify=(
-        "aws ec2 describe-client-vpn-endpoints --query "
+        "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> --query "
         "'ClientVpnEndpoints[].ClientConnectOptions.Status.Code' shows applied, and aws lambda "
         "get-function-configuration --function-name <arn> --query LastUpdateStatus shows Successful."
     ),

@@ -48,7 +48,7 @@ _ON = "shows TrustProviders under DevicePostureOptions"
         "provider to the endpoint and attach an authorization policy that reads what it sends, in "
         "shadow mode first: posture by itself refuses nobody."
     ),
-    verify=f"aws ec2 describe-client-vpn-endpoints {_ON}.",
+    verify=f"aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> {_ON}.",
     false_alarms=(
         "Devices that the identity provider judges at sign-in, by conditional access for example.",
     ),

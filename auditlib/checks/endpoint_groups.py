@@ -11,7 +11,7 @@ import pandas as pd
 
 from auditlib import words
 from auditlib.addresses import ALL_IPV4, ALL_IPV6, ALL_PORTS, Traffic, addresses, ports
-from auditlib.check import Severity, check, evidence_of
+from auditlib.check import Severity, TableSource, check, evidence_of
 from auditlib.checks._parts import (
     ENDPOINT,
     GUIDE,
@@ -27,6 +27,7 @@ from auditlib.checks._parts import (
 )
 from auditlib.frames import rows_of, rows_where
 from auditlib.language import marked, sentences, tr
+from auditlib.views import marked_client_vpn
 
 _JUDGED: dict[str, Any] = {
     "population": "client_vpn_endpoints",
@@ -475,10 +476,37 @@ def vpn_sg_has_inbound_rules(
     return evidence_of("account region endpoint_id group_id rule_id reason source record", rows)
 
 
+def _let_all_out(tables: TableSource) -> tuple[list[str], list[str]]:
+    """Return the endpoints' groups that let all traffic out: those only Client VPN carries, and the others.
+
+    A default group is among the others: whatever is launched without a group of its own lands there.
+    """
+    judged, egress_rules = tables.shared("client_vpn_endpoints"), tables.shared("egress_rules")
+    interfaces, carried = (
+        tables.shared(name) for name in ("network_interfaces", "network_interface_groups")
+    )
+    held = groups_in_force(
+        judged[with_security_groups(judged)], tables.shared("endpoint_security_groups")
+    ).drop_duplicates("group_id")
+    wide = egress_rules["peer"].isin(_FAMILIES) & egress_rules["protocol"].eq("all")
+    held = held[held["group_id"].isin(egress_rules.loc[wide, "group_id"])].sort_values("group_id")
+    own = interfaces.loc[marked_client_vpn(interfaces), "eni_id"]
+    alone = set(carried["group_id"]) - set(carried.loc[~carried["eni_id"].isin(own), "group_id"])
+    unread = {
+        gap["region"] for gap in tables.gap_rows("network_interfaces", "network_interface_groups")
+    }
+    found: tuple[list[str], list[str]] = ([], [])
+    for row in rows_of(held):
+        seen = row.region not in unread
+        holds = seen and row.group_id in alone and row.is_default is not True
+        found[0 if holds else 1].append(words.named(row.group_id, row.group_name))
+    return found
+
+
 @check(
     id="vpn-sg-limits-outbound",
     title="The security groups of Client VPN endpoints together let all traffic out",
-    severity=Severity.MEDIUM,
+    severity=Severity.LOW,
     **_JUDGED,
     unseen=unread_groups,
     condition=(
@@ -490,7 +518,9 @@ def vpn_sg_has_inbound_rules(
         "reach. Without any, users connect and then reach nothing. Narrow ones are a second list "
         "of permissions for everybody at once, beside authorization rules (per user group) and "
         "the receivers' own groups (per receiver): when the three disagree, access fails in ways "
-        "that none of the three explains."
+        "that none of the three explains. Nothing is exposed by it, and other scanners ask for the "
+        "opposite: it is told because such a rule tells no users apart and breaks what is "
+        "authorized later, and limits belong to authorization rules and the receivers."
     ),
     remedy=(
         "Add one outbound rule for all traffic to 0.0.0.0/0 (and ::/0 where clients use IPv6) to "
@@ -524,6 +554,7 @@ def vpn_sg_has_inbound_rules(
         "decisions in a place that knows no users. The acceptance holds as long as nothing but "
         "the endpoint carries the group."
     ),
+    by_design=_let_all_out,
 )
 def vpn_sg_limits_outbound(
     judged: pd.DataFrame,

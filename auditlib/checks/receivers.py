@@ -124,8 +124,8 @@ def _dead(evidence: pd.DataFrame) -> str:
     unseen=unread_groups,
     noun="VPC-attached Client VPN endpoint",
     condition=(
-        "is admitted by address instead of by security group",
-        "are admitted by address instead of by security group",
+        "has receivers that name an address instead of the security group",
+        "have receivers that name an address instead of the security group",
     ),
     kinds=_dead,
     rationale=(

@@ -66,7 +66,7 @@ def _each(judged: pd.DataFrame, found: pd.Series, said: Callable[[Any], str]) ->
         "replace 24 hours by 8, 10 or 12. Otherwise write down that the default is meant."
     ),
     verify=(
-        "aws ec2 describe-client-vpn-endpoints --query "
+        "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> --query "
         "'ClientVpnEndpoints[].SessionTimeoutHours' shows the hours decided on."
     ),
     false_alarms=("Jobs that need a connection through the night.",),
@@ -111,7 +111,7 @@ def session_lasts_a_day(judged: pd.DataFrame) -> pd.DataFrame:
         "on session time-out, which is AWS's default."
     ),
     verify=(
-        "aws ec2 describe-client-vpn-endpoints --query "
+        "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> --query "
         "'ClientVpnEndpoints[].DisconnectOnSessionTimeout' shows true."
     ),
     false_alarms=("Machines that connect without a person and must stay connected.",),
@@ -150,7 +150,7 @@ def session_reconnects_at_timeout(judged: pd.DataFrame) -> pd.DataFrame:
     ),
     remedy="Decide with your legal department whether users must be told; where they must, enable the banner with its text.",
     verify=(
-        "aws ec2 describe-client-vpn-endpoints --query "
+        "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> --query "
         "'ClientVpnEndpoints[].ClientLoginBannerOptions' shows Enabled true and the text."
     ),
     false_alarms=(
@@ -191,7 +191,7 @@ def login_banner_is_off(judged: pd.DataFrame) -> pd.DataFrame:
         "VPN or container software."
     ),
     verify=(
-        "aws ec2 describe-client-vpn-endpoints --query "
+        "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> --query "
         "'ClientVpnEndpoints[].ClientRouteEnforcementOptions' shows Enforced true."
     ),
     false_alarms=("Users whose client does not support it.",),
@@ -232,7 +232,7 @@ def client_routes_not_enforced(judged: pd.DataFrame) -> pd.DataFrame:
     ),
     ends_sessions=True,
     verify=(
-        "aws ec2 describe-client-vpn-endpoints --query 'ClientVpnEndpoints[].SplitTunnel' shows "
+        "aws ec2 describe-client-vpn-endpoints --client-vpn-endpoint-ids <endpoint id> --query 'ClientVpnEndpoints[].SplitTunnel' shows "
         "what was decided."
     ),
     false_alarms=("Devices that are managed, patched and watched wherever they are.",),
@@ -285,6 +285,7 @@ def _ipv6_beside(endpoints: pd.DataFrame) -> str:
     **_JUDGED,
     among=_with_ipv4,
     left_out=_ipv6_beside,
+    leaves_open=True,
     unseen=untold("split_tunnel", marked("whether split tunnel is on for")),
     condition=(
         "takes all traffic and drops what is bound for the internet",
