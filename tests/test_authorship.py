@@ -483,8 +483,8 @@ def test_an_authorization_rule_is_tied_by_endpoint_network_and_group(aws, accoun
     )
     rows = diff(old, new(aws, old)).rows("client_vpn_authorization_rules")
     assert {row["about"]: (row["by"], row["certain"]) for row in rows} == {
-        "for group S-1-one": (["bob@example.com in role NetworkAdmin"], [True]),
-        "for group S-1-two": (["alice"], [True]),
+        f"for group S-1-one of {endpoint}": (["bob@example.com in role NetworkAdmin"], [True]),
+        f"for group S-1-two of {endpoint}": (["alice"], [True]),
     }
 
 
