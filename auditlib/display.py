@@ -256,8 +256,14 @@ def _coded(pattern: re.Pattern[str], text: str) -> Markup:
 _MOMENT = r"\d{4}-\d\d-\d\d(?: \d\d:\d\d UTC)?"
 _HYPHENATED = r"(?<![\w./%-])(?:--?[a-z][\w-]*|/\w[\w./-]*\w|\w[\w.]*(?:-[\w.]*\w)+)(?![\w/%-])"
 _WHOLE = re.compile(rf"{_MOMENT}|\b(?:TCP|UDP) \d+|{_HYPHENATED}", re.ASCII)
-LONGEST_WHOLE = 31
-"""Characters of the longest word that is kept whole: the id of an endpoint, which a phone has room for."""
+LONGEST_WHOLE, LONGEST_WIDE = 31, 56
+"""Characters of the longest words that are kept whole: on a phone too, as the id of an endpoint, and where
+there is room, as the name of a call. The stylesheet lets the wide ones break on phones and in columns."""
+
+
+def _opening(word: str) -> Markup:
+    """Return the tag by which the stylesheet keeps a word together."""
+    return Markup('<bdi class="wide">') if len(word) > LONGEST_WHOLE else Markup("<bdi>")
 
 
 def unbroken(text: str) -> Markup:
@@ -270,10 +276,10 @@ def unbroken(text: str) -> Markup:
     """
     done, at = Markup(""), 0
     for found in _WHOLE.finditer(text):
-        if len(found[0]) > LONGEST_WHOLE:
+        if len(found[0]) > LONGEST_WIDE:
             continue
         done += escape(visible(text[at : found.start()]))
-        done += Markup("<bdi>{}</bdi>").format(visible(found[0]))
+        done += _opening(found[0]) + visible(found[0]) + Markup("</bdi>")
         at = found.end()
     return done + escape(visible(text[at:]))
 
@@ -290,26 +296,38 @@ def breaking(id: str) -> Markup:
 _TEXTS = re.compile(
     r"<(title|style|bdi)\b.*?</\1>|<a href=\"https:.*?</a>|<[^>]*>|(?P<text>[^<]+)", re.DOTALL
 )
-_COUNTED = re.compile(r"(?<=\d) (?=[件行つ個日時分か年台人回秒枚]|ホップ)")
+_KEPT_SPACE = re.compile(
+    r"(?<=\d) (?=[件行つ個日時分か年台人回秒枚]|ホップ)|(?:(?<=[!-~])|^) (?=[のはがをにへとでもや]|から|まで|より|だけ|など)"
+)
+"""The space between a number and what it counts, or between Latin letters and a particle."""
+_LISTED = re.compile(r"(?:(?<=[\w)>]、)|(?<=^、))(?=[\w(]|<bdi|$)", re.ASCII)
+"""After a comma of a Japanese list of names: no dictionary of phrases knows that a line may end there."""
 
 
 def unbroken_page(html: str) -> str:
     """Return a page in whose text what :func:`unbroken` knows is not broken over lines.
 
-    A Japanese number stays with what it counts, and a Japanese list of names may break after each:
-    a browser that breaks by phrases takes it for one. Addresses of other pages may break anywhere.
+    A Japanese number stays with what it counts, no line begins with a particle, and a Japanese list of names
+    may break after each: a browser that breaks by phrases takes it for one. Addresses of other pages may
+    break anywhere.
 
     >>> unbroken_page('<p title="us-vpn">us-vpn <bdi>lab-vpn</bdi></p>')
     '<p title="us-vpn"><bdi>us-vpn</bdi> <bdi>lab-vpn</bdi></p>'
+    >>> unbroken_page("<p>us-vpn、lab-vpn の 2 件</p>").replace("\N{NO-BREAK SPACE}", "_")
+    '<p><bdi>us-vpn</bdi>、<wbr><bdi>lab-vpn</bdi>_の 2_件</p>'
     """
 
     def kept(found: re.Match[str]) -> str:
         if not found["text"]:
             return found[0]
-        counted = _COUNTED.sub("\N{NO-BREAK SPACE}", found[0])
-        return _WHOLE.sub(
-            lambda one: one[0] if len(one[0]) > LONGEST_WHOLE else f"<bdi>{one[0]}</bdi>", counted
+        spaced = _KEPT_SPACE.sub("\N{NO-BREAK SPACE}", found[0])
+        held = _WHOLE.sub(
+            lambda one: (
+                one[0] if len(one[0]) > LONGEST_WIDE else f"{_opening(one[0])}{one[0]}</bdi>"
+            ),
+            spaced,
         )
+        return _LISTED.sub("<wbr>", held)
 
     return _TEXTS.sub(kept, html).replace("、<bdi>", "、<wbr><bdi>")
 

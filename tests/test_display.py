@@ -316,9 +316,12 @@ def test_a_page_keeps_names_whole_in_text_alone():
     assert display.unbroken_page(html) == html.replace("us-east-1", "<bdi>us-east-1</bdi>")
 
 
-def test_a_page_leaves_what_is_longer_than_an_endpoint_s_id_to_be_broken():
-    long = "-".join(["word"] * 9)
+def test_a_page_marks_what_is_longer_than_an_endpoint_s_id_and_leaves_what_fits_no_line_to_be_broken():
+    call, long = "get-client-vpn-endpoint-authorization-policy", "-".join(["word"] * 12)
+    assert display.unbroken_page(f"<p>{call}</p>") == f'<p><bdi class="wide">{call}</bdi></p>'
+    assert display.unbroken(call) == f'<bdi class="wide">{call}</bdi>'
     assert display.unbroken_page(f"<p>{long}</p>") == f"<p>{long}</p>"
+    assert display.unbroken(long) == long
 
 
 def test_a_japanese_number_stays_with_what_it_counts():
@@ -329,6 +332,24 @@ def test_a_japanese_number_stays_with_what_it_counts():
 def test_a_japanese_list_of_names_may_break_after_each():
     told = "<bdi>us-vpn</bdi>、<wbr><bdi>lab-vpn</bdi>"
     assert display.unbroken_page("<p>us-vpn、lab-vpn</p>") == f"<p>{told}</p>"
+
+
+def test_no_japanese_line_begins_with_a_particle():
+    kept = display.unbroken_page(
+        "<p>IAM が (AWS) では <code>x</code> まで AWS または EC2 すべて</p>"
+    )
+    assert kept.replace("\N{NO-BREAK SPACE}", "_") == (
+        "<p>IAM_が (AWS)_では <code>x</code>_まで AWS または EC2 すべて</p>"
+    )
+
+
+def test_a_line_may_end_after_each_name_of_a_japanese_list():
+    listed = display.unbroken_page(
+        "<p><bdi>a-b</bdi>、<bdi>a-c</bdi>、IAM (AWS)、a-d、ほか 3 件、接続先、サーバー</p>"
+    )
+    assert listed.replace("\N{NO-BREAK SPACE}", "_") == (
+        "<p><bdi>a-b</bdi>、<wbr><bdi>a-c</bdi>、<wbr>IAM (AWS)、<wbr><bdi>a-d</bdi>、ほか 3_件、接続先、サーバー</p>"
+    )
 
 
 def test_the_sheet_loses_spaces_between_its_signs_and_none_in_its_strings():

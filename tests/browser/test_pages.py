@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from pypdf import PdfReader
 
 from auditlib.characters import visible
 from tests.corpus import CORPUS
@@ -105,6 +106,62 @@ def test_folded_evidence_is_printed_too_and_of_what_passes_one_line(browser, fol
     )
     assert tall
     assert max(tall) < 80
+
+
+def test_a_phone_shows_no_label_of_an_empty_cell(browser):
+    page = browser.open((SAMPLE / "50-what-changed.html").as_uri(), width=390)
+    shown = page.value(
+        "[...document.querySelectorAll('td[data-head]')].map(e => [!e.textContent, e.checkVisibility()])"
+    )
+    assert [True, False] in shown
+    assert [True, True] not in shown
+
+
+def test_a_phone_breaks_no_region_of_the_heading(browser):
+    """Each word of the line under the title, in a column so narrow that a longer one could not but break."""
+    page = browser.open((SAMPLE / "index.html").as_uri(), width=390)
+    lines = page.value(
+        "[...document.querySelectorAll('.banner .subject bdi')].map("
+        "e => { e.parentElement.style.width = '9em'; return e.getClientRects().length })"
+    )
+    assert lines
+    assert set(lines) == {1}
+
+
+def test_names_of_calls_break_on_a_phone_and_not_on_a_screen(browser):
+    rects = (
+        "[...document.querySelectorAll('.card p bdi.wide')].map("
+        "e => [e.closest('details') === null && e.getClientRects().length, e.textContent])"
+    )
+    url = (SAMPLE / "20-endpoint-settings.html").as_uri()
+    assert {1} == {n for n, _ in browser.open(url).value(rects) if n}
+    page = browser.open(url, width=390)
+    assert page.value("document.documentElement.scrollWidth") <= 390
+    assert max(n for n, _ in page.value(rects) if n) > 1
+
+
+PRINTED = """
+[...document.querySelectorAll('main .card')].map(card => {
+  const inside = s => [...card.querySelectorAll(s)].map(e => getComputedStyle(e));
+  return [card.matches('.pass, .not_applicable'), inside(':scope > header')[0].breakAfter,
+          inside('footer, .wanted').every(s => s.breakInside === 'avoid')];
+})
+"""
+
+
+def test_on_paper_lines_of_what_passes_make_no_chain_and_a_card_s_foot_stays_whole(browser):
+    page = browser.open((SAMPLE / "20-endpoint-settings.html").as_uri())
+    browser.call("Emulation.setEmulatedMedia", page._session, media="print")
+    cards = {tuple(card) for card in page.value(PRINTED)}
+    assert cards == {(True, "auto", True), (False, "avoid", True)}
+
+
+def test_paper_holds_no_page_that_begins_with_the_last_line_of_a_paragraph(browser, tmp_path):
+    page = browser.open((SAMPLE / "10-endpoint-security-groups.html").as_uri())
+    sheets = PdfReader(page.pdf(tmp_path / "page.pdf")).pages
+    assert len(sheets) > 20
+    short = [sheet.extract_text().splitlines()[2] for sheet in sheets[1:]]
+    assert [line for line in short if len(line) < 20 and line.endswith(".")] == []
 
 
 LUMINANCE = """
