@@ -718,7 +718,7 @@ def _in_order(findings: Sequence[Finding]) -> list[str]:
         return []
     return [
         tr(
-            "Wholly in order: {subjects}.",
+            "In order: {subjects}.",
             subjects=listed(
                 (
                     tr(

@@ -482,7 +482,7 @@ def _guard(evidence: pd.DataFrame) -> tuple[str, ...]:
     ),
     advice=_guard,
     ends_sessions=True,
-    verify=f"{_SHOW} --query PolicyDocument shows has before each reading in every forbid.",
+    verify=f"{_SHOW} --query PolicyDocument shows has before each reading in every forbid that is left.",
     false_alarms=(
         "An attribute that every permit of the policy reads as well: without it nobody is let in.",
         "A forbid on details of the connection, which are always there, is not reported.",
