@@ -300,8 +300,8 @@ _KEPT_SPACE = re.compile(
     r"(?<=\d) (?=[件行つ個日時分か年台人回秒枚]|ホップ)|(?:(?<=[!-~])|^) (?=[のはがをにへとでもや]|から|まで|より|だけ|など)"
 )
 """The space between a number and what it counts, or between Latin letters and a particle."""
-_LISTED = re.compile(r"(?:(?<=[\w)>]、)|(?<=^、))(?=[\w(]|<bdi|$)", re.ASCII)
-"""After a comma of a Japanese list of names: no dictionary of phrases knows that a line may end there."""
+_STOPPED = re.compile(r"(?<=[、。])(?=[\w(]|<bdi)|(?<=、)$", re.ASCII)
+"""After a Japanese comma or stop before Latin letters: no dictionary of phrases knows that a line may end there."""
 
 
 def unbroken_page(html: str) -> str:
@@ -327,7 +327,7 @@ def unbroken_page(html: str) -> str:
             ),
             spaced,
         )
-        return _LISTED.sub("<wbr>", held)
+        return _STOPPED.sub("<wbr>", held)
 
     return _TEXTS.sub(kept, html).replace("、<bdi>", "、<wbr><bdi>")
 

@@ -343,12 +343,11 @@ def test_no_japanese_line_begins_with_a_particle():
     )
 
 
-def test_a_line_may_end_after_each_name_of_a_japanese_list():
-    listed = display.unbroken_page(
-        "<p><bdi>a-b</bdi>、<bdi>a-c</bdi>、IAM (AWS)、a-d、ほか 3 件、接続先、サーバー</p>"
-    )
-    assert listed.replace("\N{NO-BREAK SPACE}", "_") == (
-        "<p><bdi>a-b</bdi>、<wbr><bdi>a-c</bdi>、<wbr>IAM (AWS)、<wbr><bdi>a-d</bdi>、ほか 3_件、接続先、サーバー</p>"
+def test_a_japanese_line_may_end_at_a_comma_or_stop_whatever_follows():
+    html = "<p><bdi>a-b</bdi>、<bdi>a-c</bdi>、IAM (AWS)、a-d が承認され、a-e、接続先。AWS、サーバー。</p>"
+    assert display.unbroken_page(html).replace("\N{NO-BREAK SPACE}", "_") == (
+        "<p><bdi>a-b</bdi>、<wbr><bdi>a-c</bdi>、<wbr>IAM (AWS)、<wbr><bdi>a-d</bdi>_が承認され、<wbr><bdi>a-e</bdi>、"
+        "接続先。<wbr>AWS、サーバー。</p>"
     )
 
 

@@ -117,6 +117,17 @@ def test_a_phone_shows_no_label_of_an_empty_cell(browser):
     assert [True, True] not in shown
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_phone_breaks_no_id_of_a_cell_that_has_the_whole_width(browser, name):
+    page = browser.open((SAMPLE / f"{name}.html").as_uri(), width=390)
+    broken = page.value(
+        "[...document.querySelectorAll('td[data-head] bdi:not(.wide)')].filter("
+        "e => e.checkVisibility() && e.getClientRects().length > 1).map(e => e.textContent)"
+    )
+    assert broken == []
+    assert page.value("document.documentElement.scrollWidth") <= 390
+
+
 def test_a_phone_breaks_no_region_of_the_heading(browser):
     """Each word of the line under the title, in a column so narrow that a longer one could not but break."""
     page = browser.open((SAMPLE / "index.html").as_uri(), width=390)
