@@ -840,7 +840,7 @@ unseen("vpn-sg-limits-outbound", "Narrow outbound rules kept on purpose")
 
 
 @smallest("vpn-sg-not-yet-effective")
-@shows("vpn-sg-not-yet-effective", "A change made within")
+@shows("vpn-sg-not-yet-effective", "A change of the settings")
 def a_change_on_its_way() -> World:
     world = Site()
     world.settings(SecurityGroupIds=[world.security_group(world.main, "vpn-new")])
