@@ -655,7 +655,7 @@ def test_where_users_have_certificates_only_the_calls_to_narrow_are_told_and_not
     told = found.decisions[1]
     assert f"users get by 10.0.2.0/24 to {world.eni} in 10.0.0.0/16: they lose what" in told
     order = [
-        told.index(call) for call in ('cidr "${NARROWER_NETWORK:?}"', "shows active", "revoke-")
+        told.index(call) for call in ('cidr "${NARROWER_NETWORK:?}"', "status is active", "revoke-")
     ]
     assert order == sorted(order)
     assert "--revoke-all-groups --target-network-cidr 10.0.2.0/24" in told
