@@ -421,9 +421,7 @@ def test_a_subject_that_was_looked_at_in_part_is_in_order_as_far_as_that(beyond)
     world = worlds.exposed()
     if beyond:
         world.endpoint(TransitGatewayConfiguration={"TransitGatewayId": "tgw-1"})
-    (said,) = (
-        one for one in summary.verdict(audited(world)) if one.startswith("In order: ")
-    )
+    (said,) = (one for one in summary.verdict(audited(world)) if one.startswith("In order: "))
     assert ("client addresses (four checks, as far as was looked at)" in said) == beyond
     assert ("client addresses (four checks)" in said) != beyond
 
