@@ -579,6 +579,7 @@ def finding_of(
     accepted: pd.DataFrame | None = None,
     left_out: str = "",
     at_once: Mapping[str, str] | None = None,
+    guessed: bool = False,
 ) -> Finding:
     """Derive a check's status: the only place in the kit that does.
 
@@ -598,6 +599,9 @@ def finding_of(
         A sentence on what was not judged, and why.
     at_once
         What to say of endpoints at which nobody can connect; see :class:`Finding`.
+    guessed
+        Whether rows were left out that rest on the absence of what a gap may hide: then it is not said
+        that nothing was found in what could be read.
     """
     waived = pd.DataFrame() if accepted is None else accepted
     said = []
@@ -614,7 +618,8 @@ def finding_of(
     elif len(gaps):
         status = Status.NOT_ASSESSED
         said.append(tr("Not assessed: {missing}.", missing=_missing(gaps)))
-        if population and not len(waived) and gaps["table"].eq(made.population).all():
+        in_part = population and gaps["table"].eq(made.population).all()
+        if in_part and not guessed and not len(waived):
             said.append(_nothing_in_part(made, population))
         if len(waived):
             said.append(tr("What was found is accepted: {accepted}.", accepted=_accepted(waived)))
@@ -758,10 +763,7 @@ def _overtaken(finding: Finding, worse: Finding | None) -> Finding:
     made, gone = finding.check, min(len(ids), finding.population)
     return replace(
         came,
-        answer=sentences(
-            _left_to_warn_of(made, finding.population, gone),
-            finding.answer.removeprefix(_clear(made, finding.population)).strip(),
-        ),
+        answer=sentences(_left_to_warn_of(made, finding.population, gone), finding.left_out),
     )
 
 
@@ -815,7 +817,9 @@ def _judge(made: Check, tables: TableSource, accept: Accept | None, asked: _Aske
     if missing := {name: 0 for name in _ASIDE if name not in evidence}:
         evidence = evidence.assign(**missing)
     key = list(SCHEMAS[made.population].key)
-    evidence = _in_order(_without_guesses(evidence, gaps), key)
+    certain = _without_guesses(evidence, gaps)
+    guessed = len(certain) < len(evidence)
+    evidence = _in_order(certain, key)
     evidence = _traced(evidence, population, key, tables)
     about = set(_keys(evidence, key))
     if about and (strangers := about - set(_keys(population, key))):
@@ -831,6 +835,7 @@ def _judge(made: Check, tables: TableSource, accept: Accept | None, asked: _Aske
         accepted=accepted.reset_index(drop=True),
         left_out=left_out,
         at_once=_at_once(made, tables, left),
+        guessed=guessed,
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from auditlib.check import (
     Check,
+    Finding,
     Severity,
     Status,
     audit,
@@ -154,6 +155,23 @@ def test_what_could_be_read_and_showed_nothing_is_told_and_is_no_pass(population
     said = f"{told}; of what could not be read nothing is known." if told else ""
     assert found.answer.removeprefix(other.answer).strip() == said
     assert "could be read nothing" not in other.answer
+
+
+def test_where_a_guess_was_left_out_nothing_is_said_of_what_could_be_read(monkeypatch):
+    world = World()
+    world.record(world.endpoint(world.vpc()))["ConnectionLogOptions"] = {"Enabled": False}
+    world.at("eu-west-1").refuse("ec2-describe-client-vpn-endpoints", region="eu-west-1")
+    id = "connection-logging-is-off"
+
+    def judged() -> Finding:
+        (found,) = audit(Tables(world.snapshot()), [id])
+        return found
+
+    assert judged().status is Status.FAIL
+    monkeypatch.setattr("auditlib.check._without_guesses", lambda evidence, _: evidence.head(0))
+    found = judged()
+    assert found.status is Status.NOT_ASSESSED
+    assert "nothing was found" not in found.answer
 
 
 def test_a_call_that_feeds_several_tables_is_counted_once():
