@@ -1190,8 +1190,8 @@ def _report(snapshot: Path | None, out: Path, fail_on: str | None = None, **more
     """Make a report; ``more`` is what ``report.report`` takes beside snapshot and folder."""
     from auditlib.kernels import begun_early
 
-    several = len(more.get("notebooks") or [None, None]) > 1
-    with begun_early() if several else nullcontext():
+    notebooks = more.get("notebooks")
+    with begun_early() if notebooks is None or len(notebooks) > 1 else nullcontext():
         from auditlib.report import report as made_of
 
         if sys.stderr.isatty():

@@ -329,7 +329,7 @@ def unbroken_page(html: str) -> str:
         )
         return _STOPPED.sub("<wbr>", held)
 
-    return _TEXTS.sub(kept, html).replace("、<bdi>", "、<wbr><bdi>")
+    return _TEXTS.sub(kept, html)
 
 
 _CODE = re.compile(r"`[^`]+`")

@@ -132,10 +132,16 @@ def waited(audit: "Audit", endpoint_id: str) -> tuple[Any, Any] | None:
 
 
 def new_openings(audit: "Audit") -> pd.DataFrame:
-    """Return the inbound rules that admit VPN users now and were not there in the earlier snapshot.
+    """Return the inbound rules that admit VPN users now and had no like in the earlier snapshot.
 
-    Columns of the view ``ingress_rules``. None where that is not known: without an earlier snapshot, and
-    in Regions whose rules it could not read.
+    A rule that was taken away and made anew has another id and says the same: it is none of them. What
+    the others open may have been open by other rules. None where that is not known: without an earlier
+    snapshot, and in Regions whose rules it could not read.
+
+    Returns
+    -------
+    pandas.DataFrame
+        In the columns of the view ``ingress_rules``.
     """
     rules = audit.tables["ingress_rules"]
     if audit.earlier is None:
@@ -146,12 +152,17 @@ def new_openings(audit: "Audit") -> pd.DataFrame:
     then = audit.earlier
     unread = {(gap["account"], gap["region"]) for gap in then.gap_rows("security_group_rules")}
     looked_at = set(then.snapshot.places) - unread
-    here = [place in looked_at for place in zip(rules["account"], rules["region"], strict=True)]
-    return rules[
-        pd.Series(here, rules.index, dtype=bool)
-        & rules["rule_id"].isin(used)
-        & ~rules["rule_id"].isin(then["security_group_rules"]["rule_id"])
+    known = {_said(row) for row in rows_of(then["ingress_rules"])}
+    new = [
+        row.rule_id in used and (row.account, row.region) in looked_at and _said(row) not in known
+        for row in rows_of(rules)
     ]
+    return rules[pd.Series(new, rules.index, dtype=bool)]
+
+
+def _said(rule: Any) -> tuple[str, ...]:
+    """Return what a rule says, whatever its id and description."""
+    return tuple(map(str, (rule.group_id, rule.protocol, rule.from_port, rule.to_port, rule.peer)))
 
 
 def _waiting(tables: "Tables", endpoint_id: str) -> frozenset[str]:

@@ -365,7 +365,7 @@ def sentence(preview: "Preview") -> str:
         else tr("It {verdict}.", verdict=_by_name(preview, preview.brief)),
         tr("Live sessions end.")
         if preview.resets_sessions
-        else tr("AWS does not list it among the changes that reset connections."),
+        else tr("AWS does not list such changes among those that reset connections."),
     )
 
 

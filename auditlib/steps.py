@@ -780,7 +780,7 @@ def _opened_since(audit: "Audit") -> list[Step]:
     return [
         Step(
             what=tr(
-                "Ask who opened more of {receivers} to VPN users, and whether it should stay open.",
+                "Ask who added rules that let VPN users into {receivers}, and whether they should stay.",
                 receivers=listed(receivers, most=3),
             ),
             how=sentences(
@@ -793,7 +793,10 @@ def _opened_since(audit: "Audit") -> list[Step]:
                     "90 days."
                 ),
             ),
-            why=tr("It is access that nobody had when the account was looked at before."),
+            why=tr(
+                "They were not there when the account was looked at before. They may repeat what other rules "
+                "open."
+            ),
             who=tr(_OWNERS),
             by=tr(_WITHIN[Severity.MEDIUM]),
         )

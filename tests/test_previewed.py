@@ -36,7 +36,7 @@ def test_a_sentence_says_what_changes_what_comes_of_it_and_whether_sessions_end(
     assert previewed.sentence(audit.proposal("vpn-sg-is-default")) == (
         "The fix would create one security group, add one security group rule and give other "
         "security groups to one endpoint. It changes nothing anyone can reach. AWS does not "
-        "list it among the changes that reset connections."
+        "list such changes among those that reset connections."
     )
 
 

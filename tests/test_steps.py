@@ -13,6 +13,7 @@ from auditlib.language import LANGUAGES, spoken
 from auditlib.steps import Step, first_steps
 from tests import report_worlds as worlds
 from tests.pages import page
+from tests.test_changes import Small
 from tests.worlds import REGION, World, revocation_list
 
 FEW = (
@@ -458,28 +459,25 @@ def test_replacing_a_certificate_names_it_and_its_region_in_the_call():
     assert "at least a day before the end" in step.how
 
 
-def test_who_opened_more_to_vpn_users_since_the_earlier_snapshot_is_asked():
-    world = World()
-    vpc = world.vpc()
-    clients, app = world.security_group(vpc, "clients"), world.security_group(vpc, "app")
-    endpoint = world.endpoint(vpc, (clients,), name="corp")
-    world.associate(endpoint, world.subnet(vpc, "10.0.1.0/24"))
-    world.authorize(endpoint, "10.0.0.0/16", "staff")
-    world.interface(world.subnet(vpc, "10.0.2.0/24"), app, name="db")
-    world.ingress(app, clients, "tcp", (443, 443))
-    earlier = Audit(world.snapshot()).tables
-    new = world.ingress(app, clients, "tcp", (5432, 5432), Description="temporary, ask Kaede")
-    world.ingress(world.security_group(vpc, "elsewhere"), clients, "tcp", (22, 22))  # on nothing
+def test_who_added_rules_that_let_vpn_users_in_since_the_earlier_snapshot_is_asked():
+    world = Small()
+    earlier = audited(world).tables
+    again = world.ingress(world.app, world.clients, "tcp", (443, 443))  # as one that was taken away
+    world.revoke(world.rule)
+    new = world.ingress(
+        world.app, world.clients, "tcp", (5432, 5432), description="temporary, ask Kaede"
+    )
+    world.ingress(world.security_group(world.main, "none"), world.clients, "tcp", (22, 22))
 
     def asked(before) -> list:
         audit = audited(world)
         audit.earlier = before
-        return [step for step in first_steps(audit, 40) if "opened more" in step.what]
+        return [step for step in first_steps(audit, 40) if step.what.startswith("Ask who added")]
 
     (step,) = asked(earlier)
-    assert step.what == "Ask who opened more of db to VPN users, and whether it should stay open."
+    assert f"let VPN users into {world.eni}, and whether they should stay." in step.what
     assert f'({new}, described as "temporary, ask Kaede")' in step.how
-    assert "443" not in step.how
+    assert again not in step.how
     assert "AuthorizeSecurityGroupIngress" in step.how
     assert asked(None) == []
     assert asked(audited(world).tables) == []

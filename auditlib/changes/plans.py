@@ -318,7 +318,7 @@ def before_points(preview: Preview, window: list[Step]) -> list[str]:
         )
         told.append(
             tr(
-                "stop here until it is decided what users of {endpoint} still need of what the switch closes: "
+                "stop here until it is decided what users of {endpoint} still need of what these changes close: "
                 "no step keeps it. For each such receiver's group and port: {call}",
                 endpoint=change.endpoint_id,
                 call=call,
